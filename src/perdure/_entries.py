@@ -1,0 +1,139 @@
+"""What a run makes durable: the journal's entries, and the verdict that the store gives on each.
+
+Words only, shared by the rules that ask for an entry, the journal that carries it and the stores that keep it.
+Not frozen: an entry is built on the hot path, and freezing costs more than the rest of it together.
+
+Every entry of a run names the *claim* under which it was made; writes join on it (protocol rules 2 and 6).
+An entry without a claim comes from outside any run, such as a web request that submits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState
+
+
+@dataclass(slots=True)
+class Stored:
+    """A value as it is kept: the codec's name and its text. Never shown in a repr: it is the user's data."""
+
+    codec: str
+    text: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class RunCreated:
+    """A run, to be made unless its id exists.
+
+    `claim` is the claim of the run that creates it (None outside), `parent_id` and `parent_key` its place there.
+    `held_as` is a fresh claim when this worker starts to execute the run at once; None leaves it `ready`.
+    `due_at` (seconds since the epoch) delays a ready run. Lower `priority` goes first.
+    """
+
+    run_id: RunId
+    kind: RunKind
+    name: str
+    fingerprint: str
+    input: Stored
+    entry_id: str
+    claim: str | None = None
+    parent_id: RunId | None = None
+    parent_key: str | None = None
+    held_as: str | None = None
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    due_at: float | None = None
+    max_attempts: int = 10
+
+
+@dataclass(slots=True)
+class StepRecorded:
+    """A checkpoint: the outcome of one durable call, under its key.
+
+    `position` is its place in the run's order of deliveries, None where the order is fixed by the program.
+    `attempts` counts the body's runs in this claim.
+    """
+
+    run_id: RunId
+    claim: str
+    entry_id: str
+    key: str
+    kind: CheckpointKind
+    name: str
+    fingerprint: str
+    is_error: bool
+    outcome: Stored
+    position: int | None = None
+    attempts: int = 1
+    started_at: float | None = None
+
+
+@dataclass(slots=True)
+class RunParked:
+    """The run leaves memory; its claim ends, uncharged.
+
+    It wakes when `due_at` is past, when more of its children have ended than `children_seen`, or when one of
+    the runs `waits_for` has ended. `reason` is set when it cannot go on until somebody mends something
+    (`needs_mend`): then only a new worker, or newly registered code, makes it ready again.
+    """
+
+    run_id: RunId
+    claim: str
+    due_at: float | None = None
+    children_seen: int | None = None
+    waits_for: tuple[RunId, ...] = ()
+    needs_mend: bool = False
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class RunFinished:
+    """The run's end. The store turns it into `cancelled` when a cancel was acknowledged before (rule 8)."""
+
+    run_id: RunId
+    claim: str
+    state: Literal["succeeded", "failed", "cancelled"]
+    output: Stored | None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class RunReleased:
+    """The run goes back to `ready`. `charged` keeps the attempt (the body wanted to end the process)."""
+
+    run_id: RunId
+    claim: str
+    charged: bool = False
+    reason: str | None = None
+
+
+Entry = RunCreated | StepRecorded | RunParked | RunFinished | RunReleased
+
+
+@dataclass(slots=True)
+class Accepted:
+    """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's, where it ended."""
+
+    state: RunState | None = None
+
+
+@dataclass(slots=True)
+class Existed:
+    """A `RunCreated` met another run with the same id: compare, then share it or refuse."""
+
+    name: str
+    fingerprint: str
+    state: RunState
+    held_here: bool = False
+
+
+@dataclass(slots=True)
+class Refused:
+    """The entry's claim is not current any more (or an earlier entry of it was refused): nothing was written."""
+
+    reason: str
+
+
+Verdict = Accepted | Existed | Refused

@@ -1,0 +1,124 @@
+"""Every error that Perdure raises, one class per thing that a caller can do about it.
+
+PerdureError
+ ├─ UsageError               the program is written wrong: change the code that the message names
+ │   ├─ NotDurableError      an undecorated function was given to `start` or `submit`
+ │   ├─ LineageError         a durable call from a thread or task that does not own the run's branch
+ │   └─ ForkedError          a durable call in a forked child, on a run that belongs to its parent
+ ├─ SerializationError       a value cannot be stored, or a stored one cannot be read
+ ├─ RunExistsError           the id is taken by a run with other arguments or another workflow
+ ├─ RunNotFoundError         no run has this id
+ ├─ RunFailedError           the run ended without a value
+ │   ├─ RunCancelledError    somebody cancelled it
+ │   └─ RunDeadError         it ended its worker too often
+ ├─ NondeterminismError      a replay asked for something else than what is recorded
+ ├─ StepTimeoutError         an attempt of a step took longer than its timeout
+ └─ StoreError               the database
+     ├─ StoreUnavailableError   it is not there, or did not answer
+     ├─ StoreRefusedError       it refused a value that had passed every check
+     └─ UnsupportedStoreError   its version, its file system or its URL cannot be used
+
+Not errors, and not under `Exception`, so that user code cannot swallow them by accident:
+RunInterrupted: this process has let go of the run; nothing durable happens in it any more.
+"""
+
+from __future__ import annotations
+
+
+class PerdureError(Exception):
+    """Anything that Perdure raises on purpose."""
+
+
+class UsageError(PerdureError):
+    """The program uses Perdure in a way that cannot work; the message names the mend."""
+
+
+class NotDurableError(UsageError):
+    """A function without `@workflow` or `@step` was to be made durable."""
+
+
+class LineageError(UsageError):
+    """A durable call came from a thread, task or callback that does not own its branch of the run."""
+
+
+class ForkedError(UsageError):
+    """A forked child made a durable call on a run that its parent process holds."""
+
+
+class SerializationError(PerdureError):
+    """A value cannot be stored, or what is stored cannot be read.
+
+    `path` leads to the part of the value that is meant, such as `$.pages[3].author`.
+    """
+
+    def __init__(self, message: str, *, path: str = "$") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class RunExistsError(PerdureError):
+    """The run id is in use for another workflow or for other arguments."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class RunNotFoundError(PerdureError):
+    """There is no run with this id."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class RunFailedError(PerdureError):
+    """The run has ended and there is no value."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class RunCancelledError(RunFailedError):
+    """The run was cancelled."""
+
+
+class RunDeadError(RunFailedError):
+    """The run's worker died at every allowed attempt while it held this run."""
+
+
+class NondeterminismError(PerdureError):
+    """A replay asked for something else than what is recorded; the run is parked until the code fits again."""
+
+    def __init__(self, message: str, *, run_id: str, key: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.key = key
+
+
+class StepTimeoutError(PerdureError, TimeoutError):
+    """One attempt of a step took longer than the step's `timeout`."""
+
+
+class StoreError(PerdureError):
+    """The database could not do what was asked."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database is not there or did not answer; whether it did the last thing is not known."""
+
+
+class StoreRefusedError(StoreError):
+    """The database refused a value; sending it again cannot help."""
+
+
+class UnsupportedStoreError(StoreError):
+    """This database, its version, its file system or its URL cannot be used."""
+
+
+class RunInterrupted(BaseException):
+    """This process has let go of the run: it was parked, released, cancelled or taken over.
+
+    Raised in the run's own code, which may clean up in memory but can do nothing durable any more.
+    """

@@ -1,0 +1,229 @@
+"""The Store protocol: every question and every decision, each one database transaction.
+
+What the methods promise is the same for all stores and is checked by one contract suite (`tests/stores`).
+The guards come from the protocol page of the documentation; the rule numbers below refer to it.
+A store knows no workflow code, decides nothing, starts no thread and keeps no clock of its own but the database's.
+
+Threads: `apply`, `claim`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn);
+`renew` by the heartbeat thread alone, on its own connection; everything else by any thread.
+Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces),
+`StoreRefusedError` where the data itself is refused, `Fenced` where this worker has lost its right to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .._entries import Entry, Stored, Verdict
+from ..typing import CheckpointKind, RunId, RunKind, RunState
+
+
+class Fenced(Exception):
+    """This worker's row is gone, or the database has failed over: drop every run and join again under a new id."""
+
+
+@dataclass(slots=True, frozen=True)
+class WorkerRow:
+    """A process that may write. `lock_path` is held by it through the operating system while it lives."""
+
+    worker_id: str
+    hostname: str
+    pid: int
+    boot_id: str
+    lock_path: str
+    lease_is_over: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class RunRow:
+    """A run as anybody may see it. Times are seconds since the epoch."""
+
+    run_id: RunId
+    kind: RunKind
+    name: str
+    state: RunState
+    queue: str
+    fingerprint: str
+    attempts: int
+    created_at: float
+    due_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    parent_id: RunId | None = None
+    parent_key: str | None = None
+    worker_id: str | None = None
+    reason: str | None = None
+    needs_mend: bool = False
+
+
+@dataclass(slots=True)
+class ClaimedRun:
+    """A run that this worker now holds. `is_fresh`: nothing of it was ever executed, so there is no history to read."""
+
+    run_id: RunId
+    claim: str
+    kind: RunKind
+    name: str
+    queue: str
+    priority: int
+    input: Stored
+    attempts: int
+    max_attempts: int
+    is_fresh: bool
+    parent_id: RunId | None
+    parent_key: str | None
+    is_cancelled: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class ClaimRequest:
+    """How many runs of which queues, of the functions that this process knows.
+
+    `alone`: take a single run that is at its last attempt (rule 11); otherwise such runs are left where they are.
+    """
+
+    slots: Mapping[str, int]
+    names: Collection[str]
+    alone: bool = False
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """A recorded outcome, as loaded."""
+
+    key: str
+    kind: CheckpointKind
+    name: str
+    fingerprint: str
+    is_error: bool
+    outcome: Stored
+    position: int | None
+    attempts: int
+
+
+@dataclass(slots=True)
+class ChildRow:
+    """A child of the run whose history is loaded."""
+
+    run_id: RunId
+    parent_key: str
+    name: str
+    fingerprint: str
+    state: RunState
+
+
+@dataclass(slots=True)
+class HistoryRows:
+    """Everything that a run has recorded: its checkpoints, its children, whether a cancel waits."""
+
+    checkpoints: list[Checkpoint]
+    children: list[ChildRow]
+    is_cancelled: bool
+
+
+@dataclass(slots=True)
+class EndedRun:
+    """A run that has ended: `output` holds its value or its error; None where it has neither (cancelled, dead)."""
+
+    run_id: RunId
+    state: RunState
+    output: Stored | None
+    reason: str | None
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What the bounded poll sees: cancels for runs that this worker holds, how much waits, and when next to look."""
+
+    cancelled: list[RunId] = field(default_factory=list)
+    has_claimable: bool = False
+    next_due_at: float | None = None
+
+
+class Store(Protocol):
+    """One database. See the module for threads and errors."""
+
+    can_notify: bool
+    """Whether `apply` tells other processes by a notification; if not, their poll finds out."""
+    is_local: bool
+    """Whether all workers of this database are on this machine."""
+    lock_directory: str
+    """Where the workers of this machine keep their lock files."""
+
+    # -- schema and workers -------------------------------------------------------------------------------------------
+    def migrate(self) -> None:
+        """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than the code."""
+
+    def join(self, worker: WorkerRow, lease_seconds: float) -> None:
+        """Insert the worker's row, with the database's current timeline."""
+
+    def renew(self, worker_id: str, lease_seconds: float) -> bool:
+        """Extend the lease by the database's clock; False when the row is gone."""
+
+    def leave(self, worker_id: str) -> None:
+        """Hand back all of the worker's runs, uncharged, and delete its row, in one transaction. Idempotent."""
+
+    def workers(self) -> list[WorkerRow]:
+        """Every worker that has a row."""
+
+    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
+        """Rules 3, 8 and 11: delete the row of a dead worker and put its runs back; None when somebody else did or
+        (`only_expired`) its lease is not over. Runs with a cancel become `cancelled`, those at their limit `dead`
+        (with a reason), all others `ready`. A terminal state set here does all that a finish does."""
+
+    # -- the journal's turn ----------------------------------------------------------------------------------------------
+    def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.
+
+        Kinds are applied in the order: created, recorded, finished, parked, released. Applying the same entries again
+        is success. A refused entry refuses the later ones of its claim. A run that ends as `cancelled` passes the
+        cancel on to its unfinished children. The number of statements does not depend on the number of entries.
+        """
+
+    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
+        """Rules 1, 4, 7 and 11: take up to `slots` claimable runs of each queue, oldest of the lowest priority first.
+
+        Claimable: ready and due; parked and due; parked while more children ended than it has seen, or a run it waits
+        for ended; parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim ids, at least as many
+        as the sum of the slots. Charges the attempt; the count starts anew when step checkpoints were added.
+        """
+
+    def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
+        """Rule 5: hand back, uncharged, what this worker holds in the database and not in `known`."""
+
+    # -- anybody -----------------------------------------------------------------------------------------------------------
+    def history(self, run_id: RunId) -> HistoryRows:
+        """All that the run has recorded; checkpoints in order of recording, children in order of creation."""
+
+    def run(self, run_id: RunId) -> RunRow | None:
+        """The run, or None."""
+
+    def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
+        """Those of the given runs that have ended, with their outputs; one statement."""
+
+    def cancel(self, run_id: RunId) -> bool:
+        """Rule 8: ask for the run's cancellation; False when it has already ended (or does not exist)."""
+
+    def sweep_cancelled(self) -> list[RunId]:
+        """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too. Returns them."""
+
+    def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
+        """The bounded poll, in one statement."""
+
+    def mend(self, names: Collection[str]) -> list[RunId]:
+        """Make runs of these functions that were parked with `needs_mend` ready again."""
+
+    def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
+        """Write `reason` on ready runs of these queues whose function is none of `names` and that have none yet."""
+
+    def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
+        """The run's checkpoints alone, in order of recording (for people and tests)."""
+
+    # -- ends ------------------------------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Close every connection. Idempotent."""
+
+    def abandon(self) -> None:
+        """In a forked child: forget every connection without closing it, so that the parent's stay whole."""

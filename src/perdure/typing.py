@@ -1,0 +1,20 @@
+"""The words that every layer shares: states, kinds and the small values that name things. No behaviour."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+RunId = str
+"""A run's id: drawn by Perdure (a UUID) or given by the caller, who thereby makes the start idempotent."""
+
+RunState = Literal["ready", "held", "parked", "succeeded", "failed", "cancelled", "dead"]
+TERMINAL: Final[frozenset[RunState]] = frozenset({"succeeded", "failed", "cancelled", "dead"})
+
+RunKind = Literal["workflow", "step"]
+"""What a run executes; a step is a run when it is put on a queue, or started, by itself."""
+
+CheckpointKind = Literal["step", "value", "sleep", "order"]
+"""`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the delivery log."""
+
+DEFAULT_QUEUE: Final = ""
+"""The queue of runs that were started, not submitted."""
