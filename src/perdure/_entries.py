@@ -1,4 +1,4 @@
-"""What a run makes durable: the journal's entries, and the verdict that the store gives on each.
+"""What a run makes durable: the journal's entries, the verdict that the store gives on each, and what is read back.
 
 Words only, shared by the rules that ask for an entry, the journal that carries it and the stores that keep it.
 Not frozen: an entry is built on the hot path, and freezing costs more than the rest of it together.
@@ -137,3 +137,47 @@ class Refused:
 
 
 Verdict = Accepted | Existed | Refused
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """A recorded outcome, as loaded."""
+
+    key: str
+    kind: CheckpointKind
+    name: str
+    fingerprint: str
+    is_error: bool
+    outcome: Stored
+    position: int | None
+    attempts: int
+
+
+@dataclass(slots=True)
+class ChildRow:
+    """A child of the run whose history is loaded."""
+
+    run_id: RunId
+    parent_key: str
+    name: str
+    fingerprint: str
+    state: RunState
+
+
+@dataclass(slots=True)
+class HistoryRows:
+    """Everything that a run has recorded: its checkpoints, its children, whether a cancel waits."""
+
+    checkpoints: list[Checkpoint]
+    children: list[ChildRow]
+    is_cancelled: bool
+
+
+@dataclass(slots=True)
+class EndedRun:
+    """A run that has ended: `output` holds its value or its error; None where it has neither (cancelled, dead)."""
+
+    run_id: RunId
+    state: RunState
+    output: Stored | None
+    reason: str | None

@@ -16,8 +16,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .._entries import Checkpoint as Checkpoint
+from .._entries import ChildRow as ChildRow
+from .._entries import EndedRun as EndedRun
 from .._entries import Entry, Stored, Verdict
-from ..typing import CheckpointKind, RunId, RunKind, RunState
+from .._entries import HistoryRows as HistoryRows
+from ..typing import RunId, RunKind, RunState
 
 
 class Fenced(Exception):
@@ -87,50 +91,6 @@ class ClaimRequest:
     slots: Mapping[str, int]
     names: Collection[str]
     alone: bool = False
-
-
-@dataclass(slots=True)
-class Checkpoint:
-    """A recorded outcome, as loaded."""
-
-    key: str
-    kind: CheckpointKind
-    name: str
-    fingerprint: str
-    is_error: bool
-    outcome: Stored
-    position: int | None
-    attempts: int
-
-
-@dataclass(slots=True)
-class ChildRow:
-    """A child of the run whose history is loaded."""
-
-    run_id: RunId
-    parent_key: str
-    name: str
-    fingerprint: str
-    state: RunState
-
-
-@dataclass(slots=True)
-class HistoryRows:
-    """Everything that a run has recorded: its checkpoints, its children, whether a cancel waits."""
-
-    checkpoints: list[Checkpoint]
-    children: list[ChildRow]
-    is_cancelled: bool
-
-
-@dataclass(slots=True)
-class EndedRun:
-    """A run that has ended: `output` holds its value or its error; None where it has neither (cancelled, dead)."""
-
-    run_id: RunId
-    state: RunState
-    output: Stored | None
-    reason: str | None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,67 @@
+"""Which call is this? The lineage of a run's durable calls.
+
+A call's key is its path: the branches that lead to it, then the nth durable call in the branch. A branch is numbered
+by its creator, when it is created, as the nth of its name: so timing changes no key, and the tasks that a library or
+another Python version makes for itself shift nobody else's number.
+
+Who may call in a branch (which task, which thread) is the engine's to check; here are the numbers only.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Branch:
+    """One line of execution in a run: its calls follow each other. Used by one task or thread at a time."""
+
+    __slots__ = ("_calls", "_names", "is_async", "owner", "path", "run")
+
+    def __init__(self, run: Run, path: str = "", *, is_async: bool, owner: Any = None) -> None:
+        self.run = run
+        self.path = path
+        self.is_async = is_async
+        self.owner = owner
+        """The task (async) or thread id (sync) that this branch belongs to; None until it first runs."""
+        self._calls = 0
+        self._names: dict[str, int] = {}
+
+    def next_key(self) -> str:
+        """The key of the call that is being made now."""
+        number = self._calls
+        self._calls = number + 1
+        return f"{self.path}{number}"
+
+    def fork(self, name: str, *, is_async: bool) -> Branch:
+        """A new branch of this one; the run is concurrent from here on."""
+        number = self._names.get(name, 0)
+        self._names[name] = number + 1
+        self.run.is_concurrent = True
+        return Branch(self.run, f"{self.path}{name}.{number}/", is_async=is_async)
+
+    def __repr__(self) -> str:
+        return f"<branch {self.path or '/'} of run {self.run.run_id}>"
+
+
+class StepScope:
+    """The inside of a step's body: durable calls in it are plain calls, for the whole body is what is recorded."""
+
+    __slots__ = ("attempt", "key", "run")
+
+    def __init__(self, run: Run, key: str, attempt: int) -> None:
+        self.run = run
+        self.key = key
+        self.attempt = attempt
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same at every attempt, in every process; different for every call of every run."""
+        return f"{self.run.run_id}:{self.key}" if self.key else self.run.run_id
+
+
+scope: ContextVar[Branch | StepScope | None] = ContextVar("perdure_scope", default=None)
+"""Where the running code stands; None outside any run."""

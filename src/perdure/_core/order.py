@@ -1,0 +1,67 @@
+"""In which order are outcomes handed over? The run's order of deliveries, recorded once and repeated ever after.
+
+While several calls of a run are open, the order in which their outcomes reach the run's code decides what it does
+next. Each delivery gets the next position. A step's position is kept with its checkpoint; that of a wait for a child
+or a sleep goes into the run's *order log*, a checkpoint of kind `order` that holds many. On replay an outcome is due
+when every earlier position was handed over, and what is not recorded comes after all that is.
+
+Before its first fork a run has one branch, the order of its deliveries follows from its code, and waits need no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+CANCELLED_MARK = "!"
+"""In the log, before the key of a call that the run's own code cancelled before it had an outcome."""
+
+
+class Order:
+    """The deliveries of one run: those recorded, and how many were handed over in this replay or for the first time."""
+
+    __slots__ = ("_cancelled", "_keys", "_positions", "next_position")
+
+    def __init__(self, recorded: Iterable[tuple[int, str]] = ()) -> None:
+        self._positions: dict[str, int] = {}
+        self._keys: dict[int, str] = {}
+        self._cancelled: set[str] = set()
+        for position, marked in recorded:
+            key = marked.removeprefix(CANCELLED_MARK)
+            if key != marked:
+                self._cancelled.add(key)
+            self._positions[key] = position
+            self._keys[position] = key
+        self.next_position = 0
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether recorded deliveries are still to come."""
+        return self.next_position < len(self._positions)
+
+    @property
+    def awaited_key(self) -> str | None:
+        """The call whose recorded outcome is to be handed over next."""
+        return self._keys.get(self.next_position)
+
+    def was_cancelled(self, key: str) -> bool:
+        """Whether the run's own code cancelled this call when it ran first."""
+        return key in self._cancelled
+
+    def rank(self, key: str) -> int:
+        """The recorded position, or one behind all that are recorded."""
+        return self._positions.get(key, len(self._positions))
+
+    def is_due(self, key: str) -> bool:
+        """Whether this call's outcome may be handed over now."""
+        position = self._positions.get(key)
+        if position is None:
+            return self.next_position >= len(self._positions)
+        return position == self.next_position
+
+    def advance(self, key: str) -> tuple[int, bool]:
+        """Hand it over: its position, and whether that was recorded before."""
+        position = self.next_position
+        self.next_position = position + 1
+        if self._positions:
+            return position, key in self._positions
+        return position, False

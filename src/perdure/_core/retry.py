@@ -1,0 +1,45 @@
+"""May a failed attempt be repeated, and after how long?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and when the body of a step is run again after an error.
+
+    `attempts` is the most runs of the body in one go, the first included. The nth pause is
+    `initial_seconds * factor ** (n - 1)`, at most `max_seconds`; with `jitter` a random share between half of it and
+    all of it, so that many clients do not come back at once (the "equal jitter" of Marc Brooker, AWS Architecture
+    Blog, 2015). Only errors that are instances of `on` are tried again; a timeout of the attempt counts as
+    `perdure.StepTimeoutError`, which is a `TimeoutError`.
+    """
+
+    attempts: int = 3
+    initial_seconds: float = 0.5
+    factor: float = 2.0
+    max_seconds: float = 60.0
+    jitter: bool = True
+    on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise UsageError(f"Retry(attempts={self.attempts}): a step runs at least once; give 1 or more")
+        if self.initial_seconds < 0 or self.max_seconds < 0 or self.factor <= 0:
+            raise UsageError("Retry: initial_seconds and max_seconds must not be negative, factor must be above 0")
+        kinds = self.on if isinstance(self.on, tuple) else (self.on,)
+        if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+            raise UsageError("Retry(on=...): give an exception class or a tuple of them")
+
+    def pause_seconds(self, failed: int, error: BaseException, chance: float) -> float | None:
+        """The pause after the `failed`-th failed attempt, or None when it was the last. `chance` is in [0, 1)."""
+        if failed >= self.attempts or not isinstance(error, self.on):
+            return None
+        pause = float(min(self.max_seconds, self.initial_seconds * self.factor ** min(failed - 1, 1000)))
+        return pause * (0.5 + chance / 2) if self.jitter else pause
+
+
+NO_RETRY = Retry(attempts=1)
