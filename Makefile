@@ -1,0 +1,54 @@
+# Every target does its own set-up: see tools/bootstrap.py. PYTHON=/path/to/python3 overrides its choice.
+# Nothing is fetched once .venv fits requirements/lock.txt.
+
+PYTHON ?=
+export PYTHON
+RUN := .venv/bin/python
+DOCS ?= 200
+
+.PHONY: help setup demo test test-long check format lock clean
+
+help:
+	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
+	@echo "make test       the whole suite, under five minutes"
+	@echo "make test-long  the kill tests, hundreds of times"
+	@echo "make check      formatting, lint, types, architecture"
+	@echo "make format     let ruff format and mend what it can"
+	@echo "make lock       pin requirements/lock.txt anew"
+	@echo "make clean      remove .venv and .cache"
+
+# Any Python can run the first stage, even one that is too old for Perdure.
+setup:
+	@for python in "$$PYTHON" python3 python3.13 python3.12 python3.11 python; do \
+		if [ -n "$$python" ] && "$$python" -c "" 2>/dev/null; then exec "$$python" tools/bootstrap.py; fi; \
+	done; \
+	echo "set-up: no Python was found; Perdure needs 3.11 or newer." >&2; exit 1
+
+demo: setup
+	DOCS="$(DOCS)" $(RUN) -m examples.document_indexing.demo
+
+test: setup
+	$(RUN) -m pytest -n 2
+
+test-long: setup
+	$(RUN) -m pytest -n 2 -m long --timeout 3600
+
+check: setup
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m pyright --project tests/typing
+	$(RUN) -m pytest -q tests/architecture tests/typing
+
+format: setup
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+# make lock UPGRADE=--upgrade also takes newer versions of what is pinned already.
+lock: setup
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+		--custom-compile-command "make lock" --all-extras \
+		pyproject.toml requirements/dev.in examples/document_indexing/requirements.in -o requirements/lock.txt
+
+clean:
+	rm -rf .venv .cache
