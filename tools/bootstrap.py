@@ -50,7 +50,7 @@ def main():
             "Perdure needs Python 3.11 or newer (with sqlite3, ssl and venv), and none was found.\n"
             "Looked at: %s\n"
             "Install one (for example `apt install python3.11`, `brew install python`, `pyenv install 3.13`), or name\n"
-            "it: make %s PYTHON=/path/to/python3" % (", ".join(candidates()) or "nothing", "test")
+            "it: make test PYTHON=/path/to/python3" % (", ".join(candidates()) or "nothing")
         )
     os.execv(chosen[1], [chosen[1], "-I", os.path.join(ROOT, "tools", "environment.py")])
 

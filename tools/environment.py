@@ -37,9 +37,8 @@ def main() -> None:
     with only_one_at_a_time():
         if bootstrap.is_current((sys.version_info[:2], sys.executable)):
             return
-        say(
-            f"setting up .venv with Python {sys.version_info[0]}.{sys.version_info[1]} (once; later runs fetch nothing)"
-        )
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        say(f"making .venv with Python {version} and the locked packages (once; later runs fetch nothing)")
         make_environment()
         pip = find_pip()
         install(pip, "--require-hashes", "--only-binary", ":all:", "--requirement", bootstrap.LOCK)
@@ -58,9 +57,7 @@ def only_one_at_a_time() -> Iterator[None]:
         folder.mkdir(exist_ok=True)
         lock = (folder / "bootstrap.lock").open("w")
     except OSError as error:
-        bootstrap.stop(
-            f"cannot write to {folder}: {error.strerror}. The set-up needs a checkout that you may write to."
-        )
+        bootstrap.stop(f"cannot write to {folder}: {error.strerror}. The checkout must be writable for you.")
         raise
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -169,12 +166,10 @@ def install(pip: Command, *arguments: str) -> None:
     """Run `pip install`; what pip says is shown only when it fails."""
     command = [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-user", *arguments]
     environment = {name: value for name, value in os.environ.items() if name not in UNWANTED_BY_PIP}
-    ran = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         bootstrap.stop(
-            f"{' '.join(command)}\nended with {ran.returncode}:\n{ran.stdout.strip()}\n\n"
+            f"{' '.join(command)}\nended with {ran.returncode}:\n{(ran.stdout + ran.stderr).strip()}\n\n"
             "If the package index cannot be reached, set up pip for it (pip config) and run this again."
         )
 
