@@ -41,7 +41,8 @@ def main() -> None:
         say(f"making .venv with Python {version} and the locked packages (once; later runs fetch nothing)")
         make_environment()
         pip = find_pip()
-        install(pip, "--require-hashes", "--only-binary", ":all:", "--requirement", bootstrap.LOCK)
+        # The lock is complete, so nothing is left to resolve (older pips stumble over extras in a lock with hashes).
+        install(pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", bootstrap.LOCK)
         # The build backend is among the locked packages: building the checkout needs no index.
         install(pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         stamp = Path(bootstrap.STAMP)
@@ -168,8 +169,9 @@ def install(pip: Command, *arguments: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in UNWANTED_BY_PIP}
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
+        said = [line for line in (ran.stdout + ran.stderr).splitlines() if not line.startswith("WARNING")]
         bootstrap.stop(
-            f"{' '.join(command)}\nended with {ran.returncode}:\n{(ran.stdout + ran.stderr).strip()}\n\n"
+            f"{' '.join(command)}\nended with {ran.returncode}:\n{chr(10).join(said[-30:])}\n\n"
             "If the package index cannot be reached, set up pip for it (pip config) and run this again."
         )
 
