@@ -1,0 +1,236 @@
+"""The rules of the house as functions from a tree of modules to a list of breaches, each with its place and the mend.
+
+`test_house_rules` applies them to the package, `test_checks_can_fail` to small trees that break one rule each.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+
+from tests.architecture.tree import Import, Module, read_tree, target_of
+
+Tree = dict[str, Module]
+Check = Callable[[Tree], list[str]]
+
+LONGEST_FILE = 400
+WORDS = ("perdure.errors", "perdure.typing", "perdure._entries")
+ATTACHMENTS = ("perdure.cli", "perdure.dashboard", "perdure.testing", "perdure.integrations")
+
+LAYERS: dict[str, tuple[str, ...]] = {
+    # layer: what it may import of the package, beside itself
+    "words": (),
+    "rules": ("words",),
+    "rows": ("words",),
+    "loops": ("words", "rules", "protocol"),
+    "protocol": ("words",),
+    "surface": ("words", "rules", "loops", "protocol", "rows"),
+    "attachments": ("words", "surface"),
+}
+"""Words <- rules <- loops, and rows beside rules. A loop is handed a store: of the rows it knows the protocol alone."""
+
+FORBIDDEN_IN_RULES = frozenset(
+    "asyncio concurrent ctypes fcntl io logging mmap multiprocessing os queue random sched secrets select selectors "
+    "shutil signal socket socketserver sqlite3 ssl subprocess tempfile threading _thread time urllib http "
+    "psycopg uvloop anyio".split()
+)
+"""Rules have no I/O, no threads, no clock and no chance: these are handed in, or asked for by a flow."""
+
+ALLOWED_IN_RULES = frozenset({"asyncio.CancelledError", "os.path"})
+"""What of those modules is a mere word: an exception's name, arithmetic on paths."""
+
+CALLS_FORBIDDEN_IN_RULES = frozenset(
+    "datetime.now datetime.utcnow datetime.today date.today uuid.uuid1 uuid.uuid4 uuid4 open print input "
+    "time.time os.urandom".split()
+)
+
+FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|base|misc)$")
+
+SQL = re.compile(
+    r"^\s*(SELECT\s.+|INSERT\s+(OR\s+\w+\s+)?INTO\s.+|UPDATE\s+[\w.]+\s+SET\s.+|DELETE\s+FROM\s.+|WITH\s+\w+.*\sAS\s*\(.*"
+    r"|(CREATE|ALTER|DROP)\s+(UNIQUE\s+)?(TABLE|INDEX|VIEW|SCHEMA|FUNCTION|TRIGGER)\s.+)",
+    re.DOTALL,
+)
+
+
+def layer_of(name: str) -> str:
+    """The layer that a module belongs to, by its place."""
+    if name in WORDS:
+        return "words"
+    if name == "perdure.stores.protocol":
+        return "protocol"
+    for folder, layer in (("_core", "rules"), ("_engine", "loops"), ("stores", "rows")):
+        if name == f"perdure.{folder}" or name.startswith(f"perdure.{folder}."):
+            return layer
+    if name.startswith(ATTACHMENTS):
+        return "attachments"
+    return "surface"
+
+
+def arrows(tree: Tree) -> Iterator[tuple[Module, Import, str]]:
+    """Every import from one module of the tree to another."""
+    for module in tree.values():
+        for imported in module.imports:
+            target = target_of(imported, tree)
+            if target is not None and target != module.name:
+                yield module, imported, target
+
+
+def no_arrow_points_up(tree: Tree) -> list[str]:
+    """Imports point down the layers, lazy ones and those for types too."""
+    breaches = []
+    for module, imported, target in arrows(tree):
+        below = layer_of(module.name)
+        above = layer_of(target)
+        # stores/__init__ and stores/protocol are the door to the rows: the protocol stands beside them, not above.
+        is_same = below == above or {below, above} == {"rows", "protocol"}
+        if not is_same and above not in LAYERS[below]:
+            breaches.append(f"{module.path}:{imported.line}: {below} must not import {above} ({target})")
+    return breaches
+
+
+def no_cycles(tree: Tree) -> list[str]:
+    """Modules do not import each other in a ring. Imports for types alone do not run, so they may."""
+    graph: dict[str, set[str]] = {name: set() for name in tree}
+    for module, imported, target in arrows(tree):
+        if not imported.is_type_only:
+            graph[module.name].add(target)
+    breaches = []
+    done: set[str] = set()
+
+    def visit(name: str, trail: list[str]) -> None:
+        if name in trail:
+            breaches.append("a ring of imports: " + " -> ".join([*trail[trail.index(name) :], name]))
+            return
+        if name in done:
+            return
+        for target in sorted(graph[name]):
+            visit(target, [*trail, name])
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name, [])
+    return breaches
+
+
+def rules_have_no_world(tree: Tree) -> list[str]:
+    """`_core` imports nothing that does I/O, starts threads, reads a clock or rolls dice, and calls no such thing."""
+    breaches = []
+    for module in tree.values():
+        if layer_of(module.name) not in ("rules", "words"):
+            continue
+        for imported in module.imports:
+            if imported.module.partition(".")[0] in FORBIDDEN_IN_RULES and imported.dotted not in ALLOWED_IN_RULES:
+                breaches.append(f"{module.path}:{imported.line}: a rule must not import {imported.dotted}; ask for it")
+        for node in ast.walk(module.syntax):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS_FORBIDDEN_IN_RULES:
+                called = ast.unparse(node.func)
+                breaches.append(f"{module.path}:{node.lineno}: a rule must not call {called}(); have it handed in")
+    return breaches
+
+
+def late_imports_give_a_reason(tree: Tree) -> list[str]:
+    """An import inside a function has a comment on its line or the line above."""
+    return [
+        f"{module.path}:{imported.line}: import {imported.dotted} at the top, or say in a comment why not"
+        for module in tree.values()
+        for imported in module.imports
+        if imported.is_lazy and not {imported.line, imported.line - 1} & module.commented_lines
+    ]
+
+
+def files_are_short(tree: Tree) -> list[str]:
+    """No file has 400 lines."""
+    lengths = {module.path: module.text.count("\n") for module in tree.values()}
+    return [
+        f"{path}: {length} lines; which two things is it?" for path, length in lengths.items() if length >= LONGEST_FILE
+    ]
+
+
+def no_sql_in_python(tree: Tree) -> list[str]:
+    """Statements live in .sql files."""
+    breaches = []
+    for module in tree.values():
+        docstrings = {id(text) for text in docstring_nodes(module.syntax)}
+        for node in ast.walk(module.syntax):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                if SQL.match(node.value):
+                    breaches.append(f"{module.path}:{node.lineno}: SQL in Python; move it to a .sql file")
+    return breaches
+
+
+def docstring_nodes(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Every string that stands as a statement: docstrings, of attributes too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value
+
+
+def modules_are_nouns(tree: Tree) -> list[str]:
+    """No `utils`, `helpers`, `common`, `manager`, `base`, `misc`: they say nothing of what lives there."""
+    return [
+        f"{module.path}: a module must not be called so; name what it holds"
+        for module in tree.values()
+        if FORBIDDEN_NAMES.search(module.name.rpartition(".")[2])
+    ]
+
+
+def public_names_have_docstrings(tree: Tree) -> list[str]:
+    """Every module, and every public class, function and method, says what it promises.
+
+    A method that a Protocol of the tree documents is documented there, once; so is one that overrides on purpose.
+    """
+    promised = set(methods_of_protocols(tree))
+    breaches = []
+    for module in tree.values():
+        if module.text.strip() and ast.get_docstring(module.syntax) is None:
+            breaches.append(f"{module.path}:1: the module does not say what lives here")
+        for node, is_method in public_definitions(module.syntax):
+            if ast.get_docstring(node) is None and not (is_method and node.name in promised) and not is_excused(node):
+                breaches.append(f"{module.path}:{node.lineno}: {node.name} has no docstring")
+    return breaches
+
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def public_definitions(syntax: ast.Module) -> Iterator[tuple[Definition, bool]]:
+    """Public functions and classes of a module, and the public methods of those classes (marked True)."""
+    for node in syntax.body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield node, False
+            if isinstance(node, ast.ClassDef):
+                for inner in node.body:
+                    if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
+                        yield inner, True
+
+
+def methods_of_protocols(tree: Tree) -> Iterator[str]:
+    """The names of the methods that Protocol classes document."""
+    for module in tree.values():
+        for node in module.syntax.body:
+            if isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases):
+                for inner in node.body:
+                    if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(inner):
+                        yield inner.name
+
+
+def is_excused(node: Definition) -> bool:
+    """Overloads, overrides and setters are documented where they come from."""
+    marks = {ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list}
+    return bool(marks & {"overload", "override", "setter"})
+
+
+CHECKS: tuple[Check, ...] = (
+    no_arrow_points_up,
+    no_cycles,
+    rules_have_no_world,
+    late_imports_give_a_reason,
+    files_are_short,
+    no_sql_in_python,
+    modules_are_nouns,
+    public_names_have_docstrings,
+)
+
+__all__ = ["CHECKS", "Check", "Tree", "read_tree"]

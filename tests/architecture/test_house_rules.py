@@ -1,0 +1,37 @@
+"""The package keeps the rules of the house."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.checks import CHECKS, LONGEST_FILE, Check, files_are_short, read_tree
+from tests.architecture.tree import Module
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.__name__))
+def test_the_package_keeps_the_rule(check: Check) -> None:
+    """Every check passes on the whole package; a failure names place and mend."""
+    breaches = check(read_tree(ROOT / "src" / "perdure"))
+
+    assert not breaches, "\n" + "\n".join(breaches)
+
+
+def test_the_package_is_found() -> None:
+    """The checks look at the real package, layers and all, and not at an empty folder."""
+    tree = read_tree(ROOT / "src" / "perdure")
+
+    assert {"perdure.errors", "perdure._core", "perdure.stores.protocol"} <= tree.keys()
+
+
+@pytest.mark.parametrize("folder", ["tests", "tools", "examples"])
+def test_files_beside_the_package_are_short_too(folder: str) -> None:
+    """Tests, tools and examples keep the length of the package's files."""
+    tree = {str(path): Module(path.stem, path) for path in (ROOT / folder).rglob("*.py")}
+
+    breaches = files_are_short(tree)
+
+    assert not breaches, f"{LONGEST_FILE} lines are too many:\n" + "\n".join(breaches)
