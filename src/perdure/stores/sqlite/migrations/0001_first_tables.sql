@@ -114,16 +114,42 @@ CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL;
 CREATE INDEX runs_ready ON runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
 -- What is ready later.
 CREATE INDEX runs_delayed ON runs (due_at) WHERE state = 'ready' AND due_at IS NOT NULL;
--- What waits and may be woken.
-CREATE INDEX runs_parked ON runs (queue, priority, seq) WHERE state = 'parked' AND needs_mend = 0;
 -- Sleepers, by when they wake.
 CREATE INDEX runs_sleeping ON runs (due_at) WHERE state = 'parked' AND due_at IS NOT NULL;
+-- What waits for the end of other runs.
+CREATE INDEX runs_waiting ON runs (seq)
+    WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL);
 -- What waits for new code.
 CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND needs_mend = 1;
 -- What each worker holds; the foreign key's own question, too.
 CREATE INDEX runs_held ON runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, in order of creation, and which of them have ended.
 CREATE INDEX runs_children ON runs (parent_id, seq, finished_at) WHERE parent_id IS NOT NULL;
+
+-- Parked runs whose wait is over (a flag could not say it: it would be set from an older look). One with a cancel is
+-- not woken, it is swept.
+CREATE VIEW woken_runs AS
+SELECT runs.*
+  FROM runs
+ WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL)
+   AND needs_mend = 0
+   AND ((SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL)
+            > children_seen
+        OR EXISTS (SELECT 1 FROM json_each(runs.waits_for) AS awaited CROSS JOIN runs AS other
+                    WHERE other.id = awaited.value AND other.finished_at IS NOT NULL))
+   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+
+-- Whose time has come: delayed runs, and sleepers without a cancel.
+CREATE VIEW due_runs AS
+SELECT runs.*
+  FROM runs
+ WHERE state = 'ready' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
+UNION ALL
+SELECT runs.*
+  FROM runs
+ WHERE state = 'parked' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
+   AND needs_mend = 0
+   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
 -- For people: times that can be read (UTC).
 CREATE VIEW run_view AS

@@ -1,0 +1,214 @@
+"""Connections to one database file: opened lazily, each behind its own lock, every statement counted and translated.
+
+What the statements mean is not known here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ...errors import StoreUnavailableError, UnsupportedStoreError
+from . import forks
+from .failures import FAILURES, translate
+from .statements import Statement, statements
+
+Row = tuple[Any, ...]
+"""A row as the database gives it; the methods of the store know the columns of their own statements."""
+
+_READERS: Final = 4
+_CACHED_STATEMENTS: Final = 256
+
+
+class Connection:
+    """One lazily opened connection. Use it inside `with connection.writing()` or `.reading()`, which take its lock."""
+
+    def __init__(self, database: Database) -> None:
+        self.lock = threading.Lock()
+        self._database = database
+        self._statements = statements()
+        self._sqlite: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
+
+    def query(self, name: str, parameters: Iterable[object] = ()) -> list[Row]:
+        """All rows of one statement."""
+        try:
+            return self._run(self._statements[name], tuple(parameters)).fetchall()
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
+
+    def change(self, name: str, parameters: Iterable[object] = ()) -> int:
+        """Run one statement; the number of rows it changed."""
+        try:
+            return self._run(self._statements[name], tuple(parameters)).rowcount
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
+
+    def change_many(self, name: str, rows: list[Row]) -> int:
+        """Run one statement over many rows of parameters; the number of rows changed in all."""
+        database = self._database
+        if database.on_statement is not None:
+            database.on_statement(name)
+        try:
+            cursor = self._cursor or self._open()
+            cursor.executemany(self._statements[name].text, rows)
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
+        return cursor.rowcount
+
+    def run_script(self, script: Iterable[str]) -> None:
+        """Run the statements of a migration, inside the transaction that is open."""
+        try:
+            for text in script:
+                (self._cursor or self._open()).execute(text)
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction: all of it or nothing. Waits for other writers, up to the database's patience."""
+        with self.lock:
+            self.query("begin")
+            try:
+                yield self
+                self.query("commit")
+            except BaseException:
+                self._undo()
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Several questions to one state of the database."""
+        with self.lock:
+            self.query("begin_reading")
+            try:
+                yield self
+            finally:
+                self._undo()
+
+    def undo(self) -> None:
+        """Roll back inside `writing`, and begin again: the slow way of a batch starts from nothing."""
+        self.query("rollback")
+        self.query("begin")
+
+    def close(self) -> None:
+        """Close the connection, if it is open. The caller holds the lock."""
+        sqlite, self._sqlite, self._cursor = self._sqlite, None, None
+        if sqlite is not None:
+            sqlite.close()
+
+    def forget(self) -> bool:
+        """Drop the connection without closing it, and the lock that nobody will release; whether there was one."""
+        sqlite, self._sqlite, self._cursor = self._sqlite, None, None
+        self.lock = threading.Lock()
+        if sqlite is not None:
+            forks.pin(sqlite)
+        return sqlite is not None
+
+    def _run(self, statement: Statement, parameters: Row) -> sqlite3.Cursor:
+        database = self._database
+        if database.on_statement is not None:
+            database.on_statement(statement.name)
+        cursor = self._cursor or self._open()
+        return cursor.execute(statement.text, parameters)
+
+    def _open(self) -> sqlite3.Cursor:
+        self._sqlite = self._database.connect()
+        self._cursor = self._sqlite.cursor()
+        return self._cursor
+
+    def _undo(self) -> None:
+        if self._sqlite is None or not self._sqlite.in_transaction:
+            return
+        try:
+            self.query("rollback")
+        except StoreUnavailableError:
+            self.close()  # whatever state it is in, the next use opens a new one
+
+    def _translated(self, failure: Exception) -> Exception:
+        return translate(failure, self._database.path, self._database.patience_seconds)
+
+
+class Database:
+    """One database file, and this process's connections to it.
+
+    `turn` is the journal's, `heartbeat` the lease's; `spare()` serves everybody else.
+    """
+
+    def __init__(self, path: Path, patience_seconds: float) -> None:
+        self.path = path
+        self.patience_seconds = patience_seconds
+        self.on_statement: Callable[[str], None] | None = None
+        self.turn = Connection(self)
+        self.heartbeat = Connection(self)
+        self.checkpointer = Connection(self)
+        self._readers = [Connection(self) for _ in range(_READERS)]
+        self._next = itertools.cycle(self._readers)
+        self._is_tainted = False
+        self._paused: list[Connection] = []
+        forks.watch(self)
+
+    def spare(self) -> Connection:
+        """A connection for a caller of any thread, free if one is."""
+        for connection in self._readers:
+            if not connection.lock.locked():
+                return connection
+        return next(self._next)
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection with our settings. Raises `sqlite3.Error`, or `UnsupportedStoreError` after a bad fork."""
+        if self._is_tainted:
+            raise UnsupportedStoreError(
+                f"this process was forked while {self.path} was in use, and SQLite cannot open the file again here: "
+                "start the process with `spawn` or `forkserver`, or fork before Perdure is launched"
+            )
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self.patience_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_CACHED_STATEMENTS,
+        )
+        try:
+            for name in ("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us", "limit_wal"):
+                connection.execute(statements()[name].text)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Close every connection, each after what it is doing."""
+        for connection in self._all():
+            with connection.lock:
+                connection.close()
+
+    def abandon(self) -> None:
+        """Forget every connection without closing it."""
+        self._is_tainted |= any([connection.forget() for connection in self._all()])
+
+    def pause(self, deadline: float) -> None:
+        """See `forks`."""
+        for connection in self._all():
+            if connection.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                self._paused.append(connection)
+                connection.close()
+
+    def resume(self) -> None:
+        """See `forks`."""
+        while self._paused:
+            self._paused.pop().lock.release()
+
+    def resume_in_child(self) -> None:
+        """See `forks`."""
+        self.resume()
+        self._is_tainted |= any([connection.forget() for connection in self._all() if connection.lock.locked()])
+
+    def _all(self) -> list[Connection]:
+        return [self.turn, self.heartbeat, self.checkpointer, *self._readers]

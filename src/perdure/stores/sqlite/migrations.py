@@ -1,0 +1,105 @@
+"""Bringing the schema up to date: numbered files, applied once each, in order, in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from ...errors import StoreUnavailableError, UnsupportedStoreError
+from .connections import Connection, Database
+
+APPLICATION: Final = 0x50455244
+"""Marks a file as ours (`mark_application`)."""
+
+_PAUSE_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: its number, its name and its statements."""
+
+    version: int
+    name: str
+    script: tuple[str, ...]
+
+
+def migrations() -> list[Migration]:
+    """All migrations of this release, in order."""
+    folder = files(__package__ or "") / "migrations"
+    named = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [
+        Migration(int(file.name[:4]), file.name, tuple(_split(file.read_text(encoding="utf-8")))) for file in named
+    ]
+
+
+def migrate(database: Database) -> None:
+    """Apply what is missing. Refuses a file of somebody else, and a schema newer than this code."""
+    known = migrations()
+    _use_wal(database)
+    with database.turn.reading() as connection:
+        version = _version(connection, database)
+    if version == known[-1].version:
+        return
+    with database.turn.writing() as connection:
+        version = _version(connection, database)
+        if version == 0:
+            connection.query("mark_application")
+        for migration in known[version:]:
+            connection.run_script(migration.script)
+            connection.change("note_migration", [migration.version, migration.name])
+
+
+def _version(connection: Connection, database: Database) -> int:
+    [(application,)] = connection.query("application")
+    [(tables,)] = connection.query("count_tables")
+    if tables and application != APPLICATION:
+        raise UnsupportedStoreError(
+            f"{database.path} is the SQLite database of something else: give Perdure a file of its own"
+        )
+    [(has_migrations,)] = connection.query("has_migrations")
+    if not has_migrations:
+        return 0
+    [(version,)] = connection.query("schema_version")
+    newest = migrations()[-1].version
+    if version > newest:
+        raise UnsupportedStoreError(
+            f"the database {database.path} has schema version {version}, this Perdure knows {newest}: upgrade Perdure"
+        )
+    return int(version)
+
+
+def _use_wal(database: Database) -> None:
+    """Switching the mode does not wait for others as other statements do, so ask again until the patience is over."""
+    deadline = time.monotonic() + database.patience_seconds
+    while True:
+        try:
+            with database.turn.lock:
+                [(tables,)] = database.turn.query("count_tables")
+                [(application,)] = database.turn.query("application")
+                if tables and application != APPLICATION:
+                    return  # refused in a moment, and not to be changed before
+                [(mode,)] = database.turn.query("use_wal")
+        except StoreUnavailableError as failure:
+            is_busy = getattr(failure.__cause__, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            if not is_busy or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            break
+    if mode != "wal":
+        raise UnsupportedStoreError(f"{database.path} cannot be used in WAL mode here (it stays in mode {mode!r})")
+
+
+def _split(script: str) -> Iterator[str]:
+    """The statements of a migration's file."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        if statement or (line.strip() and not line.lstrip().startswith("--")):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                yield statement
+                statement = ""

@@ -1,0 +1,78 @@
+"""Where a database file may live, and with which SQLite: checked before anything is made.
+
+WAL needs shared memory and byte-range locks that work, which network file systems do not give.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from ...errors import StoreUnavailableError, UnsupportedStoreError
+
+OLDEST_SQLITE: Final = (3, 37, 0)
+"""STRICT tables (3.37) and RETURNING (3.35); every distribution with Python 3.11 in support has it, but RHEL 9's own."""
+
+_NETWORK: Final = frozenset(
+    "9p afs beegfs ceph cifs coda davfs fuse.ceph fuse.cifs fuse.davfs2 fuse.gcsfuse fuse.glusterfs fuse.nfs "
+    "fuse.rclone fuse.s3fs fuse.smbnetfs fuse.sshfs fuse.vmhgfs-fuse gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 "
+    "ocfs2 orangefs prl_fs pvfs2 smb2 smb3 smbfs vboxsf vmhgfs".split()
+)
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
+    """Refuse a SQLite that lacks what the statements need."""
+    if version < OLDEST_SQLITE:
+        raise UnsupportedStoreError(
+            f"SQLite {'.'.join(map(str, version))} is too old: Perdure needs {'.'.join(map(str, OLDEST_SQLITE))} or "
+            "newer; use a newer Python build, or Postgres"
+        )
+
+
+def check_place(path: Path, mounts: str | None = None) -> None:
+    """Refuse, before anything is made, a place where the database cannot be. `mounts` is for tests."""
+    directory = path.parent
+    if not directory.is_dir():
+        raise StoreUnavailableError(f"the directory {directory} of the database does not exist: make it first")
+    if path.is_dir():
+        raise UnsupportedStoreError(f"{path} is a directory; name a file in it, such as {path / 'perdure.db'}")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise StoreUnavailableError(
+            f"the directory {directory} is not writable for this process: SQLite keeps files beside the database"
+        )
+    if path.exists() and not path.is_file():
+        raise UnsupportedStoreError(f"{path} is no ordinary file")
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise StoreUnavailableError(f"the database {path} is not readable and writable for this process")
+    kind = file_system(path.resolve(), _mounts() if mounts is None else mounts)
+    if kind in _NETWORK:
+        raise UnsupportedStoreError(
+            f"{path} is on a network file system ({kind}), where SQLite loses data: use a local disk, or Postgres"
+        )
+
+
+def file_system(path: Path, mounts: str) -> str | None:
+    """The kind of file system that holds `path`, by the text of a Linux mountinfo; None where it does not say."""
+    best, kind = "", None
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        words = left.split()
+        if len(words) < 5 or not right:
+            continue
+        point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), words[4])
+        if len(point) >= len(best) and path.is_relative_to(point):
+            best, kind = point, right.split()[0]
+    if kind == "9p" and best == "/":
+        return None  # a sandbox's own root (gVisor), not a share
+    return kind
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""  # not Linux: nothing simple tells

@@ -1,0 +1,62 @@
+"""Entries as rows of parameters, in the order in which the statements name them (a test compares).
+
+Written out by hand: this is the hot path, and a tuple display is the cheapest row there is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from ..._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from ...typing import RunState
+from .connections import Row
+
+
+def texts(values: Iterable[str]) -> str:
+    """A list of strings as one parameter."""
+    return json.dumps(list(values))
+
+
+def created(e: RunCreated, worker_id: str) -> Row:
+    """For `create_runs`."""
+    due_at = e.due_at if e.held_as is None else None
+    return (
+        *(e.run_id, e.kind, e.name, e.queue, e.priority, due_at, e.max_attempts, e.entry_id, e.parent_id),
+        *(e.parent_key, e.fingerprint, e.held_as, e.claim, worker_id),
+    )
+
+
+def input_of(e: RunCreated) -> Row:
+    """For `write_inputs`."""
+    return (e.input.codec, e.input.text, e.run_id, e.entry_id)
+
+
+def recorded(e: StepRecorded, worker_id: str) -> Row:
+    """For `record_checkpoints`."""
+    outcome = e.outcome
+    # fmt: off
+    return (e.key, e.entry_id, e.position, e.kind, e.name, e.fingerprint, e.is_error, outcome.codec, outcome.text,
+            e.attempts, e.started_at, e.run_id, e.claim, worker_id)
+    # fmt: on
+
+
+def finished(e: RunFinished, state: RunState, worker_id: str) -> Row:
+    """For `finish_runs`."""
+    return (state, e.reason, e.run_id, e.claim, worker_id)
+
+
+def output_of(e: RunFinished, output: Stored) -> Row:
+    """For `write_outputs`."""
+    return (output.codec, output.text, e.run_id, e.claim)
+
+
+def parked(e: RunParked, worker_id: str) -> Row:
+    """For `park_runs`."""
+    waits_for = texts(e.waits_for) if e.waits_for else None
+    return (e.due_at, e.children_seen, waits_for, e.needs_mend, e.reason, e.run_id, e.claim, worker_id)
+
+
+def released(e: RunReleased, worker_id: str) -> Row:
+    """For `release_runs`."""
+    return (0 if e.charged else 1, e.reason, e.run_id, e.claim, worker_id)

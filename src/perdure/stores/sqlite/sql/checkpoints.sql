@@ -1,0 +1,24 @@
+-- name: record_checkpoints
+-- Joins the claim, so that nobody who has lost the run can add to it; a resent entry changes nothing.
+INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body,
+                         attempts, started_at, recorded_at)
+SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerprint, :is_error, :codec, :body,
+       :attempts, :started_at, (SELECT now FROM clock)
+  FROM runs
+ WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
+ON CONFLICT (run_id, key) DO NOTHING;
+
+-- name: checkpoint_traces
+-- Whose checkpoints stand under these keys: a resent entry looks for itself.
+SELECT checkpoints.run_id, checkpoints.key, checkpoints.claim, checkpoints.entry_id
+  FROM json_each(:keys) AS wanted
+ CROSS JOIN checkpoints
+ WHERE checkpoints.run_id = json_extract(wanted.value, '$[0]')
+   AND checkpoints.key = json_extract(wanted.value, '$[1]');
+
+-- name: history_checkpoints
+-- What a run has recorded, in order of recording.
+SELECT key, kind, name, fingerprint, is_error, codec, body, position, attempts
+  FROM checkpoints
+ WHERE run_id = :run_id
+ ORDER BY seq;

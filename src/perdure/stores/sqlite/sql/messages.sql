@@ -1,0 +1,37 @@
+-- name: cancel_run
+-- Rule 8 in one statement; the write lock keeps a finish from passing by. No row: already ended, or no such run.
+INSERT INTO messages (id, run_id, kind, sent_at)
+SELECT lower(hex(randomblob(16))), id, 'cancel', (SELECT now FROM clock)
+  FROM runs
+ WHERE id = :run_id AND finished_at IS NULL
+ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
+RETURNING run_id;
+
+-- name: cancelled_among
+-- An acknowledged cancel decides how these runs end.
+SELECT messages.run_id
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN messages
+ WHERE messages.run_id = wanted.value AND messages.kind = 'cancel';
+
+-- name: has_open_cancels
+-- Most of the time there is nothing to sweep, and looking takes no write lock.
+SELECT EXISTS (SELECT 1
+                 FROM messages
+                CROSS JOIN runs
+                WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+                  AND runs.id = messages.run_id AND runs.state IN ('ready', 'parked'));
+
+-- name: pass_cancel_on
+-- A cancelled run takes its unfinished children with it.
+INSERT INTO messages (id, run_id, kind, sent_at)
+SELECT lower(hex(randomblob(16))), child.id, 'cancel', (SELECT now FROM clock)
+  FROM json_each(:run_ids) AS ended
+ CROSS JOIN runs AS child
+ WHERE child.parent_id = ended.value AND child.finished_at IS NULL
+ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
+
+-- name: consume_cancels
+-- The runs have ended: what is left open stays a short list.
+UPDATE messages SET consumed_at = (SELECT now FROM clock)
+ WHERE kind = 'cancel' AND run_id IN (SELECT value FROM json_each(:run_ids));

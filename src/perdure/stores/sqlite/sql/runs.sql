@@ -1,0 +1,211 @@
+-- name: create_runs
+-- An id is taken once. A run made inside another joins the claim that makes it; one from outside needs only the fence.
+INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim, attempts,
+                  max_attempts, created_by, parent_id, parent_key, fingerprint)
+SELECT e.id, e.kind, e.name, e.queue, iif(e.held_as IS NULL, 'ready', 'held'), e.priority, e.due_at, clock.now,
+       iif(e.held_as IS NULL, NULL, clock.now), iif(e.held_as IS NULL, NULL, e.worker_id), e.held_as,
+       e.held_as IS NOT NULL, e.max_attempts, e.entry_id, e.parent_id, e.parent_key, e.fingerprint
+  FROM (SELECT :run_id AS id, :kind AS kind, :name AS name, :queue AS queue, :priority AS priority, :due_at AS due_at,
+               :max_attempts AS max_attempts, :entry_id AS entry_id, :parent_id AS parent_id,
+               :parent_key AS parent_key, :fingerprint AS fingerprint, :held_as AS held_as, :claim AS claim,
+               :worker_id AS worker_id) AS e, clock
+ WHERE e.claim IS NULL
+    OR EXISTS (SELECT 1 FROM runs AS creator
+                WHERE creator.worker = e.worker_id AND creator.claim = e.claim AND creator.state = 'held')
+ON CONFLICT (id) DO NOTHING;
+
+-- name: write_inputs
+-- Only for the run that this very entry has made.
+INSERT INTO inputs (run_id, codec, body)
+SELECT id, :codec, :body FROM runs WHERE id = :run_id AND created_by = :entry_id
+ON CONFLICT (run_id) DO NOTHING;
+
+-- name: finish_runs
+-- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
+UPDATE runs
+   SET state = :state, finished_at = (SELECT now FROM clock), finished_by = claim, reason = :reason,
+       worker = NULL, claim = NULL
+ WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
+
+-- name: write_outputs
+-- Only for the run that this very claim has finished.
+INSERT INTO outputs (run_id, codec, body)
+SELECT id, :codec, :body FROM runs WHERE id = :run_id AND finished_by = :claim
+ON CONFLICT (run_id) DO NOTHING;
+
+-- name: park_runs
+-- The claim ends and gives its attempt back; the run says what it waits for.
+UPDATE runs
+   SET state = 'parked', worker = NULL, claim = NULL, last_claim = claim, last_state = 'parked',
+       attempts = max(attempts - 1, 0), due_at = :due_at, children_seen = :children_seen, waits_for = :waits_for,
+       needs_mend = :needs_mend, reason = :reason
+ WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
+
+-- name: release_runs
+-- Back to ready; `refund` is 1 unless the attempt stays charged.
+UPDATE runs
+   SET state = 'ready', worker = NULL, claim = NULL, last_claim = claim, last_state = 'ready', due_at = NULL,
+       attempts = max(attempts - :refund, 0), reason = :reason
+ WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
+
+-- name: bury_released_runs
+-- A charged release at the limit ends the run, unless it has got further meanwhile or a cancel is to decide.
+UPDATE runs
+   SET state = 'dead', finished_at = (SELECT now FROM clock), finished_by = last_claim, last_state = 'dead',
+       reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
+                       || 'a new id once mended', max_attempts) || coalesce('; the last one: ' || reason, '')
+ WHERE id = :run_id AND last_claim = :claim AND state = 'ready' AND attempts >= max_attempts
+   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+   AND (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step')
+       <= steps_mark;
+
+-- name: run_traces
+-- What has become of these runs, for the verdict on an entry that changed nothing.
+SELECT runs.id, runs.name, runs.fingerprint, runs.state, runs.worker, runs.claim, runs.created_by, runs.finished_by,
+       runs.last_claim, runs.last_state
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN runs
+ WHERE runs.id = wanted.value;
+
+-- name: held_claims
+-- Which of these claims this worker still has.
+SELECT runs.claim
+  FROM json_each(:claims) AS wanted
+ CROSS JOIN runs
+ WHERE runs.worker = :worker_id AND runs.claim = wanted.value AND runs.state = 'held';
+
+-- name: wake_due_runs
+-- Delayed runs and sleepers whose time has come, the earliest first; bounded, the next claim takes the rest.
+UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
+ WHERE seq IN (SELECT seq FROM due_runs ORDER BY due_at LIMIT 1000);
+
+-- name: wake_waiting_runs
+-- Rule 7: what a parked run waits for is looked up, never flagged. The write lock makes the answer final.
+UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
+ WHERE seq IN (SELECT seq FROM woken_runs);
+
+-- name: claimable_runs
+-- The oldest of the lowest priority of one queue. The last attempt is for a worker that holds nothing else (rule 11).
+SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority, inputs.codec, inputs.body,
+       ready.attempts, ready.max_attempts, ready.steps_mark, ready.started_at IS NULL, ready.parent_id,
+       ready.parent_key,
+       iif(ready.started_at IS NULL, 0, (SELECT count(*) FROM checkpoints
+                                          WHERE checkpoints.run_id = ready.id AND checkpoints.kind = 'step')),
+       EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel')
+  FROM (SELECT * FROM runs
+         WHERE state = 'ready' AND due_at IS NULL AND queue = :queue
+           AND name IN (SELECT value FROM json_each(:names))
+           AND :alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,
+                            (SELECT count(*) FROM checkpoints
+                              WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step') <= steps_mark)
+           AND (:alone = 0 OR NOT EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = :worker_id))
+         ORDER BY priority, seq
+         LIMIT :slots) AS ready
+  JOIN inputs ON inputs.run_id = ready.id
+ ORDER BY ready.priority, ready.seq;
+
+-- name: take_runs
+-- Ready rows that were selected under the same write lock; the attempt is charged here and nowhere else.
+UPDATE runs
+   SET state = 'held', worker = :worker_id, claim = :claim, attempts = :attempts, steps_mark = :steps_mark,
+       started_at = coalesce(started_at, (SELECT now FROM clock)), reason = NULL
+ WHERE seq = :seq AND state = 'ready';
+
+-- name: hand_back_runs
+-- Uncharged: what this worker holds and does not know of (rule 5), or all of it when it leaves.
+UPDATE runs
+   SET state = 'ready', worker = NULL, claim = NULL, attempts = max(attempts - 1, 0)
+ WHERE worker = :worker_id AND id NOT IN (SELECT value FROM json_each(:known))
+RETURNING id;
+
+-- name: take_over_cancelled_runs
+-- A cancel that waits ends the runs of a dead worker, whatever their attempts.
+UPDATE runs
+   SET state = 'cancelled', finished_at = (SELECT now FROM clock), worker = NULL, claim = NULL
+ WHERE worker = :worker_id
+   AND EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+RETURNING id;
+
+-- name: take_over_dead_runs
+-- At the limit, and no step further than when the attempt was charged: this run kills its workers.
+UPDATE runs
+   SET state = 'dead', finished_at = (SELECT now FROM clock), worker = NULL, claim = NULL,
+       reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
+                       || 'a new id once mended', max_attempts)
+ WHERE worker = :worker_id AND attempts >= max_attempts
+   AND (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step')
+       <= steps_mark
+RETURNING id;
+
+-- name: take_over_runs
+-- All others go back to ready; the attempt was charged at the claim and stays charged.
+UPDATE runs SET state = 'ready', worker = NULL, claim = NULL WHERE worker = :worker_id RETURNING id;
+
+-- name: sweep_cancelled_runs
+-- Nobody holds them, so nobody's code is needed to end them.
+UPDATE runs
+   SET state = 'cancelled', finished_at = (SELECT now FROM clock), due_at = NULL, children_seen = NULL,
+       waits_for = NULL, needs_mend = 0
+ WHERE state IN ('ready', 'parked')
+   AND id IN (SELECT run_id FROM messages WHERE consumed_at IS NULL AND kind = 'cancel')
+RETURNING id;
+
+-- name: mend_runs
+-- Newly registered code may fit runs that were parked because the old one did not.
+UPDATE runs
+   SET state = 'ready', needs_mend = 0, due_at = NULL, children_seen = NULL, waits_for = NULL, reason = NULL
+ WHERE state = 'parked' AND needs_mend = 1 AND name IN (SELECT value FROM json_each(:names))
+RETURNING id;
+
+-- name: explain_unknown_runs
+-- Nobody here can execute them: say so where people look.
+UPDATE runs SET reason = :reason
+ WHERE state = 'ready' AND reason IS NULL AND queue IN (SELECT value FROM json_each(:queues))
+   AND name NOT IN (SELECT value FROM json_each(:names));
+
+-- name: run
+-- One run, as anybody may see it.
+SELECT id, kind, name, state, queue, fingerprint, attempts, created_at, due_at, started_at, finished_at, parent_id,
+       parent_key, worker, reason, needs_mend
+  FROM runs
+ WHERE id = :run_id;
+
+-- name: history_children
+-- The runs that this run has made, in order of creation.
+SELECT id, parent_key, name, fingerprint, state FROM runs WHERE parent_id = :run_id ORDER BY seq;
+
+-- name: ended_runs
+-- Which of the awaited runs have ended, and with what.
+SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN runs
+  LEFT JOIN outputs ON outputs.run_id = runs.id
+ WHERE runs.id = wanted.value AND runs.finished_at IS NOT NULL;
+
+-- name: pulse
+-- The bounded poll: cancels for what this worker holds, whether anything waits for it, and when the next thing is due.
+SELECT (SELECT json_group_array(messages.run_id)
+          FROM messages
+         CROSS JOIN runs
+         WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+           AND runs.id = messages.run_id AND runs.worker = served.worker_id),
+       EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
+                WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
+                  AND runs.name IN (SELECT value FROM json_each(served.names)))
+       OR EXISTS (SELECT 1 FROM due_runs
+                   WHERE due_runs.queue IN (SELECT value FROM json_each(served.queues))
+                     AND due_runs.name IN (SELECT value FROM json_each(served.names)))
+       OR EXISTS (SELECT 1 FROM woken_runs
+                   WHERE woken_runs.queue IN (SELECT value FROM json_each(served.queues))
+                     AND woken_runs.name IN (SELECT value FROM json_each(served.names))),
+       min(coalesce((SELECT due_at FROM runs
+                      WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
+                        AND queue IN (SELECT value FROM json_each(served.queues))
+                        AND name IN (SELECT value FROM json_each(served.names))
+                      ORDER BY due_at LIMIT 1), 9e999),
+           coalesce((SELECT due_at FROM runs
+                      WHERE state = 'parked' AND due_at IS NOT NULL AND due_at > served.now
+                        AND queue IN (SELECT value FROM json_each(served.queues))
+                        AND name IN (SELECT value FROM json_each(served.names))
+                      ORDER BY due_at LIMIT 1), 9e999))
+  FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;

@@ -1,0 +1,27 @@
+-- name: fence
+-- A worker without a row may not write. The write lock is already held, so no row lock is needed.
+SELECT 1 FROM workers WHERE id = :worker_id;
+
+-- name: join_worker
+-- The right to write. Sent again after an unknown outcome it renews.
+INSERT INTO workers (id, hostname, pid, boot_id, lock_path, joined_at, renewed_at, lease_until)
+SELECT :worker_id, :hostname, :pid, :boot_id, :lock_path, now, now, now + :lease_seconds FROM clock WHERE true
+ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until;
+
+-- name: renew_worker
+-- The heartbeat: the lease by the database's clock, and no other column.
+UPDATE workers SET renewed_at = now, lease_until = now + :lease_seconds FROM clock WHERE id = :worker_id;
+
+-- name: remove_worker
+-- A worker that leaves gives up its right to write, after its runs.
+DELETE FROM workers WHERE id = :worker_id;
+
+-- name: take_over_worker
+-- One taker wins: whoever deletes the row, puts the runs back. The write lock makes SKIP LOCKED unnecessary.
+DELETE FROM workers
+ WHERE id = :worker_id AND (:only_expired = 0 OR lease_until < (SELECT now FROM clock))
+RETURNING id;
+
+-- name: workers
+-- Who may be dead is decided by others, from these.
+SELECT id, hostname, pid, boot_id, lock_path, lease_until < (SELECT now FROM clock) FROM workers ORDER BY joined_at, id;

@@ -1,0 +1,172 @@
+"""The SQLite store: `Store` over one file. What each method promises stands in `stores.protocol`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from math import isinf
+from pathlib import Path
+
+import json
+
+from ..._entries import Checkpoint, ChildRow, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ...typing import RunId
+from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
+from .batches import apply_batch
+from .checkpointing import Checkpointer
+from .claims import hand_back, put_back_all, sweep, take_claimable
+from .connections import Connection, Database
+from .migrations import migrate
+from .places import check_place, check_version
+from .rows import texts
+
+
+class SqliteStore:
+    """One SQLite file, for any number of processes of one machine.
+
+    `patience_seconds` is how long a write waits for another process's transaction before `StoreUnavailableError`.
+    Making a store touches nothing; the file is made by `migrate`.
+    """
+
+    can_notify = False
+    is_local = True
+
+    def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
+        self.path = Path(path).absolute()
+        self.lock_directory = f"{self.path}-workers"
+        self._database = Database(self.path, patience_seconds)
+        self._checkpointer = Checkpointer(self._database)
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({str(self.path)!r})"
+
+    @property
+    def on_statement(self) -> Callable[[str], None] | None:
+        """Called with the name of every statement before it runs, for tests that count; None costs nothing."""
+        return self._database.on_statement
+
+    @on_statement.setter
+    def on_statement(self, listener: Callable[[str], None] | None) -> None:
+        self._database.on_statement = listener
+
+    # -- schema and workers ---------------------------------------------------------------------------------------
+    def migrate(self) -> None:
+        check_version()
+        check_place(self.path)
+        migrate(self._database)
+        Path(self.lock_directory).mkdir(exist_ok=True)
+
+    def join(self, worker: WorkerRow, lease_seconds: float) -> None:
+        with self._database.spare().writing() as connection:
+            connection.change(
+                "join_worker",
+                [
+                    *(worker.worker_id, worker.hostname, worker.pid, worker.boot_id, worker.lock_path),
+                    lease_seconds,
+                ],
+            )
+
+    def renew(self, worker_id: str, lease_seconds: float) -> bool:
+        with self._database.heartbeat.lock:
+            return self._database.heartbeat.change("renew_worker", [lease_seconds, worker_id]) == 1
+
+    def leave(self, worker_id: str) -> None:
+        with self._database.spare().writing() as connection:
+            hand_back(connection, worker_id, ())
+            connection.change("remove_worker", [worker_id])
+
+    def workers(self) -> list[WorkerRow]:
+        return [
+            WorkerRow(worker_id, hostname, pid, boot_id, lock_path, bool(is_over))
+            for worker_id, hostname, pid, boot_id, lock_path, is_over in self._ask("workers")
+        ]
+
+    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
+        with self._database.turn.writing() as connection:
+            if not connection.query("take_over_worker", [worker_id, only_expired]):
+                return None
+            return put_back_all(connection, worker_id)
+
+    # -- the journal's turn ---------------------------------------------------------------------------------------
+    def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        with self._database.turn.writing() as connection:
+            _fence(connection, worker_id)
+            verdicts = apply_batch(connection, worker_id, entries)
+        self._checkpointer.after_commit()
+        return verdicts
+
+    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
+        with self._database.turn.writing() as connection:
+            _fence(connection, worker_id)
+            return take_claimable(connection, worker_id, request, iter(claims))
+
+    def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
+        with self._database.turn.writing() as connection:
+            _fence(connection, worker_id)
+            return hand_back(connection, worker_id, known)
+
+    # -- anybody --------------------------------------------------------------------------------------------------
+    def history(self, run_id: RunId) -> HistoryRows:
+        with self._database.spare().reading() as connection:
+            checkpoints = connection.query("history_checkpoints", [run_id])
+            children = connection.query("history_children", [run_id])
+            cancelled = connection.query("cancelled_among", [texts([run_id])])
+        return HistoryRows([_checkpoint(*row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled))
+
+    def run(self, run_id: RunId) -> RunRow | None:
+        for *columns, needs_mend in self._ask("run", run_id):
+            return RunRow(*columns, needs_mend=bool(needs_mend))
+        return None
+
+    def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
+        return [
+            EndedRun(run_id, state, None if codec is None else Stored(codec, body), reason)
+            for run_id, state, codec, body, reason in self._ask("ended_runs", texts(run_ids))
+        ]
+
+    def cancel(self, run_id: RunId) -> bool:
+        return bool(self._ask("cancel_run", run_id))
+
+    def sweep_cancelled(self) -> list[RunId]:
+        [(has_any,)] = self._ask("has_open_cancels")
+        if not has_any:
+            return []
+        with self._database.spare().writing() as connection:
+            return sweep(connection)
+
+    def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
+        [(cancelled, has_claimable, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
+        return Pulse(json.loads(cancelled), bool(has_claimable), None if isinf(next_due_at) else next_due_at)
+
+    def mend(self, names: Collection[str]) -> list[RunId]:
+        return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]
+
+    def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
+        connection = self._database.spare()
+        with connection.lock:
+            connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
+
+    def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
+        return [_checkpoint(*row) for row in self._ask("history_checkpoints", run_id)]
+
+    # -- ends -----------------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        self._database.close()
+
+    def abandon(self) -> None:
+        self._database.abandon()
+
+    def _ask(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        connection = self._database.spare()
+        with connection.lock:
+            return connection.query(statement, parameters)
+
+
+def _fence(connection: Connection, worker_id: str) -> None:
+    if not connection.query("fence", [worker_id]):
+        raise Fenced(f"worker {worker_id} has no row any more")
+
+
+def _checkpoint(
+    key: str, kind: str, name: str, fingerprint: str, is_error: int, codec: str, body: str, position: int | None, attempts: int
+) -> Checkpoint:
+    return Checkpoint(key, kind, name, fingerprint, bool(is_error), Stored(codec, body), position, attempts)
