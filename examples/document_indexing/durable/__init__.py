@@ -1,0 +1,1 @@
+"""The same service with five lines changed: the work survives the process."""

@@ -1,0 +1,181 @@
+"""The index of the documents, in Postgres with pgvector: replace a document, ask a question, report what is there.
+
+Replacing is one transaction under a lock of the document's own, so it stays right when two run at once, or when the
+last transaction of a killed service is committed late: whoever comes second replaces what the first one wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from llama_index.core import VectorStoreIndex
+from llama_index.core.schema import BaseNode, Document
+from llama_index.vector_stores.postgres import PGVectorStore
+from sqlalchemy import Engine, create_engine, delete, func, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Session
+
+from examples.document_indexing.chunks import chunks_of
+from examples.document_indexing.models import DIMENSIONS, PROMPT, models
+
+DEFAULT_DATABASE = "postgresql://postgres@localhost:5432/postgres"
+
+_TABLE_OF_DOCUMENTS = """
+CREATE TABLE IF NOT EXISTS documents (
+    url text PRIMARY KEY, chunks int NOT NULL, failure text, changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)"""
+_SAY_INDEXED = """
+INSERT INTO documents (url, chunks) VALUES (:url, :chunks)
+ON CONFLICT (url) DO UPDATE SET chunks = excluded.chunks, failure = NULL, changed_at = clock_timestamp()"""
+_SAY_FAILED = """
+INSERT INTO documents (url, chunks, failure) VALUES (:url, 0, :failure)
+ON CONFLICT (url) DO UPDATE SET failure = excluded.failure, changed_at = clock_timestamp()"""
+
+
+class DocumentError(Exception):
+    """This document cannot be indexed; the message says why and what to do."""
+
+
+class IndexUnavailableError(Exception):
+    """The index's database cannot be used; the message says what to do, and never names the password."""
+
+
+class DocumentStore(PGVectorStore):
+    """A PGVectorStore in which adding a document's nodes replaces those that the document had.
+
+    The class it derives from commits each `add` and each `delete` by itself: between the two a reader would find no
+    document, and two writers could both delete first and insert afterwards.
+    """
+
+    def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> list[str]:
+        """Replace the chunks of the nodes' documents, in one transaction; returns the nodes' ids."""
+        table = self._table_class
+        documents = sorted({node.ref_doc_id for node in nodes if node.ref_doc_id})
+        with Session(self._engine) as session, session.begin():
+            for url in documents:
+                # A statement of its own: the DELETE's snapshot must be taken after the lock, not before it.
+                session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(url, 0))))
+                session.execute(delete(table).where(table.metadata_["ref_doc_id"].astext == url))
+            session.add_all([self._node_to_table_row(node) for node in nodes])
+            for url in documents:
+                count = sum(node.ref_doc_id == url for node in nodes)
+                session.execute(text(_SAY_INDEXED), {"url": url, "chunks": count})
+        return [node.node_id for node in nodes]
+
+    def set_up(self) -> None:
+        """Create what is missing; safe when several processes do so at once."""
+        self._initialize()
+        with Session(self._engine) as session, session.begin():
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("set up the index", 0))))
+            session.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
+            self._table_class.__table__.create(session.connection(), checkfirst=True)
+            session.execute(text(_TABLE_OF_DOCUMENTS))
+
+
+class DocumentIndex:
+    """The documents that have been indexed. Connects on first use; its methods may be called from any thread."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = _with_driver(database_url)
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._index: VectorStoreIndex | None = None
+
+    def replace(self, url: str, pages: Sequence[Document]) -> int:
+        """Index a document in place of what was indexed under its URL; returns the number of its pages."""
+        chunks = chunks_of(url, pages)
+        if not chunks:
+            raise DocumentError(f"{url} has no text, only images perhaps: run text recognition (OCR) on it first")
+        index = self._ready()
+        try:
+            index.insert_nodes(chunks)
+        except OperationalError as error:
+            raise self._unavailable(error) from None
+        return len(pages)
+
+    def say_failed(self, url: str, reason: str) -> None:
+        """Note that a document could not be indexed; what was indexed of it before stays."""
+        self._ready()
+        with self._connection() as connection:
+            connection.execute(text(_SAY_FAILED), {"url": url, "failure": reason})
+
+    def ask(self, question: str) -> str:
+        """Answer a question from the indexed documents."""
+        index = self._ready()
+        engine = index.as_query_engine(
+            llm=models().language,
+            similarity_top_k=models().passages,
+            text_qa_template=PROMPT,
+            response_mode="compact",
+        )
+        try:
+            response = str(engine.query(question))
+        except OperationalError as error:
+            raise self._unavailable(error) from None
+        return "Nothing is indexed yet that could answer this." if response == "Empty Response" else response
+
+    def report(self) -> dict[str, object]:
+        """How many documents and chunks there are, and which documents failed, with the reason."""
+        self._ready()
+        with self._connection() as connection:
+            counts = connection.execute(text("SELECT count(*), sum(chunks) FROM documents WHERE failure IS NULL")).one()
+            failed = connection.execute(text("SELECT url, failure FROM documents WHERE failure IS NOT NULL")).all()
+        return {"indexed": counts[0], "chunks": counts[1] or 0, "failed": dict(failed)}
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _ready(self) -> VectorStoreIndex:
+        with self._lock:
+            if self._index is None:
+                try:
+                    self._index = self._open()
+                except (OperationalError, ProgrammingError) as error:
+                    raise self._unavailable(error) from None
+            return self._index
+
+    def _open(self) -> VectorStoreIndex:
+        # As many connections as the largest default pool has threads.
+        self._engine = create_engine(self._url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        store = DocumentStore(
+            table_name=f"chunks_{models().name}",
+            embed_dim=DIMENSIONS,
+            perform_setup=False,
+            engine=self._engine,
+            async_engine=create_async_engine(self._url),
+        )
+        store.set_up()
+        # A document is added in one piece, whatever its size: `add` replaces it.
+        return VectorStoreIndex.from_vector_store(
+            store, embed_model=models().embedding, insert_batch_size=2**31, transformations=None
+        )
+
+    def _connection(self) -> Any:
+        assert self._engine is not None  # noqa: S101 - _ready() came before
+        return self._engine.begin()
+
+    def _unavailable(self, error: DBAPIError) -> IndexUnavailableError:
+        reason = " ".join(str(error.orig).split())
+        return IndexUnavailableError(
+            f"The index's database {self._url.render_as_string(hide_password=True)} cannot be used: {reason}. Start "
+            "Postgres with the pgvector extension there, or set DATABASE_URL to one (see the example's README)."
+        )
+
+
+@cache
+def document_index() -> DocumentIndex:
+    """The index in the database that DATABASE_URL names."""
+    return DocumentIndex(os.environ.get("DATABASE_URL", DEFAULT_DATABASE))
+
+
+def _with_driver(database_url: str) -> URL:
+    """The URL with the driver that can do both threads and asyncio."""
+    return make_url(database_url).set(drivername="postgresql+psycopg")

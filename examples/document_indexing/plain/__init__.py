@@ -1,0 +1,1 @@
+"""The service as people write it today: a thread pool, and work that dies with the process."""
