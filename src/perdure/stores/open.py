@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from .protocol import Store
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
-_PASSWORD: Final = re.compile(r"(://[^:/@?#]*):[^/?#]*@|([?&\s](?:ssl)?password=)(?:'(?:[^'\\]|\\.)*'|[^&\s]*)|^((?:ssl)?password=)\S*")
+_PASSWORD: Final = re.compile(
+    r"(://[^:/@?#]*):[^/?#]*@|([?&\s](?:ssl)?password=)(?:'(?:[^'\\]|\\.)*'|[^&\s]*)|^((?:ssl)?password=)\S*"
+)
 _POSSIBLE: Final = (
     "possible are a path such as perdure.db, sqlite:///relative.db, sqlite:////absolute.db and "
     "postgresql://user@host/database"
@@ -42,11 +44,13 @@ def _sqlite_path(url: str) -> str:
     if url.lower().startswith("sqlite:"):
         rest = url[len("sqlite:") :]
         if not rest.startswith("///"):
-            raise UnsupportedStoreError(f"{redact(url)!r}: three slashes make a relative path, four an absolute one; {_POSSIBLE}")
+            raise UnsupportedStoreError(
+                f"{redact(url)!r}: three slashes make a relative path, four an absolute one; {_POSSIBLE}"
+            )
         path = unquote(rest[3:])
     if path in {"", ":memory:"} or path.startswith("file:") or "\0" in path:
         raise UnsupportedStoreError(
-            f"{redact(url)!r} is no file: what is durable needs one, a database in memory dies with the process; {_POSSIBLE}"
+            f"{redact(url)!r} is no file: a database in memory dies with the process; {_POSSIBLE}"
         )
     return path
 

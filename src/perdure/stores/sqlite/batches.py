@@ -1,7 +1,7 @@
 """A batch of entries: written set-wise, one statement per kind, and judged as a whole if every row was new.
 
 If fewer rows changed than were sent, nothing of that attempt is kept: `verdicts` finds out, entry by entry and without
-writing, which are new, and only those are written. Neither way has statements that depend on how many entries there are.
+writing, which are new, and only those are written. On neither way does the number of statements depend on theirs.
 """
 
 from __future__ import annotations
@@ -128,8 +128,7 @@ def _apply_what_is_new(connection: Connection, worker_id: str, entries: Sequence
     if not batch.write(connection):
         raise AssertionError("an entry that was judged as new was not: the database let a second writer in")
     return [
-        _verdict(entry, batch) if verdict is None else verdict
-        for entry, verdict in zip(entries, verdicts, strict=True)
+        _verdict(entry, batch) if verdict is None else verdict for entry, verdict in zip(entries, verdicts, strict=True)
     ]
 
 

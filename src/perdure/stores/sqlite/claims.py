@@ -74,9 +74,7 @@ def _claimable(connection: Connection, worker_id: str, request: ClaimRequest) ->
         if slots <= 0:
             continue
         limit = 1 if request.alone else slots
-        found = connection.query(
-            "claimable_runs", [queue, names, request.alone, request.alone, worker_id, limit]
-        )
+        found = connection.query("claimable_runs", [queue, names, request.alone, request.alone, worker_id, limit])
         yield from found
         if found and request.alone:
             return

@@ -191,7 +191,8 @@ class Database:
 
     def abandon(self) -> None:
         """Forget every connection without closing it."""
-        self._is_tainted |= any([connection.forget() for connection in self._all()])
+        forgotten = [connection.forget() for connection in self._all()]
+        self._is_tainted |= any(forgotten)
 
     def pause(self, deadline: float) -> None:
         """See `forks`."""
@@ -208,7 +209,8 @@ class Database:
     def resume_in_child(self) -> None:
         """See `forks`."""
         self.resume()
-        self._is_tainted |= any([connection.forget() for connection in self._all() if connection.lock.locked()])
+        forgotten = [connection.forget() for connection in self._all() if connection.lock.locked()]
+        self._is_tainted |= any(forgotten)
 
     def _all(self) -> list[Connection]:
         return [self.turn, self.heartbeat, self.checkpointer, *self._readers]

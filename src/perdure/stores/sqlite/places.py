@@ -14,13 +14,18 @@ from typing import Final
 from ...errors import StoreUnavailableError, UnsupportedStoreError
 
 OLDEST_SQLITE: Final = (3, 37, 0)
-"""STRICT tables (3.37) and RETURNING (3.35); every distribution with Python 3.11 in support has it, but RHEL 9's own."""
+"""For STRICT tables (RETURNING came with 3.35). Systems that still ship an older one: RHEL 9, Debian 11."""
 
+# fmt: off
 _NETWORK: Final = frozenset(
-    "9p afs beegfs ceph cifs coda davfs fuse.ceph fuse.cifs fuse.davfs2 fuse.gcsfuse fuse.glusterfs fuse.nfs "
-    "fuse.rclone fuse.s3fs fuse.smbnetfs fuse.sshfs fuse.vmhgfs-fuse gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 "
-    "ocfs2 orangefs prl_fs pvfs2 smb2 smb3 smbfs vboxsf vmhgfs".split()
+    {
+        "9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs",
+        "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "vmhgfs",
+        "fuse.ceph", "fuse.cifs", "fuse.davfs2", "fuse.gcsfuse", "fuse.glusterfs", "fuse.nfs", "fuse.rclone",
+        "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "fuse.vmhgfs-fuse",
+    }
 )
+# fmt: on
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from math import isinf
 from pathlib import Path
-
-import json
 
 from ..._entries import Checkpoint, ChildRow, EndedRun, Entry, HistoryRows, Stored, Verdict
 from ...typing import RunId
@@ -14,10 +13,10 @@ from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRo
 from .batches import apply_batch
 from .checkpointing import Checkpointer
 from .claims import hand_back, put_back_all, sweep, take_claimable
-from .connections import Connection, Database
-from .migrations import migrate
+from .connections import Connection, Database, Row
 from .places import check_place, check_version
 from .rows import texts
+from .schema import migrate
 
 
 class SqliteStore:
@@ -110,11 +109,14 @@ class SqliteStore:
             checkpoints = connection.query("history_checkpoints", [run_id])
             children = connection.query("history_children", [run_id])
             cancelled = connection.query("cancelled_among", [texts([run_id])])
-        return HistoryRows([_checkpoint(*row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled))
+        return HistoryRows(
+            [_checkpoint(row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled)
+        )
 
     def run(self, run_id: RunId) -> RunRow | None:
-        for *columns, needs_mend in self._ask("run", run_id):
-            return RunRow(*columns, needs_mend=bool(needs_mend))
+        for row in self._ask("run", run_id):
+            columns, needs_mend = row[:-1], row[-1]
+            return RunRow(*columns, bool(needs_mend))
         return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
@@ -146,7 +148,7 @@ class SqliteStore:
             connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        return [_checkpoint(*row) for row in self._ask("history_checkpoints", run_id)]
+        return [_checkpoint(row) for row in self._ask("history_checkpoints", run_id)]
 
     # -- ends -----------------------------------------------------------------------------------------------------
     def close(self) -> None:
@@ -155,7 +157,7 @@ class SqliteStore:
     def abandon(self) -> None:
         self._database.abandon()
 
-    def _ask(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+    def _ask(self, statement: str, *parameters: object) -> list[Row]:
         connection = self._database.spare()
         with connection.lock:
             return connection.query(statement, parameters)
@@ -166,7 +168,6 @@ def _fence(connection: Connection, worker_id: str) -> None:
         raise Fenced(f"worker {worker_id} has no row any more")
 
 
-def _checkpoint(
-    key: str, kind: str, name: str, fingerprint: str, is_error: int, codec: str, body: str, position: int | None, attempts: int
-) -> Checkpoint:
+def _checkpoint(row: Row) -> Checkpoint:
+    key, kind, name, fingerprint, is_error, codec, body, position, attempts = row
     return Checkpoint(key, kind, name, fingerprint, bool(is_error), Stored(codec, body), position, attempts)

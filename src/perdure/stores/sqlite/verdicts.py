@@ -115,9 +115,7 @@ def _judge_created(entry: RunCreated, situation: _Situation) -> _Judgement:
         return Refused(f"the claim under which run {entry.run_id!r} was to be made has ended")
     state: RunState = "ready" if entry.held_as is None else "held"
     holder = situation.worker_id if entry.held_as is not None else None
-    situation.runs[entry.run_id] = _Trace(
-        entry.name, entry.fingerprint, state, holder, entry.held_as, entry.entry_id
-    )
+    situation.runs[entry.run_id] = _Trace(entry.name, entry.fingerprint, state, holder, entry.held_as, entry.entry_id)
     if entry.held_as is not None:
         situation.claims.add(entry.held_as)
     return None

@@ -31,9 +31,7 @@ def migrations() -> list[Migration]:
     """All migrations of this release, in order."""
     folder = files(__package__ or "") / "migrations"
     named = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [
-        Migration(int(file.name[:4]), file.name, tuple(_split(file.read_text(encoding="utf-8")))) for file in named
-    ]
+    return [Migration(int(file.name[:4]), file.name, tuple(_split(file.read_text(encoding="utf-8")))) for file in named]
 
 
 def migrate(database: Database) -> None:

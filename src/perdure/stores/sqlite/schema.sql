@@ -1,0 +1,171 @@
+-- All tables, indexes and views, for reading: what the migrations together make (a test compares).
+
+-- The database's clock in seconds since the epoch (unixepoch('subsec') would need SQLite 3.42).
+CREATE VIEW clock AS
+SELECT (julianday('now') - 2440587.5) * 86400.0 AS now;
+
+CREATE TABLE migrations (
+    version    INTEGER NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    applied_at REAL NOT NULL
+) STRICT;
+
+-- A process that may write. No row, no right to write.
+CREATE TABLE workers (
+    id          TEXT NOT NULL PRIMARY KEY,
+    hostname    TEXT NOT NULL,
+    pid         INTEGER NOT NULL,
+    boot_id     TEXT NOT NULL,
+    lock_path   TEXT NOT NULL,
+    joined_at   REAL NOT NULL,
+    renewed_at  REAL NOT NULL,
+    lease_until REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- `seq` is the order of insertion, for first in, first out; never an identity of anything.
+-- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
+-- or a release whose reply was lost finds its own trace.
+CREATE TABLE runs (
+    seq           INTEGER PRIMARY KEY,
+    id            TEXT NOT NULL UNIQUE,
+    kind          TEXT NOT NULL CHECK (kind IN ('workflow', 'step')),
+    name          TEXT NOT NULL,
+    queue         TEXT NOT NULL,
+    state         TEXT NOT NULL
+                  CHECK (state IN ('ready', 'held', 'parked', 'succeeded', 'failed', 'cancelled', 'dead')),
+    priority      INTEGER NOT NULL,
+    due_at        REAL,
+    created_at    REAL NOT NULL,
+    started_at    REAL,
+    finished_at   REAL,
+    worker        TEXT REFERENCES workers (id) DEFERRABLE INITIALLY DEFERRED,
+    claim         TEXT,
+    attempts      INTEGER NOT NULL CHECK (attempts >= 0),
+    max_attempts  INTEGER NOT NULL CHECK (max_attempts >= 1),
+    steps_mark    INTEGER NOT NULL DEFAULT 0,
+    finished_by   TEXT,
+    last_claim    TEXT,
+    last_state    TEXT,
+    created_by    TEXT NOT NULL,
+    parent_id     TEXT,
+    parent_key    TEXT,
+    fingerprint   TEXT NOT NULL,
+    children_seen INTEGER,
+    waits_for     TEXT CHECK (waits_for IS NULL OR json_type(waits_for) = 'array'),
+    needs_mend    INTEGER NOT NULL DEFAULT 0 CHECK (needs_mend IN (0, 1)),
+    reason        TEXT,
+    CHECK ((state = 'held') = (worker IS NOT NULL)),
+    CHECK ((state = 'held') = (claim IS NOT NULL)),
+    CHECK ((state IN ('succeeded', 'failed', 'cancelled', 'dead')) = (finished_at IS NOT NULL)),
+    CHECK (state <> 'held' OR started_at IS NOT NULL),
+    CHECK (state = 'parked' OR (children_seen IS NULL AND waits_for IS NULL AND needs_mend = 0)),
+    CHECK ((parent_id IS NULL) = (parent_key IS NULL))
+) STRICT;
+
+-- Inputs and outputs live apart, so that the hot row stays small.
+CREATE TABLE inputs (
+    run_id TEXT NOT NULL PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    codec  TEXT NOT NULL,
+    body   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outputs (
+    run_id TEXT NOT NULL PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    codec  TEXT NOT NULL,
+    body   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+CREATE TABLE checkpoints (
+    seq         INTEGER PRIMARY KEY,
+    run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    key         TEXT NOT NULL,
+    claim       TEXT NOT NULL,
+    entry_id    TEXT NOT NULL,
+    position    INTEGER,
+    kind        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    is_error    INTEGER NOT NULL CHECK (is_error IN (0, 1)),
+    codec       TEXT NOT NULL,
+    body        TEXT NOT NULL,
+    attempts    INTEGER NOT NULL,
+    started_at  REAL,
+    recorded_at REAL NOT NULL,
+    UNIQUE (run_id, key)
+) STRICT;
+
+-- What others tell a run. `consumed_at` is set when the run has ended by it.
+CREATE TABLE messages (
+    id          TEXT NOT NULL PRIMARY KEY,
+    run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    kind        TEXT NOT NULL CHECK (kind IN ('cancel')),
+    body        TEXT,
+    sent_at     REAL NOT NULL,
+    consumed_at REAL
+) STRICT, WITHOUT ROWID;
+
+-- One cancel per run.
+CREATE UNIQUE INDEX messages_cancel ON messages (run_id) WHERE kind = 'cancel';
+-- What nobody has acted on yet.
+CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL;
+
+-- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
+CREATE INDEX runs_ready ON runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- What is ready later.
+CREATE INDEX runs_delayed ON runs (due_at) WHERE state = 'ready' AND due_at IS NOT NULL;
+-- Sleepers, by when they wake.
+CREATE INDEX runs_sleeping ON runs (due_at) WHERE state = 'parked' AND due_at IS NOT NULL;
+-- What waits for the end of other runs.
+CREATE INDEX runs_waiting ON runs (seq)
+    WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL);
+-- What waits for new code.
+CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND needs_mend = 1;
+-- What each worker holds; the foreign key's own question, too.
+CREATE INDEX runs_held ON runs (worker, claim) WHERE worker IS NOT NULL;
+-- The children of a run, in order of creation, and which of them have ended.
+CREATE INDEX runs_children ON runs (parent_id, seq, finished_at) WHERE parent_id IS NOT NULL;
+
+-- Parked runs whose wait is over (a flag could not say it: it would be set from an older look). One with a cancel is
+-- not woken, it is swept.
+CREATE VIEW woken_runs AS
+SELECT runs.*
+  FROM runs
+ WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL)
+   AND needs_mend = 0
+   AND ((SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL)
+            > children_seen
+        OR EXISTS (SELECT 1 FROM json_each(runs.waits_for) AS awaited CROSS JOIN runs AS other
+                    WHERE other.id = awaited.value AND other.finished_at IS NOT NULL))
+   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+
+-- Whose time has come: delayed runs, and sleepers without a cancel.
+CREATE VIEW due_runs AS
+SELECT runs.*
+  FROM runs
+ WHERE state = 'ready' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
+UNION ALL
+SELECT runs.*
+  FROM runs
+ WHERE state = 'parked' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
+   AND needs_mend = 0
+   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+
+-- For people: times that can be read (UTC).
+CREATE VIEW run_view AS
+SELECT id, kind, name, queue, state, priority, attempts, max_attempts,
+       strftime('%Y-%m-%d %H:%M:%f', created_at, 'unixepoch')  AS created_at,
+       strftime('%Y-%m-%d %H:%M:%f', due_at, 'unixepoch')      AS due_at,
+       strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,
+       strftime('%Y-%m-%d %H:%M:%f', finished_at, 'unixepoch') AS finished_at,
+       worker, parent_id, parent_key, needs_mend, reason,
+       (SELECT body FROM inputs WHERE inputs.run_id = runs.id)   AS input,
+       (SELECT body FROM outputs WHERE outputs.run_id = runs.id) AS output
+  FROM runs;
+
+CREATE VIEW step_view AS
+SELECT run_id, key, kind, name, position, is_error, attempts,
+       strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,
+       strftime('%Y-%m-%d %H:%M:%f', recorded_at, 'unixepoch') AS recorded_at,
+       body AS outcome
+  FROM checkpoints;
