@@ -39,7 +39,7 @@ def main():
     wanted = os.environ.get("PYTHON", "").strip()
     chosen = probe(wanted) if wanted else None
     if wanted and chosen is None:
-        stop("PYTHON=%s cannot be run, or was built without sqlite3, ssl, venv or zlib." % wanted)
+        stop("PYTHON=%s is no Python 3, cannot be run, or lacks sqlite3, ssl, venv or zlib." % wanted)
     if wanted and chosen[0] < OLDEST:
         stop("PYTHON=%s is Python %d.%d; Perdure needs 3.11 or newer." % ((wanted,) + chosen[0]))
     if is_current(chosen):

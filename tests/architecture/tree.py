@@ -1,4 +1,4 @@
-"""The source as a tree of modules and the arrows between them, read with `ast`; nothing is imported. No judgement here."""
+"""The source as a tree of modules and the arrows between them, read with `ast`: nothing is imported, nothing judged."""
 
 from __future__ import annotations
 
