@@ -6,6 +6,7 @@ PerdureError
  │   ├─ LineageError         a durable call from a thread or task that does not own the run's branch
  │   └─ ForkedError          a durable call in a forked child, on a run that belongs to its parent
  ├─ SerializationError       a value cannot be stored, or a stored one cannot be read
+ ├─ RecordedError            stands in for a recorded error whose class this process does not know
  ├─ RunExistsError           the id is taken by a run with other arguments or another workflow
  ├─ RunNotFoundError         no run has this id
  ├─ RunFailedError           the run ended without a value
@@ -54,6 +55,19 @@ class SerializationError(PerdureError):
     def __init__(self, message: str, *, path: str = "$") -> None:
         super().__init__(message)
         self.path = path
+
+
+class RecordedError(PerdureError):
+    """A step or run ended with an error whose class this process does not know, or cannot make again.
+
+    `type_name` is that class (`module:qualname`), `message` what the error said, `traceback_text` where it was raised.
+    """
+
+    def __init__(self, type_name: str, message: str, *, traceback_text: str = "") -> None:
+        super().__init__(f"{type_name}: {message}")
+        self.type_name = type_name
+        self.message = message
+        self.traceback_text = traceback_text
 
 
 class RunExistsError(PerdureError):

@@ -1,0 +1,92 @@
+"""How values become text: JSON by default, pickle only for those who name it, and codecs that wrap another.
+
+A codec's name is stored with each value. Encrypt or compress by a codec that wraps `JsonCodec`, as `ZlibCodec` does.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+from binascii import a2b_base64, b2a_base64
+from typing import Protocol
+
+from ...errors import SerializationError
+from . import json_text
+from .registry import TypeRegistry
+
+
+class Codec(Protocol):
+    """Turns values into text and back. Both ways raise `SerializationError` for what they cannot do.
+
+    The text must be storable in any database: no NUL, no lone surrogates.
+    """
+
+    @property
+    def name(self) -> str:
+        """What is stored with each value, so that another process finds the codec that can read it."""
+
+    def encode(self, value: object, registry: TypeRegistry) -> str:
+        """Return the value's text."""
+
+    def decode(self, text: str, registry: TypeRegistry) -> object:
+        """Return the value of a text that `encode` has made, perhaps in another process."""
+
+
+class JsonCodec:
+    """Readable JSON. Data, never code: reading runs nothing that the text could choose."""
+
+    name = "json"
+
+    def encode(self, value: object, registry: TypeRegistry) -> str:
+        """Return JSON in which plain values look plain."""
+        return json_text.write(value, registry)
+
+    def decode(self, text: str, registry: TypeRegistry) -> object:
+        """Return the value, with types that the registry knows."""
+        return json_text.read(text, registry)
+
+
+class PickleCodec:
+    """Python's pickle, in base64. Reading it runs code: whoever can write to the database then owns the process."""
+
+    name = "pickle"
+
+    def encode(self, value: object, registry: TypeRegistry) -> str:
+        """Return the pickle of any value that pickle can take; the registry is not asked."""
+        try:
+            return b2a_base64(pickle.dumps(value, protocol=5), newline=False).decode("ascii")
+        except Exception as error:  # pickle runs the value's own code
+            raise SerializationError(
+                f"$ cannot be pickled: {type(error).__name__}; pass what it is made from and make it inside the step"
+            ) from error
+
+    def decode(self, text: str, registry: TypeRegistry) -> object:
+        """Unpickle the text, which runs what it says."""
+        try:
+            return pickle.loads(a2b_base64(text))  # noqa: S301 - the user has named pickle
+        except Exception as error:  # as above
+            raise SerializationError(f"the stored pickle cannot be read: {type(error).__name__}") from error
+
+
+class ZlibCodec:
+    """Compresses what another codec has written; named after it, such as `zlib+json`."""
+
+    def __init__(self, inner: Codec) -> None:
+        self._inner = inner
+        self.name = f"zlib+{inner.name}"
+
+    def encode(self, value: object, registry: TypeRegistry) -> str:
+        """Return the compressed text of the inner codec, in base64."""
+        packed = zlib.compress(self._inner.encode(value, registry).encode())
+        return b2a_base64(packed, newline=False).decode("ascii")
+
+    def decode(self, text: str, registry: TypeRegistry) -> object:
+        """Return the value; a text that would grow beyond 1 GiB is refused."""
+        unpacking = zlib.decompressobj()
+        try:
+            inner_text = unpacking.decompress(a2b_base64(text, strict_mode=True), json_text.TEXT_LIMIT).decode()
+        except (ValueError, zlib.error) as error:
+            raise SerializationError(f"the stored text cannot be unpacked: {type(error).__name__}") from error
+        if not unpacking.eof:
+            raise SerializationError("the stored text is cut off, or unpacks to more than 1 GiB")
+        return self._inner.decode(inner_text, registry)

@@ -1,0 +1,109 @@
+"""From the tree that was read back to the value: data, never code.
+
+A tag is looked up in fixed tables, a type name in the registry. Nothing else in the tree names anything. Whatever
+does not fit raises `Refusal`; no other way out is left to a hostile row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from .encoding import unknown_type_name
+from .raised import error_from_state
+from .refusal import Refusal
+from .registry import TypeRegistry
+from .shapes import BY_TAG
+from .tags import BY_TYPE, DICT, Tag, expect
+from .zones import make_pydantic_zone
+
+_ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4})")
+_FLOATS: Final = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+
+
+def _make_text(simple: object) -> str:
+    return _ESCAPE.sub(lambda found: "\\" if found[1] == "\\" else chr(int(found[1][1:], 16)), expect(simple, str))
+
+
+def _make_int(simple: object) -> int:
+    text: str = expect(simple, str)
+    if not re.fullmatch(r"-?0x[0-9a-f]+", text):
+        raise Refusal("is no integer")
+    return int(text, 16)
+
+
+_MAKE: dict[str, Callable[[Any], object]] = {
+    "$str": _make_text,
+    "$int": _make_int,
+    "$float": lambda simple: _FLOATS[expect(simple, str)],
+    "$pydantic_zone": lambda simple: make_pydantic_zone(expect(simple, int)),
+    DICT.name: DICT.make,
+} | {tag.name: tag.make for tag in BY_TYPE.values() if isinstance(tag, Tag)}
+
+
+class Decoder:
+    """Makes values from trees, with the types of one registry."""
+
+    def __init__(self, registry: TypeRegistry) -> None:
+        self._registry = registry
+
+    def decode(self, tree: Any) -> Any:
+        """Return the value, or raise `Refusal` with the path inside the tree so far."""
+        kind = type(tree)
+        if kind is list:
+            return self._list(tree)
+        if kind is not dict:
+            return tree
+        if len(tree) == 1:
+            ((key, body),) = tree.items()
+            if key.startswith("$"):
+                return self._tagged(key, body)
+        made = {}
+        for key, member in tree.items():
+            try:
+                made[key] = self.decode(member)
+            except Refusal as refusal:
+                raise refusal.within(tree, key) from refusal.__cause__
+        return made
+
+    def _list(self, tree: list[Any]) -> list[Any]:
+        made: list[Any] = []
+        try:
+            for member in tree:
+                made.append(self.decode(member))  # noqa: PERF401 - the index of the failing one is needed
+        except Refusal as refusal:
+            raise refusal.within(tree, len(made)) from refusal.__cause__
+        return made
+
+    def _tagged(self, tag: str, body: Any) -> object:
+        if tag in BY_TAG:
+            return self._instance(tag, body)
+        if tag == "$error":
+            return self._made(tag, lambda state: error_from_state(expect(state, dict), self._registry), body)
+        make = _MAKE.get(tag)
+        if make is None:
+            raise Refusal(f"has the tag {tag[:80]!r}, which this version does not know")
+        return self._made(tag, make, body)
+
+    def _instance(self, tag: str, body: Any) -> object:
+        if type(body) is not list or len(body) != 2 or type(body[0]) is not str:
+            raise Refusal(f"is a damaged {tag}")
+        name, state = body
+        cls = self._registry.resolve(name)
+        if cls is None:
+            raise Refusal(unknown_type_name(name))
+        shape = BY_TAG[tag]
+        if not shape.fits(cls):
+            raise Refusal(f"says {tag}, which the type {name[:200]} is not (any more)")
+        return self._made(tag, lambda simple: shape.make(cls, simple), state)
+
+    def _made(self, tag: str, make: Callable[[Any], object], body: Any) -> object:
+        """Decode the body, then make the value; a maker may raise anything that a wrong body can lead it to."""
+        simple = self.decode(body)
+        try:
+            return make(simple)
+        except Refusal:
+            raise
+        except Exception as error:
+            raise Refusal(f"is a damaged {tag}: {type(error).__name__}") from error

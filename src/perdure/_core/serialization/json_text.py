@@ -1,0 +1,84 @@
+"""The JSON text of a value: written, read back, and brought into the one form that fingerprints are taken of."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from ...errors import SerializationError
+from .decoding import Decoder
+from .encoding import Encoder, Tree, canonical, sort_key
+from .refusal import Refusal
+from .registry import TypeRegistry
+
+TEXT_LIMIT: Final = 2**30
+"""No text may be longer (in bytes), whatever a serializer allows: PostgreSQL takes no more."""
+
+encode_tree: Final = msgspec.json.Encoder().encode
+decode_tree: Final = msgspec.json.Decoder().decode
+
+_UNORDERED = ("$dict", "$counter")
+
+
+def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is_lenient: bool = False) -> str:
+    """Return the value's JSON; raises `SerializationError` with the path to the part that cannot be written.
+
+    Texts are looked at one by one for NUL and lone surrogates only if there are any.
+    """
+    try:
+        text = _write(value, Encoder(registry, budget=budget, is_lenient=is_lenient))
+        if text is not None:
+            return text
+        return str(_write(value, Encoder(registry, budget=budget, is_lenient=is_lenient, is_escaping=True)))
+    except Refusal as refusal:
+        reason = "contains itself; store a tree, or ids instead of references" if refusal.is_cycle else refusal.reason
+        raise SerializationError(f"{refusal.path} {reason}", path=refusal.path) from refusal.__cause__
+    except RecursionError as error:
+        raise SerializationError("$ is nested too deeply for the present stack; flatten it") from error
+    except Exception as error:  # reading a value runs its class's code: anything can come out of it
+        raise SerializationError(f"$ could not be taken apart: {type(error).__name__}; see the cause") from error
+
+
+def _write(value: object, encoder: Encoder) -> str | None:
+    """Return the text, or None if it has a character that must be escaped first."""
+    try:
+        text = encode_tree(encoder.encode(value)).decode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return None if "\\u0000" in text and not encoder.is_escaping else text
+
+
+def read(text: str, registry: TypeRegistry) -> Any:
+    """Return the value; raises `SerializationError`, and nothing else, for whatever is no JSON of ours."""
+    try:
+        tree = decode_tree(text)
+        return tree if '"$' not in text else Decoder(registry).decode(tree)
+    except Refusal as refusal:
+        raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
+    except RecursionError:
+        raise SerializationError("the stored text is nested too deeply to be read") from None
+    except Exception as error:  # msgspec's own errors, and hash or comparison of a key's class
+        raise SerializationError(f"the stored text cannot be read: {type(error).__name__}: {error}") from error
+
+
+def canonical_bytes(text: str) -> bytes:
+    """Return the same bytes for all values that are equal and of the same types, whatever the order of their dicts."""
+    if "{" not in text:
+        return text.encode()
+    tree = decode_tree(text)
+    return canonical(_sorted(tree) if any(f'"{tag}"' in text for tag in _UNORDERED) else tree)
+
+
+def _sorted(tree: Tree) -> Tree:
+    """Sort the pairs of dicts that are written as pairs; what is written as an object is sorted by `canonical`."""
+    if isinstance(tree, list):
+        return [_sorted(member) for member in tree]
+    if not isinstance(tree, dict):
+        return tree
+    made = {key: _sorted(member) for key, member in tree.items()}
+    for tag in _UNORDERED:
+        pairs = made.get(tag)
+        if len(made) == 1 and isinstance(pairs, list):
+            made[tag] = sorted(pairs, key=sort_key)
+    return made

@@ -1,0 +1,57 @@
+"""Time zones by key, without letting a key from the database lead to any file or module but the zone's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+import re
+import sys
+import zoneinfo
+
+from .refusal import Refusal
+
+_KEY = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
+
+
+@functools.lru_cache(maxsize=1024)
+def zone_of_key(key: str) -> zoneinfo.ZoneInfo:
+    """Return the zone; only if a file of that name exists among the system's zones or in the `tzdata` package.
+
+    ZoneInfo alone would try to import a package named after the key.
+    """
+    if not _KEY.fullmatch(key) or not any(os.path.isfile(f"{root}/{key}") for root in _roots()):  # noqa: PTH113
+        raise Refusal("names a time zone that this machine does not have")
+    return zoneinfo.ZoneInfo(key)
+
+
+def _roots() -> list[str]:
+    """The directories with zone files."""
+    roots = list(zoneinfo.TZPATH)
+    try:
+        import tzdata  # type: ignore[import-not-found]  # optional, and there mostly where the system has no zones
+    except ImportError:
+        return roots
+    return [*roots, *(f"{path}/zoneinfo" for path in tzdata.__path__)]
+
+
+# pydantic's own fixed-offset zone: values that it has parsed carry it, and it is no `datetime.timezone`
+def take_pydantic_zone(zone: dt.tzinfo) -> int | None:
+    """Return the offset in seconds of a pydantic `TzInfo`; None for any other zone."""
+    kind = pydantic_zone_type()
+    if kind is None or type(zone) is not kind:
+        return None
+    return int((zone.utcoffset(None) or dt.timedelta(0)).total_seconds())
+
+
+def make_pydantic_zone(seconds: int) -> dt.tzinfo:
+    """Make a pydantic `TzInfo` again, if pydantic is loaded in this process."""
+    kind = pydantic_zone_type()
+    if kind is None:
+        raise Refusal("needs pydantic, which this process has not loaded")
+    return kind(seconds)  # type: ignore[call-arg]  # pydantic's constructor takes the offset in seconds
+
+
+def pydantic_zone_type() -> type[dt.tzinfo] | None:
+    """pydantic's zone type, where pydantic is loaded."""
+    return getattr(sys.modules.get("pydantic_core"), "TzInfo", None)
