@@ -19,7 +19,7 @@ help:
 
 # Any Python can run the first stage, even one that is too old for Perdure.
 setup:
-	@for python in "$$PYTHON" python3 python3.13 python3.12 python3.11 python; do \
+	@for python in python3 python3.13 python3.12 python3.11 python "$$PYTHON"; do \
 		if [ -n "$$python" ] && "$$python" -c "" 2>/dev/null; then exec "$$python" tools/bootstrap.py; fi; \
 	done; \
 	echo "set-up: no Python was found; Perdure needs 3.11 or newer." >&2; exit 1
@@ -37,7 +37,7 @@ check: setup
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
-	$(RUN) -m pyright --project tests/typing
+	$(RUN) -m pyright
 	$(RUN) -m pytest -q tests/architecture tests/typing
 
 format: setup

@@ -1,0 +1,196 @@
+"""The set-up chooses the right Python, knows when its work is done, and says what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OLD_PYTHONS = ["python2", "python3.6", "python3.7", "python3.8", "python3.9", "python3.10"]
+
+
+def fake_python(folder: Path, name: str, version: tuple[int, int], *, free_threaded: bool = False) -> Path:
+    """A program that answers the probe as a Python of that version would."""
+    path = folder / name
+    path.write_text(f'#!/bin/sh\necho "{version[0]} {version[1]} {int(free_threaded)} {path}"\n', encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the set-up reads, in a path with spaces."""
+    copy = tmp_path / "a path with spaces"
+    for name in ("tools/bootstrap.py", "tools/environment.py", "requirements/lock.txt", "pyproject.toml", "Makefile"):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture
+def bootstrap(checkout: Path) -> ModuleType:
+    """The first stage, imported from the copy."""
+    spec = importlib.util.spec_from_file_location("bootstrap_of_the_copy", checkout / "tools" / "bootstrap.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_newest_tested_python_is_chosen(bootstrap: ModuleType, tmp_path: Path) -> None:
+    """Of several Pythons the newest that the tests cover wins, wherever it stands in the list."""
+    paths = [fake_python(tmp_path, f"p{minor}", (3, minor)) for minor in (9, 12, 13, 11, 15)]
+
+    assert bootstrap.choose([str(path) for path in paths]) == ((3, 13), str(tmp_path / "p13"))
+
+
+def test_an_untested_newer_python_is_better_than_none(bootstrap: ModuleType, tmp_path: Path) -> None:
+    """Where there is no tested Python, the oldest of the newer ones is taken."""
+    paths = [fake_python(tmp_path, f"p{minor}", (3, minor)) for minor in (15, 14, 10)]
+
+    assert bootstrap.choose([str(path) for path in paths]) == ((3, 14), str(tmp_path / "p14"))
+
+
+def test_a_python_that_cannot_serve_is_passed_over(bootstrap: ModuleType, tmp_path: Path) -> None:
+    """A version manager's empty shim, a free-threaded build and a file that is gone are no candidates."""
+    shim = tmp_path / "shim"
+    shim.write_text("#!/bin/sh\necho 'version not installed' >&2\nexit 127\n", encoding="utf-8")
+    shim.chmod(0o755)
+    free_threaded = fake_python(tmp_path, "p13t", (3, 13), free_threaded=True)
+    sound = fake_python(tmp_path, "p11", (3, 11))
+
+    paths = [str(shim), str(free_threaded), str(tmp_path / "gone"), str(sound)]
+
+    assert bootstrap.choose(paths) == ((3, 11), str(sound))
+
+
+def stamp(bootstrap: ModuleType, made_by: str = "/some/python") -> None:
+    """Make the environment look finished."""
+    python = Path(bootstrap.VENV_PYTHON)
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text("#!/bin/sh\n", encoding="utf-8")
+    python.chmod(0o755)
+    Path(bootstrap.STAMP).write_text(f"{bootstrap.digest()}\n{made_by}\n", encoding="utf-8")
+
+
+def test_a_stamped_environment_is_left_alone(bootstrap: ModuleType) -> None:
+    """When the stamp fits the lock, nothing is to be done."""
+    stamp(bootstrap)
+
+    assert bootstrap.is_current()
+
+
+@pytest.mark.parametrize("changed", ["requirements/lock.txt", "pyproject.toml", "tools/environment.py"])
+def test_a_changed_ingredient_asks_for_a_new_set_up(bootstrap: ModuleType, checkout: Path, changed: str) -> None:
+    """A new lock, new metadata or a new script makes the stamp stale."""
+    stamp(bootstrap)
+    with (checkout / changed).open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+
+    assert not bootstrap.is_current()
+
+
+def test_an_environment_whose_python_is_gone_is_not_current(bootstrap: ModuleType) -> None:
+    """A dangling link where the interpreter was makes the stamp worthless."""
+    stamp(bootstrap)
+    Path(bootstrap.VENV_PYTHON).unlink()
+
+    assert not bootstrap.is_current()
+
+
+def test_another_python_by_name_asks_for_a_new_set_up(bootstrap: ModuleType) -> None:
+    """`PYTHON=` counts even when an environment of another Python is finished."""
+    stamp(bootstrap, made_by="/some/python")
+
+    assert not bootstrap.is_current(((3, 12), "/another/python"))
+
+
+def test_a_finished_set_up_runs_nothing(bootstrap: ModuleType, checkout: Path) -> None:
+    """`make setup` on a finished environment ends at once, with no index to ask and no pip to run."""
+    stamp(bootstrap)
+
+    ran = make_setup(checkout, PIP_NO_INDEX="1")
+
+    assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
+
+
+def test_a_wrong_override_is_refused_with_its_name(checkout: Path, tmp_path: Path) -> None:
+    """`PYTHON=` that names nothing usable, or something too old, is an error that says so; nothing is guessed."""
+    old = fake_python(tmp_path, "old python", (3, 9))
+
+    missing = make_setup(checkout, PYTHON="/nowhere/python")
+    too_old = make_setup(checkout, PYTHON=str(old))
+
+    assert missing.returncode != 0
+    assert "PYTHON=/nowhere/python" in missing.stderr
+    assert too_old.returncode != 0
+    assert "old python" in too_old.stderr
+
+
+@pytest.mark.parametrize("name", OLD_PYTHONS)
+def test_an_old_python_gets_as_far_as_a_clear_answer(name: str, checkout: Path) -> None:
+    """The first stage runs on Pythons that Perdure itself cannot use."""
+    python = shutil.which(name)
+    probe = subprocess.run([python, "-c", ""], capture_output=True, check=False) if python else None
+    if python is None or probe is None or probe.returncode != 0:
+        pytest.skip(f"no {name} on this machine")
+
+    ran = subprocess.run(
+        [python, str(checkout / "tools" / "bootstrap.py")],
+        env={"PATH": os.defpath, "PYTHON": "/nowhere/python"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("set-up: PYTHON=/nowhere/python")
+
+
+def test_the_first_stage_is_written_for_old_pythons() -> None:
+    """No syntax newer than Python 2.7 and 3.6 share, also where no old Python is there to try it."""
+    text = (ROOT / "tools" / "bootstrap.py").read_text(encoding="utf-8")
+
+    assert "annotations" not in text
+    assert ' f"' not in text
+    assert ":=" not in text
+
+
+def test_nothing_names_a_package_index() -> None:
+    """Which index pip asks is the user's business: no page, lock or script of the set-up has an address in it."""
+    files = [ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
+    files += [*(ROOT / "requirements").iterdir(), *(ROOT / "tools").glob("*.py")]
+
+    named = [str(path) for path in files if "://" in path.read_text(encoding="utf-8")]
+
+    assert named == []
+
+
+def test_the_lock_is_complete_and_pinned() -> None:
+    """Every locked package has an exact version and hashes."""
+    text = (ROOT / "requirements" / "lock.txt").read_text(encoding="utf-8")
+    blocks = [block for block in text.replace("\\\n", " ").splitlines() if block and not block.lstrip().startswith("#")]
+
+    assert len(blocks) > 50
+    assert [block for block in blocks if "==" not in block or "--hash=sha256:" not in block] == []
+
+
+def make_setup(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `make setup` there as a shell would."""
+    kept = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return subprocess.run(
+        ["make", "--silent", "setup"],
+        cwd=checkout,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,0 +1,125 @@
+"""What type checkers see of the surface: decorated functions keep their signatures, handles carry the result's type.
+
+Never run; `make check` reads it with mypy and pyright, both strict. A line with an ignore proves an error: both
+checkers report ignores that are not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from typing import assert_type
+
+import perdure
+from perdure import Handle, Queue, Retry, start, step, workflow
+
+
+# -- decorators keep the signature -------------------------------------------------------------------------------------
+@step
+def bare_step(text: str, *, times: int = 1) -> int:
+    return len(text) * times
+
+
+@step(retries=Retry(attempts=5, initial_seconds=0.5, factor=2.0, max_seconds=60, jitter=True, on=(OSError,)))
+def retried_step(text: str) -> int:
+    return len(text)
+
+
+@step(timeout=10.0, name="named", at_most_once=False)
+async def async_step(text: str) -> bytes:
+    return text.encode()
+
+
+@workflow
+def bare_workflow(texts: list[str]) -> int:
+    assert_type(bare_step("a", times=2), int)
+    return sum(bare_step(text) for text in texts)
+
+
+@workflow(name="optional", max_attempts=3)
+async def async_workflow(text: str) -> bytes:
+    return assert_type(await async_step(text), bytes)
+
+
+class Library:
+    """Methods, class methods and static methods are decorated like functions."""
+
+    @step
+    def count(self, text: str) -> int:
+        return len(text)
+
+    @workflow(name="counts")
+    async def counts(self, texts: list[str]) -> list[int]:
+        return [self.count(text) for text in texts]
+
+    @classmethod
+    @step
+    def named(cls, name: str) -> str:
+        return name
+
+    @staticmethod
+    @step(name="shout")
+    def shout(text: str) -> str:
+        return text.upper()
+
+
+async def calls(library: Library) -> None:
+    """A call has the type of the function's own result."""
+    assert_type(bare_step("a"), int)
+    assert_type(retried_step("a"), int)
+    assert_type(await async_step("a"), bytes)
+    assert_type(bare_workflow(["a"]), int)
+    assert_type(await async_workflow("a"), bytes)
+    assert_type(library.count("a"), int)
+    assert_type(await library.counts(["a"]), list[int])
+    assert_type(Library.named("a"), str)
+    assert_type(Library.shout("a"), str)
+
+    bare_step(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    bare_step()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    bare_step("a", often=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await async_workflow(b"a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    library.count(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+# -- handles carry the result ------------------------------------------------------------------------------------------
+async def handles(library: Library) -> None:
+    """`start` gives a handle of the result's type; for async functions of the awaited type."""
+    handle = start(bare_workflow, ["a"])
+    assert_type(handle, Handle[int])
+    assert_type(handle.result(timeout=1.0), int)
+    assert_type(await handle, int)
+    future: Future[int] = handle
+    assert_type(future.result(), int)
+
+    assert_type(start(async_workflow, "a"), Handle[bytes])
+    assert_type(start(async_step, text="a"), Handle[bytes])
+    assert_type(start(library.count, "a"), Handle[int])
+
+    assert_type(perdure.with_options(id="1").start(bare_workflow, ["a"]), Handle[int])
+    assert_type(perdure.with_options(id="1").start(async_workflow, "a"), Handle[bytes])
+
+    start(bare_workflow, "a", 1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    start(bare_workflow)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+# -- a queue is an executor --------------------------------------------------------------------------------------------
+def takes_any_executor(executor: Executor) -> None:
+    """Code that was written for a pool."""
+    assert_type(executor.submit(bare_step, "a"), Future[int])
+
+
+async def queues() -> None:
+    """`submit` and `map` check the function's own arguments; options never mix with them."""
+    queue = Queue("indexing")
+    takes_any_executor(queue)
+    assert_type(queue.submit(bare_step, "a", times=2), Handle[int])
+    assert_type(queue.submit(async_workflow, "a"), Handle[bytes])
+    assert_type(await queue.asubmit(bare_step, "a"), Handle[int])
+    assert_type(queue.map(bare_step, ["a", "b"]), Iterator[int])
+    assert_type(queue.with_options(priority=-1).submit(bare_step, "a"), Handle[int])
+    assert_type(queue.with_options(id="1", delay=2.0).submit(async_step, "a"), Handle[bytes])
+
+    queue.submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    queue.submit(bare_step, "a", priority=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    queue.with_options(priority=-1).submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
