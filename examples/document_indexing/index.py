@@ -6,6 +6,7 @@ last transaction of a killed service is committed late: whoever comes second rep
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ from sqlalchemy.orm import Session
 
 from examples.document_indexing.chunks import chunks_of
 from examples.document_indexing.models import DIMENSIONS, PROMPT, models
+
+# A reader that LlamaIndex imports along with the PDF reader turns on everybody's INFO lines: one per download.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 DEFAULT_DATABASE = "postgresql://postgres@localhost:5432/postgres"
 

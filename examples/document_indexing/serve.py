@@ -70,6 +70,11 @@ class FilingServer(http.server.ThreadingHTTPServer):
         partial.replace(file)  # never half a file, also when two threads render it
         return content
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that are gone: they are killed on purpose here."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # typeshed wants the socket's type
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: FilingServer

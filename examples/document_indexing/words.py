@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 FIGURE = r"(?:[$€£]\s*)?\(?[-\u2212]?(?:[$€£]\s*)?\d[\d,]*(?:\.\d+)?\s*%?\)?"
 """A number as it stands in a table, with currency, brackets for negatives or a percent sign."""
@@ -58,14 +59,18 @@ _COMMON = _listed(
 """Words that most filings have, so that they tell little about which filing is meant."""
 
 
-def years(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def years(text: str) -> tuple[str, ...]:
     """The years named in a text, in order; a number such as 2,021 or 20.21 is none."""
-    return _YEAR.findall(_same(text))
+    return tuple(_YEAR.findall(_same(text)))
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words(text: str) -> tuple[str, ...]:
     """The telling words in order: lower case, without accents and plurals, one word for one idea."""
-    return [stem for word in _WORD.findall(_same(text)) if word not in _STOP and (stem := _stem(word)) not in _STOP]
+    return tuple(
+        stem for word in _WORD.findall(_same(text)) if word not in _STOP and (stem := _stem(word)) not in _STOP
+    )
 
 
 def is_common(word: str) -> bool:
