@@ -115,8 +115,8 @@ class SqliteStore:
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._ask("run", run_id):
-            columns, needs_mend = row[:-1], row[-1]
-            return RunRow(*columns, bool(needs_mend))
+            columns = [*row[:-1], bool(row[-1])]
+            return RunRow(*columns)
         return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:

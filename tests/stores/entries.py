@@ -1,0 +1,116 @@
+"""Short ways to say entries, workers and claims in the tests of the stores."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from perdure.stores.protocol import ClaimedRun, ClaimRequest, Store, WorkerRow
+
+WORK = "app:work"
+EMPTY = Stored("json", "[]")
+A_MINUTE = 60.0
+OVER = -1.0
+"""A lease that is over when it is taken."""
+
+W1, W2, W3 = (str(uuid5(NAMESPACE_OID, f"worker {number}")) for number in (1, 2, 3))
+C1, C2, C3, C4 = (str(uuid5(NAMESPACE_OID, f"first claims {number}")) for number in (1, 2, 3, 4))
+
+_numbers = itertools.count(1)
+
+
+def worker(worker_id: str) -> WorkerRow:
+    """A process of this machine."""
+    return WorkerRow(worker_id, "host", 4711, "boot", f"/locks/{worker_id}")
+
+
+def join(store: Store, *worker_ids: str, lease_seconds: float = A_MINUTE) -> None:
+    """Give each worker its row."""
+    for worker_id in worker_ids:
+        store.join(worker(worker_id), lease_seconds)
+
+
+def named_uuid(name: str) -> str:
+    """The same UUID for the same name: workers and claims are kept as UUIDs where the database has the type."""
+    return str(uuid5(NAMESPACE_OID, name))
+
+
+def created(run_id: str, **changes: Any) -> RunCreated:
+    """A run of `WORK`, ready unless `held_as` says otherwise."""
+    values: dict[str, Any] = {
+        "kind": "workflow",
+        "name": WORK,
+        "fingerprint": "f1",
+        "input": Stored("json", f'["{run_id}"]'),
+        "entry_id": f"created {run_id}",
+    }
+    return RunCreated(run_id, **(values | changes))
+
+
+def child(run_id: str, parent_id: str, claim: str, **changes: Any) -> RunCreated:
+    """A run made inside another."""
+    return created(run_id, claim=claim, parent_id=parent_id, parent_key=f"key of {run_id}", **changes)
+
+
+def recorded(run_id: str, claim: str, key: str = "1", **changes: Any) -> StepRecorded:
+    """A step's checkpoint."""
+    values: dict[str, Any] = {
+        "entry_id": f"recorded {key}",
+        "key": key,
+        "kind": "step",
+        "name": "app:fetch",
+        "fingerprint": "f2",
+        "is_error": False,
+        "outcome": Stored("json", f'"outcome of {key}"'),
+    }
+    return StepRecorded(run_id, claim, **(values | changes))
+
+
+def finished(run_id: str, claim: str, state: Any = "succeeded", text: str | None = "42") -> RunFinished:
+    """A run's end."""
+    return RunFinished(run_id, claim, state, None if text is None else Stored("json", text))
+
+
+def parked(run_id: str, claim: str, **changes: Any) -> RunParked:
+    """A run that leaves memory."""
+    return RunParked(run_id, claim, **changes)
+
+
+def released(run_id: str, claim: str, **changes: Any) -> RunReleased:
+    """A run that goes back."""
+    return RunReleased(run_id, claim, **changes)
+
+
+def fresh_claims(number: int) -> list[str]:
+    """Claim ids that nobody had before."""
+    return [named_uuid(f"claim {next(_numbers)}") for _ in range(number)]
+
+
+def claim(
+    store: Store,
+    worker_id: str,
+    slots: int = 10,
+    *,
+    queue: str = "",
+    names: Iterable[str] = (WORK,),
+    alone: bool = False,
+) -> list[ClaimedRun]:
+    """Claim from one queue."""
+    return store.claim(worker_id, ClaimRequest({queue: slots}, list(names), alone), fresh_claims(slots))
+
+
+def claim_one(store: Store, worker_id: str, run_id: str) -> str:
+    """Claim the one run that can be claimed, and return the claim."""
+    [run] = claim(store, worker_id)
+    assert run.run_id == run_id
+    return run.claim
+
+
+def state(store: Store, run_id: str) -> str:
+    """The run's state."""
+    run = store.run(run_id)
+    assert run is not None
+    return run.state
