@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store
 

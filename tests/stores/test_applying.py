@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from perdure._entries import Accepted, Entry, Existed, Refused, RunCreated, Stored
 from perdure.errors import StoreRefusedError
 from perdure.stores.protocol import Fenced, Store
-
 from tests.stores.entries import (
     C1,
     C2,

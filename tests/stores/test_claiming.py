@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from perdure._entries import Stored
 from perdure.stores.protocol import ClaimRequest, Store
-
 from tests.stores.entries import (
     C1,
     C2,

@@ -1,0 +1,187 @@
+"""The contract of `cancel` and `sweep_cancelled`: an acknowledged cancel decides, and reaches the children."""
+
+from __future__ import annotations
+
+import pytest
+
+from perdure._entries import Accepted
+from perdure.stores.protocol import Store
+from tests.stores.entries import (
+    C1,
+    C2,
+    C3,
+    C4,
+    W1,
+    W2,
+    WORK,
+    child,
+    claim,
+    created,
+    finished,
+    join,
+    parked,
+    recorded,
+    released,
+    state,
+)
+
+
+@pytest.fixture(autouse=True)
+def workers(store: Store) -> None:
+    """Two workers have the right to write."""
+    join(store, W1, W2)
+
+
+def sweep_all(store: Store) -> set[str]:
+    """Sweep until nothing is left to sweep."""
+    swept: set[str] = set()
+    while found := store.sweep_cancelled():
+        swept.update(found)
+    return swept
+
+
+def test_a_cancel_before_the_finish_decides(store: Store) -> None:
+    """An acknowledged cancel is never followed by success; the value is dropped (rule 8)."""
+    store.apply(W1, [created("r", held_as=C1)])
+    assert store.cancel("r") is True
+    assert store.apply(W1, [finished("r", C1)]) == [Accepted("cancelled")]
+    [ended] = store.ended(["r"])
+    assert (ended.state, ended.output) == ("cancelled", None)
+
+
+def test_a_finish_before_the_cancel_decides(store: Store) -> None:
+    """What has ended cannot be cancelled, and the asker hears it."""
+    store.apply(W1, [created("r", held_as=C1), finished("r", C1)])
+    assert store.cancel("r") is False
+    [ended] = store.ended(["r"])
+    assert ended.state == "succeeded"
+    assert store.sweep_cancelled() == []
+
+
+def test_a_resent_finish_of_a_cancelled_run_is_success(store: Store) -> None:
+    """The same batch again hears the same verdict."""
+    store.apply(W1, [created("r", held_as=C1)])
+    store.cancel("r")
+    batch = [recorded("r", C1), finished("r", C1)]
+    assert store.apply(W1, batch) == [Accepted(), Accepted("cancelled")]
+    assert store.apply(W1, batch) == [Accepted(), Accepted("cancelled")]
+
+
+def test_only_the_cancelled_run_of_a_batch_is_cancelled(store: Store) -> None:
+    """Its neighbours in the batch end as they said."""
+    store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
+    store.cancel("r")
+    assert store.apply(W1, [finished("s", C2), finished("r", C1)]) == [Accepted("succeeded"), Accepted("cancelled")]
+    assert [ended.output is None for ended in sorted(store.ended(["r", "s"]), key=lambda e: e.run_id)] == [True, False]
+
+
+def test_a_cancel_is_asked_for_once(store: Store) -> None:
+    """Asking again changes nothing and is not an error."""
+    store.apply(W1, [created("r", held_as=C1)])
+    assert store.cancel("r") is True
+    assert store.cancel("r") is True
+    assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
+
+
+def test_a_run_that_does_not_exist_cannot_be_cancelled(store: Store) -> None:
+    """No row, no promise."""
+    assert store.cancel("nothing") is False
+
+
+def test_the_holder_hears_of_the_cancel(store: Store) -> None:
+    """By the pulse and by the history; others hear nothing."""
+    store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
+    store.cancel("r")
+    assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
+    assert store.pulse(W2, [""], [WORK]).cancelled == []
+    assert store.history("r").is_cancelled is True
+    assert store.history("s").is_cancelled is False
+
+
+def test_a_run_that_has_ended_is_not_in_the_pulse(store: Store) -> None:
+    """A cancel is done with when its run is."""
+    store.apply(W1, [created("r", held_as=C1)])
+    store.cancel("r")
+    store.apply(W1, [finished("r", C1, "cancelled", None)])
+    assert store.pulse(W1, [""], [WORK]).cancelled == []
+
+
+def test_what_nobody_holds_is_swept(store: Store) -> None:
+    """Ready and parked runs end without their code; held ones are left to their holder."""
+    store.apply(W1, [created("ready"), created("late", due_at=4e9)])
+    store.apply(W1, [created("held", held_as=C1), created("parked", held_as=C2), created("broken", held_as=C3)])
+    store.apply(W1, [parked("parked", C2, children_seen=3), parked("broken", C3, needs_mend=True, reason="x")])
+    for run_id in ("ready", "late", "held", "parked", "broken"):
+        assert store.cancel(run_id) is True
+    assert sweep_all(store) == {"ready", "late", "parked", "broken"}
+    assert {run_id: state(store, run_id) for run_id in ("ready", "late", "held", "parked", "broken")} == {
+        "ready": "cancelled",
+        "late": "cancelled",
+        "held": "held",
+        "parked": "cancelled",
+        "broken": "cancelled",
+    }
+    assert claim(store, W1) == []
+
+
+def test_children_are_cancelled_with_their_parent(store: Store) -> None:
+    """Whoever ends the parent passes the cancel on to the unfinished children; the finished ones keep their value."""
+    store.apply(W1, [created("p", held_as=C1)])
+    children = [child("waiting", "p", C1), child("held", "p", C1, held_as=C2), child("done", "p", C1, held_as=C3)]
+    store.apply(W1, [*children, finished("done", C3)])
+    store.cancel("p")
+    store.apply(W1, [finished("p", C1)])
+    assert sweep_all(store) == {"waiting"}
+    assert store.pulse(W1, [""], [WORK]).cancelled == ["held"]
+    assert store.apply(W1, [finished("held", C2)]) == [Accepted("cancelled")]
+    assert state(store, "done") == "succeeded"
+
+
+def test_a_swept_tree_is_cancelled_to_its_leaves(store: Store) -> None:
+    """Children of children are swept as well."""
+    store.apply(W1, [created("a", held_as=C1), child("b", "a", C1, held_as=C2), child("c", "b", C2, held_as=C3)])
+    store.apply(W1, [child("d", "c", C3), parked("a", C1, due_at=4e9), parked("b", C2, due_at=4e9)])
+    store.apply(W1, [parked("c", C3, waits_for=("d",))])
+    store.cancel("a")
+    assert sweep_all(store) == {"a", "b", "c", "d"}
+
+
+def test_a_finish_that_says_cancelled_passes_it_on(store: Store) -> None:
+    """The holder that unwinds a cancelled run says so itself, and the children follow."""
+    store.apply(W1, [created("p", held_as=C1), child("c", "p", C1)])
+    store.apply(W1, [finished("p", C1, "cancelled", None)])
+    assert sweep_all(store) == {"c"}
+
+
+def test_a_child_made_with_the_parents_end_is_cancelled_too(store: Store) -> None:
+    """The last batch may make a child and end the cancelled parent."""
+    store.apply(W1, [created("p", held_as=C1)])
+    store.cancel("p")
+    store.apply(W1, [child("c", "p", C1), finished("p", C1)])
+    assert sweep_all(store) == {"c"}
+
+
+def test_a_failed_or_dead_run_leaves_its_children_alone(store: Store) -> None:
+    """Only a cancel travels down."""
+    store.apply(W1, [created("p", held_as=C1, max_attempts=1), child("c", "p", C1)])
+    store.apply(W1, [created("q", held_as=C2), child("d", "q", C2), finished("q", C2, "failed")])
+    store.apply(W1, [released("p", C1, charged=True)])
+    assert (state(store, "p"), state(store, "q")) == ("dead", "failed")
+    assert sweep_all(store) == set()
+
+
+def test_a_charged_release_of_a_cancelled_run_is_a_cancel(store: Store) -> None:
+    """The cancel was acknowledged: the run must end as cancelled, not as dead."""
+    store.apply(W1, [created("r", held_as=C1, max_attempts=1)])
+    store.cancel("r")
+    store.apply(W1, [released("r", C1, charged=True)])
+    sweep_all(store)
+    assert state(store, "r") == "cancelled"
+
+
+def test_a_parked_run_may_be_swept_while_others_run(store: Store) -> None:
+    """The sweep touches nothing that is held."""
+    store.apply(W1, [created("r", held_as=C1), created("s", held_as=C4), parked("r", C1, due_at=4e9)])
+    store.cancel("r")
+    assert sweep_all(store) == {"r"}
+    assert store.apply(W1, [recorded("s", C4), finished("s", C4)]) == [Accepted(), Accepted("succeeded")]

@@ -1,0 +1,165 @@
+"""The contract of what is read: runs, histories, ends, the pulse."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from perdure._entries import Checkpoint, ChildRow, Stored
+from perdure.stores.protocol import Pulse, Store
+from tests.stores.entries import (
+    C1,
+    C2,
+    C3,
+    W1,
+    W2,
+    WORK,
+    child,
+    claim,
+    created,
+    finished,
+    join,
+    parked,
+    recorded,
+    state,
+)
+
+
+@pytest.fixture(autouse=True)
+def workers(store: Store) -> None:
+    """Two workers have the right to write."""
+    join(store, W1, W2)
+
+
+def test_a_run_tells_its_times(store: Store) -> None:
+    """Seconds since the epoch, by the database's clock."""
+    before = time.time() - 5
+    due_at = time.time() + 3600
+    store.apply(W1, [created("r", held_as=C1), finished("r", C1), created("s", due_at=due_at)])
+    run, later = store.run("r"), store.run("s")
+    assert run is not None
+    assert run.started_at is not None
+    assert run.finished_at is not None
+    assert before < run.created_at <= run.started_at <= run.finished_at < time.time() + 5
+    assert later is not None
+    assert later.due_at == pytest.approx(due_at, abs=0.001)
+
+
+def test_an_unknown_run_is_none(store: Store) -> None:
+    """And its history is empty."""
+    assert store.run("nothing") is None
+    history = store.history("nothing")
+    assert (history.checkpoints, history.children, history.is_cancelled) == ([], [], False)
+
+
+def test_checkpoints_come_in_the_order_of_recording(store: Store) -> None:
+    """Within a batch and across batches, whatever the keys are."""
+    store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "9"), recorded("r", C1, "10")])
+    store.apply(W1, [recorded("r", C1, "a"), recorded("r", C1, "1")])
+    assert [checkpoint.key for checkpoint in store.history("r").checkpoints] == ["9", "10", "a", "1"]
+    assert store.checkpoints("r") == store.history("r").checkpoints
+
+
+def test_a_checkpoint_comes_back_as_it_was_recorded(store: Store) -> None:
+    """Every field."""
+    outcome = Stored("zlib+json", 'text with "quotes", ünïcode \U0001f600 and a \\u0000 escape')
+    entry = recorded("r", C1, "a/b#1", kind="value", is_error=True, outcome=outcome, position=7, attempts=3)
+    store.apply(W1, [created("r", held_as=C1), entry])
+    expected = Checkpoint("a/b#1", "value", "app:fetch", "f2", True, outcome, 7, 3)
+    assert store.history("r").checkpoints == [expected]
+
+
+def test_children_come_in_the_order_of_creation(store: Store) -> None:
+    """With what is needed to check them against the code, and their state now."""
+    store.apply(W1, [created("p", held_as=C1), child("z", "p", C1), child("a", "p", C1, held_as=C2)])
+    store.apply(W1, [child("m", "p", C1), finished("a", C2)])
+    assert store.history("p").children == [
+        ChildRow("z", "key of z", WORK, "f1", "ready"),
+        ChildRow("a", "key of a", WORK, "f1", "succeeded"),
+        ChildRow("m", "key of m", WORK, "f1", "ready"),
+    ]
+
+
+def test_ended_tells_of_those_that_have_ended(store: Store) -> None:
+    """In any order; the others and unknown ones are left out."""
+    store.apply(W1, [created("a", held_as=C1), created("b", held_as=C2), created("c", held_as=C3), created("d")])
+    store.apply(W1, [finished("a", C1), finished("b", C2, "failed", '"boom"'), finished("c", C3, text=None)])
+    ended = {e.run_id: (e.state, e.output) for e in store.ended(["a", "b", "c", "d", "nothing"])}
+    assert ended == {
+        "a": ("succeeded", Stored("json", "42")),
+        "b": ("failed", Stored("json", '"boom"')),
+        "c": ("succeeded", None),
+    }
+
+
+def test_ids_may_hold_any_text(store: Store) -> None:
+    """A caller's own id is an idempotency key and may look like anything."""
+    odd = ["it's", 'a "quote"', "{braces}", "a,b", "\\back", "ünï", "NULL", "%(x)s", ":id", "\U0001f600"]
+    store.apply(W1, [created(run_id) for run_id in odd])
+    store.apply(W1, [created(run_id) for run_id in odd])
+    runs = claim(store, W1, 20)
+    assert [run.run_id for run in runs] == odd
+    store.apply(W1, [finished(run.run_id, run.claim) for run in runs])
+    assert {ended.run_id for ended in store.ended(odd)} == set(odd)
+
+
+def test_a_large_value_is_kept(store: Store) -> None:
+    """Some megabytes are no matter."""
+    text = '"' + "x" * 3_000_000 + '"'
+    store.apply(W1, [created("r", held_as=C1), recorded("r", C1, outcome=Stored("json", text))])
+    assert store.history("r").checkpoints[0].outcome.text == text
+
+
+def test_an_idle_pulse_is_empty(store: Store) -> None:
+    """Nothing waits, nothing is due."""
+    store.apply(W1, [created("held", held_as=C1), created("foreign", queue="q"), created("unknown", name="app:gone")])
+    assert store.pulse(W1, [""], [WORK]) == Pulse([], False, None)
+
+
+def test_the_pulse_sees_what_is_claimable(store: Store) -> None:
+    """Ready, due or woken: whatever the next claim would get."""
+    assert store.pulse(W1, [""], [WORK]).has_claimable is False
+    store.apply(W1, [created("r", held_as=C1), created("a", held_as=C2), parked("r", C1, waits_for=("a",))])
+    assert store.pulse(W1, [""], [WORK]).has_claimable is False
+    store.apply(W1, [finished("a", C2)])
+    assert store.pulse(W1, [""], [WORK]).has_claimable is True
+    assert [run.run_id for run in claim(store, W1)] == ["r"]
+    assert store.pulse(W1, [""], [WORK]).has_claimable is False
+    store.apply(W1, [created("late", due_at=time.time() - 1)])
+    assert store.pulse(W1, [""], [WORK]).has_claimable is True
+
+
+def test_the_pulse_tells_when_the_next_thing_is_due(store: Store) -> None:
+    """The earliest of delayed runs and sleepers of these queues and functions."""
+    now = time.time()
+    store.apply(W1, [created("s", held_as=C1), parked("s", C1, due_at=now + 500)])
+    store.apply(W1, [created("r", due_at=now + 900), created("q", queue="q", due_at=now + 5)])
+    store.apply(W1, [created("u", name="app:gone", due_at=now + 7)])
+    pulse = store.pulse(W1, [""], [WORK])
+    assert pulse.has_claimable is False
+    assert pulse.next_due_at == pytest.approx(now + 500, abs=0.01)
+
+
+def test_mending_takes_all_runs_of_the_functions(store: Store) -> None:
+    """A mended run is ready, its reason gone; mending again finds nothing."""
+    store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2, name="app:other")])
+    store.apply(W1, [parked("r", C1, needs_mend=True, reason="x"), parked("s", C2, needs_mend=True, reason="y")])
+    run = store.run("r")
+    assert run is not None
+    assert (run.needs_mend, run.reason) == (True, "x")
+    assert store.mend([WORK]) == ["r"]
+    run = store.run("r")
+    assert run is not None
+    assert (run.state, run.needs_mend, run.reason) == ("ready", False, None)
+    assert store.mend([WORK]) == []
+    assert state(store, "s") == "parked"
+
+
+def test_nothing_is_asked_about_nothing(store: Store) -> None:
+    """Empty questions have empty answers."""
+    store.apply(W1, [created("r")])
+    assert store.ended([]) == []
+    assert store.mend([]) == []
+    assert store.pulse(W1, [], []) == Pulse([], False, None)
+    assert claim(store, W1, names=[]) == []

@@ -1,0 +1,180 @@
+"""The contract of workers' rows: joining, renewing, leaving, and being taken over."""
+
+from __future__ import annotations
+
+import pytest
+
+from perdure._entries import Accepted
+from perdure.stores.protocol import Fenced, Store
+from tests.stores.entries import (
+    A_MINUTE,
+    C1,
+    C2,
+    C3,
+    C4,
+    OVER,
+    W1,
+    W2,
+    WORK,
+    child,
+    claim,
+    created,
+    join,
+    recorded,
+    released,
+    state,
+    worker,
+)
+
+
+def attempts(store: Store, run_id: str) -> int:
+    """How many attempts are charged."""
+    run = store.run(run_id)
+    assert run is not None
+    return run.attempts
+
+
+def test_a_worker_that_joined_is_listed(store: Store) -> None:
+    """With all that others need to judge whether it lives."""
+    join(store, W1)
+    assert store.workers() == [worker(W1)]
+
+
+def test_joining_again_is_success(store: Store) -> None:
+    """The reply of a join may be lost."""
+    join(store, W1, W1)
+    assert len(store.workers()) == 1
+
+
+def test_a_lease_that_is_over_is_listed_so(store: Store) -> None:
+    """Judged by the database's clock; renewing makes it good again."""
+    join(store, W1, lease_seconds=OVER)
+    assert [row.lease_is_over for row in store.workers()] == [True]
+    assert store.renew(W1, A_MINUTE) is True
+    assert [row.lease_is_over for row in store.workers()] == [False]
+
+
+def test_a_worker_without_a_row_cannot_renew(store: Store) -> None:
+    """It learns from its heartbeat that it was taken over, and does not come back by it."""
+    assert store.renew(W1, A_MINUTE) is False
+    assert store.workers() == []
+
+
+def test_leaving_hands_everything_back_uncharged(store: Store) -> None:
+    """A clean end costs no run an attempt, and is idempotent."""
+    join(store, W1, W2)
+    store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
+    store.leave(W1)
+    store.leave(W1)
+    assert [row.worker_id for row in store.workers()] == [W2]
+    assert (state(store, "r"), attempts(store, "r")) == ("ready", 0)
+    assert (state(store, "s"), attempts(store, "s")) == ("ready", 0)
+
+
+def test_a_takeover_puts_every_run_where_it_belongs(store: Store) -> None:
+    """Cancelled where a cancel waits, dead at the limit, else ready, and charged (rules 3, 8 and 11)."""
+    join(store, W1, W2)
+    store.apply(
+        W1,
+        [
+            created("plain", held_as=C1),
+            created("cancelled", held_as=C2, max_attempts=1),
+            created("spent", held_as=C3, max_attempts=1),
+            created("further", held_as=C4, max_attempts=1),
+            recorded("further", C4),
+        ],
+    )
+    store.cancel("cancelled")
+    taken = store.take_over(W1, only_expired=False)
+    assert taken is not None
+    assert sorted(taken) == ["cancelled", "further", "plain", "spent"]
+    states = {run_id: state(store, run_id) for run_id in taken}
+    assert states == {"plain": "ready", "cancelled": "cancelled", "spent": "dead", "further": "ready"}
+    assert attempts(store, "plain") == 1
+    assert [row.worker_id for row in store.workers()] == [W2]
+    reasons = {ended.run_id: ended.reason for ended in store.ended(taken)}
+    assert reasons["spent"]
+
+
+def test_a_cancel_passes_to_the_children_at_a_takeover(store: Store) -> None:
+    """A terminal state set by a takeover does all that a finish does."""
+    join(store, W1, W2)
+    store.apply(W1, [created("p", held_as=C1), child("c", "p", C1)])
+    store.cancel("p")
+    store.take_over(W1, only_expired=False)
+    assert store.sweep_cancelled() == ["c"]
+
+
+def test_only_the_victims_runs_are_touched(store: Store) -> None:
+    """The neighbours keep what they hold."""
+    join(store, W1, W2)
+    store.apply(W1, [created("r", held_as=C1)])
+    store.apply(W2, [created("s", held_as=C2)])
+    assert store.take_over(W1, only_expired=False) == ["r"]
+    assert state(store, "s") == "held"
+
+
+def test_one_taker_wins(store: Store) -> None:
+    """The second finds no row and does nothing."""
+    join(store, W1, W2)
+    store.apply(W1, [created("r", held_as=C1)])
+    assert store.take_over(W1, only_expired=True) is None
+    assert store.take_over(W1, only_expired=False) == ["r"]
+    assert store.take_over(W1, only_expired=False) is None
+
+
+def test_a_lease_that_is_over_may_be_taken(store: Store) -> None:
+    """And one that was renewed in time may not."""
+    join(store, W1, W2, lease_seconds=OVER)
+    store.renew(W2, A_MINUTE)
+    store.apply(W1, [created("r", held_as=C1)])
+    assert store.take_over(W2, only_expired=True) is None
+    assert store.take_over(W1, only_expired=True) == ["r"]
+
+
+def test_a_worker_that_was_taken_over_joins_under_a_new_id(store: Store) -> None:
+    """Nothing that it held before is its own any more."""
+    join(store, W1)
+    store.apply(W1, [created("r", held_as=C1)])
+    store.take_over(W1, only_expired=False)
+    with pytest.raises(Fenced):
+        store.apply(W1, [recorded("r", C1)])
+    join(store, W2)
+    [verdict] = store.apply(W2, [recorded("r", C1)])
+    assert verdict != Accepted()
+    assert [run.run_id for run in claim(store, W2)] == ["r"]
+
+
+def test_what_was_committed_before_the_takeover_is_in_the_next_history(store: Store) -> None:
+    """The next holder goes on behind the last checkpoint."""
+    join(store, W1, W2)
+    store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "1")])
+    store.take_over(W1, only_expired=False)
+    [run] = claim(store, W2)
+    assert run.is_fresh is False
+    assert [checkpoint.key for checkpoint in store.history("r").checkpoints] == ["1"]
+
+
+def test_a_run_that_kills_its_workers_dies_and_its_neighbours_do_not(store: Store) -> None:
+    """Three attempts, the last one alone; the innocent run that was held beside it goes on (rule 11)."""
+    join(store, W1)
+    store.apply(W1, [created("poison", max_attempts=3), created("innocent", max_attempts=3)])
+    while state(store, "poison") == "ready":
+        join(store, W1, W2)
+        claim(store, W1, names=[WORK]) or claim(store, W1, alone=True)
+        held = [run_id for run_id in ("poison", "innocent") if state(store, run_id) == "held"]
+        if held == ["innocent"]:
+            store.reconcile(W1, [])
+            claim(store, W1, alone=True)
+        store.take_over(W1, only_expired=False)
+    assert (state(store, "poison"), state(store, "innocent")) == ("dead", "ready")
+
+
+def test_a_hand_back_costs_nothing_however_often(store: Store) -> None:
+    """A run that is only carried around never dies of it."""
+    join(store, W1)
+    store.apply(W1, [created("r", max_attempts=2)])
+    for _ in range(5):
+        [run] = claim(store, W1)
+        store.apply(W1, [released("r", run.claim)])
+    assert (state(store, "r"), attempts(store, "r")) == ("ready", 0)
