@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store
+from tests.stores.entries import OpenAnother
 
 try:
     from tests.stores.postgres_server import postgres_url  # noqa: F401  # a fixture: the URL of a fresh database
@@ -16,8 +17,6 @@ except ImportError:
     KINDS = ["sqlite"]
 else:
     KINDS = ["sqlite", "postgres"]
-
-OpenAnother = Callable[[], Store]
 
 
 @pytest.fixture(params=KINDS)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
 from perdure.stores.protocol import ClaimedRun, ClaimRequest, Store, WorkerRow
+
+OpenAnother = Callable[[], Store]
+"""Opens one more store on the same database, as another process would."""
 
 WORK = "app:work"
 EMPTY = Stored("json", "[]")
