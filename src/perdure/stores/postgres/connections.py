@@ -1,0 +1,205 @@
+"""Connections: one for the journal's turn, one for the heartbeat, a few for everybody else. None crosses a fork."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from ...errors import UnsupportedStoreError
+from ..queries import load_queries
+from .addresses import Address
+from .failures import FAILURES, RETRIED, translate, translate_connecting
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, object]
+
+OLDEST_SERVER: Final = 14
+"""The oldest major version of Postgres that its makers supported when this was written."""
+
+IDLE_SECONDS: Final = 5
+"""When the server ends a transaction whose process went quiet (rule 12); our own are never idle."""
+
+_SPARE_CONNECTIONS = 4
+_ATTEMPTS = 5
+
+_pinned: list[object] = []
+
+
+class Connection:
+    """One connection, opened on first use and again after it broke. For one thread at a time: take `lock`."""
+
+    def __init__(self, database: Database) -> None:
+        self.lock = threading.Lock()
+        self._database = database
+        self._connection: psycopg.Connection[Row] | None = None
+        self._cursor: psycopg.Cursor[Row] | None = None
+
+    def query(self, name: str, parameters: Parameters) -> list[Row]:
+        """Send the named query, a transaction of its own, and return its rows.
+
+        Raises `StoreUnavailableError` where it is not known whether it has happened. A deadlock is tried again: the
+        server has undone everything.
+        """
+        cursor = self._cursor if self._cursor is not None else self._open()
+        if (listener := self._database.on_statement) is not None:
+            listener(name)
+        text = _texts[name] if name in _texts else _text(name)
+        for attempt in range(_ATTEMPTS):
+            try:
+                cursor.execute(text, parameters)
+                return cursor.fetchall() if cursor.description is not None else []
+            except RETRIED as failure:
+                if attempt == _ATTEMPTS - 1:
+                    raise translate(failure, self._database.address) from failure
+            except FAILURES as failure:
+                self._forget_if_broken()
+                raise translate(failure, self._database.address) from failure
+        raise AssertionError("the loop returns or raises")
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Cursor[Row]]:
+        """A transaction of several statements, for migrations."""
+        cursor = self._cursor if self._cursor is not None else self._open()
+        try:
+            with cursor.connection.transaction():
+                yield cursor
+        except FAILURES as failure:
+            self._forget_if_broken()
+            raise translate(failure, self._database.address) from failure
+
+    def close(self) -> None:
+        """Close it, if it is open; the next query opens it again."""
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+    def abandon(self) -> None:
+        """In a forked child: let go without a word to the server.
+
+        The socket is the parent's too: closing the connection would say goodbye in the parent's name, and a TLS one
+        would send its own closing bytes. So its descriptor is pointed elsewhere first (whatever is still written goes
+        nowhere), and the objects get one reference too many: nothing finalises them, also not the interpreter's end.
+        """
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is None:
+            return
+        _pinned.append(connection)
+        for part in (connection, connection.pgconn):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(part))
+        try:
+            socket = connection.pgconn.socket
+        except psycopg.Error:
+            return
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.dup2(nowhere, socket, inheritable=False)
+        os.close(nowhere)
+
+    def _open(self) -> psycopg.Cursor[Row]:
+        address = self._database.address
+        try:
+            connection = psycopg.connect(autocommit=True, **address.settings)  # type: ignore[arg-type]  # libpq's own
+        except FAILURES as failure:
+            raise translate_connecting(failure, address) from failure
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._cursor = connection, connection.cursor()
+        return self._cursor
+
+    def _prepare(self, connection: psycopg.Connection[Row]) -> None:
+        address = self._database.address
+        version = connection.info.server_version // 10_000
+        if version < OLDEST_SERVER:
+            raise UnsupportedStoreError(
+                f"{address.where} is Postgres {version}: Perdure needs {OLDEST_SERVER} or newer; upgrade the server"
+            )
+        connection.prepare_threshold = address.prepare_threshold
+        try:
+            row = connection.execute(_text("prepare_session"), {"idle_seconds": str(IDLE_SECONDS)}).fetchone()
+        except FAILURES as failure:
+            raise translate_connecting(failure, address) from failure
+        if row is not None and row[3] != "UTF8":
+            raise UnsupportedStoreError(
+                f"{address.where} is encoded in {row[3]}, which cannot hold every text: use a database made with "
+                "ENCODING 'UTF8'"
+            )
+
+    def _forget_if_broken(self) -> None:
+        if self._connection is not None and (self._connection.broken or self._connection.closed):
+            self.close()
+
+
+class Database:
+    """The connections of one store. `on_statement` is called with the name of each query that is sent (connecting is not)."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.on_statement: Callable[[str], None] | None = None
+        self._start()
+        _living.add(self)
+
+    def _start(self) -> None:
+        self.turn = Connection(self)
+        self.heartbeat = Connection(self)
+        self._spare: list[Connection] = []
+        self._idle: list[Connection] = []
+        self._free = threading.BoundedSemaphore(_SPARE_CONNECTIONS)
+
+    def ask(self, name: str, parameters: Parameters) -> list[Row]:
+        """Run a query on a spare connection; waits for one while all are in use."""
+        with self.spare() as connection:
+            return connection.query(name, parameters)
+
+    @contextmanager
+    def spare(self) -> Iterator[Connection]:
+        """A connection for the calling thread, from a pool that grows when it must. `list` methods are atomic."""
+        free, idle = self._free, self._idle
+        with free:
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = Connection(self)
+                self._spare.append(connection)
+            try:
+                with connection.lock:
+                    yield connection
+            finally:
+                idle.append(connection)
+
+    def close(self) -> None:
+        """Close every connection that is not in use, and wait for those that are."""
+        for connection in (self.turn, self.heartbeat, *self._spare):
+            with connection.lock:
+                connection.close()
+
+    def abandon(self) -> None:
+        """In a forked child: start anew. Takes no lock: a thread that the child does not have may hold it."""
+        for connection in (self.turn, self.heartbeat, *self._spare):
+            connection.abandon()
+        self._start()
+
+
+_texts: dict[str, str] = {}
+_living: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _text(name: str) -> str:
+    _texts[name] = load_queries(__package__ or "")[name].text
+    return _texts[name]
+
+
+def _after_in_child() -> None:
+    for database in list(_living):
+        database.abandon()
+
+
+os.register_at_fork(after_in_child=_after_in_child)

@@ -1,0 +1,69 @@
+"""What went wrong, in our own errors: every `psycopg` exception is translated here, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+from psycopg import errors
+
+from ...errors import StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
+from .addresses import Address
+
+FAILURES: Final = (psycopg.Error, UnicodeError)
+"""Everything that the driver raises for a statement, a value that has no UTF-8 included."""
+
+RETRIED: Final = (errors.SerializationFailure, errors.DeadlockDetected)
+"""Nothing has happened, and the same again will do: two transactions met in opposite order."""
+
+_REFUSALS = ("22", "23", "54")
+_STANDBY = ("25006", "55000")
+_NOT_LAID = ("3F000", "42P01", "42883", "42704")
+_HINTS = (
+    ("password authentication failed", "check the user and the password in the URL"),
+    ("no password supplied", "put a password in the URL, or in ~/.pgpass"),
+    ("no pg_hba.conf entry", "the server's pg_hba.conf does not let this user in from this machine"),
+    ("does not exist", "create it (createdb, createuser), or correct the URL"),
+    ("connection refused", "is the server started, and does it listen on this host and port?"),
+    ("no such file or directory", "is the server started, and is this its socket directory?"),
+    ("could not translate host name", "correct the host in the URL"),
+    ("failed to resolve host", "correct the host in the URL"),
+    ("too many clients", "the server's max_connections is used up"),
+    ("remaining connection slots", "the server's max_connections is used up"),
+    ("starting up", "the server is starting; it goes on by itself"),
+    ("shutting down", "the server is shutting down"),
+    ("timeout expired", "the server did not answer: check host, port and firewall"),
+)
+
+
+def translate(failure: Exception, address: Address) -> StoreError:
+    """The error to raise from `failure`, which a statement has met."""
+    code = getattr(failure, "sqlstate", None) or ""
+    text = _text(failure, address)
+    if code.startswith(_REFUSALS) or isinstance(failure, (psycopg.DataError, psycopg.IntegrityError, UnicodeError)):
+        return StoreRefusedError(f"{address.where} refused a value: {text}")
+    if code in _STANDBY:
+        return StoreUnavailableError(
+            f"{address.where} is a standby or read-only: {text}. Connect to the primary "
+            "(several hosts in the URL and target_session_attrs=read-write find it)"
+        )
+    if code == "42501":
+        return UnsupportedStoreError(
+            f"{address.where}: {text}. Let the owner of schema perdure grant this role usage on it, all on its tables "
+            "and execute on its functions"
+        )
+    if code in _NOT_LAID:
+        return UnsupportedStoreError(f"{address.where}: {text}. The schema is not laid or damaged: migrate first")
+    return StoreUnavailableError(f"{address.where} did not answer as it should: {text}")
+
+
+def translate_connecting(failure: Exception, address: Address) -> StoreUnavailableError:
+    """The error to raise from `failure`, when no connection came about."""
+    text = _text(failure, address)
+    lower = text.lower()
+    hint = next((hint for sign, hint in _HINTS if sign in lower), "check the URL and the server")
+    return StoreUnavailableError(f"cannot connect to {address.where}: {text}. What to do: {hint}")
+
+
+def _text(failure: Exception, address: Address) -> str:
+    return address.scrub(" ".join(str(failure).split())) or type(failure).__name__

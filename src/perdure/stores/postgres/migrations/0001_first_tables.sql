@@ -1,0 +1,154 @@
+-- Frozen once released: later changes are later files.
+
+-- A process that may write. No row, no right to write (rule 1 of the protocol).
+-- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
+-- this worker's transactions instead, and must equal what the process has counted.
+CREATE TABLE perdure.workers (
+    id          uuid PRIMARY KEY,
+    hostname    text NOT NULL,
+    pid         integer NOT NULL,
+    boot_id     text NOT NULL,
+    lock_path   text NOT NULL,
+    timeline    text,
+    writes      bigint NOT NULL DEFAULT 0,
+    joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lease_until timestamptz NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- `seq` is the order of insertion, for first in, first out; never an identity of anything.
+-- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
+-- or a release whose reply was lost finds its own trace.
+-- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
+CREATE TABLE perdure.runs (
+    id            text PRIMARY KEY,
+    seq           bigint GENERATED ALWAYS AS IDENTITY,
+    kind          text NOT NULL CHECK (kind IN ('workflow', 'step')),
+    name          text NOT NULL,
+    queue         text NOT NULL,
+    state         text NOT NULL
+                  CHECK (state IN ('ready', 'held', 'parked', 'succeeded', 'failed', 'cancelled', 'dead')),
+    priority      integer NOT NULL,
+    due_at        timestamptz,
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at    timestamptz,
+    finished_at   timestamptz,
+    worker        uuid REFERENCES perdure.workers (id) DEFERRABLE INITIALLY DEFERRED,
+    claim         uuid,
+    attempts      integer NOT NULL CHECK (attempts >= 0),
+    max_attempts  integer NOT NULL CHECK (max_attempts >= 1),
+    steps_mark    integer NOT NULL DEFAULT 0,
+    finished_by   uuid,
+    last_claim    uuid,
+    last_state    text,
+    created_by    text NOT NULL,
+    parent_id     text,
+    parent_key    text,
+    fingerprint   text NOT NULL,
+    children_seen integer,
+    waits_for     text[],
+    needs_mend    boolean NOT NULL DEFAULT false,
+    reason        text,
+    CHECK ((state = 'held') = (worker IS NOT NULL)),
+    CHECK ((state = 'held') = (claim IS NOT NULL)),
+    CHECK ((state IN ('succeeded', 'failed', 'cancelled', 'dead')) = (finished_at IS NOT NULL)),
+    CHECK (state <> 'held' OR started_at IS NOT NULL),
+    CHECK (state = 'parked' OR (children_seen IS NULL AND waits_for IS NULL AND NOT needs_mend)),
+    CHECK ((parent_id IS NULL) = (parent_key IS NULL))
+) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- Inputs and outputs live apart, so that the hot row stays small. No foreign keys to `runs` here and below: each check
+-- would lock, and so rewrite, the hot row; every insert already joins or makes the run in the same transaction.
+CREATE TABLE perdure.inputs (
+    run_id text PRIMARY KEY,
+    codec  text NOT NULL,
+    body   text NOT NULL
+);
+
+CREATE TABLE perdure.outputs (
+    run_id text PRIMARY KEY,
+    codec  text NOT NULL,
+    body   text NOT NULL
+);
+
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+CREATE TABLE perdure.checkpoints (
+    seq         bigint GENERATED ALWAYS AS IDENTITY,
+    run_id      text NOT NULL,
+    key         text NOT NULL,
+    claim       uuid NOT NULL,
+    entry_id    text NOT NULL,
+    position    integer,
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    fingerprint text NOT NULL,
+    is_error    boolean NOT NULL,
+    codec       text NOT NULL,
+    body        text NOT NULL,
+    attempts    integer NOT NULL,
+    started_at  timestamptz,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run_id, key)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- What others tell a run. `consumed_at` is set when the run has ended by it.
+CREATE TABLE perdure.messages (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    run_id      text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('cancel')),
+    body        text,
+    sent_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    consumed_at timestamptz
+);
+
+-- One cancel per run.
+CREATE UNIQUE INDEX messages_cancel ON perdure.messages (run_id) WHERE kind = 'cancel';
+-- What nobody has acted on yet.
+CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL;
+
+-- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
+CREATE INDEX runs_ready ON perdure.runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- Delayed runs and sleepers, by when their time comes.
+CREATE INDEX runs_due ON perdure.runs (due_at) WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL;
+-- What waits for the end of other runs.
+CREATE INDEX runs_waiting ON perdure.runs (seq)
+    WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL);
+-- What waits for new code.
+CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND needs_mend;
+-- What each worker holds; the foreign key's own question, too.
+CREATE INDEX runs_held ON perdure.runs (worker, claim) WHERE worker IS NOT NULL;
+-- The children of a run, and which of them have ended.
+CREATE INDEX runs_children ON perdure.runs (parent_id, finished_at) WHERE parent_id IS NOT NULL;
+
+-- Whose time has come: delayed runs, and sleepers without a cancel (one with a cancel is swept, not woken).
+CREATE VIEW perdure.due_runs AS
+SELECT runs.*
+  FROM perdure.runs
+ WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL AND due_at <= statement_timestamp()
+   AND NOT needs_mend
+   AND (state = 'ready' OR NOT EXISTS (SELECT 1 FROM perdure.messages
+                                        WHERE messages.run_id = runs.id AND messages.kind = 'cancel'));
+
+-- Parked runs whose wait is over (a flag could not say it: it would be set from an older look).
+CREATE VIEW perdure.woken_runs AS
+SELECT runs.*
+  FROM perdure.runs
+ WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL)
+   AND NOT needs_mend
+   AND ((SELECT count(*) FROM perdure.runs AS child
+          WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) > children_seen
+        OR EXISTS (SELECT 1 FROM perdure.runs AS other
+                    WHERE other.id = ANY (runs.waits_for) AND other.finished_at IS NOT NULL))
+   AND NOT EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+
+-- For people.
+CREATE VIEW perdure.run_view AS
+SELECT id, kind, name, queue, state, priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
+       worker, parent_id, parent_key, needs_mend, reason,
+       (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
+       (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output
+  FROM perdure.runs;
+
+CREATE VIEW perdure.step_view AS
+SELECT run_id, key, kind, name, position, is_error, attempts, started_at, recorded_at, body AS outcome
+  FROM perdure.checkpoints;

@@ -1,0 +1,21 @@
+-- name: cancel_run
+-- Rule 8 in one statement: the share lock keeps a finish from passing by. No row: already ended, or no such run.
+WITH target AS MATERIALIZED (
+    SELECT id FROM perdure.runs WHERE id = %(run_id)s AND finished_at IS NULL FOR SHARE
+)
+INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM target
+ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
+RETURNING run_id;
+
+-- name: cancelled_among
+-- An acknowledged cancel decides how these runs end.
+SELECT run_id FROM perdure.messages WHERE kind = 'cancel' AND run_id = ANY (%(run_ids)s::text[]);
+
+-- name: has_open_cancels
+-- Most of the time there is nothing to sweep, and looking locks nothing.
+SELECT EXISTS (SELECT 1 FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
+                WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel' AND runs.state IN ('ready', 'parked'));
+
+-- name: sweep_cancelled_runs
+-- Nobody holds them, so nobody's code is needed to end them.
+SELECT perdure.sweep_cancelled();

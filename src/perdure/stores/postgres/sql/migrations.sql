@@ -1,0 +1,34 @@
+-- name: schema_state
+-- Whether the schema was ever laid, and what this role may do about it.
+SELECT to_regnamespace('perdure') IS NOT NULL AS has_schema,
+       to_regclass('perdure.migrations') IS NOT NULL AS has_migrations,
+       current_user, current_database(),
+       has_database_privilege(current_database(), 'CREATE') AS may_create,
+       coalesce((SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'perdure'), '') AS owner,
+       coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'perdure'), true) AS is_owner,
+       coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'perdure'), true)
+           AS may_use;
+
+-- name: lock_schema
+-- One process at a time brings the schema up to date; the lock goes with the transaction.
+SELECT pg_advisory_xact_lock(5784093171401027);
+
+-- name: make_schema
+-- Everything lives in a schema of its own, beside the application's tables.
+CREATE SCHEMA IF NOT EXISTS perdure;
+
+-- name: make_migrations
+-- The record of what was applied.
+CREATE TABLE IF NOT EXISTS perdure.migrations (
+    version    integer PRIMARY KEY,
+    name       text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- name: schema_version
+-- The last migration that was applied.
+SELECT coalesce(max(version), 0) FROM perdure.migrations;
+
+-- name: note_migration
+-- Each migration is applied once.
+INSERT INTO perdure.migrations (version, name) VALUES (%(version)s, %(name)s);

@@ -1,0 +1,75 @@
+-- name: apply_batch
+-- A worker's whole batch: the fence, the entries and the commit in one round trip.
+SELECT perdure.apply_batch(%(worker_id)s::uuid, %(expected)s, %(created)s::json, %(recorded)s::json, %(ended)s::json,
+                           %(kinds)s, %(wakes)s);
+
+-- name: claim_runs
+-- The fence, what is due or woken, and the first runs of each queue.
+SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
+       is_cancelled
+  FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
+                          %(names)s::text[], %(claims)s::uuid[], %(alone)s);
+
+-- name: hand_back_runs
+-- Uncharged: what this worker holds and does not know of (rule 5).
+SELECT perdure.reconcile(%(worker_id)s::uuid, %(expected)s, %(known)s::text[]);
+
+-- name: mend_runs
+-- Newly registered code may fit runs that were parked because the old one did not.
+WITH mended AS MATERIALIZED (
+    SELECT id FROM perdure.runs WHERE state = 'parked' AND needs_mend AND name = ANY (%(names)s::text[])
+     ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE perdure.runs
+   SET state = 'ready', needs_mend = false, due_at = NULL, children_seen = NULL, waits_for = NULL, reason = NULL
+  FROM mended
+ WHERE runs.id = mended.id
+RETURNING runs.id;
+
+-- name: explain_unknown_runs
+-- Nobody here can execute them: say so where people look.
+WITH unknown AS MATERIALIZED (
+    SELECT id FROM perdure.runs
+     WHERE state = 'ready' AND reason IS NULL AND queue = ANY (%(queues)s::text[]) AND name <> ALL (%(names)s::text[])
+     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE perdure.runs SET reason = %(reason)s FROM unknown WHERE runs.id = unknown.id;
+
+-- name: run
+-- One run, as anybody may see it.
+SELECT id, kind, name, state, queue, fingerprint, attempts, extract(epoch FROM created_at)::float8,
+       extract(epoch FROM due_at)::float8, extract(epoch FROM started_at)::float8,
+       extract(epoch FROM finished_at)::float8, parent_id, parent_key, worker::text, reason, needs_mend
+  FROM perdure.runs
+ WHERE id = %(run_id)s;
+
+-- name: history_children
+-- The runs that this run has made, in order of creation.
+SELECT id, parent_key, name, fingerprint, state FROM perdure.runs WHERE parent_id = %(run_id)s ORDER BY seq;
+
+-- name: ended_runs
+-- Which of the awaited runs have ended, and with what.
+SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
+  FROM perdure.runs
+  LEFT JOIN perdure.outputs ON outputs.run_id = runs.id
+ WHERE runs.id = ANY (%(run_ids)s::text[]) AND runs.finished_at IS NOT NULL;
+
+-- name: pulse
+-- The bounded poll: cancels for what this worker holds, whether anything waits for it, and when the next thing is due.
+WITH served AS MATERIALIZED (SELECT %(queues)s::text[] AS queues, %(names)s::text[] AS names)
+SELECT ARRAY(SELECT messages.run_id
+               FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
+              WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+                AND runs.worker = %(worker_id)s::uuid),
+       EXISTS (SELECT 1 FROM perdure.runs
+                WHERE state = 'ready' AND due_at IS NULL
+                  AND queue = ANY (served.queues) AND name = ANY (served.names))
+       OR EXISTS (SELECT 1 FROM perdure.due_runs
+                   WHERE queue = ANY (served.queues) AND name = ANY (served.names))
+       OR EXISTS (SELECT 1 FROM perdure.woken_runs
+                   WHERE queue = ANY (served.queues) AND name = ANY (served.names)),
+       extract(epoch FROM (SELECT due_at FROM perdure.runs
+                            WHERE state IN ('ready', 'parked') AND due_at > statement_timestamp()
+                              AND queue = ANY (served.queues) AND name = ANY (served.names)
+                            ORDER BY due_at LIMIT 1))::float8
+  FROM served;

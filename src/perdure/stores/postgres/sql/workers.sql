@@ -1,0 +1,26 @@
+-- name: join_worker
+-- The right to write. Sent again after an unknown outcome it renews.
+INSERT INTO perdure.workers (id, hostname, pid, boot_id, lock_path, timeline, lease_until)
+VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, %(boot_id)s, %(lock_path)s, perdure.current_timeline(),
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s))
+ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until;
+
+-- name: renew_worker
+-- The heartbeat: the lease by the database's clock, and no other column, so that it never waits for a fence.
+UPDATE perdure.workers
+   SET renewed_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+ WHERE id = %(worker_id)s::uuid
+RETURNING id;
+
+-- name: leave_worker
+-- A worker that leaves gives back its runs, and then its right to write.
+SELECT perdure.leave(%(worker_id)s::uuid);
+
+-- name: take_over_worker
+-- One taker wins: whoever deletes the row, puts the runs back (rule 3).
+SELECT perdure.take_over(%(worker_id)s::uuid, %(only_expired)s);
+
+-- name: workers
+-- Who may be dead is decided by others, from these.
+SELECT id::text, hostname, pid, boot_id, lock_path, lease_until < clock_timestamp()
+  FROM perdure.workers ORDER BY joined_at, id;

@@ -1,0 +1,231 @@
+"""The Postgres store: `Store` over one database. What each method promises stands in `stores.protocol`.
+
+Every decision is one function in the database, called in one round trip; `migrations/` has them with their reasons.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from ..._entries import Checkpoint, ChildRow, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ...errors import StoreRefusedError
+from ...typing import RunId
+from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
+from .addresses import parse_address
+from .batches import Batch, text_array
+from .connections import Database, Row
+from .schema import migrate
+
+
+class PostgresStore:
+    """One Postgres database, schema `perdure`, for any number of processes and machines.
+
+    Making a store connects to nothing. Connections are opened on first use: one for the journal, one for the
+    heartbeat, at most four for everything else.
+    """
+
+    can_notify = True
+    is_local = False
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(parse_address(url))
+        self.lock_directory = str(Path(tempfile.gettempdir()) / f"perdure-workers-{os.getuid()}")
+        self._writes: dict[str, int] = {}
+        self._given_ids: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"PostgresStore({self._database.address.where})"
+
+    @property
+    def on_statement(self) -> Callable[[str], None] | None:
+        """Called with the query's name before every round trip, for tests that count; None costs nothing."""
+        return self._database.on_statement
+
+    @on_statement.setter
+    def on_statement(self, listener: Callable[[str], None] | None) -> None:
+        self._database.on_statement = listener
+
+    # -- schema and workers ---------------------------------------------------------------------------------------
+    def migrate(self) -> None:
+        migrate(self._database)
+        Path(self.lock_directory).mkdir(mode=0o700, exist_ok=True)
+
+    def join(self, worker: WorkerRow, lease_seconds: float) -> None:
+        self._given_ids[str(UUID(worker.worker_id))] = worker.worker_id
+        self._writes.setdefault(worker.worker_id, 0)
+        self._database.ask(
+            "join_worker",
+            {
+                "worker_id": worker.worker_id,
+                "hostname": worker.hostname,
+                "pid": worker.pid,
+                "boot_id": worker.boot_id,
+                "lock_path": worker.lock_path,
+                "lease_seconds": lease_seconds,
+            },
+        )
+
+    def renew(self, worker_id: str, lease_seconds: float) -> bool:
+        parameters = {"worker_id": worker_id, "lease_seconds": lease_seconds}
+        with self._database.heartbeat.lock:
+            return bool(self._database.heartbeat.query("renew_worker", parameters))
+
+    def leave(self, worker_id: str) -> None:
+        self._database.ask("leave_worker", {"worker_id": worker_id})
+        self._writes.pop(worker_id, None)
+
+    def workers(self) -> list[WorkerRow]:
+        return [
+            WorkerRow(self._given_id(worker_id), hostname, pid, boot_id, lock_path, is_over)
+            for worker_id, hostname, pid, boot_id, lock_path, is_over in self._database.ask("workers", {})
+        ]
+
+    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
+        parameters = {"worker_id": worker_id, "only_expired": only_expired}
+        with self._database.turn.lock:
+            [(back,)] = self._database.turn.query("take_over_worker", parameters)
+        return None if back is None else list(back)
+
+    # -- the journal's turn ---------------------------------------------------------------------------------------
+    def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        batch = Batch(entries)
+        try:
+            parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0))
+        except UnicodeError as failure:
+            raise StoreRefusedError(f"a text cannot be stored: {failure.reason}") from failure
+        [(answer,)] = self._decide("apply_batch", worker_id, parameters)
+        if answer == "fenced":
+            raise _fenced(worker_id)
+        self._count_write(worker_id)
+        return batch.verdicts(answer)
+
+    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
+        slots = {queue: count for queue, count in request.slots.items() if count > 0}
+        rows = self._decide(
+            "claim_runs",
+            worker_id,
+            {
+                "worker_id": worker_id,
+                "expected": self._writes.get(worker_id, 0),
+                "queues": text_array(slots),
+                "slots": text_array(map(str, slots.values())),
+                "names": text_array(request.names),
+                "claims": text_array(claims),
+                "alone": request.alone,
+            },
+        )
+        if rows and rows[0][0] == 0:
+            raise _fenced(worker_id)
+        self._count_write(worker_id)
+        return [_claimed(row, claims) for row in rows]
+
+    def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
+        parameters = {
+            "worker_id": worker_id,
+            "expected": self._writes.get(worker_id, 0),
+            "known": text_array(known),
+        }
+        [(back,)] = self._decide("hand_back_runs", worker_id, parameters)
+        if back is None:
+            raise _fenced(worker_id)
+        self._count_write(worker_id)
+        return list(back)
+
+    # -- anybody --------------------------------------------------------------------------------------------------
+    def history(self, run_id: RunId) -> HistoryRows:
+        with self._database.spare() as connection:
+            checkpoints = connection.query("history_checkpoints", {"run_id": run_id})
+            children = connection.query("history_children", {"run_id": run_id})
+            cancelled = connection.query("cancelled_among", {"run_ids": text_array([run_id])})
+        return HistoryRows(
+            [_checkpoint(row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled)
+        )
+
+    def run(self, run_id: RunId) -> RunRow | None:
+        for *columns, worker_id, reason, needs_mend in self._database.ask("run", {"run_id": run_id}):
+            return RunRow(*columns, worker_id and self._given_id(worker_id), reason, needs_mend)
+        return None
+
+    def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
+        return [
+            EndedRun(run_id, state, None if codec is None else Stored(codec, body), reason)
+            for run_id, state, codec, body, reason in self._database.ask("ended_runs", {"run_ids": text_array(run_ids)})
+        ]
+
+    def cancel(self, run_id: RunId) -> bool:
+        return bool(self._database.ask("cancel_run", {"run_id": run_id}))
+
+    def sweep_cancelled(self) -> list[RunId]:
+        [(has_any,)] = self._database.ask("has_open_cancels", {})
+        if not has_any:
+            return []
+        [(swept,)] = self._database.ask("sweep_cancelled_runs", {})
+        return list(swept)
+
+    def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
+        parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
+        [(cancelled, has_claimable, next_due_at)] = self._database.ask("pulse", parameters)
+        return Pulse(list(cancelled), has_claimable, next_due_at)
+
+    def mend(self, names: Collection[str]) -> list[RunId]:
+        return [run_id for (run_id,) in self._database.ask("mend_runs", {"names": text_array(names)})]
+
+    def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
+        parameters = {"queues": text_array(queues), "names": text_array(names), "reason": reason}
+        self._database.ask("explain_unknown_runs", parameters)
+
+    def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
+        return [_checkpoint(row) for row in self._database.ask("history_checkpoints", {"run_id": run_id})]
+
+    # -- ends -----------------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        self._database.close()
+
+    def abandon(self) -> None:
+        self._database.abandon()
+
+    def _decide(self, name: str, worker_id: str, parameters: dict[str, object]) -> list[Row]:
+        turn = self._database.turn
+        with turn.lock:
+            return turn.query(name, parameters)
+
+    def _count_write(self, worker_id: str) -> None:
+        """For the fence of servers that do not tell their timeline: what the process has counted."""
+        self._writes[worker_id] = self._writes.get(worker_id, 0) + 1
+
+    def _given_id(self, worker_id: str) -> str:
+        """A UUID as this process spelled it; the server has its own way to write one."""
+        return self._given_ids.get(worker_id, worker_id)
+
+
+def _fenced(worker_id: str) -> Fenced:
+    return Fenced(f"worker {worker_id} has no row any more, or the database has failed over")
+
+
+def _claimed(row: Row, claims: Sequence[str]) -> ClaimedRun:
+    nth, run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, *rest = row
+    parent_id, parent_key, is_cancelled = rest
+    return ClaimedRun(
+        run_id=run_id,
+        claim=claims[nth - 1],
+        kind=kind,
+        name=name,
+        queue=queue,
+        priority=priority,
+        input=Stored(codec, body),
+        attempts=attempts,
+        max_attempts=max_attempts,
+        is_fresh=is_fresh,
+        parent_id=parent_id,
+        parent_key=parent_key,
+        is_cancelled=is_cancelled,
+    )
+
+
+def _checkpoint(row: Row) -> Checkpoint:
+    key, kind, name, fingerprint, is_error, codec, body, position, attempts = row
+    return Checkpoint(key, kind, name, fingerprint, is_error, Stored(codec, body), position, attempts)
