@@ -182,9 +182,9 @@ def modules_are_nouns(tree: Tree) -> list[str]:
 def public_names_have_docstrings(tree: Tree) -> list[str]:
     """Every module, and every public class, function and method, says what it promises.
 
-    A method that a Protocol of the tree documents is documented there, once; so is one that overrides on purpose.
+    What a Protocol, a base class or a flow's request documents is documented there, once, and not at who fulfils it.
     """
-    promised = set(methods_of_protocols(tree))
+    promised = set(promised_methods(tree))
     breaches = []
     for module in tree.values():
         if module.text.strip() and ast.get_docstring(module.syntax) is None:
@@ -209,14 +209,19 @@ def public_definitions(syntax: ast.Module) -> Iterator[tuple[Definition, bool]]:
                         yield inner, True
 
 
-def methods_of_protocols(tree: Tree) -> Iterator[str]:
-    """The names of the methods that Protocol classes document."""
-    for module in tree.values():
-        for node in module.syntax.body:
-            if isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases):
-                for inner in node.body:
-                    if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(inner):
-                        yield inner.name
+def promised_methods(tree: Tree) -> Iterator[str]:
+    """The names of the methods that a Protocol or a base class documents, or a request that names its `method`."""
+    classes = [node for module in tree.values() for node in module.syntax.body if isinstance(node, ast.ClassDef)]
+    bases = {ast.unparse(base).rpartition(".")[2] for node in classes for base in node.bases}
+    for node in classes:
+        is_promise = node.name in bases or any("Protocol" in ast.unparse(base) for base in node.bases)
+        for inner in node.body:
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and is_promise and ast.get_docstring(inner):
+                yield inner.name
+            elif isinstance(inner, ast.Assign | ast.AnnAssign) and isinstance(inner.value, ast.Constant):
+                target = inner.target if isinstance(inner, ast.AnnAssign) else inner.targets[0]
+                if ast.unparse(target) == "method" and ast.get_docstring(node):
+                    yield str(inner.value.value)
 
 
 def is_excused(node: Definition) -> bool:

@@ -114,3 +114,13 @@ def test_an_import_for_types_is_no_ring(package: Path) -> None:
     append(package / "_core/other.py", '"""Other."""\nfrom .order import x\n')
 
     assert checks.no_cycles(read_tree(package)) == []
+
+
+def test_what_a_request_documents_its_answer_need_not(package: Path) -> None:
+    """A flow's request says what it asks; the method that answers it is excused, and no other."""
+    append(package / "_core/order.py", 'class Ask:\n    """What time is it?"""\n    method = "now"\n')
+    append(package / "_engine/journal.py", "    def now(self): ...\n    def then(self): ...\n")
+
+    assert [breach.rpartition(": ")[2] for breach in checks.public_names_have_docstrings(read_tree(package))] == [
+        "then has no docstring"
+    ]
