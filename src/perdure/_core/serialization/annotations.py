@@ -79,10 +79,11 @@ def _resolved(
     """Evaluate the strings in one annotation; None where a name in it is not known (yet)."""
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
-        return typing.get_type_hints(holder, dict(names), dict(scope), include_extras=True)["it"]
+        hints: dict[str, object] = typing.get_type_hints(holder, dict(names), dict(scope), include_extras=True)
     except Exception:  # evaluating an annotation runs the user's code: anything can come out of it
         found.is_complete = False
         return None
+    return hints["it"]
 
 
 def _visit(tp: object, found: Found) -> None:

@@ -71,7 +71,7 @@ class Decoder:
         made: list[Any] = []
         try:
             for member in tree:
-                made.append(self.decode(member))  # noqa: PERF401 - the index of the failing one is needed
+                made.append(self.decode(member))
         except Refusal as refusal:
             raise refusal.within(tree, len(made)) from refusal.__cause__
         return made

@@ -88,7 +88,7 @@ class Encoder:
         made: list[Tree] = []
         try:
             for member in members:
-                made.append(self.encode(member, depth + 1))  # noqa: PERF401 - the index of the failing one is needed
+                made.append(self.encode(member, depth + 1))
         except Refusal as refusal:
             raise refusal.within(members, len(made)) from None
         return made

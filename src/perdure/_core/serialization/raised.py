@@ -13,6 +13,7 @@ import traceback
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
+from ...errors import RunInterrupted
 from .refusal import Refusal
 from .registry import TypeRegistry, type_name
 from .tags import expect
@@ -24,7 +25,8 @@ RECORDED_TRACEBACK: Final = "Recorded traceback (most recent call last):\n"
 """How a note begins that shows the recorded traceback; such notes are made anew each time, not recorded."""
 
 _TRACEBACK_LIMIT = 16_000
-_NEVER_RAISED = (SystemExit, KeyboardInterrupt, GeneratorExit)
+_NEVER_RAISED = (SystemExit, KeyboardInterrupt, GeneratorExit, RunInterrupted)
+"""What would end the process, or pass for an order of the engine, does not come out of a database."""
 
 _SLOTS: dict[type[BaseException], tuple[str, ...]] = {
     OSError: ("errno", "strerror", "filename", "filename2"),
@@ -133,7 +135,7 @@ def _loaded(name: str) -> object:
         if not (found is module or isinstance(found, type)):
             return None
         getter = object.__getattribute__ if found is module else type.__getattribute__
-        found = getter(found, "__dict__").get(part)  # type: ignore[arg-type]  # matches by the line above
+        found = getter(found, "__dict__").get(part)
     return found
 
 
@@ -159,7 +161,8 @@ def error_from_state(state: dict[str, Any], registry: TypeRegistry) -> BaseExcep
 def _bare(cls: type[BaseException], args: list[object], members: object) -> BaseException:
     """Make an instance by the constructor of the nearest builtin ancestor, passing by those of the class."""
     if issubclass(cls, BaseExceptionGroup):
-        return BaseExceptionGroup.__new__(cls, *args, expect(members, list))
+        (message,) = args
+        return BaseExceptionGroup.__new__(cls, expect(message, str), expect(members, list))
     builtin: Any = next(ancestor for ancestor in cls.__mro__ if not ancestor.__flags__ & _HEAP_TYPE)
     if builtin in _UNICODE_ERRORS:
         _check_unicode(builtin, args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - a verdict on a value; the error that people meet is SerializationError
     """A part of a value cannot be stored or read. Never leaves this package: it becomes a `SerializationError`.
 
     `steps` holds, innermost first, each container passed on the way out: its identity and the key inside it.

@@ -16,6 +16,7 @@ from .recording import ErrorReader, ErrorWriter, add_note, least_tree
 from .refusal import Refusal
 from .registry import TypeRegistry
 from .sameness import same
+from .tags import TUPLE
 
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -121,7 +122,7 @@ class Serializer:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str
     ) -> tuple[Stored, tuple[Any, ...], dict[str, Any]]:
         """Encode a call's arguments and return them decoded; as `accept`."""
-        if self._is_json and not kwargs and (text := _scalars_text(args)) is not None:
+        if self._is_json and (text := _scalar_arguments_text(args, kwargs)) is not None:
             return self._checked(text, what), args, kwargs
         stored, decoded = self.accept(_joined(args, kwargs), what=what)
         return stored, *_parted(decoded)
@@ -193,7 +194,7 @@ class Serializer:
         return ErrorWriter(self._registry, budget=self._max_bytes, has_tracebacks=False).write(error)
 
 
-# -- the hot path: values that need neither a tree nor a look back ------------------------------------------------------
+# -- the hot path: values that need neither a tree nor a look back ----------------------------------------------------
 def _scalar_text(value: Any) -> str | None:
     """Return the JSON of a plain scalar that is stored as it is; None for everything else."""
     kind = type(value)
@@ -210,17 +211,22 @@ def _scalar_text(value: Any) -> str | None:
     return None
 
 
-def _scalars_text(args: tuple[Any, ...]) -> str | None:
-    """Return the JSON of a call's positional arguments, if all of them are plain scalars."""
-    for value in args:
+def _scalar_arguments_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """Return the JSON of a call's arguments, if all of them are plain scalars."""
+    for value in (*args, *kwargs.values()) if kwargs else args:
         kind = type(value)
         if kind is str or kind is bool or value is None:
             continue
         if (kind is int and -INT_LIMIT <= value < INT_LIMIT) or (kind is float and value - value == 0.0):
             continue
         return None
+    if len(kwargs) == 1 and next(iter(kwargs)).startswith("$"):  # would read as a tag
+        return None
+    joined: object = args
+    if kwargs:
+        joined = {TUPLE.name: (args, kwargs)} if args else kwargs
     try:
-        text = json_text.encode_tree(args).decode()
+        text = json_text.encode_tree(joined).decode()
     except UnicodeEncodeError:  # a lone surrogate
         return None
     return None if "\\u0000" in text else text

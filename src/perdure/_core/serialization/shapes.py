@@ -34,7 +34,10 @@ _UNSET = object()
 
 
 def _fields_of(value: object, names: list[str]) -> dict[str, object]:
-    """Read the fields; anything else that the instance carries would be lost, and is refused."""
+    """Read the fields; anything else that the instance carries would be lost, and is refused.
+
+    Two things do not count: values that a cached property can compute again, and typing's note of type arguments.
+    """
     state: dict[str, object] = {}
     for name in names:
         member = getattr(value, name, _UNSET)
@@ -42,7 +45,7 @@ def _fields_of(value: object, names: list[str]) -> dict[str, object]:
             raise Refusal(f"is a {type(value).__name__} whose field {name!r} is not set; set every field")
         state[name] = member
     for name in getattr(value, "__dict__", ()):
-        if name not in state and not _is_cached_property(type(value), name):
+        if name not in state and name != "__orig_class__" and not _is_cached_property(type(value), name):
             raise Refusal(
                 f"is a {type(value).__name__} with the attribute {name!r}, which is none of its fields and would be "
                 f"lost; make it a field"
@@ -54,12 +57,12 @@ def _is_cached_property(cls: type, name: str) -> bool:
     return any(isinstance(owner.__dict__.get(name), functools.cached_property) for owner in cls.__mro__)
 
 
-def _filled(cls: type, names: dict[str, Callable[[], object] | None], state: object) -> object:
+def _filled(cls: Any, names: dict[str, Callable[[], object] | None], state: object) -> object:
     """Make an instance with these fields; one that was added to the class since gets its default."""
     given = expect(state, dict)
     if unknown := given.keys() - names.keys():
         raise Refusal(f"has the field {sorted(map(str, unknown))[0][:80]!r}, which {cls.__qualname__} has no more")
-    made = object.__new__(cls)
+    made: object = object.__new__(cls)
     for name, default in names.items():
         if name in given:
             object.__setattr__(made, name, given[name])
@@ -146,11 +149,17 @@ def _is_pydantic_model(cls: type) -> bool:
     return model is not None and issubclass(cls, model)
 
 
+def _declared(cls: Any) -> dict[str, Any]:
+    """The model's fields; older versions of pydantic 2 keep them under the second name only."""
+    declared: dict[str, Any] = getattr(cls, "__pydantic_fields__", None) or cls.model_fields
+    return declared
+
+
 def _take_model(value: Any) -> State:
     """The fields; then, where they say more, which were set, the extra ones and the private ones."""
-    values, names_set, extra, private = (getattr(value, name, None) for name in _PYDANTIC_STATE)
-    declared = type(value).__pydantic_fields__
-    for name in values or {}:
+    values, names_set, extra, private = (object.__getattribute__(value, name) for name in _PYDANTIC_STATE)
+    declared = _declared(type(value))
+    for name in values:
         if name not in declared and not _is_cached_property(type(value), name):
             raise Refusal(f"is a {type(value).__name__} with the attribute {name!r}, which is none of its fields")
     state: dict[str, object] = {"fields": {name: member for name, member in values.items() if name in declared}}
@@ -162,14 +171,14 @@ def _take_model(value: Any) -> State:
 def _make_model(cls: Any, state: State) -> object:
     given = expect(state, dict)
     values = dict(expect(given.get("fields"), dict))
-    declared = cls.__pydantic_fields__
+    declared = _declared(cls)
     if unknown := values.keys() - declared.keys():
         raise Refusal(f"has the field {sorted(map(str, unknown))[0][:80]!r}, which {cls.__qualname__} has no more")
     names_set = set(expect(given["set"], list)) if "set" in given else set(values)
     for name in declared.keys() - values.keys():
         if declared[name].is_required():
             raise Refusal(f"lacks the field {name!r}, which {cls.__qualname__} has now without a default")
-        values[name] = declared[name].get_default(call_default_factory=True, validated_data=values)
+        values[name] = declared[name].get_default(call_default_factory=True)
     private = dict(expect(given["private"], dict)) if "private" in given else None
     if private is None and getattr(cls, "__private_attributes__", None):
         private = {}
@@ -208,6 +217,7 @@ SHAPES: tuple[Shape, ...] = (
 BY_TAG: dict[str, Shape] = {shape.tag: shape for shape in SHAPES}
 
 
+@functools.lru_cache(maxsize=4096)
 def shape_of(cls: type) -> Shape | None:
     """The shape of a class, or None if its instances cannot be stored. An exception has none: see `raised`."""
     if issubclass(cls, BaseException):

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import importlib
 import os
 import re
 import sys
 import zoneinfo
 
 from .refusal import Refusal
+
+try:
+    _TZDATA = importlib.import_module("tzdata").__path__
+except ImportError:  # optional, and there mostly where the system has no zones of its own
+    _TZDATA = []
+
+_ROOTS = (*zoneinfo.TZPATH, *(f"{path}/zoneinfo" for path in _TZDATA))
+"""The directories with zone files. Looked up here, so that reading a value never imports anything."""
 
 _KEY = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
@@ -20,19 +29,9 @@ def zone_of_key(key: str) -> zoneinfo.ZoneInfo:
 
     ZoneInfo alone would try to import a package named after the key.
     """
-    if not _KEY.fullmatch(key) or not any(os.path.isfile(f"{root}/{key}") for root in _roots()):  # noqa: PTH113
+    if not _KEY.fullmatch(key) or not any(os.path.isfile(f"{root}/{key}") for root in _ROOTS):  # noqa: PTH113
         raise Refusal("names a time zone that this machine does not have")
     return zoneinfo.ZoneInfo(key)
-
-
-def _roots() -> list[str]:
-    """The directories with zone files."""
-    roots = list(zoneinfo.TZPATH)
-    try:
-        import tzdata  # type: ignore[import-not-found]  # optional, and there mostly where the system has no zones
-    except ImportError:
-        return roots
-    return [*roots, *(f"{path}/zoneinfo" for path in tzdata.__path__)]
 
 
 # pydantic's own fixed-offset zone: values that it has parsed carry it, and it is no `datetime.timezone`
