@@ -1,0 +1,216 @@
+"""What cannot be stored is refused at once, naming what, the path inside it and the mend; and never its content."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+
+from perdure import errors
+from perdure._core.serialization import Serializer, TypeRegistry
+from tests.serialization.samples import Invoice, Point, make_serializer
+
+WHAT = "step 'shop:fetch', its result"
+serializer = make_serializer()
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Plain:
+    pass
+
+
+@dataclass
+class Unknown:
+    x: int
+
+
+class UnknownKind(enum.Enum):
+    ONE = 1
+
+
+class UnknownError(Exception):
+    pass
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+def local_error() -> Exception:
+    class LocalError(Exception):
+        pass
+
+    return LocalError("hunter2")
+
+
+REFUSED = [
+    (lambda: (lambda: 1), "function", "pass its name"),
+    (lambda: numbers, "function", "pass its name"),
+    (lambda: numbers(), "generator", "make a list of it"),
+    (lambda: Point, "class", "pass its name"),
+    (lambda: Path, "class", "pass its name"),
+    (lambda: collections, "builtins:module", "pass what it is made from"),
+    (lambda: object(), "builtins:object", "pass what it is made from"),
+    (lambda: Plain(), "Plain", "pass what it is made from"),
+    (lambda: threading.Lock(), "lock", "pass what it is made from"),
+    (lambda: memoryview(b"a"), "memoryview", "pass what it is made from"),
+    (lambda: collections.defaultdict(list), "defaultdict", r"dict\(…\)"),
+    (lambda: Text("hunter2"), "Text", r"str\(…\)"),
+    (lambda: Number(3), "Number", r"int\(…\)"),
+    (lambda: pydantic.SecretStr("hunter2"), "SecretStr", "pass its name"),
+    (lambda: Unknown(1), "Unknown", r"call perdure.register\(Unknown\)"),
+    (lambda: UnknownKind.ONE, "UnknownKind", r"call perdure.register\(UnknownKind\)"),
+    (local_error, "LocalError", r"call perdure.register\(LocalError\)"),
+    (lambda: ValueError(object()), "builtins:object", "pass what it is made from"),
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "mend"), REFUSED)
+def test_a_refused_value_names_what_the_path_and_the_mend(make: Any, kind: str, mend: str) -> None:
+    """At the top and deep inside valid values; the content stays out of the message."""
+    for accept in (serializer.accept, serializer.dump):
+        with pytest.raises(errors.SerializationError, match=mend) as caught:
+            accept({"a": [1, Point((0, make()))]}, what=WHAT)
+        assert str(caught.value).startswith(f"{WHAT}: $.a[1].x[1]")
+        assert caught.value.path.startswith("$.a[1].x[1]")
+        assert kind in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+    with pytest.raises(errors.SerializationError, match=mend):
+        serializer.accept_arguments((make(),), {"k": make()}, what=WHAT)
+
+
+def test_sockets_and_open_files_are_refused(tmp_path: Path) -> None:
+    """The two that people try most."""
+    with socket.socket() as connection, (tmp_path / "x").open("w") as file:
+        for value in (connection, file):
+            with pytest.raises(errors.SerializationError, match="cannot be stored"):
+                serializer.accept([value], what=WHAT)
+
+
+def test_the_path_leads_through_every_container() -> None:
+    """Names and integers are shown; other keys may be a secret of somebody."""
+    bad = object()
+    for value, path in [
+        ([[bad]], "$[0][0]"),
+        ({"a b": bad}, "$[…]"),
+        ({5: bad}, "$[5]"),
+        ({"x": {("k", 1): bad}}, "$.x[…]"),
+        ((1, bad), "$[1]"),
+        (Invoice(lines=[Point(1), Point(bad)]), "$.lines[1].x"),
+        ({Point(bad)}, "$[…].x"),
+        (KeyError(1, bad), "$.args[1]"),
+    ]:
+        with pytest.raises(errors.SerializationError) as caught:
+            serializer.accept(value, what=WHAT)
+        assert caught.value.path == path
+
+
+def test_a_cycle_is_refused_where_it_closes() -> None:
+    """Also through a dataclass, and through two containers."""
+    ring: list[Any] = [1]
+    ring.append({"again": ring})
+    box = Invoice(lines=[])
+    box.lines.append(Point(box))
+    for value, path in [(ring, "$[1].again"), (box, "$.lines[0].x"), ({"deep": ring}, "$.deep[1].again")]:
+        with pytest.raises(errors.SerializationError, match="contains itself") as caught:
+            serializer.accept(value, what=WHAT)
+        assert caught.value.path == path
+
+
+def test_a_value_nested_too_deeply_is_refused() -> None:
+    """Far below the interpreter's limit, so that reading never meets it; a hundred thousand levels do no harm."""
+    for levels in (151, 100_000):
+        value: Any = 1
+        for _ in range(levels):
+            value = [value]
+        with pytest.raises(errors.SerializationError, match="more than 150 levels deep"):
+            serializer.accept(value, what=WHAT)
+
+
+def test_a_value_over_the_size_limit_is_refused() -> None:
+    """Whether it is one long text, many members, or a small value whose shared parts grow without end."""
+    small = make_serializer(max_bytes=1000)
+    grown: list[Any] = []
+    for _ in range(60):
+        grown = [grown, grown]
+    for value in ("x" * 1001, "é" * 600, list(range(600)), grown, b"x" * 900):
+        with pytest.raises(errors.SerializationError, match="limit") as caught:
+            small.accept(value, what=WHAT)
+        assert str(caught.value).startswith(WHAT)
+    assert small.accept("x" * 998, what=WHAT)[1] == "x" * 998
+
+
+def test_what_an_instance_carries_beside_its_fields_is_refused() -> None:
+    """It would be lost without a word."""
+    invoice = Invoice(lines=[])
+    invoice.note = "hunter2"  # type: ignore[attr-defined]
+    with pytest.raises(errors.SerializationError, match="attribute 'note', which is none of its fields"):
+        serializer.accept(invoice, what=WHAT)
+    unset = Invoice(lines=[])
+    del unset.lines
+    with pytest.raises(errors.SerializationError, match="field 'lines' is not set"):
+        serializer.accept(unset, what=WHAT)
+
+
+def test_a_class_that_another_of_its_name_has_replaced_is_refused() -> None:
+    """After a re-import the old class's values would come back as the new class's."""
+
+    def make() -> type:
+        @dataclass
+        class Twice:
+            x: int
+
+        return Twice
+
+    old, new = make(), make()
+    registry = TypeRegistry()
+    registry.register(old)
+    registry.register(new)
+    assert Serializer(registry).accept(new(1), what=WHAT)[1] == new(1)
+    with pytest.raises(errors.SerializationError, match="does not come back"):
+        Serializer(registry).accept(old(1), what=WHAT)
+
+
+def test_code_of_a_value_that_fails_is_a_refusal() -> None:
+    """Whatever a property or a codec of the user's raises comes out as a `SerializationError` with its cause."""
+
+    @dataclass
+    class Lazy:
+        x: int
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "x":
+                raise ZeroDivisionError
+            return super().__getattribute__(name)
+
+    class Broken:
+        name = "broken"
+
+        def encode(self, value: object, registry: TypeRegistry) -> str:
+            raise ZeroDivisionError
+
+        def decode(self, text: str, registry: TypeRegistry) -> object:
+            raise ZeroDivisionError
+
+    registry = TypeRegistry()
+    registry.register(Lazy)
+    with pytest.raises(errors.SerializationError, match="ZeroDivisionError") as caught:
+        Serializer(registry).accept(Lazy.__new__(Lazy), what=WHAT)
+    assert isinstance(caught.value.__cause__, errors.SerializationError)
+    with pytest.raises(errors.SerializationError, match="'broken' failed"):
+        Serializer(registry, Broken()).accept(1, what=WHAT)
