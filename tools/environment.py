@@ -66,12 +66,17 @@ def only_one_at_a_time() -> Iterator[None]:
 
 
 def make_environment() -> None:
-    """Keep an environment of this very Python, replace any other. Always without pip: see `find_pip`."""
-    if VENV.exists() and not is_ours():
+    """Keep a finished environment of this very Python, replace any other. Always without pip: see `find_pip`.
+
+    One without a stamp was interrupted, or is somebody else's: packages in it may be half there.
+    """
+    stamp = Path(bootstrap.STAMP)
+    if VENV.exists() and not (stamp.exists() and is_ours()):
         if not (VENV / "pyvenv.cfg").exists() and any(VENV.iterdir()):
             bootstrap.stop(f"{VENV} is no virtual environment; move it away, the set-up wants that name.")
+        say("replacing the .venv that was there")
         shutil.rmtree(VENV)
-    Path(bootstrap.STAMP).unlink(missing_ok=True)
+    stamp.unlink(missing_ok=True)
     if not VENV.exists():
         venv.EnvBuilder(symlinks=True, with_pip=False).create(VENV)
 
