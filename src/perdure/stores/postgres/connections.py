@@ -139,7 +139,7 @@ class Connection:
 
 
 class Database:
-    """The connections of one store. `on_statement` is called with the name of each query that is sent (connecting is not)."""
+    """The connections of one store. `on_statement` is called with the name of each query, connecting aside."""
 
     def __init__(self, address: Address) -> None:
         self.address = address

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -96,7 +97,7 @@ class PostgresStore:
         try:
             parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0))
         except UnicodeError as failure:
-            raise StoreRefusedError(f"a text cannot be stored: {failure.reason}") from failure
+            raise StoreRefusedError("a text cannot be stored: it has a lone surrogate, which is no UTF-8") from failure
         [(answer,)] = self._decide("apply_batch", worker_id, parameters)
         if answer == "fenced":
             raise _fenced(worker_id)
@@ -146,8 +147,9 @@ class PostgresStore:
         )
 
     def run(self, run_id: RunId) -> RunRow | None:
-        for *columns, worker_id, reason, needs_mend in self._database.ask("run", {"run_id": run_id}):
-            return RunRow(*columns, worker_id and self._given_id(worker_id), reason, needs_mend)
+        for row in self._database.ask("run", {"run_id": run_id}):
+            found = RunRow(*row)
+            return found if found.worker_id is None else replace(found, worker_id=self._given_id(found.worker_id))
         return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:

@@ -1,7 +1,10 @@
 -- Every decision that a worker makes, as one function and so one round trip and one transaction. All are VOLATILE and
 -- run under READ COMMITTED: each statement in them sees what was committed before it began, which rules 1, 2, 3 and 8
--- of the protocol need. `enable_seqscan` and the joins are switched off where a plan that was cached while the tables
--- were small would scan them for ever.
+-- of the protocol need.
+--
+-- Plans are cached per session, and may be made while the tables are small; such a plan must not scan them for ever.
+-- So sequential scans and the joins that want them are off, a run is looked up by LATERAL (... OFFSET 0), which the
+-- planner does not turn round, and rows that are locked already are updated by their place (`ctid`).
 
 -- A stored value, as the entries carry it.
 CREATE TYPE perdure.stored AS (codec text, text text);
@@ -200,7 +203,7 @@ BEGIN
                         WHERE messages.run_id = entry.run_id AND messages.kind = 'cancel' OFFSET 0) AS is_cancelled
           FROM json_populate_recordset(NULL::perdure.claim_ended, entries) WITH ORDINALITY AS entry
     ), fate AS (
-        SELECT entry.*, CASE
+        SELECT entry.*, run.place, CASE
                    WHEN how = 'f' AND is_cancelled THEN 'cancelled'
                    WHEN how = 'f' THEN entry.state
                    WHEN how = 'p' THEN 'parked'
@@ -208,8 +211,9 @@ BEGIN
                         AND perdure.steps_of(run.id) <= run.steps_mark THEN 'dead'
                    ELSE 'ready'
                END AS becomes
-          FROM entry JOIN perdure.runs AS run
-            ON run.id = entry.run_id AND run.claim = entry.claim AND run.worker = me AND run.state = 'held'
+          FROM entry CROSS JOIN LATERAL (
+                   SELECT ctid AS place, id, attempts, max_attempts, steps_mark FROM perdure.runs
+                    WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held' OFFSET 0) AS run
     ), over AS (
         UPDATE perdure.runs AS run
            SET state = becomes, worker = NULL, claim = NULL, last_claim = run.claim, last_state = becomes,
@@ -225,7 +229,7 @@ BEGIN
                              THEN perdure.death(run.max_attempts) || coalesce('; the last one: ' || fate.reason, '')
                              ELSE fate.reason END
           FROM fate
-         WHERE run.id = fate.run_id
+         WHERE run.ctid = fate.place
         RETURNING run.id, becomes, how, ordinality, fate.state AS wanted, output
     ), kept AS (
         INSERT INTO perdure.outputs (run_id, codec, body)
@@ -357,19 +361,18 @@ END $$;
 -- Rule 7: whose wait is over becomes ready, looked up and never flagged.
 CREATE FUNCTION perdure.wake_runs(served text[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    due text[];
+    woken text[];
 BEGIN
-    WITH due AS MATERIALIZED (
-        SELECT id FROM perdure.due_runs WHERE queue = ANY (served) ORDER BY due_at LIMIT 1000
-           FOR NO KEY UPDATE SKIP LOCKED
-    )
-    UPDATE perdure.runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
-      FROM due WHERE runs.id = due.id;
-    WITH woken AS MATERIALIZED (
-        SELECT id FROM perdure.woken_runs WHERE queue = ANY (served) ORDER BY seq LIMIT 1000
-           FOR NO KEY UPDATE SKIP LOCKED
-    )
-    UPDATE perdure.runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
-      FROM woken WHERE runs.id = woken.id;
+    due := ARRAY(SELECT id FROM perdure.due_runs WHERE queue = ANY (served) ORDER BY due_at LIMIT 1000
+                    FOR NO KEY UPDATE SKIP LOCKED);
+    woken := ARRAY(SELECT id FROM perdure.woken_runs WHERE queue = ANY (served) ORDER BY seq LIMIT 1000
+                      FOR NO KEY UPDATE SKIP LOCKED);
+    IF cardinality(due) + cardinality(woken) > 0 THEN
+        UPDATE perdure.runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
+         WHERE id = ANY (due || woken);
+    END IF;
 END $$;
 
 -- Rules 1, 4, 7 and 11: the oldest of the lowest priority of each queue, with the nth of the fresh claims each. The
@@ -384,7 +387,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_m
 #variable_conflict use_column
 DECLARE
     used integer := 0;
-    taken integer;
+    picked text[];
 BEGIN
     IF NOT perdure.fence(me, expected) THEN
         nth := 0;
@@ -396,40 +399,43 @@ BEGIN
     END IF;
     PERFORM perdure.wake_runs(queues);
     FOR i IN 1 .. cardinality(queues) LOOP
-        RETURN QUERY
-        WITH picked AS MATERIALIZED (
-            SELECT run.id, run.priority, run.seq, run.started_at IS NULL AS is_fresh, run.steps_mark
+        picked := ARRAY(
+            SELECT run.id
               FROM perdure.runs AS run
              WHERE run.state = 'ready' AND run.due_at IS NULL AND run.queue = queues[i] AND run.name = ANY (names)
                AND alone = CASE WHEN run.attempts = 0 OR run.attempts < run.max_attempts - 1 THEN false
                                 ELSE perdure.steps_of(run.id) <= run.steps_mark END
              ORDER BY run.priority, run.seq
              LIMIT CASE WHEN alone THEN 1 ELSE slots[i] END
-               FOR NO KEY UPDATE SKIP LOCKED
-        ), numbered AS MATERIALIZED (
-            SELECT picked.id, picked.is_fresh, picked.steps_mark,
-                   used + (row_number() OVER (ORDER BY priority, seq))::integer AS nth,
-                   CASE WHEN picked.is_fresh THEN 0 ELSE perdure.steps_of(picked.id)::integer END AS steps
-              FROM picked
+               FOR NO KEY UPDATE SKIP LOCKED);
+        CONTINUE WHEN cardinality(picked) = 0;
+        RETURN QUERY
+        WITH charge AS MATERIALIZED (
+            SELECT run.place, run.is_fresh, used + picked.ordinality::integer AS nth,
+                   CASE WHEN run.is_fresh THEN 0 ELSE perdure.steps_of(picked.id)::integer END AS steps
+              FROM unnest(picked) WITH ORDINALITY AS picked (id, ordinality)
+             CROSS JOIN LATERAL (SELECT runs.ctid AS place, runs.started_at IS NULL AS is_fresh FROM perdure.runs
+                                  WHERE runs.id = picked.id OFFSET 0) AS run
         ), held AS (
             UPDATE perdure.runs AS run
-               SET state = 'held', worker = me, claim = claims[numbered.nth], reason = NULL,
+               SET state = 'held', worker = me, claim = claims[charge.nth], reason = NULL,
                    started_at = coalesce(run.started_at, clock_timestamp()),
-                   attempts = CASE WHEN steps > run.steps_mark THEN 1 ELSE run.attempts + 1 END,
-                   steps_mark = greatest(run.steps_mark, steps)
-              FROM numbered
-             WHERE run.id = numbered.id
-            RETURNING numbered.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
-                      run.max_attempts, numbered.is_fresh, run.parent_id, run.parent_key
+                   attempts = CASE WHEN charge.steps > run.steps_mark THEN 1 ELSE run.attempts + 1 END,
+                   steps_mark = greatest(run.steps_mark, charge.steps)
+              FROM charge
+             WHERE run.ctid = charge.place
+            RETURNING charge.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
+                      run.max_attempts, charge.is_fresh, run.parent_id, run.parent_key
         )
-        SELECT held.nth, held.id, held.kind, held.name, held.queue, held.priority, inputs.codec, inputs.body,
+        SELECT held.nth, held.id, held.kind, held.name, held.queue, held.priority, input.codec, input.body,
                held.attempts, held.max_attempts, held.is_fresh, held.parent_id, held.parent_key,
-               EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = held.id AND messages.kind = 'cancel')
-          FROM held JOIN perdure.inputs ON inputs.run_id = held.id
+               EXISTS (SELECT 1 FROM perdure.messages
+                        WHERE messages.run_id = held.id AND messages.kind = 'cancel' OFFSET 0)
+          FROM held CROSS JOIN LATERAL (SELECT inputs.codec, inputs.body FROM perdure.inputs
+                                         WHERE inputs.run_id = held.id OFFSET 0) AS input
          ORDER BY held.nth;
-        GET DIAGNOSTICS taken = ROW_COUNT;
-        used := used + taken;
-        EXIT WHEN alone AND used > 0;
+        used := used + cardinality(picked);
+        EXIT WHEN alone;
     END LOOP;
 END $$;
 
@@ -479,7 +485,7 @@ BEGIN
     END IF;
     back := ARRAY(SELECT id FROM perdure.runs WHERE worker = victim ORDER BY id FOR NO KEY UPDATE);
     WITH fate AS MATERIALIZED (
-        SELECT id, CASE
+        SELECT ctid AS place, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages
                                  WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
                    WHEN attempts >= max_attempts AND perdure.steps_of(id) <= steps_mark THEN 'dead'
@@ -491,7 +497,7 @@ BEGIN
            SET state = becomes, worker = NULL, claim = NULL,
                finished_at = CASE WHEN becomes <> 'ready' THEN clock_timestamp() END,
                reason = CASE WHEN becomes = 'dead' THEN perdure.death(run.max_attempts) ELSE run.reason END
-          FROM fate WHERE run.id = fate.id
+          FROM fate WHERE run.ctid = fate.place
         RETURNING run.id, becomes
     )
     SELECT array_agg(id ORDER BY id) INTO cancelled FROM over WHERE becomes = 'cancelled';
