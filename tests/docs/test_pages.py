@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_five_lines_are_those_of_the_example() -> None:
+    """The diff in the README is the diff between the two services, line for line."""
+    example = ROOT / "examples" / "document_indexing"
+    plain, durable = ((example / name / "app.py").read_text().splitlines() for name in ("plain", "durable"))
+    differences = difflib.unified_diff(plain, durable, n=0, lineterm="")
+    changed = sorted(line for line in differences if not line.startswith(("---", "+++", "@@")))
+
+    shown = (ROOT / "README.md").read_text().partition("```diff\n")[2].partition("```")[0].splitlines()
+
+    assert sorted(line for line in shown if line[:1] in {"+", "-"}) == changed
 
 
 def test_the_readme_has_examples() -> None:
