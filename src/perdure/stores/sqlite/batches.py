@@ -61,11 +61,21 @@ class Batch:
         )
 
     def _create(self, connection: Connection) -> bool:
+        if not self._may_create(connection):
+            return False
         made = connection.change_many("create_runs", [rows.created(e, self.worker_id) for e in self.created])
         if made != len(self.created):
             return False
         connection.change_many("write_inputs", [rows.input_of(e) for e in self.created])
         return True
+
+    def _may_create(self, connection: Connection) -> bool:
+        """Rule 2: whoever makes a run inside another holds that one, or takes it in this very batch."""
+        needed = {e.claim for e in self.created if e.claim is not None}
+        needed.difference_update([e.held_as for e in self.created])
+        if not needed:
+            return True
+        return len(connection.query("held_claims", [rows.texts(needed), self.worker_id])) == len(needed)
 
     def _record(self, connection: Connection) -> bool:
         worker_id = self.worker_id

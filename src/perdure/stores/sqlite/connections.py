@@ -23,6 +23,7 @@ Row = tuple[Any, ...]
 """A row as the database gives it; the methods of the store know the columns of their own statements."""
 
 _READERS: Final = 4
+_SETTINGS: Final = ("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us", "limit_wal", "cache_pages")
 _CACHED_STATEMENTS: Final = 256
 
 
@@ -176,7 +177,7 @@ class Database:
             cached_statements=_CACHED_STATEMENTS,
         )
         try:
-            for name in ("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us", "limit_wal"):
+            for name in _SETTINGS:
                 connection.execute(statements()[name].text)
         except BaseException:
             connection.close()

@@ -20,11 +20,12 @@ def texts(values: Iterable[str]) -> str:
 
 def created(e: RunCreated, worker_id: str) -> Row:
     """For `create_runs`."""
-    due_at = e.due_at if e.held_as is None else None
-    return (
-        *(e.run_id, e.kind, e.name, e.queue, e.priority, due_at, e.max_attempts, e.entry_id, e.parent_id),
-        *(e.parent_key, e.fingerprint, e.held_as, e.claim, worker_id),
-    )
+    held_as = e.held_as
+    state, due_at, holder, attempts = ("ready", e.due_at, None, 0) if held_as is None else ("held", None, worker_id, 1)
+    # fmt: off
+    return (e.run_id, e.kind, e.name, e.queue, state, e.priority, due_at, held_as, holder, held_as, attempts,
+            e.max_attempts, e.entry_id, e.parent_id, e.parent_key, e.fingerprint)
+    # fmt: on
 
 
 def input_of(e: RunCreated) -> Row:

@@ -105,6 +105,8 @@ CREATE TABLE messages (
     consumed_at REAL
 ) STRICT, WITHOUT ROWID;
 
+-- The foreign key's own question: what belongs to a run that goes.
+CREATE INDEX messages_of_run ON messages (run_id);
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON messages (run_id) WHERE kind = 'cancel';
 -- What nobody has acted on yet.

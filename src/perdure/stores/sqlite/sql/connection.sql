@@ -18,6 +18,10 @@ PRAGMA wal_autocheckpoint = 0;
 -- After a checkpoint the next writer cuts the file back to this, so that its size says how much is not copied yet.
 PRAGMA journal_size_limit = 4194304;
 
+-- name: cache_pages
+-- Inserts under random ids touch pages all over the index; 16 MB hold those of some hundred thousand runs.
+PRAGMA cache_size = -16384;
+
 -- name: checkpoint_wal
 -- Copy what is committed into the main file, as far as no reader needs the old pages; waits for nobody.
 PRAGMA wal_checkpoint(PASSIVE);

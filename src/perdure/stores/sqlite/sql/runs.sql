@@ -1,17 +1,11 @@
 -- name: create_runs
--- An id is taken once. A run made inside another joins the claim that makes it; one from outside needs only the fence.
+-- An id is taken once. The creators' claims were looked up under the same write lock (`held_claims`).
+-- VALUES, not SELECT: a guard in here would make SQLite keep a journal of every row's pages, five times the cost.
 INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim, attempts,
                   max_attempts, created_by, parent_id, parent_key, fingerprint)
-SELECT e.id, e.kind, e.name, e.queue, iif(e.held_as IS NULL, 'ready', 'held'), e.priority, e.due_at, clock.now,
-       iif(e.held_as IS NULL, NULL, clock.now), iif(e.held_as IS NULL, NULL, e.worker_id), e.held_as,
-       e.held_as IS NOT NULL, e.max_attempts, e.entry_id, e.parent_id, e.parent_key, e.fingerprint
-  FROM (SELECT :run_id AS id, :kind AS kind, :name AS name, :queue AS queue, :priority AS priority, :due_at AS due_at,
-               :max_attempts AS max_attempts, :entry_id AS entry_id, :parent_id AS parent_id,
-               :parent_key AS parent_key, :fingerprint AS fingerprint, :held_as AS held_as, :claim AS claim,
-               :worker_id AS worker_id) AS e, clock
- WHERE e.claim IS NULL
-    OR EXISTS (SELECT 1 FROM runs AS creator
-                WHERE creator.worker = e.worker_id AND creator.claim = e.claim AND creator.state = 'held')
+VALUES (:run_id, :kind, :name, :queue, :state, :priority, :due_at, (SELECT now FROM clock),
+        iif(:held_as IS NULL, NULL, (SELECT now FROM clock)), :holder, :held_as, :attempts,
+        :max_attempts, :entry_id, :parent_id, :parent_key, :fingerprint)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: write_inputs
@@ -158,9 +152,9 @@ UPDATE runs
 RETURNING id;
 
 -- name: explain_unknown_runs
--- Nobody here can execute them: say so where people look.
+-- Nobody here can execute them: say so where people look. Delayed runs are told when they are due.
 UPDATE runs SET reason = :reason
- WHERE state = 'ready' AND reason IS NULL AND queue IN (SELECT value FROM json_each(:queues))
+ WHERE state = 'ready' AND due_at IS NULL AND reason IS NULL AND queue IN (SELECT value FROM json_each(:queues))
    AND name NOT IN (SELECT value FROM json_each(:names));
 
 -- name: run

@@ -10,7 +10,9 @@ ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = e
 
 -- name: renew_worker
 -- The heartbeat: the lease by the database's clock, and no other column.
-UPDATE workers SET renewed_at = now, lease_until = now + :lease_seconds FROM clock WHERE id = :worker_id;
+UPDATE workers
+   SET renewed_at = (SELECT now FROM clock), lease_until = (SELECT now FROM clock) + :lease_seconds
+ WHERE id = :worker_id;
 
 -- name: remove_worker
 -- A worker that leaves gives up its right to write, after its runs.
