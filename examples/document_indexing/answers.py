@@ -45,7 +45,11 @@ class _Question:
     years: frozenset[str]
 
 
+_TITLE = 120
+"""So many characters of a subject surely belong to the document's title."""
 _CELL = re.compile(FIGURE)
+_FOOTNOTE_MARKS = re.compile(r"^(?:\(\d\)\s*)+(?=[^%])")
+_BRACKETS = re.compile(r"\([^)]*\)")
 _FIGURES = re.compile(r"\d")
 _ROW = re.compile(rf"(?P<label>.*?[^\W\d_].*?)\s*(?P<cells>(?:(?:{FIGURE}|[$€£%)\u2013\u2014-])(?:\s+|$))+)$")
 _MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
@@ -62,7 +66,7 @@ def answer(question: str, passages: Iterable[Passage]) -> str:
     """The best quotation with its source, or a sentence saying that the passages do not hold the answer."""
     passages = list(passages)
     asked = _understand(question, passages)
-    missing = _missing_names(question, asked, passages)
+    missing = _missing_names(question, passages)
     if not passages or missing:
         about = f" about {', '.join(missing)}" if missing else ""
         return f"The indexed documents say nothing{about} that answers this."
@@ -70,10 +74,10 @@ def answer(question: str, passages: Iterable[Passage]) -> str:
     if not scored:
         return "The indexed documents say nothing that answers this."
     best_score, best = max(scored, key=lambda pair: pair[0])
-    if best_score < 1.5 or any(_score_year(year, best) < 0 for year in asked.years):
+    if best_score < 1.5 or any(_score_year(year, best) <= -3 for year in asked.years):
         return "The indexed documents say nothing that answers this."
     quoted = [_quote(best, asked)]
-    if best.cells and best.section:
+    if best.cells and best.section and not (asked.wanted | asked.names) & set(words(best.label)):
         siblings = (said for _, said in scored if said.passage is best.passage and said.section == best.section)
         quoted += [_quote(said, asked) for said in siblings if said.cells and said is not best]
     return f"{' '.join(dict.fromkeys(quoted[:3]))}\nSource: {best.passage.url}, page {best.passage.page}."
@@ -87,15 +91,16 @@ def statements(passage: Passage) -> Iterator[Statement]:
     for line in passage.text.splitlines():
         unit = found[0] if (found := _UNIT.search(line)) else unit
         is_open = bool(prose) and not prose[-1].endswith((".", ":", "!", "?"))
-        if len(years(line)) >= 2 and not is_open and len(_HEADER_WORDS.sub("", _without_years(line))) < 12:
+        if not is_open and _is_header(line):
             yield from _sentences(passage, prose)
-            columns = years(line)
+            columns, section = years(line), ""
         elif not is_open and (row := _ROW.match(line)):
             yield from _sentences(passage, prose)
             cells = _aligned(row["cells"], len(columns))
             # A row that does not fit the columns is a page's footer, perhaps: it belongs to no section either.
             fitting = (section, cells, columns, unit) if cells else ("", (), (), "")
             yield Statement(passage, line, row["label"], *fitting)
+            section = "" if row["label"].lower().startswith("total") else section
         elif not is_open and _is_heading(line):
             yield from _sentences(passage, prose)
             section = line if line.endswith(":") else ""
@@ -119,6 +124,12 @@ def _sentences(passage: Passage, prose: list[str]) -> Iterator[Statement]:
         yield Statement(passage, sentence, sentence)
 
 
+def _is_header(line: str) -> bool:
+    """Whether the line names a table's columns: years, and hardly anything that is not usual around them."""
+    count, rest = len(years(line)), len(_HEADER_WORDS.sub("", _without_years(line)))
+    return (count >= 2 and rest < 12) or (count == 1 and rest < 3)
+
+
 def _is_heading(line: str) -> bool:
     return len(line) < 70 and line[:1].isupper() and not line.endswith((".", ",", ";", "!", "?")) and "," not in line
 
@@ -129,7 +140,7 @@ def _without_years(line: str) -> str:
 
 def _aligned(text: str, count: int) -> tuple[str, ...]:
     """The row's cells, one per column; empty if they cannot be told apart. Percent columns between are left out."""
-    cells = [cell.strip() for cell in _CELL.findall(text)]
+    cells = [cell.strip() for cell in _CELL.findall(_FOOTNOTE_MARKS.sub("", text))]
     if len(cells) != count:
         cells = [cell for cell in cells if "%" not in cell]
     return tuple(cells) if len(cells) == count else ()
@@ -138,19 +149,27 @@ def _aligned(text: str, count: int) -> tuple[str, ...]:
 def _understand(question: str, passages: list[Passage]) -> _Question:
     asked = frozenset(words(question))
     subjects = {word for passage in passages for word in words(passage.subject)}
-    names = frozenset(word for word in asked if not is_common(word) and word in subjects)
-    return _Question(names, asked - names, frozenset(years(question)))
+    first = {word for word in words(question.split(" ", 1)[0]) if question[:1].isupper() and word in subjects}
+    names = first.union(*map(words, _capitals(question)))
+    if not names:
+        names = {word for passage in passages for word in words(passage.subject[:_TITLE])}
+    names = {word for word in names if word in asked and not is_common(word)}
+    return _Question(frozenset(names), asked - names, frozenset(years(question)))
 
 
-def _missing_names(question: str, asked: _Question, passages: list[Passage]) -> list[str]:
+def _capitals(question: str) -> list[str]:
+    """The words written large, without the first one unless it is somebody's ("Apple's sales")."""
+    return re.findall(r"(?:(?<=\s)[A-Z][\w.&-]*(?:['’]s)?|^[A-Z][\w.&-]*['’]s?)", question)
+
+
+def _missing_names(question: str, passages: list[Passage]) -> list[str]:
     """Names in the question, told by their capital letter, that no passage has anywhere."""
-    capitals = re.findall(r"(?<=\s)[A-Z][\w.&-]*(?:['’]s)?", question)
     texts: set[str] = set()
     for passage in passages:
         texts.update(words(passage.text), words(passage.subject))
     return [
-        name.removesuffix("'s").removesuffix("’s")
-        for name in capitals
+        re.sub(r"['’]s?$", "", name)
+        for name in _capitals(question)
         if any(not is_common(word) and word not in texts for word in words(name))
     ]
 
@@ -161,7 +180,7 @@ def _score(asked: _Question, said: Statement) -> float:
     own = set(label) - subject if not said.cells else set(label)
     score = sum(3.0 if name in subject else 1.5 if name in label else -4.0 for name in asked.names)
     if asked.wanted:
-        score += 5.0 * len(asked.wanted & set(label)) / len(asked.wanted)
+        score += 5.0 * _weight(asked.wanted & set(label)) / _weight(asked.wanted)
         # What the line says beyond the question: "shares used in computing earnings per share" is not the latter.
         score -= (3.0 if said.cells else 1.0) * len(own - asked.wanted - asked.names) / max(1, len(own))
         score += 0.2 * _common_pairs(label, asked.wanted)
@@ -173,10 +192,16 @@ def _score(asked: _Question, said: Statement) -> float:
     return score + sum(_score_year(year, said) for year in asked.years)
 
 
+def _weight(some: frozenset[str]) -> int:
+    """A rare word such as a product's name says more about which line is meant than "revenue"."""
+    return sum(1 if is_common(word) else 2 for word in some)
+
+
 def _score_year(year: str, said: Statement) -> float:
     subject_years = years(said.passage.subject)
     own_report = 0.5 if year in subject_years else 0.0
-    stated = said.columns or years(said.text)
+    # "Earnings per share were 1.17 (2018: 0.98)" is about the report's own year.
+    stated = said.columns or years(_BRACKETS.sub("", said.text)) or years(said.text) * (not own_report)
     if stated:
         return 2.5 + own_report + 1.0 * bool(said.cells) if year in stated else -4.0
     return 1.0 if own_report else -3.0
@@ -192,5 +217,5 @@ def _quote(said: Statement, asked: _Question) -> str:
         return said.text if said.text.endswith((".", "!", "?")) else f"{said.text}."
     cell = said.cells[said.columns.index(year)]
     label = f"{said.section} {said.label}".strip().rstrip(":")
-    unit = f" ({said.unit.lower()})" if said.unit and "." not in cell else ""
+    unit = f" ({said.unit.lower()})" if said.unit and "." not in cell and "shares" not in label.lower() else ""
     return f"{label} in {year}: {cell}{unit}."

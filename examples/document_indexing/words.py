@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-FIGURE = r"(?:[$€£]\s*)?\(?[-\u2212]?(?:[$€£]\s*)?\d[\d,]*(?:\.\d+)?\s*%?\)?"
+FIGURE = r"(?:[$€£]\s*)?\(?[-\u2212]?(?:[$€£]\s*)?\d[\d,]*(?:\.\d+)?\s*%?\)?%?"
 """A number as it stands in a table, with currency, brackets for negatives or a percent sign."""
 
 _YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d(?![\d,]|\.\d)")
@@ -29,7 +29,10 @@ _SAME = tuple(
         (r"\boperating profit\b", "operating income"),
         (r"\bturnover\b|\btotal (?:net )?(?:sales|revenues?)\b|\bnet (?:sales|revenues?)\b", "revenue"),
         (r"\bsales\b|\brevenues\b", "revenue"),
-        (r"\b(?:headcount|workforce|staff)\b", "employees"),
+        (r"\b(?:headcount|workforce|staff|employ(?:s|ed)?)\b", "employees"),
+        (r"\bceo\b", "chief executive"),
+        (r"\bcfo\b", "chief financial officer"),
+        (r"\bcogs\b", "cost of sales"),
     )
 )
 
