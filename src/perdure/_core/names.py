@@ -41,7 +41,7 @@ def _import_name(file: str) -> str | None:
             continue
         root = os.path.join(os.path.abspath(entry), "")  # noqa: PTH100, PTH118 - as above
         if stem.startswith(root):
-            parts = stem[len(root) :].split(os.sep)
+            parts = stem[len(root) :].split(os.sep)  # noqa: PTH206 - as above
             if all(part.isidentifier() for part in parts):
                 return ".".join(parts)
     name = os.path.basename(stem)  # noqa: PTH119 - as above

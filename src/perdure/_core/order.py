@@ -47,6 +47,10 @@ class Order:
         """Whether the run's own code cancelled this call when it ran first."""
         return key in self._cancelled
 
+    def is_recorded(self, key: str) -> bool:
+        """Whether this call's delivery has a recorded position."""
+        return key in self._positions
+
     def rank(self, key: str) -> int:
         """The recorded position, or one behind all that are recorded."""
         return self._positions.get(key, len(self._positions))

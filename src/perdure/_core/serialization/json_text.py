@@ -19,6 +19,8 @@ encode_tree: Final = msgspec.json.Encoder().encode
 decode_tree: Final = msgspec.json.Decoder().decode
 
 _UNORDERED = ("$dict", "$counter")
+_TOLD_OTHERWISE = ("message", "traceback")
+"""Parts of an error that follow from the others and from the place: the message may even show a set in any order."""
 
 
 def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is_lenient: bool = False) -> str:
@@ -58,8 +60,10 @@ def read(text: str, registry: TypeRegistry) -> Any:
         raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
     except RecursionError:
         raise SerializationError("the stored text is nested too deeply to be read") from None
-    except Exception as error:  # msgspec's own errors, and hash or comparison of a key's class
-        raise SerializationError(f"the stored text cannot be read: {type(error).__name__}: {error}") from error
+    except msgspec.MsgspecError as error:
+        raise SerializationError(f"the stored text cannot be read: {error}") from error
+    except Exception as error:  # such as text that is no Unicode
+        raise SerializationError(f"the stored text cannot be read: {type(error).__name__}") from error
 
 
 def canonical_bytes(text: str) -> bytes:
@@ -67,11 +71,11 @@ def canonical_bytes(text: str) -> bytes:
     if "{" not in text:
         return text.encode()
     tree = decode_tree(text)
-    return canonical(_sorted(tree) if any(f'"{tag}"' in text for tag in _UNORDERED) else tree)
+    return canonical(_sorted(tree) if any(f'"{tag}"' in text for tag in (*_UNORDERED, "$error")) else tree)
 
 
 def _sorted(tree: Tree) -> Tree:
-    """Sort the pairs of dicts that are written as pairs; what is written as an object is sorted by `canonical`."""
+    """Sort the pairs of dicts that are written as pairs (objects are sorted by `canonical`); see to errors."""
     if isinstance(tree, list):
         return [_sorted(member) for member in tree]
     if not isinstance(tree, dict):
@@ -81,4 +85,7 @@ def _sorted(tree: Tree) -> Tree:
         pairs = made.get(tag)
         if len(made) == 1 and isinstance(pairs, list):
             made[tag] = sorted(pairs, key=sort_key)
+    error = made.get("$error")
+    if len(made) == 1 and isinstance(error, dict):
+        made["$error"] = {name: part for name, part in error.items() if name not in _TOLD_OTHERWISE}
     return made

@@ -1,0 +1,104 @@
+"""Durable execution that lives inside your Python app.
+
+Annotate workflows and steps; if the process dies, the work goes on where it stopped. No orchestration server: a SQLite
+file by default, your Postgres when there are many machines.
+
+    from perdure import step, workflow
+
+The promise: a step's body runs at least once (at most once on request); its outcome is recorded exactly once; a takeover
+repeats at most the bodies that were running, or had ended uncommitted, at that moment: one per concurrent branch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._core.definitions import DEFINITIONS
+from ._core.retry import Retry
+from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
+from .app import Perdure, launch, running, shutdown
+from .asgi import lifespan
+from .decorators import step, workflow
+from .errors import (
+    ForkedError,
+    LineageError,
+    NondeterminismError,
+    NotDurableError,
+    PerdureError,
+    RunCancelledError,
+    RunDeadError,
+    RunExistsError,
+    RunFailedError,
+    RunInterrupted,
+    RunNotFoundError,
+    SerializationError,
+    StepTimeoutError,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    UnsupportedStoreError,
+    UsageError,
+)
+from .handle import Handle
+from .queue import Queue, astart, handle, start, with_options
+from .threads import threads
+from .values import idempotency_key, now, random, sleep, sleep_until, uuid4
+
+
+def register(tp: type[Any]) -> type[Any]:
+    """Let values of this type be stored and read; usable as a class decorator.
+
+    Not needed for types that the annotations of a workflow or step name.
+    """
+    DEFINITIONS.types.register(tp)
+    return tp
+
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Codec",
+    "ForkedError",
+    "Handle",
+    "JsonCodec",
+    "LineageError",
+    "NondeterminismError",
+    "NotDurableError",
+    "Perdure",
+    "PerdureError",
+    "PickleCodec",
+    "Queue",
+    "Retry",
+    "RunCancelledError",
+    "RunDeadError",
+    "RunExistsError",
+    "RunFailedError",
+    "RunInterrupted",
+    "RunNotFoundError",
+    "SerializationError",
+    "StepTimeoutError",
+    "StoreError",
+    "StoreRefusedError",
+    "StoreUnavailableError",
+    "UnsupportedStoreError",
+    "UsageError",
+    "ZlibCodec",
+    "astart",
+    "handle",
+    "idempotency_key",
+    "launch",
+    "lifespan",
+    "now",
+    "random",
+    "register",
+    "running",
+    "shutdown",
+    "sleep",
+    "sleep_until",
+    "start",
+    "step",
+    "threads",
+    "uuid4",
+    "with_options",
+    "workflow",
+]

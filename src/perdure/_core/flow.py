@@ -1,0 +1,219 @@
+"""Flows and drivers: a durable operation asks, a driver answers.
+
+A flow is a generator that yields *requests* and is sent the answers, so that it is written once for threads and for
+asyncio (the shape of psycopg 3's generators and of httpx's auth flows), and so that a test can stop the world at
+every request. A host knows how to answer: with blocking calls for `drive`, with awaitables for `adrive`.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from .._entries import Entry, RunCreated
+from ..errors import RunInterrupted
+from ..typing import RunId
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .step_call import StepCall
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a body ended: with a value, or with an error."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class Settle:
+    """Wait until everything that the run has handed to the journal so far is committed."""
+
+    method = "settle"
+
+
+@dataclass(slots=True)
+class Record:
+    """Hand an entry to the journal, wait for nothing."""
+
+    entry: Entry
+    method = "record"
+
+
+@dataclass(slots=True)
+class Commit:
+    """Hand an entry to the journal and wait for its verdict."""
+
+    entry: Entry
+    method = "commit"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """Run the body of a step once. Answer: its `Outcome`."""
+
+    call: StepCall
+    number: int
+    method = "attempt"
+
+
+@dataclass(slots=True)
+class Execute:
+    """Run the function of a workflow in the run's first branch. Answer: its `Outcome`."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    method = "execute"
+
+
+@dataclass(slots=True)
+class Pause:
+    """Wait, not durably, between two attempts."""
+
+    seconds: float
+    method = "pause"
+
+
+@dataclass(slots=True)
+class Turn:
+    """Wait until the call's outcome is due in the run's order. Answer: its position, and whether it was recorded."""
+
+    key: str
+    method = "turn"
+
+
+@dataclass(slots=True)
+class LogTurn:
+    """Add a delivery to the run's order log."""
+
+    position: int
+    key: str
+    method = "log_turn"
+
+
+@dataclass(slots=True)
+class StayOpen:
+    """Wait until the run's own code cancels the call, as it did when it ran first; `timeout` does so by itself."""
+
+    timeout: float | None = None
+    method = "stay_open"
+
+
+@dataclass(slots=True)
+class AwaitEnd:
+    """Wait durably for a run to end. Answer: `EndedRun`; `CallCancelled` after `timeout` seconds."""
+
+    run_id: RunId
+    timeout: float | None = None
+    method = "await_end"
+
+
+@dataclass(slots=True)
+class AwaitTime:
+    """Wait durably for a time (seconds since the epoch)."""
+
+    due_at: float
+    method = "await_time"
+
+
+@dataclass(slots=True)
+class Now:
+    """Seconds since the epoch."""
+
+    method = "now"
+
+
+@dataclass(slots=True)
+class Chance:
+    """A random number in [0, 1)."""
+
+    method = "chance"
+
+
+@dataclass(slots=True)
+class LoadHistory:
+    """Everything that the run has recorded. Answer: `HistoryRows`."""
+
+    method = "load_history"
+
+
+@dataclass(slots=True)
+class StartChild:
+    """Hand a child's `RunCreated` to the journal and start it when that is committed.
+
+    `waits`: an id of the caller's may be taken, so wait for the verdict, which is the answer.
+    """
+
+    entry: RunCreated
+    waits: bool = False
+    method = "start_child"
+
+
+Request = (
+    Settle | Record | Commit | Attempt | Execute | Pause | Turn | LogTurn | StayOpen
+    | AwaitEnd | AwaitTime | Now | Chance | LoadHistory | StartChild
+)  # fmt: skip
+Flow = Generator[Request, Any, T]
+
+
+class CallCancelled(BaseException):
+    """Thrown into a flow where the code that awaits it was cancelled; the driver turns it back when it comes out."""
+
+
+class Host(Protocol):
+    """Answers the requests of one run's flows; `answer` may return an awaitable where the run is async."""
+
+    def answer(self, run: Run, request: Request) -> Any: ...
+
+    def interrupt(self, run: Run) -> None:
+        """Nothing durable may happen in the run any more: wake every branch of it that waits."""
+
+
+def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:
+    """Run a flow to its end with blocking answers, those of the run's host unless another is given."""
+    answer = (host or run.host).answer
+    try:
+        request = next(flow)
+        while True:
+            try:
+                reply = answer(run, request)
+            except BaseException as error:
+                request = flow.throw(error)
+            else:
+                request = flow.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # the generator's type says T
+
+
+async def adrive(flow: Flow[T], run: Run) -> T:
+    """Run a flow to its end on an event loop. A cancellation of the awaiting task reaches the flow as `CallCancelled`."""
+    answer = run.host.answer
+    cancellation: CancelledError | None = None
+    try:
+        request = next(flow)
+        while True:
+            try:
+                reply = answer(run, request)
+                if isinstance(reply, Awaitable):
+                    reply = await reply
+            except CancelledError as error:
+                cancellation = error
+                request = flow.throw(CallCancelled())
+            except BaseException as error:
+                request = flow.throw(error)
+            else:
+                request = flow.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # the generator's type says T
+    except (CallCancelled, RunInterrupted):
+        if cancellation is None:
+            raise
+        raise cancellation from None
+

@@ -1,0 +1,84 @@
+"""Children: start a run from inside a run, and wait for a run's end.
+
+A child's row names its parent and the call that made it, which is all the bookkeeping there is: on replay the parent
+finds its children, and a child's end is the row's own state.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
+from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError
+from ...typing import RunId
+from ..flow import AwaitEnd, CallCancelled, Flow, StartChild
+from ..run import Run
+from ..serialization import Serializer
+from .turn import log_cancel, log_turn, stay_open
+
+
+def child_id(run_id: RunId, key: str) -> RunId:
+    """The id of the child that this call makes: the same at every replay, and nobody else's."""
+    digest = bytearray(blake2b(f"{run_id}\x1f{key}".encode(), digest_size=16, person=b"perdure-child").digest())
+    digest[6] = digest[6] & 0x0F | 0x80  # a UUID of version 8: its bits mean what we say
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def start_child(run: Run, entry: RunCreated) -> Flow[RunId]:
+    """Make the child unless it is there. Waits for nothing: the journal keeps the order."""
+    run.check_alive()
+    assert entry.parent_key is not None
+    recorded = run.take_child(entry.parent_key, entry.name, entry.fingerprint)
+    if recorded is not None:
+        return recorded.run_id
+    is_own_id = entry.run_id == child_id(run.run_id, entry.parent_key)
+    verdict: Verdict | None = yield StartChild(entry, waits=not is_own_id)
+    if verdict is not None:
+        check_created(entry, verdict)
+    return entry.run_id
+
+
+def check_created(entry: RunCreated, verdict: Verdict) -> None:
+    """The run was made, or is the same one that was there already; else the error that says which of both it is not."""
+    if isinstance(verdict, Refused):
+        raise PerdureError(f"{entry.kind} {entry.name} was not started: {verdict.reason}")
+    if isinstance(verdict, Existed) and verdict.name != entry.name:
+        raise RunExistsError(
+            f"run {entry.run_id} exists and is of {verdict.name}, not of {entry.name}: choose another id",
+            run_id=entry.run_id,
+        )
+    if isinstance(verdict, Existed) and verdict.fingerprint != entry.fingerprint:
+        raise RunExistsError(
+            f"run {entry.run_id} of {entry.name} exists with other arguments: the same id means the same work; "
+            "choose another id for other work",
+            run_id=entry.run_id,
+        )
+
+
+def await_run(run: Run, key: str, run_id: RunId, timeout: float | None = None) -> Flow[Any]:
+    """Wait for the other run's end: its value, or its error raised. After `timeout` seconds the call is cancelled."""
+    run.check_alive()
+    yield from stay_open(run, key, timeout)
+    try:
+        ended: EndedRun = yield AwaitEnd(run_id, timeout)
+        yield from log_turn(run, key)
+    except CallCancelled:
+        yield from log_cancel(run, key)
+        raise
+    return unwrap_end(run.serializer, ended)
+
+
+def unwrap_end(serializer: Serializer, ended: EndedRun) -> Any:
+    """The value of an ended run, or its error raised."""
+    if ended.state == "succeeded" and ended.output is not None:
+        return serializer.load(ended.output)
+    if ended.state == "failed" and ended.output is not None:
+        raise serializer.load_error(ended.output)
+    if ended.state == "cancelled":
+        raise RunCancelledError(f"run {ended.run_id} was cancelled", run_id=ended.run_id)
+    if ended.state != "dead":
+        raise PerdureError(f"run {ended.run_id} has not ended: {ended.reason}")
+    raise RunDeadError(f"run {ended.run_id} is dead: {ended.reason}", run_id=ended.run_id)

@@ -1,0 +1,79 @@
+"""The life of a claimed run, from its stored input to its recorded end."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ..._entries import RunFinished, RunParked, RunReleased, Stored
+from ...errors import PerdureError, RunInterrupted, SerializationError
+from ..definitions import Definition
+from ..flow import Commit, Execute, Flow, LoadHistory, Outcome, Settle
+from ..run import Run
+from ..step_call import StepCall
+from .step import attempt_all, store_outcome
+
+
+def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Flow[Outcome | None]:
+    """Execute the run and record its end; a run that cannot go on is parked with the reason.
+
+    Returns how its code ended, if it was executed at all.
+    """
+    if not is_fresh:
+        try:
+            run.recall((yield LoadHistory()))
+        except SerializationError as error:
+            yield from park_for_mend(run, f"its history cannot be read: {error}")
+            return None
+    if run.is_cancelled:
+        yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
+        return None
+    try:
+        args, kwargs = definition.load_arguments(run.serializer, stored)
+    except SerializationError as error:
+        yield from park_for_mend(run, f"its arguments cannot be read: {error}")
+        return None
+    if run.kind == "step":
+        outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""), is_fresh=is_fresh)
+    else:
+        outcome = yield Execute(definition.function, args, kwargs)
+    yield from end(run, outcome)
+    return outcome
+
+
+def run_alone(call: StepCall, *, is_fresh: bool) -> Flow[Outcome]:
+    """A step that is a run by itself: its outcome is the run's, so there is no checkpoint to write."""
+    if call.definition.at_most_once and not is_fresh:
+        return Outcome(
+            error=PerdureError(
+                f"step {call.definition.name}, run {call.run.run_id}, may run at most once, and its process ended while "
+                "it was held: whether it took effect is not known. Find out, then start it with a new id if it did not."
+            )
+        )
+    yield Settle()
+    outcome, _ = yield from attempt_all(call)
+    return outcome
+
+
+def end(run: Run, outcome: Outcome) -> Flow[None]:
+    """Turn the outcome of the run's function into the run's end."""
+    if run.difference is None and run.interruption in (None, "ended") and outcome.error is None:
+        with suppress(RunInterrupted):  # it is kept as `run.difference`
+            run.check_all_taken()
+    if run.difference is not None:
+        yield from park_for_mend(run, str(run.difference))
+    elif run.is_cancelled and run.interruption in (None, "ended", "cancelled"):
+        yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
+    elif run.interruption not in (None, "ended", "closing", "released"):
+        return  # the claim has ended, or its owner ends it
+    elif run.interruption in ("closing", "released") or isinstance(outcome.error, (KeyboardInterrupt, GeneratorExit)):
+        yield Commit(RunReleased(run.run_id, run.claim))
+    elif isinstance(outcome.error, SystemExit):
+        yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
+    else:
+        stored, result = store_outcome(run, outcome, f"the result of {run.kind} {run.name}")
+        yield Commit(RunFinished(run.run_id, run.claim, "failed" if result.error else "succeeded", stored))
+
+
+def park_for_mend(run: Run, reason: str) -> Flow[None]:
+    """The run waits, readable for people, until the code or the data it needs is mended."""
+    yield Commit(RunParked(run.run_id, run.claim, needs_mend=True, reason=reason))

@@ -1,0 +1,34 @@
+"""A durable sleep: the time to wake is recorded, so a restart does not begin the wait anew."""
+
+from __future__ import annotations
+
+from ..._entries import StepRecorded
+from ..flow import AwaitTime, CallCancelled, Flow, Now, Record
+from ..run import Run
+from .turn import log_cancel, log_turn, stay_open
+from .value import NO_ARGUMENTS
+
+
+def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | None = None) -> Flow[None]:
+    """Wait `seconds`, or until the time `until` (seconds since the epoch)."""
+    run.check_alive()
+    name = "sleep" if until is None else "sleep_until"
+    recorded = run.take(key, "sleep", name, NO_ARGUMENTS)
+    if recorded is not None:
+        due_at = float(run.serializer.load(recorded.outcome))
+    else:
+        now: float = yield Now()
+        due_at = now + (seconds or 0.0) if until is None else until
+        stored, _ = run.serializer.accept(due_at, what="the time to wake")
+        yield Record(
+            StepRecorded(
+                run.run_id, run.claim, run.next_entry_id(), key, "sleep", name, NO_ARGUMENTS, False, stored
+            )  # fmt: skip
+        )
+    yield from stay_open(run, key)
+    try:
+        yield AwaitTime(due_at)
+        yield from log_turn(run, key)
+    except CallCancelled:
+        yield from log_cancel(run, key)
+        raise

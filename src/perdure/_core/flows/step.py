@@ -1,0 +1,108 @@
+"""A step: run the body, record its outcome, and never run it again once that is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._entries import Stored, StepRecorded
+from ...errors import PerdureError, SerializationError
+from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle
+from ..run import Run
+from ..step_call import StepCall
+from .turn import log_cancel, stay_open, take_turn
+
+
+def run_step(call: StepCall) -> Flow[Any]:
+    """Return the step's recorded outcome, or run the body and record it."""
+    run, key, name = call.run, call.key, call.definition.name
+    run.check_alive()
+    yield from stay_open(run, key)
+    recorded = run.take(key, "step", name, call.fingerprint)
+    if recorded is not None:
+        try:
+            if not call.is_instant:
+                yield from take_turn(run, key)
+        except CallCancelled:
+            yield from log_cancel(run, key)
+            raise
+        return unwrap(run, recorded.outcome, is_error=recorded.is_error)
+    try:
+        if call.definition.at_most_once:
+            yield from announce(call)
+        yield Settle()  # what any branch of the run has seen is committed
+        started_at = yield Now()
+        outcome, attempts = yield from attempt_all(call)
+    except CallCancelled:
+        yield from log_cancel(run, key)
+        raise
+    stored, result = store_outcome(run, outcome, f"the result of step {name}")
+    try:
+        position = None if call.is_instant else (yield from take_turn(run, key))[0]
+    except CallCancelled:
+        yield from log_cancel(run, key)
+        raise
+    yield Record(
+        StepRecorded(
+            run.run_id, run.claim, run.next_entry_id(), key, "step", name, call.fingerprint,
+            result.error is not None, stored, position, attempts, started_at,
+        )  # fmt: skip
+    )
+    if result.error is not None:
+        raise result.error
+    return result.value
+
+
+def attempt_all(call: StepCall) -> Flow[tuple[Outcome, int]]:
+    """Run the body, again where its retry policy says so; the last outcome, and how often the body ran."""
+    number = 1
+    while True:
+        outcome: Outcome = yield Attempt(call, number)
+        call.run.check_not_over()
+        if outcome.error is None:
+            return outcome, number
+        chance = yield Chance()
+        seconds = call.definition.retry.pause_seconds(number, outcome.error, chance)
+        if seconds is None:
+            return outcome, number
+        call.run.check_alive()
+        yield Pause(seconds)
+        yield Settle()
+        number += 1
+
+
+def announce(call: StepCall) -> Flow[None]:
+    """At most once: say that the body is about to run, so that no later claim runs it again."""
+    run, mark = call.run, call.key + "?"
+    if run.checkpoints.pop(mark, None) is not None:
+        raise PerdureError(
+            f"step {call.definition.name} of run {run.run_id} may run at most once, and the process ended while it "
+            "ran: whether it took effect is not known. Find out, then handle this error in the workflow."
+        )
+    nothing, _ = run.serializer.accept(None, what="a mark")
+    yield Record(
+        StepRecorded(
+            run.run_id, run.claim, run.next_entry_id(), mark, "value", call.definition.name, call.fingerprint,
+            False, nothing,
+        )  # fmt: skip
+    )
+
+
+def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcome]:
+    """The outcome as it is stored, and as the run's code sees it: both now and at every replay."""
+    error = outcome.error
+    if error is None:
+        try:
+            stored, value = run.serializer.accept(outcome.value, what=what)
+        except SerializationError as refused:
+            error = refused
+        else:
+            return stored, Outcome(value)
+    stored = run.serializer.dump_error(error)
+    return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
+
+
+def unwrap(run: Run, stored: Stored, *, is_error: bool) -> Any:
+    """The recorded value, or the recorded error raised."""
+    if is_error:
+        raise run.serializer.load_error(stored)
+    return run.serializer.load(stored)

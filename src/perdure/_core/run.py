@@ -1,0 +1,169 @@
+"""A run in memory: what it has recorded, what it may still do, and the rules for both.
+
+One object per claim. It is used by every branch of the run, so what several threads may do at once is either a single
+operation of a dict or under the host's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
+from ..errors import NondeterminismError, RunInterrupted
+from ..typing import TERMINAL, CheckpointKind, RunId, RunKind
+from .order import Order
+
+if TYPE_CHECKING:
+    from .flow import Host
+    from .serialization import Serializer
+
+Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "differs", "forked"]
+
+
+class Run:
+    """One claim of one run, while this process holds it."""
+
+    __slots__ = (
+        "attempts", "checkpoints", "child_ends", "children", "children_ended", "claim", "difference", "end", "entry_ids",
+        "host", "interruption", "is_cancelled", "is_concurrent", "kind", "lane", "name", "order", "own_children",
+        "parent_id", "queue", "run_id", "serializer", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        run_id: RunId,
+        claim: str,
+        *,
+        kind: RunKind,
+        name: str,
+        queue: str,
+        attempts: int,
+        parent_id: RunId | None,
+        serializer: Serializer,
+    ) -> None:
+        self.run_id = run_id
+        self.claim = claim
+        self.kind = kind
+        self.name = name
+        self.queue = queue
+        self.attempts = attempts
+        self.parent_id = parent_id
+        self.serializer = serializer
+        self.host: Host
+        self.lane: Any = None
+        """The journal's and the host's own things about this run; rules never look inside."""
+        self.state: Any = None
+        self.entry_ids = count()
+        self.is_concurrent = False
+        """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
+        self.is_cancelled = False
+        """Somebody outside has asked for the run's end."""
+        self.interruption: Interruption | None = None
+        """Why nothing durable may happen in this claim any more."""
+        self.difference: NondeterminismError | None = None
+        self.end: EndedRun | None = None
+        """Its end, once that is committed."""
+        self.order = Order()
+        self.checkpoints: dict[str, Checkpoint] = {}
+        self.children: dict[str, ChildRow] = {}
+        self.child_ends: dict[RunId, EndedRun] = {}
+        """Children whose end is known and not yet handed over."""
+        self.own_children: set[RunId] = set()
+        """Runs whose parent is this one; a start with an id of the caller's may find somebody else's instead."""
+        self.children_ended: set[RunId] = set()
+        """Those of them whose end this claim knows: what a park says it has seen."""
+
+    def next_entry_id(self) -> str:
+        """Unique in the claim, so that an entry that is sent twice finds itself."""
+        return f"{self.claim}:{next(self.entry_ids)}"
+
+    def recall(self, rows: HistoryRows) -> None:
+        """Take in what earlier claims have recorded."""
+        deliveries: list[tuple[int, str]] = []
+        for checkpoint in rows.checkpoints:
+            if checkpoint.kind == "order":
+                deliveries.extend(read_order_log(self.serializer.load(checkpoint.outcome)))
+                continue
+            self.checkpoints[checkpoint.key] = checkpoint
+            if checkpoint.position is not None:
+                deliveries.append((checkpoint.position, checkpoint.key))
+        self.order = Order(deliveries)
+        for child in rows.children:
+            self.children[child.parent_key] = child
+            self.own_children.add(child.run_id)
+            if child.state in TERMINAL:
+                self.children_ended.add(child.run_id)
+        self.is_cancelled = self.is_cancelled or rows.is_cancelled
+
+    def check_alive(self) -> None:
+        """Raise `RunInterrupted` where nothing durable may happen any more."""
+        if self.interruption is not None:
+            raise RunInterrupted(f"run {self.run_id} is {self.interruption}: this process can do nothing more for it")
+
+    def check_not_over(self) -> None:
+        """After a body: may its outcome still be recorded? A run that is being let go of may finish what it began."""
+        if self.interruption not in (None, "released", "cancelled"):
+            self.check_alive()
+
+    def take(self, key: str, kind: CheckpointKind, name: str, fingerprint: str) -> Checkpoint | None:
+        """The recorded outcome of this call, or None; raises `RunInterrupted` where another call is recorded."""
+        recorded = self.checkpoints.pop(key, None)
+        if recorded is None:
+            if key in self.children:
+                self.differ(key, "a child run of " + self.children[key].name, f"{kind} {name}")
+            return None
+        if recorded.kind != kind or recorded.name != name:
+            self.differ(key, f"{recorded.kind} {recorded.name}", f"{kind} {name}")
+        if recorded.fingerprint != fingerprint:
+            self.differ(
+                key,
+                f"{kind} {name} with arguments of fingerprint {recorded.fingerprint}",
+                f"the same with arguments of fingerprint {fingerprint}",
+            )
+        return recorded
+
+    def take_child(self, key: str, name: str, fingerprint: str) -> ChildRow | None:
+        """The recorded child of this call, or None; raises `RunInterrupted` where something else is recorded."""
+        if key in self.checkpoints:
+            recorded = self.checkpoints[key]
+            self.differ(key, f"{recorded.kind} {recorded.name}", f"a child run of {name}")
+        child = self.children.get(key)
+        if child is None:
+            return None
+        if child.name != name:
+            self.differ(key, f"a child run of {child.name}", f"a child run of {name}")
+        if child.fingerprint != fingerprint:
+            self.differ(
+                key,
+                f"a child run of {name} with arguments of fingerprint {child.fingerprint}",
+                f"the same with arguments of fingerprint {fingerprint}",
+            )
+        return child
+
+    def differ(self, key: str, recorded: str, asked: str) -> NoReturn:
+        """The replay does not fit what is recorded: nothing durable happens in this claim any more."""
+        self.difference = NondeterminismError(
+            f"run {self.run_id} of {self.name} does not match its history at call {key}: recorded is {recorded}, "
+            f"the code now asks for {asked}. The run is parked and nothing is lost: restore the code that it was "
+            "started with (or what made it ask differently, such as an argument that changes from run to run), "
+            "and start the process again.",
+            run_id=self.run_id,
+            key=key,
+        )
+        self.interruption = "differs"
+        self.host.interrupt(self)
+        raise RunInterrupted(str(self.difference)) from self.difference
+
+    def check_all_taken(self) -> None:
+        """At the end: what the first branch had recorded must have been asked for."""
+        for key, recorded in self.checkpoints.items():
+            if "/" not in key and not key.endswith("?"):
+                self.differ(key, f"{recorded.kind} {recorded.name}", "nothing: the workflow has ended")
+
+
+def read_order_log(log: Any) -> Iterable[tuple[int, str]]:
+    """The deliveries of one `order` checkpoint: `[first position, key, key, ...]`."""
+    first, *keys = log
+    return zip(count(first), keys, strict=False)

@@ -1,0 +1,281 @@
+"""Which run starts when: the slots of each queue, the claims, and what is started here at once.
+
+A queue's concurrency is a number of slots in each worker. A run that waits durably gives its slot back and asks for one
+again before it goes on, ahead of everything that has not begun; so runs that wait for others in the same queue
+cannot block it. A freed slot claims the next run at once; other processes' inserts are found by the poller.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .._core.run import Run
+from .._entries import Accepted, Existed, RunCreated, Verdict
+from ..errors import StoreError
+from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
+from .journal import Lane, OnVerdict
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+log = logging.getLogger("perdure")
+
+CLAIM_AT_ONCE = 64
+
+
+class Slots:
+    """The slots of one queue in this process."""
+
+    __slots__ = ("has_backlog", "is_asking", "limit", "resuming", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self.has_backlog = True
+        """Whether runs may wait in the database: then nobody is started past them."""
+        self.is_asking = False
+        """Whether a claim is under way: what it will find goes first."""
+        self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
+
+
+class Dispatcher:
+    """Starts runs while there are slots. Its thread claims; `create` starts what is made here, without a claim."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock = threading.Lock()
+        self._slots: dict[str, Slots] = {}
+        self._called = threading.Event()
+        self._is_stopping = False
+        self._alone: Run | None = None
+        self._may_try_alone = True
+        self._thread: threading.Thread | None = None
+
+    def declare(self, queue: str, concurrency: int) -> None:
+        """This process works on the queue, on so many runs at once."""
+        with self._lock:
+            known = self._slots.get(queue)
+            if known is None:
+                self._slots[queue] = Slots(concurrency)
+            else:
+                known.limit = concurrency
+        self.call()
+
+    def queues(self) -> list[str]:
+        """The queues that this process works on."""
+        with self._lock:
+            return list(self._slots)
+
+    # -- slots ------------------------------------------------------------------------------------------------------------
+    def _take_slot(self, queue: str) -> bool:
+        with self._lock:
+            slots = self._slots.get(queue)
+            if slots is None or self._is_stopping or self._alone is not None or not self._runtime.worker.may_start:
+                return False
+            if slots.has_backlog or slots.is_asking or slots.resuming or slots.used >= slots.limit:
+                slots.has_backlog = True
+                return False
+            slots.used += 1
+            return True
+
+    def _free_slot(self, queue: str, *, count: int = 1) -> None:
+        resumed: Callable[[], None] | None = None
+        with self._lock:
+            slots = self._slots[queue]
+            slots.used -= count
+            if slots.resuming and slots.used < slots.limit:
+                run, resumed = slots.resuming.popleft()
+                slots.used += 1
+                run.state.has_slot = True
+            should_claim = slots.has_backlog and slots.used < slots.limit
+        if resumed is not None:
+            resumed()
+        if should_claim:
+            self.call()
+
+    def yield_slot(self, run: Run) -> None:
+        """The run waits durably: somebody else may use its slot."""
+        if run.state.has_slot:
+            run.state.has_slot = False
+            self._free_slot(run.queue)
+        if self._alone is run:
+            self._alone = None
+            self.call()
+
+    def regain_slot(self, run: Run, grant: Callable[[], None]) -> bool:
+        """The run wants to go on: True if it may at once, else `grant` is called when it may."""
+        if not run.state.uses_slots or run.state.has_slot:
+            return True
+        with self._lock:
+            slots = self._slots[run.queue]
+            if slots.used < slots.limit:
+                slots.used += 1
+                run.state.has_slot = True
+                return True
+            slots.resuming.append((run, grant))
+            return False
+
+    def finished(self, run: Run) -> None:
+        """The run has left this process."""
+        if self._alone is run:
+            self._alone = None
+            self.call()
+        if not run.state.uses_slots:
+            return
+        with self._lock:
+            slots = self._slots[run.queue]
+            if slots.resuming:
+                slots.resuming = deque(waiter for waiter in slots.resuming if waiter[0] is not run)
+        if run.state.has_slot:
+            run.state.has_slot = False
+            self._free_slot(run.queue)
+
+    # -- what is started here -------------------------------------------------------------------------------------------------
+    def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
+        """Hand the run's creation to the journal; it starts here if a slot is free, once it is durable."""
+        queue = entry.queue
+        took = entry.due_at is None and self._take_slot(queue)
+        if took:
+            entry.held_as = str(uuid.uuid4())
+        parent = lane.run
+        if parent is not None:
+            parent.own_children.add(entry.run_id)
+
+        def on_verdict(verdict: Verdict) -> None:
+            if isinstance(verdict, Accepted) and entry.held_as is not None:
+                self._runtime.begin_created(entry, uses_slots=True)
+            elif took:
+                self._free_slot(queue)
+            if isinstance(verdict, Accepted) and entry.held_as is None:
+                self._note_ready(entry)
+            if parent is not None and isinstance(verdict, Existed):
+                parent.own_children.discard(entry.run_id)
+            if on_created is not None:
+                on_created(verdict)
+
+        try:
+            return self._runtime.journal.append(lane, entry, on_verdict, leads=leads)
+        except BaseException:
+            if took:
+                self._free_slot(queue)
+            raise
+
+    def _note_ready(self, entry: RunCreated) -> None:
+        if entry.due_at is not None:
+            self._runtime.poller.expect(entry.due_at)
+            return
+        with self._lock:
+            slots = self._slots.get(entry.queue)
+            if slots is None:
+                return
+            slots.has_backlog = True
+            is_free = slots.used < slots.limit
+        if is_free:
+            self.call()
+
+    # -- claims -------------------------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start the claiming thread."""
+        self._thread = threading.Thread(target=self._dispatch, name="perdure-dispatcher", daemon=True)
+        self._thread.start()
+
+    def call(self) -> None:
+        """There may be something to claim."""
+        self._called.set()
+
+    def expect_backlog(self) -> None:
+        """Something is claimable in the database, in a queue that we do not know."""
+        with self._lock:
+            for slots in self._slots.values():
+                slots.has_backlog = True
+            self._may_try_alone = True
+        self.call()
+
+    def _dispatch(self) -> None:
+        while True:
+            self._called.wait()
+            self._called.clear()
+            if self._is_stopping:
+                return
+            try:
+                while not self._is_stopping and self._claim():
+                    pass
+            except (StoreError, Fenced) as error:
+                log.warning("no runs could be claimed; trying again in a moment: %s", error)
+                self._runtime.note_unknown()
+            except Exception:
+                log.exception("the dispatcher failed; it goes on")
+
+    def _reserve(self) -> dict[str, int]:
+        with self._lock:
+            if self._alone is not None or not self._runtime.worker.may_start:
+                return {}
+            wanted: dict[str, int] = {}
+            for queue, slots in self._slots.items():
+                free = min(slots.limit - slots.used, CLAIM_AT_ONCE)
+                if free > 0 and slots.has_backlog and not slots.resuming:
+                    wanted[queue] = free
+                    slots.used += free
+                    slots.has_backlog, slots.is_asking = False, True  # from now on a new one is noted again
+            return wanted
+
+    def _claim(self) -> bool:
+        """Claim once; whether it is worth trying again at once."""
+        wanted = self._reserve()
+        if not wanted:
+            return False
+        claimed: list[ClaimedRun] = []
+        try:
+            claimed = self._ask(wanted, alone=False)
+            if not claimed and self._may_try_alone and not self._runtime.active:
+                self._may_try_alone = False
+                claimed = self._ask(wanted, alone=True)
+        finally:
+            again = self._release_unused(wanted, claimed)
+        for run in claimed:
+            self._runtime.begin_claimed(run)
+        return again
+
+    def _ask(self, wanted: dict[str, int], *, alone: bool) -> list[ClaimedRun]:
+        runtime = self._runtime
+        claims = [str(uuid.uuid4()) for _ in range(sum(wanted.values()))]
+        request = ClaimRequest(wanted, runtime.definitions.names(), alone)
+        with runtime.journal.turn():
+            claimed = runtime.store.claim(runtime.worker.worker_id, request, claims)
+            runtime.expect_claimed(claimed, alone=alone)
+        return claimed
+
+    def _release_unused(self, wanted: dict[str, int], claimed: list[ClaimedRun]) -> bool:
+        """Give back the slots that no run was found for, and note which queues may have more."""
+        again = False
+        counts = dict.fromkeys(wanted, 0)
+        for run in claimed:
+            counts[run.queue] += 1
+        for queue, asked in wanted.items():
+            got = counts[queue]
+            with self._lock:
+                slots = self._slots[queue]
+                slots.is_asking = False
+                if got == asked:
+                    slots.has_backlog = True
+                again = again or (slots.has_backlog and slots.used - (asked - got) < slots.limit)
+            if got < asked:
+                self._free_slot(queue, count=asked - got)
+        return again
+
+    def hold_alone(self, run: Run) -> None:
+        """This run is at its last attempt: nothing else begins until it has ended or waits."""
+        self._alone = run
+
+    def stop(self) -> None:
+        """Claim and start nothing more."""
+        self._is_stopping = True
+        self.call()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(5.0)
+

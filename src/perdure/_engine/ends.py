@@ -1,0 +1,108 @@
+"""Who waits for which run's end, and how they learn of it.
+
+Ends of runs that this process executes are published right after their commit. Runs of other processes are asked for
+in one statement by the poller, however many are waited for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .._core.run import Run
+from .._entries import EndedRun
+from ..stores.protocol import Store
+from ..typing import RunId
+
+OnEnd = Callable[[EndedRun], None]
+
+ASK_AT_ONCE = 1000
+KEPT_BYTES = 1 << 16
+"""A child's larger output is read again when the parent asks, rather than kept in memory until then."""
+
+
+class Ends:
+    """The register of waits. `find_run` gives the run that this process holds, by id."""
+
+    def __init__(self, store: Store, find_run: Callable[[RunId], Run | None], call_poller: Callable[[], None]) -> None:
+        self._store = store
+        self._find_run = find_run
+        self._call_poller = call_poller
+        self._lock = threading.Lock()
+        self._watchers: dict[RunId, list[OnEnd]] = {}
+
+    def watch(self, run_id: RunId, on_end: OnEnd, *, is_local: bool) -> None:
+        """Call `on_end` once, from any thread, when the run has ended. `is_local`: this process will publish it."""
+        with self._lock:
+            self._watchers.setdefault(run_id, []).append(on_end)
+        if not is_local:
+            self._call_poller()
+
+    def forget(self, run_id: RunId, on_end: OnEnd) -> None:
+        """Stop waiting."""
+        with self._lock:
+            watchers = self._watchers.get(run_id)
+            if watchers is not None and on_end in watchers:
+                watchers.remove(on_end)
+                if not watchers:
+                    del self._watchers[run_id]
+
+    def publish(self, ended: EndedRun, parent_id: RunId | None) -> None:
+        """The run's end is committed: tell its parent, if it is here, and all who wait."""
+        parent = self._find_run(parent_id) if parent_id is not None else None
+        if parent is not None:
+            self.tell_parent(parent, ended)
+        with self._lock:
+            watchers = self._watchers.pop(ended.run_id, ())
+        for on_end in watchers:
+            on_end(ended)
+
+    @staticmethod
+    def tell_parent(parent: Run, ended: EndedRun) -> None:
+        """The parent knows this child's end from now on."""
+        parent.children_ended.add(ended.run_id)
+        if ended.output is None or len(ended.output.text) <= KEPT_BYTES:
+            parent.child_ends[ended.run_id] = ended
+
+    def fetch(self, run: Run, run_id: RunId) -> EndedRun | None:
+        """Read the end of a child that is known to have ended, and those of the siblings that will be asked for next."""
+        wanted = [run_id]
+        after = False
+        for child in run.children.values():
+            after = after or child.run_id == run_id
+            if after and child.run_id != run_id and child.run_id in run.children_ended:
+                wanted.append(child.run_id)
+                if len(wanted) == ASK_AT_ONCE // 4:
+                    break
+        found: EndedRun | None = None
+        for ended in self._store.ended(wanted):
+            if ended.run_id == run_id:
+                found = ended
+            else:
+                self.tell_parent(run, ended)
+        return found
+
+    def poll(self) -> None:
+        """Ask the database for the ends of runs that somebody waits for; a thousand at a time, the longest first."""
+        with self._lock:
+            wanted = list(self._watchers)[:ASK_AT_ONCE]
+            if len(self._watchers) > ASK_AT_ONCE:
+                for run_id in wanted:
+                    self._watchers[run_id] = self._watchers.pop(run_id)
+        if not wanted:
+            return
+        for ended in self._store.ended(wanted):
+            self.publish(ended, None)
+
+    def close(self) -> None:
+        """Nobody will learn anything here any more: say so to all who wait."""
+        with self._lock:
+            watchers, self._watchers = self._watchers, {}
+        for run_id, waiting in watchers.items():
+            for on_end in waiting:
+                on_end(EndedRun(run_id, "ready", None, "this process has shut down; the run goes on at the next start"))
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._watchers)

@@ -1,0 +1,96 @@
+"""What both hosts answer alike: the parts of a run's life that wait for nothing, and the rules of waiting and parking.
+
+`thread_host` and `loop_host` add the waiting, each in its world.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from .._core.flow import Chance, LoadHistory, LogTurn, Now, Record, Request, StartChild
+from .._core.run import Run
+from .._entries import EndedRun, HistoryRows, RunParked, Verdict
+from ..errors import RunInterrupted
+from ..typing import RunId
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+
+class Waits:
+    """What the branches of one run wait for durably right now: what a park must name, so that the run wakes."""
+
+    __slots__ = ("due", "runs")
+
+    def __init__(self) -> None:
+        self.due: list[float] = []
+        self.runs: list[RunId] = []
+
+    def __len__(self) -> int:
+        return len(self.due) + len(self.runs)
+
+
+class Host:
+    """Answers requests by their method's name; see `perdure._core.flow` for what each asks."""
+
+    leads = False
+    """Whether a thread of this host may commit the journal itself."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.journal = runtime.journal
+
+    def answer(self, run: Run, request: Request) -> Any:
+        """The answer, or an awaitable of it."""
+        return getattr(self, request.method)(run, request)
+
+    def interrupt(self, run: Run) -> None:
+        """Wake every branch that waits; see `Host` in `perdure._core.flow`."""
+        raise NotImplementedError
+
+    def child_ended(self, run: Run, ended: EndedRun) -> None:
+        """A run that a branch waits for has ended. Called from any thread."""
+        raise NotImplementedError
+
+    def record(self, run: Run, request: Record) -> None:
+        self.journal.append(run.lane, request.entry, leads=self.leads)
+
+    def log_turn(self, run: Run, request: LogTurn) -> None:
+        self.journal.append_turn(run.lane, run, request.position, request.key)
+
+    def start_child(self, run: Run, request: StartChild) -> Verdict | None:
+        if not request.waits:
+            self.runtime.dispatcher.create(request.entry, run.lane, leads=self.leads)
+            return None
+        verdicts: list[Verdict] = []
+        number = self.runtime.dispatcher.create(request.entry, run.lane, verdicts.append, leads=True)
+        self.journal.wait(run.lane, number)
+        return verdicts[0]
+
+    def now(self, run: Run, request: Now) -> float:
+        return time.time()
+
+    def chance(self, run: Run, request: Chance) -> float:
+        return random.random()  # noqa: S311  # spreads retries, keeps no secret
+
+    def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
+        return self.runtime.store.history(run.run_id)
+
+    def parking(self, run: Run, waits: Waits) -> RunParked:
+        """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable happens."""
+        run.interruption = "parked"
+        foreign = tuple(run_id for run_id in waits.runs if run_id not in run.own_children)
+        return RunParked(
+            run.run_id,
+            run.claim,
+            due_at=min(waits.due, default=None),
+            children_seen=len(run.children_ended) if len(foreign) < len(waits.runs) else None,
+            waits_for=foreign,
+        )
+
+
+def interrupted(run: Run) -> RunInterrupted:
+    """What a branch gets that was waiting when the run was interrupted."""
+    return RunInterrupted(f"run {run.run_id} is {run.interruption}: this process can do nothing more for it")

@@ -1,0 +1,319 @@
+"""The host of async runs: answers with awaitables, on the loop that the run lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .._core.flow import (
+    Attempt,
+    AwaitEnd,
+    AwaitTime,
+    Commit,
+    Execute,
+    LoadHistory,
+    Outcome,
+    Pause,
+    Settle,
+    StayOpen,
+    Turn,
+)
+from .._core.lineage import Branch, StepScope, scope
+from .._core.run import Run
+from .._entries import EndedRun, Entry, HistoryRows, Verdict
+from ..errors import RunInterrupted, StepTimeoutError
+from .gate import Gate
+from .host import Host, Waits, interrupted
+from .journal import Lane
+from .tasks import BRANCH_OF
+from .waiting import waits_within
+
+GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+"""One sleeping task for each loop: when a closing loop cancels all its tasks it cancels this one too, and so a
+cancellation that is the loop's end can be told from one that is the run's own doing."""
+
+
+def guard_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    """The loop's guard, made when first asked for."""
+    guard = GUARDS.get(loop)
+    if guard is None:
+
+        async def sleep_for_ever() -> None:
+            await asyncio.get_running_loop().create_future()
+
+        token = scope.set(None)
+        guard = GUARDS[loop] = loop.create_task(sleep_for_ever(), name="perdure-guard")
+        guard._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
+        scope.reset(token)
+    return guard
+
+
+class LoopState:
+    """What the tasks of one run share."""
+
+    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.guard = guard_of(loop)
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.gate = Gate(run, loop, self.tasks)
+        self.waits = Waits()
+        self.futures: set[asyncio.Future[Any]] = set()
+        """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
+        self.root: asyncio.Task[Any] | None = None
+        self.has_slot = False
+
+
+class LoopHost(Host):
+    """Awaits; the journal's writer thread commits."""
+
+    # -- interruption ---------------------------------------------------------------------------------------------------
+    def interrupt(self, run: Run) -> None:
+        state: LoopState = run.state
+        state.loop.call_soon_threadsafe(self._interrupt_here, run)
+
+    def _interrupt_here(self, run: Run) -> None:
+        state: LoopState = run.state
+        error = interrupted(run)
+        state.gate.fail(error)
+        for future in list(state.futures):
+            if not future.done():
+                future.set_exception(error)
+        if run.interruption == "cancelled":
+            for task in list(state.tasks):
+                task.cancel()
+            if state.root is not None:
+                state.root.cancel()
+
+    def child_ended(self, run: Run, ended: EndedRun) -> None:
+        """Nothing to do here: each wait watches for itself."""
+
+    async def _wait(self, run: Run, future: asyncio.Future[Any]) -> Any:
+        """Wait for something that is not the run's own code; the end of the loop interrupts the run."""
+        state: LoopState = run.state
+        state.futures.add(future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._check_loop(run)
+            raise
+        finally:
+            state.futures.discard(future)
+
+    @staticmethod
+    def _check_loop(run: Run) -> None:
+        """Tell a loop that ends from a run that cancels its own call."""
+        state: LoopState = run.state
+        if run.interruption is None and (state.guard.done() or state.guard.cancelling()):
+            run.interruption = "closing"
+
+    # -- the journal ------------------------------------------------------------------------------------------------------
+    def settle(self, run: Run, request: Settle) -> Any:
+        lane: Lane = run.lane
+        run.check_alive()
+        if lane.is_settled:
+            return None
+        return self._settled(run, lane)
+
+    async def _settled(self, run: Run, lane: Lane) -> None:
+        number = lane.appended
+        state: LoopState = run.state
+        loop = state.loop
+        future: asyncio.Future[None] = loop.create_future()
+        if self.journal.watch(lane, number, lambda: self.runtime.wakes.wake(loop, future)):
+            self.journal.call_writer()
+            await self._wait(run, future)
+        lane.check()
+        run.check_alive()
+
+    async def commit(self, run: Run, request: Commit) -> Verdict:
+        return await asyncio.shield(self._commit(run, request.entry))
+
+    def _commit(self, run: Run, entry: Entry) -> asyncio.Future[Verdict]:
+        state: LoopState = run.state
+        loop = state.loop
+        future: asyncio.Future[Verdict] = loop.create_future()
+
+        def on_verdict(verdict: Verdict) -> None:
+            self.runtime.wakes.wake(loop, future, verdict)
+
+        self.runtime.append(run, entry, on_verdict)
+        return future
+
+    async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:  # type: ignore[override]  # awaited
+        return await asyncio.to_thread(self.runtime.store.history, run.run_id)
+
+    # -- the run's code ------------------------------------------------------------------------------------------------------
+    async def attempt(self, run: Run, request: Attempt) -> Outcome:
+        call = request.call
+        definition = call.definition
+        token = scope.set(StepScope(run, call.key, request.number))
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            if definition.timeout is None:
+                return Outcome(await definition.function(*call.args, **call.kwargs))
+            timer = asyncio.timeout(definition.timeout)
+            try:
+                async with timer:
+                    return Outcome(await definition.function(*call.args, **call.kwargs))
+            except TimeoutError as error:
+                if not timer.expired():
+                    return Outcome(error=error)
+                late = StepTimeoutError(f"step {definition.name} took longer than {definition.timeout} seconds")
+                late.__cause__ = error
+                return Outcome(error=late)
+        except asyncio.CancelledError as error:
+            self._check_loop(run)
+            if task.cancelling():
+                raise
+            return Outcome(error=error)  # the body cancelled itself
+        except RunInterrupted:
+            raise
+        except Exception as error:
+            return Outcome(error=error)
+        except BaseException as error:
+            if run.kind == "step":
+                return Outcome(error=error)
+            raise
+        finally:
+            scope.reset(token)
+
+    async def execute(self, run: Run, request: Execute) -> Outcome:
+        state: LoopState = run.state
+        root = asyncio.current_task()
+        assert root is not None
+        branch = Branch(run, is_async=True, owner=root)
+        BRANCH_OF[root] = branch
+        state.tasks.add(root)
+        token = scope.set(branch)
+        try:
+            return Outcome(await request.function(*request.args, **request.kwargs))
+        except asyncio.CancelledError as error:
+            self._check_loop(run)
+            return Outcome(error=error)
+        except BaseException as error:
+            return Outcome(error=error)
+        finally:
+            scope.reset(token)
+            del BRANCH_OF[root]
+            state.tasks.discard(root)
+            if run.interruption is None:
+                run.interruption = "ended"
+            for task in list(state.tasks):  # what the run left running cannot do anything durable any more
+                task.cancel()
+
+    # -- waiting ---------------------------------------------------------------------------------------------------------------
+    async def pause(self, run: Run, request: Pause) -> None:
+        state: LoopState = run.state
+        future: asyncio.Future[None] = state.loop.create_future()
+        timer = state.loop.call_later(request.seconds, finish, future)
+        try:
+            await self._wait(run, future)
+        finally:
+            timer.cancel()
+
+    async def stay_open(self, run: Run, request: StayOpen) -> None:
+        state: LoopState = run.state
+        await self._wait(run, state.loop.create_future())
+
+    def turn(self, run: Run, request: Turn) -> Any:
+        state: LoopState = run.state
+        run.check_alive()
+        now = state.gate.try_now(request.key)
+        if now is not None:
+            return now
+        patience = self.runtime.options.replay_patience_seconds
+        return self._wait(run, state.gate.wait(request.key, patience, lambda key: self._give_up(run, key)))
+
+    @staticmethod
+    def _give_up(run: Run, key: str) -> None:
+        awaited = run.order.awaited_key or "?"
+        try:
+            run.differ(awaited, "an outcome that was handed over next", f"call {key} first, and that one not at all")
+        except RunInterrupted:
+            return  # every branch is told
+
+    def await_end(self, run: Run, request: AwaitEnd) -> Any:
+        ended = run.child_ends.pop(request.run_id, None)
+        return self._await_end(run, request.run_id) if ended is None else ended
+
+    async def _await_end(self, run: Run, run_id: str) -> EndedRun:
+        if run_id in run.children_ended:
+            fetched = await asyncio.to_thread(self.runtime.ends.fetch, run, run_id)
+            if fetched is not None:
+                return fetched
+        state: LoopState = run.state
+        loop = state.loop
+        future: asyncio.Future[EndedRun] = loop.create_future()
+
+        def on_end(ended: EndedRun) -> None:
+            self.runtime.wakes.wake(loop, future, ended)
+
+        self.runtime.ends.watch(run_id, on_end, is_local=True)
+        if (ended := run.child_ends.pop(run_id, None)) is not None:
+            self.runtime.ends.forget(run_id, on_end)
+            return ended
+        state.waits.runs.append(run_id)
+        try:
+            ended = await self._wait_durably(run, future)
+        finally:
+            self.runtime.ends.forget(run_id, on_end)
+            state.waits.runs.remove(run_id)
+        await self._regain_slot(run)
+        run.child_ends.pop(run_id, None)
+        return ended
+
+    def await_time(self, run: Run, request: AwaitTime) -> Any:
+        return self._await_time(run, request.due_at) if request.due_at > time.time() else None
+
+    async def _await_time(self, run: Run, due_at: float) -> None:
+        state: LoopState = run.state
+        future: asyncio.Future[None] = state.loop.create_future()
+        state.waits.due.append(due_at)
+        timer = state.loop.call_later(max(0.0, due_at - time.time()), finish, future)
+        try:
+            await self._wait_durably(run, future)
+        finally:
+            timer.cancel()
+            state.waits.due.remove(due_at)
+        await self._regain_slot(run)
+
+    async def _wait_durably(self, run: Run, future: asyncio.Future[Any]) -> Any:
+        """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
+        self.runtime.dispatcher.yield_slot(run)
+        state: LoopState = run.state
+        state.loop.call_soon(self._consider_parking, run, False)
+        later = state.loop.call_later(self.runtime.park_after(run), self._consider_parking, run, True)
+        try:
+            return await self._wait(run, future)
+        finally:
+            later.cancel()
+
+    async def _regain_slot(self, run: Run) -> None:
+        """Go on only with a slot; a run of which any branch waits durably has none."""
+        state: LoopState = run.state
+        if state.waits:
+            return
+        future: asyncio.Future[None] = state.loop.create_future()
+        if not self.runtime.dispatcher.regain_slot(run, lambda: self.runtime.wakes.wake(state.loop, future)):
+            await self._wait(run, future)
+
+    # -- parking -----------------------------------------------------------------------------------------------------------------
+    def _consider_parking(self, run: Run, has_waited: bool) -> None:
+        state: LoopState = run.state
+        waits = state.waits
+        if run.interruption is not None or not waits or not waits_within(state.tasks, state.futures):
+            return
+        long = not waits.runs and min(waits.due) - time.time() > self.runtime.park_after(run)
+        if long or has_waited:
+            entry = self.parking(run, waits)
+            self.runtime.append(run, entry, lambda verdict: self.interrupt(run))
+
+
+def finish(future: asyncio.Future[None]) -> None:
+    """Wake who waits for a timer."""
+    if not future.done():
+        future.set_result(None)
+

@@ -1,0 +1,33 @@
+"""The settings of one `Perdure` instance, with the reasons for their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .._core.serialization import Codec, JsonCodec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """All times in seconds."""
+
+    lease_seconds: float = 30.0
+    """A worker that could not renew its lease for so long is dead for others; file locks are faster where they can be."""
+    poll_seconds: float = 1.0
+    """How late the work of another process is seen where no hint came."""
+    park_after_seconds: float = 60.0
+    """A run that waits longer leaves memory; a shorter wait is cheaper to sit out."""
+    replay_patience_seconds: float = 300.0
+    """How long a replay waits for a call that the recorded order asks for next, before it is a difference."""
+    shutdown_seconds: float = 5.0
+    """How long bodies that run at shutdown may take to end; what has not ended runs again at the next start."""
+    concurrency: int = 256
+    """How many runs that were started, not submitted to a queue, execute at once in this process."""
+    most_threads: int = 200
+    """With more sync runs than this in memory, those that wait are parked at once."""
+    max_value_bytes: int = 64 << 20
+    """A larger value is refused."""
+    strict: bool = False
+    """Raise, instead of warning, where a step is called in a thread or callback that carries no run while runs are active."""
+    codec: Codec = field(default_factory=JsonCodec)
+    """How values are written; old values are read with the codec that they were written with."""

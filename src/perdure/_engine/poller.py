@@ -1,0 +1,100 @@
+"""The bounded poll: what hints have missed, or nobody could hint, is found here after a second at the latest.
+
+One statement per round: cancels of runs that are held here, runs that other processes made ready, the next due time.
+A second one only while somebody waits for a run of another process.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ..errors import StoreError
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+log = logging.getLogger("perdure")
+
+
+class Poller:
+    """A thread that looks every `poll_seconds`, when called, and when something falls due."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._wake = threading.Condition()
+        self._is_called = False
+        self._is_stopping = False
+        self._due_at: float | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._poll, name="perdure-poller", daemon=True)
+        self._thread.start()
+
+    def call(self) -> None:
+        """Look now."""
+        with self._wake:
+            self._is_called = True
+            self._wake.notify()
+
+    def expect(self, due_at: float) -> None:
+        """Something falls due at this time (seconds since the epoch)."""
+        with self._wake:
+            if self._due_at is None or due_at < self._due_at:
+                self._due_at = due_at
+                self._wake.notify()
+
+    def _poll(self) -> None:
+        next_at = time.monotonic()
+        while True:
+            with self._wake:
+                while not (self._is_called or self._is_stopping):
+                    now = time.time()
+                    if self._due_at is not None and self._due_at <= now:
+                        break
+                    wait = next_at - time.monotonic()
+                    if wait <= 0:
+                        break
+                    self._wake.wait(wait if self._due_at is None else min(wait, self._due_at - now))
+                if self._is_stopping:
+                    return
+                is_due = self._due_at is not None and self._due_at <= time.time()
+                self._is_called = False
+                if is_due:
+                    self._due_at = None
+            if is_due:
+                self._runtime.dispatcher.expect_backlog()
+            try:
+                self._look()
+            except StoreError as error:
+                log.warning("the poll got no answer; it goes on: %s", error)
+            except Exception:
+                log.exception("the poll failed; it goes on")
+            next_at = time.monotonic() + self._runtime.options.poll_seconds
+
+    def _look(self) -> None:
+        runtime = self._runtime
+        pulse = runtime.store.pulse(
+            runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names()
+        )  # fmt: skip
+        for run_id in pulse.cancelled:
+            runtime.cancel_here(run_id)
+        if pulse.has_claimable:
+            runtime.dispatcher.expect_backlog()
+        if pulse.next_due_at is not None:
+            self.expect(pulse.next_due_at)
+        if runtime.ends.is_waited_for:
+            runtime.ends.poll()
+        runtime.recovery.look()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._wake:
+            self._is_stopping = True
+            self._wake.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(5.0)

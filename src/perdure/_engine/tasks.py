@@ -1,0 +1,147 @@
+"""Branches of async runs: a task factory that numbers a task when it is created, and the check of who calls.
+
+The factory chains whatever factory the loop had. It leaves every task outside a run alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .._core.lineage import Branch, scope
+from ..errors import ForkedError, LineageError, RunInterrupted
+
+BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
+"""The branch of every task of a run: the truth where a context was passed on by hand."""
+
+_FACTORY_MARK = "__perdure_factory__"
+
+
+def install_factory(loop: asyncio.AbstractEventLoop) -> None:
+    """Make the loop's tasks open branches when a run creates them. Idempotent."""
+    inner = loop.get_task_factory()
+    if getattr(inner, _FACTORY_MARK, False):
+        return
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        here = scope.get()
+        if type(here) is not Branch:
+            return make_task(inner, loop, coro, options)
+        return make_branch_task(here, inner, loop, coro, options)
+
+    setattr(factory, _FACTORY_MARK, True)
+    loop.set_task_factory(factory)  # type: ignore[arg-type]  # typeshed knows no options
+
+
+def make_task(
+    inner: Any, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], options: dict[str, Any]
+) -> asyncio.Task[Any]:
+    """The task as the loop would have made it without us."""
+    if inner is None:
+        return asyncio.Task(coro, loop=loop, **options)
+    task: asyncio.Task[Any] = inner(loop, coro, **options)
+    return task
+
+
+def make_branch_task(
+    here: Branch,
+    inner: Any,
+    loop: asyncio.AbstractEventLoop,
+    coro: Coroutine[Any, Any, Any],
+    options: dict[str, Any],
+) -> asyncio.Task[Any]:
+    """A task made by a run's code: a new branch, unless it is the inner task of `wait_for`."""
+    creator = current_task()
+    parent = here if creator is None or here.owner is creator else BRANCH_OF.get(creator, here)
+    maker = asyncio_maker()
+    if maker == "as_completed":
+        coro.close()
+        raise LineageError(
+            "asyncio.as_completed on bare coroutines starts them in an order that changes from run to run; make tasks "
+            "of them first: asyncio.as_completed([asyncio.create_task(c) for c in coroutines])"
+        )
+    if maker == "wait_for":
+        branch = parent  # from Python 3.12 on it makes no task, and the keys must be the same
+    else:
+        branch = parent.fork(getattr(coro, "__qualname__", type(coro).__qualname__), is_async=True)
+    if options.get("context") is None:
+        options["context"] = contextvars.copy_context()
+        options["context"].run(scope.set, branch)
+    task = make_task(inner, loop, coro, options)
+    BRANCH_OF[task] = branch
+    if branch is not parent:
+        branch.owner = task
+    if not task.done():
+        tasks: set[asyncio.Task[Any]] = parent.run.state.tasks
+        tasks.add(task)
+        task.add_done_callback(lambda ended: forget_task(ended, tasks))
+    return task
+
+
+def forget_task(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]]) -> None:
+    """The task has ended; that it was interrupted with its run is no error that somebody forgot to look at."""
+    tasks.discard(task)
+    if not task.cancelled() and isinstance(getattr(task, "_exception", None), RunInterrupted):
+        task.exception()
+
+
+def asyncio_maker() -> str | None:
+    """Which function of asyncio is making a task for itself right now, if it is one that matters here."""
+    frame: FrameType | None = sys._getframe(3)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
+        name = frame.f_code.co_name
+        if name in ("wait_for", "as_completed"):
+            return name
+        if name == "__init__" and type(frame.f_locals.get("self")).__name__ == "_AsCompletedIterator":
+            return "as_completed"
+        frame = frame.f_back
+    return None
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """The running task, or None where no loop runs in this thread."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def own_branch(here: Branch, whoami: Callable[[], int]) -> Branch:
+    """The branch in which this call is made; `LineageError` where the caller only inherited a run's context."""
+    run = here.run
+    if run.interruption == "forked":
+        raise ForkedError(
+            f"run {run.run_id} belongs to the process that forked this one: a child may not continue it. Start what "
+            "the child is to do as a run of its own."
+        )
+    if not here.is_async:
+        if here.owner is None:
+            here.owner = whoami()
+        if here.owner == whoami() and current_task() is None:
+            return here
+        raise LineageError(
+            f"a durable call in run {run.run_id} came from another thread or loop than the run's own: its place in the "
+            "run is not defined, and it would run unrecorded. Use perdure.threads() for threads inside a workflow, "
+            "and `async def` workflows for event loops."
+        )
+    task = current_task()
+    if task is not None:
+        if here.owner is task:
+            return here
+        branch = BRANCH_OF.get(task)
+        if branch is not None:
+            return branch
+        if here.owner is None:  # an eager task that runs before its factory has returned
+            here.owner = task
+            BRANCH_OF[task] = here
+            return here
+    raise LineageError(
+        f"a durable call in run {run.run_id} came from a thread, callback or task that only inherited the run's "
+        "context: its place in the run is not defined. Call it from the workflow itself or from a task that it creates."
+    )
+

@@ -1,0 +1,301 @@
+"""The host of sync runs: answers by blocking the thread that asks.
+
+A run's threads (its own and those of `perdure.threads()`) wait on one condition; whoever changes what they wait for
+(a child's end, a turn, an interruption) notifies it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from heapq import heappop, heappush
+
+from .._core.flow import (
+    Attempt,
+    AwaitEnd,
+    AwaitTime,
+    CallCancelled,
+    Commit,
+    Execute,
+    Outcome,
+    Pause,
+    Settle,
+    StayOpen,
+    Turn,
+)
+from .._core.lineage import Branch, StepScope, scope
+from .._core.run import Run
+from .._entries import EndedRun, RunParked, Verdict
+from ..errors import RunInterrupted
+from .host import Host, Waits, interrupted
+from .journal import Lane
+
+REACTION_SECONDS = 0.01
+"""How long the next delivery waits for the branch that got the last one to come back with its next call."""
+
+
+class ThreadState:
+    """What the threads of one run share."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition(threading.RLock())
+        self.waits = Waits()
+        self.branches = 0
+        """Threads that execute the run's code; joined ones wait for others of them."""
+        self.joining = 0
+        self.turns: list[tuple[int, int, str]] = []
+        self.turn_count = 0
+        self.reacting: tuple[str, float] | None = None
+        """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
+        self.has_slot = False
+
+
+class ThreadHost(Host):
+    """Blocks; commits the journal on the calling thread where it is free."""
+
+    leads = True
+
+    def interrupt(self, run: Run) -> None:
+        state: ThreadState = run.state
+        with state.changed:
+            state.changed.notify_all()
+
+    def child_ended(self, run: Run, ended: EndedRun) -> None:
+        self.interrupt(run)
+
+    # -- the journal ---------------------------------------------------------------------------------------------------
+    def settle(self, run: Run, request: Settle) -> None:
+        lane: Lane = run.lane
+        if not lane.is_settled:
+            self.journal.wait(lane, lane.appended)
+        run.check_alive()
+
+    def commit(self, run: Run, request: Commit) -> Verdict:
+        return self.runtime.commit(run, request.entry)
+
+    # -- the run's code -------------------------------------------------------------------------------------------------
+    def attempt(self, run: Run, request: Attempt) -> Outcome:
+        call = request.call
+        token = scope.set(StepScope(run, call.key, request.number))
+        try:
+            value = call.definition.function(*call.args, **call.kwargs)
+        except RunInterrupted:
+            raise
+        except Exception as error:
+            return Outcome(error=error)
+        except BaseException as error:
+            if run.kind == "step":
+                return Outcome(error=error)
+            raise
+        else:
+            return Outcome(value)
+        finally:
+            scope.reset(token)
+
+    def execute(self, run: Run, request: Execute) -> Outcome:
+        branch = Branch(run, is_async=False, owner=threading.get_ident())
+        token = scope.set(branch)
+        run.state.branches = 1
+        try:
+            return Outcome(request.function(*request.args, **request.kwargs))
+        except BaseException as error:
+            return Outcome(error=error)
+        finally:
+            scope.reset(token)
+            if run.interruption is None:
+                run.interruption = "ended"
+            self.interrupt(run)
+
+    # -- waiting -----------------------------------------------------------------------------------------------------------
+    def pause(self, run: Run, request: Pause) -> None:
+        state: ThreadState = run.state
+        until = time.monotonic() + request.seconds
+        with state.changed:
+            while run.interruption is None and (left := until - time.monotonic()) > 0:
+                state.changed.wait(left)
+        run.check_alive()
+
+    def stay_open(self, run: Run, request: StayOpen) -> None:
+        state: ThreadState = run.state
+        until = None if request.timeout is None else time.monotonic() + request.timeout
+        with state.changed:
+            while run.interruption is None:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    raise CallCancelled
+                state.changed.wait(left)
+        run.check_alive()
+
+    def turn(self, run: Run, request: Turn) -> tuple[int, bool]:
+        """One at a time: when it is due, and the branch that was served last has come back or had its time."""
+        state: ThreadState = run.state
+        order, key = run.order, request.key
+        with state.changed:
+            state.turn_count += 1
+            entry = (order.rank(key), state.turn_count, key)
+            heappush(state.turns, entry)
+            since, seen = time.monotonic(), order.next_position
+            self._came_back(state, key)
+            while run.interruption is None:
+                wait = None
+                if state.turns[0] is entry and order.is_due(key):
+                    wait = self._reaction_left(state)
+                    if wait is None:
+                        heappop(state.turns)
+                        state.reacting = (branch_of(key), time.monotonic() + REACTION_SECONDS)
+                        state.changed.notify_all()
+                        return order.advance(key)
+                elif order.is_replaying:
+                    if order.next_position != seen:
+                        since, seen = time.monotonic(), order.next_position
+                    wait = since + self.runtime.options.replay_patience_seconds - time.monotonic()
+                    if wait <= 0:
+                        self._give_up(run, key)
+                state.changed.wait(wait)
+        run.check_alive()
+        raise interrupted(run)
+
+    @staticmethod
+    def _reaction_left(state: ThreadState) -> float | None:
+        if state.reacting is None:
+            return None
+        left = state.reacting[1] - time.monotonic()
+        return left if left > 0 else None
+
+    @staticmethod
+    def _came_back(state: ThreadState, key: str) -> None:
+        if state.reacting is not None and state.reacting[0] == branch_of(key):
+            state.reacting = None
+            state.changed.notify_all()
+
+    def _give_up(self, run: Run, key: str) -> None:
+        awaited = run.order.awaited_key or "?"
+        run.differ(awaited, "an outcome that was handed over next", f"call {key} first, and that one not at all")
+
+    def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
+        run_id = request.run_id
+        ended = run.child_ends.pop(run_id, None)
+        if ended is None and run_id in run.children_ended:
+            ended = self.runtime.ends.fetch(run, run_id)
+        if ended is not None:
+            return ended
+        found: list[EndedRun] = []
+        state: ThreadState = run.state
+
+        def on_end(ended: EndedRun) -> None:
+            with state.changed:
+                found.append(ended)
+                state.changed.notify_all()
+
+        self.runtime.ends.watch(run_id, on_end, is_local=True)
+        if (ended := run.child_ends.pop(run_id, None)) is not None:  # it ended between the look and the watch
+            self.runtime.ends.forget(run_id, on_end)
+            return ended
+        try:
+            self._wait_durably(run, found, run_id=run_id, timeout=request.timeout)
+        finally:
+            self.runtime.ends.forget(run_id, on_end)
+        run.child_ends.pop(run_id, None)
+        return found[0]
+
+    def await_time(self, run: Run, request: AwaitTime) -> None:
+        if request.due_at > time.time():
+            self._wait_durably(run, [], due_at=request.due_at)
+
+    def _wait_durably(
+        self,
+        run: Run,
+        found: list[EndedRun],
+        *,
+        run_id: str | None = None,
+        due_at: float | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait until something is found or it is due; without the slot, and without the thread where that takes long."""
+        state: ThreadState = run.state
+        waits = state.waits
+        entry: RunParked | None = None
+        self.runtime.dispatcher.yield_slot(run)
+        with state.changed:
+            (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
+            self._came_back_to_wait(state)
+            try:
+                if self._wait_in_memory(run, found, due_at, timeout):
+                    entry = self.parking(run, waits)
+            finally:
+                (waits.runs.remove(run_id) if run_id is not None else waits.due.remove(due_at or 0.0))
+        if entry is not None:
+            self.runtime.commit(run, entry)
+            self.interrupt(run)
+        run.check_alive()
+        self._regain_slot(run)
+        if timeout is not None and not found:
+            raise CallCancelled
+
+    def _wait_in_memory(
+        self, run: Run, found: list[EndedRun], due_at: float | None, timeout: float | None
+    ) -> bool:
+        """Wait until it is found, due, too late or interrupted; True when the run should rather leave memory."""
+        state: ThreadState = run.state
+        now = time.monotonic()
+        park_at = now + self.runtime.park_after(run)
+        give_up_at = None if timeout is None else now + timeout
+        while run.interruption is None and not found:
+            now = time.monotonic()
+            waits = [park_at - now if park_at > now else 1.0]
+            if due_at is not None:
+                waits.append(due_at - time.time())
+            if give_up_at is not None:
+                waits.append(give_up_at - now)
+            if min(waits) <= 0:
+                return False
+            if timeout is None and self._should_park(run, state, park_at):
+                return True
+            state.changed.wait(min(waits))
+        return False
+
+    def _regain_slot(self, run: Run) -> None:
+        """Go on only with a slot; a run of which any branch waits durably has none."""
+        state: ThreadState = run.state
+        if state.waits:
+            return
+        granted: list[bool] = []
+
+        def grant() -> None:
+            with state.changed:
+                granted.append(True)
+                state.changed.notify_all()
+
+        if not self.runtime.dispatcher.regain_slot(run, grant):
+            with state.changed:
+                while not granted and run.interruption is None:
+                    state.changed.wait()
+        run.check_alive()
+
+    @staticmethod
+    def _came_back_to_wait(state: ThreadState) -> None:
+        if state.reacting is not None:
+            state.reacting = None
+            state.changed.notify_all()
+
+    def _should_park(self, run: Run, state: ThreadState, park_at: float) -> bool:
+        """Every branch waits durably, and has for long enough or will."""
+        if state.branches - state.joining > len(state.waits) or state.turns:
+            return False
+        if not state.waits.runs and min(state.waits.due) - time.time() > self.runtime.park_after(run):
+            return True
+        return time.monotonic() >= park_at
+
+
+class InlineHost(ThreadHost):
+    """A sync step inside an async run: it blocks the loop for as long as its body and one commit take, as its body would."""
+
+    def pause(self, run: Run, request: Pause) -> None:
+        time.sleep(request.seconds)
+        run.check_alive()
+
+
+def branch_of(key: str) -> str:
+    """The path of the branch that a call's key belongs to."""
+    return key.rpartition("/")[0]
+

@@ -1,0 +1,156 @@
+"""Handles: the caller's end of a run.
+
+A handle is a `concurrent.futures.Future`, made on first wait: until then it is an id, so that a million of them are
+cheap. Inside a run, waiting for one is a durable operation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Generator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._core.flow import CallCancelled, adrive, drive
+from ._core.flows.child import await_run, unwrap_end
+from ._core.lineage import Branch, scope
+from ._engine.tasks import own_branch
+from ._entries import EndedRun
+from .app import running_loop
+from .errors import RunCancelledError, UsageError
+from .typing import RunId
+
+if TYPE_CHECKING:
+    from ._engine.runtime import Runtime
+
+R = TypeVar("R")
+
+_FUTURE_ATTRIBUTES = frozenset(vars(Future()))
+
+
+class Handle(Future[R]):
+    """A run, for whoever started it or knows its id.
+
+    `result(timeout)`, `exception(timeout)`, `add_done_callback` and `concurrent.futures.wait` work as on any future;
+    `await handle` and `asyncio.gather(handle, ...)` on an event loop, and `handle.wait()` is a coroutine for task groups.
+    To stop waiting, by a timeout or by cancelling the waiter, never touches the run: only `cancel()` does.
+    """
+
+    def __init__(self, runtime: Runtime, run_id: RunId, *, is_local: bool = True) -> None:
+        # Future.__init__ is called by __getattr__ when somebody first looks at the future in it.
+        self.run_id = run_id
+        self._runtime = runtime
+        self._is_local = is_local
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _FUTURE_ATTRIBUTES:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with _making:
+            if "_condition" not in vars(self):
+                Future.__init__(self)
+                self._runtime.ends.watch(self.run_id, self._on_end, is_local=self._is_local)
+        return getattr(self, name)
+
+    def __repr__(self) -> str:
+        return f"<Handle of run {self.run_id}>"
+
+    # -- outside a run: a future --------------------------------------------------------------------------------------
+    def _on_end(self, ended: EndedRun) -> None:
+        if not self.set_running_or_notify_cancel():
+            return
+        try:
+            value = unwrap_end(self._runtime.serializer, ended)
+        except Exception as error:
+            self.set_exception(error)
+        else:
+            self.set_result(value)
+
+    def result(self, timeout: float | None = None) -> R:
+        """The run's value; its error raised. `TimeoutError` after `timeout` seconds, which does not touch the run."""
+        here = scope.get()
+        if type(here) is Branch:
+            return self._result_in_run(here, timeout)
+        self._check_thread()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The run's error, or None when it has a value."""
+        if type(scope.get()) is Branch:
+            try:
+                self.result(timeout)
+            except Exception as error:
+                return error
+            return None
+        self._check_thread()
+        return super().exception(timeout)
+
+    def _result_in_run(self, here: Branch, timeout: float | None) -> R:
+        branch = own_branch(here, threading.get_ident)
+        if branch.is_async:
+            raise UsageError(f"`await` the handle of run {self.run_id}: .result() would block the workflow's event loop")
+        try:
+            return drive(await_run(branch.run, branch.next_key(), self.run_id, timeout), branch.run)  # type: ignore[no-any-return]  # the run's type is the caller's claim
+        except CallCancelled:
+            raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds") from None
+
+    def _check_thread(self) -> None:
+        loop = running_loop()
+        if loop is not None and loop is self._runtime.loop and not self.done():
+            raise UsageError(
+                f"run {self.run_id} has not ended, and .result() on the event loop's own thread would stop the loop "
+                "that may have to execute it: use `await handle`"
+            )
+
+    def cancel(self) -> bool:
+        """End the run, wherever it is, and its children. False when it had ended already.
+
+        Not called by `asyncio.wrap_future` or `run_in_executor` when their waiter is cancelled: a client that hangs
+        up must not end the run.
+        """
+        if sys._getframe(1).f_globals.get("__name__") == "asyncio.futures":
+            return False
+        here = scope.get()
+        if type(here) is Branch and here.run.lane is not None:
+            lane = here.run.lane  # the run may have been made a moment ago, by an entry that is still in the journal
+            self._runtime.journal.wait(lane, lane.appended)
+        return self._runtime.cancel(self.run_id)
+
+    async def acancel(self) -> bool:
+        """`cancel` from an event loop, which goes on meanwhile."""
+        return await asyncio.to_thread(self._runtime.cancel, self.run_id)
+
+    def cancelled(self) -> bool:
+        """Whether the run has ended by being cancelled."""
+        return self.done() and isinstance(super().exception(), RunCancelledError)
+
+    # -- on an event loop ------------------------------------------------------------------------------------------------
+    def __await__(self) -> Generator[Any, None, R]:
+        return self.wait().__await__()
+
+    async def wait(self) -> R:
+        """`await` the run's value, as a coroutine for `TaskGroup.create_task` and `asyncio.wait`."""
+        here = scope.get()
+        if type(here) is Branch:
+            branch = own_branch(here, threading.get_ident)
+            return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)  # type: ignore[no-any-return]  # as above
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[EndedRun] = loop.create_future()
+        runtime = self._runtime
+
+        def on_end(ended: EndedRun) -> None:
+            runtime.wakes.wake(loop, future, ended)
+
+        if "_condition" in vars(self) and self.done():
+            return super().result()
+        runtime.ends.watch(self.run_id, on_end, is_local=False)
+        try:
+            ended = await future
+        finally:
+            runtime.ends.forget(self.run_id, on_end)
+        return unwrap_end(runtime.serializer, ended)  # type: ignore[no-any-return]  # as above
+
+
+_making = threading.Lock()

@@ -1,0 +1,162 @@
+"""Starting runs: `start`, `Queue`, and the options of a start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Executor
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from ._core.definitions import DEFINITIONS
+from .app import current_runtime
+from .calls import PLAIN, Submission
+from .calls import astart as _astart
+from .calls import start as _start
+from .errors import RunNotFoundError, UsageError
+from .handle import Handle
+from .typing import DEFAULT_QUEUE, RunId
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Starter:
+    """Starts runs outside any queue, with options; made by `perdure.with_options`."""
+
+    def __init__(self, submission: Submission = PLAIN) -> None:
+        self._submission = submission
+
+    @overload
+    def start(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
+    @overload
+    def start(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
+    def start(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
+        """Start a run of a workflow or step; returns when it is durable (inside a run: at once)."""
+        return _start(fn, args, kwargs, self._submission, DEFAULT_QUEUE)
+
+    @overload
+    async def astart(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Handle[R]: ...
+    @overload
+    async def astart(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
+    async def astart(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
+        """`start` from a coroutine: the event loop goes on until the run is durable."""
+        return await _astart(fn, args, kwargs, self._submission, DEFAULT_QUEUE)
+
+
+_plain = Starter()
+start = _plain.start
+astart = _plain.astart
+
+
+def with_options(*, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> Starter:
+    """How to start: `perdure.with_options(id="order-17").start(fn, ...)`.
+
+    `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
+    raise `RunExistsError`. `delay` in seconds. Runs of lower `priority` begin first.
+    """
+    return Starter(Submission(id, delay, priority))
+
+
+def handle(run_id: RunId) -> Handle[Any]:
+    """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
+    runtime = current_runtime()
+    if runtime.store.run(run_id) is None:
+        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+    return Handle(runtime, run_id, is_local=False)
+
+
+class QueueStarter(Executor):
+    """Submits to one queue, with options; a `concurrent.futures.Executor`. Made by `Queue.with_options`."""
+
+    def __init__(self, queue: str, submission: Submission) -> None:
+        self._queue = queue
+        self._submission = submission
+
+    @overload
+    def submit(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
+    @overload
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:  # type: ignore[override]  # a Handle is a Future
+        """Put a run of a workflow or step on the queue; returns when it is durable (inside a run: at once).
+
+        Raises `NotDurableError` for a function that is neither, and `SerializationError` for arguments that cannot be
+        stored; then nothing was started.
+        """
+        return self._note(_start(fn, args, kwargs, self._submission, self._queue))
+
+    @overload
+    async def asubmit(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Handle[R]: ...
+    @overload
+    async def asubmit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
+    async def asubmit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
+        """`submit` from a coroutine: the event loop goes on until the run is durable."""
+        return self._note(await _astart(fn, args, kwargs, self._submission, self._queue))
+
+    def map(
+        self,
+        fn: Callable[..., R],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+    ) -> Iterator[R]:
+        """As `Executor.map`: submits all calls at once, gives the values in the order of the calls.
+
+        Stopping early, or a timeout, does not cancel the runs that were submitted.
+        """
+        handles = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
+        return (future.result(timeout) for future in handles)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Nothing to stop: the runs are durable, and `perdure.shutdown()` ends the work of the process."""
+
+    def _note(self, made: Handle[Any]) -> Handle[Any]:
+        return made
+
+
+class Queue(QueueStarter):
+    """A durable queue in the place of a `ThreadPoolExecutor`. Making one does no I/O.
+
+    `concurrency` is how many of its runs execute at once in each process, by default as many as that pool has threads:
+    `min(32, cpus + 4)`. As a context manager it waits, at the end of the block, for what was submitted in the block.
+    """
+
+    def __init__(self, name: str, concurrency: int | None = None) -> None:
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise UsageError("Queue(name): give the queue a name, a text that is not empty")
+        if concurrency is not None and concurrency < 1:
+            raise UsageError(f"queue {name!r}: concurrency={concurrency} must be 1 or more")
+        super().__init__(name, PLAIN)
+        self.name = name
+        self.concurrency = concurrency or min(32, (os.cpu_count() or 1) + 4)
+        self._in_block: list[Handle[Any]] | None = None
+        DEFINITIONS.add_queue(name, self.concurrency)
+
+    def __repr__(self) -> str:
+        return f"Queue({self.name!r}, concurrency={self.concurrency})"
+
+    def with_options(self, *, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> QueueStarter:
+        """How to submit: `queue.with_options(priority=-1).submit(fn, ...)`; see `perdure.with_options`."""
+        return QueueStarter(self.name, Submission(id, delay, priority))
+
+    def _note(self, made: Handle[Any]) -> Handle[Any]:
+        if self._in_block is not None:
+            self._in_block.append(made)
+        return made
+
+    def __enter__(self) -> Queue:
+        self._in_block = []
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        made, self._in_block = self._in_block or [], None
+        for one in made:
+            one.exception()
+
+

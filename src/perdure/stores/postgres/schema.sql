@@ -1,0 +1,696 @@
+-- The schema as all migrations together leave it: for reading, never applied. A test compares the two.
+
+CREATE SCHEMA perdure;
+
+-- What was applied, and when.
+CREATE TABLE perdure.migrations (
+    version    integer PRIMARY KEY,
+    name       text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- A process that may write. No row, no right to write (rule 1 of the protocol).
+-- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
+-- this worker's transactions instead, and must equal what the process has counted.
+CREATE TABLE perdure.workers (
+    id          uuid PRIMARY KEY,
+    hostname    text NOT NULL,
+    pid         integer NOT NULL,
+    boot_id     text NOT NULL,
+    lock_path   text NOT NULL,
+    timeline    text,
+    writes      bigint NOT NULL DEFAULT 0,
+    joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lease_until timestamptz NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- `seq` is the order of insertion, for first in, first out; never an identity of anything.
+-- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
+-- or a release whose reply was lost finds its own trace.
+-- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
+CREATE TABLE perdure.runs (
+    id            text PRIMARY KEY,
+    seq           bigint GENERATED ALWAYS AS IDENTITY,
+    kind          text NOT NULL CHECK (kind IN ('workflow', 'step')),
+    name          text NOT NULL,
+    queue         text NOT NULL,
+    state         text NOT NULL
+                  CHECK (state IN ('ready', 'held', 'parked', 'succeeded', 'failed', 'cancelled', 'dead')),
+    priority      integer NOT NULL,
+    due_at        timestamptz,
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at    timestamptz,
+    finished_at   timestamptz,
+    worker        uuid REFERENCES perdure.workers (id) DEFERRABLE INITIALLY DEFERRED,
+    claim         uuid,
+    attempts      integer NOT NULL CHECK (attempts >= 0),
+    max_attempts  integer NOT NULL CHECK (max_attempts >= 1),
+    steps_mark    integer NOT NULL DEFAULT 0,
+    finished_by   uuid,
+    last_claim    uuid,
+    last_state    text,
+    created_by    text NOT NULL,
+    parent_id     text,
+    parent_key    text,
+    fingerprint   text NOT NULL,
+    children_seen integer,
+    waits_for     text[],
+    needs_mend    boolean NOT NULL DEFAULT false,
+    reason        text,
+    CHECK ((state = 'held') = (worker IS NOT NULL)),
+    CHECK ((state = 'held') = (claim IS NOT NULL)),
+    CHECK ((state IN ('succeeded', 'failed', 'cancelled', 'dead')) = (finished_at IS NOT NULL)),
+    CHECK (state <> 'held' OR started_at IS NOT NULL),
+    CHECK (state = 'parked' OR (children_seen IS NULL AND waits_for IS NULL AND NOT needs_mend)),
+    CHECK ((parent_id IS NULL) = (parent_key IS NULL))
+) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- Inputs and outputs live apart, so that the hot row stays small. No foreign keys to `runs` here and below: each check
+-- would lock, and so rewrite, the hot row; every insert already joins or makes the run in the same transaction.
+CREATE TABLE perdure.inputs (
+    run_id text PRIMARY KEY,
+    codec  text NOT NULL,
+    body   text NOT NULL
+);
+
+CREATE TABLE perdure.outputs (
+    run_id text PRIMARY KEY,
+    codec  text NOT NULL,
+    body   text NOT NULL
+);
+
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+CREATE TABLE perdure.checkpoints (
+    seq         bigint GENERATED ALWAYS AS IDENTITY,
+    run_id      text NOT NULL,
+    key         text NOT NULL,
+    claim       uuid NOT NULL,
+    entry_id    text NOT NULL,
+    position    integer,
+    kind        text NOT NULL,
+    name        text NOT NULL,
+    fingerprint text NOT NULL,
+    is_error    boolean NOT NULL,
+    codec       text NOT NULL,
+    body        text NOT NULL,
+    attempts    integer NOT NULL,
+    started_at  timestamptz,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run_id, key)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- What others tell a run. `consumed_at` is set when the run has ended by it.
+CREATE TABLE perdure.messages (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    run_id      text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('cancel')),
+    body        text,
+    sent_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    consumed_at timestamptz
+);
+
+-- One cancel per run.
+CREATE UNIQUE INDEX messages_cancel ON perdure.messages (run_id) WHERE kind = 'cancel';
+-- What nobody has acted on yet.
+CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL;
+
+-- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
+CREATE INDEX runs_ready ON perdure.runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- Delayed runs and sleepers, by when their time comes.
+CREATE INDEX runs_due ON perdure.runs (due_at) WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL;
+-- What waits for the end of other runs.
+CREATE INDEX runs_waiting ON perdure.runs (seq)
+    WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL);
+-- What waits for new code.
+CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND needs_mend;
+-- What each worker holds; the foreign key's own question, too.
+CREATE INDEX runs_held ON perdure.runs (worker, claim) WHERE worker IS NOT NULL;
+-- The children of a run, and which of them have ended.
+CREATE INDEX runs_children ON perdure.runs (parent_id, finished_at) WHERE parent_id IS NOT NULL;
+
+-- Whose time has come: delayed runs, and sleepers without a cancel (one with a cancel is swept, not woken).
+CREATE VIEW perdure.due_runs AS
+SELECT runs.*
+  FROM perdure.runs
+ WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL AND due_at <= statement_timestamp()
+   AND NOT needs_mend
+   AND (state = 'ready' OR NOT EXISTS (SELECT 1 FROM perdure.messages
+                                        WHERE messages.run_id = runs.id AND messages.kind = 'cancel'));
+
+-- Parked runs whose wait is over (a flag could not say it: it would be set from an older look).
+CREATE VIEW perdure.woken_runs AS
+SELECT runs.*
+  FROM perdure.runs
+ WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL)
+   AND NOT needs_mend
+   AND ((SELECT count(*) FROM perdure.runs AS child
+          WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) > children_seen
+        OR EXISTS (SELECT 1 FROM perdure.runs AS other
+                    WHERE other.id = ANY (runs.waits_for) AND other.finished_at IS NOT NULL))
+   AND NOT EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+
+-- For people.
+CREATE VIEW perdure.run_view AS
+SELECT id, kind, name, queue, state, priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
+       worker, parent_id, parent_key, needs_mend, reason,
+       (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
+       (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output
+  FROM perdure.runs;
+
+CREATE VIEW perdure.step_view AS
+SELECT run_id, key, kind, name, position, is_error, attempts, started_at, recorded_at, body AS outcome
+  FROM perdure.checkpoints;
+
+-- Every decision that a worker makes, as one function and so one round trip and one transaction. All are VOLATILE and
+-- run under READ COMMITTED: each statement in them sees what was committed before it began, which rules 1, 2, 3 and 8
+-- of the protocol need.
+--
+-- Plans are cached per session, and may be made while the tables are small; such a plan must not scan them for ever.
+-- So sequential scans and the joins that want them are off, a run is looked up by LATERAL (... OFFSET 0), which the
+-- planner does not turn round, and rows that are locked already are updated by their place (`ctid`).
+
+-- A stored value, as the entries carry it.
+CREATE TYPE perdure.stored AS (codec text, text text);
+
+-- The entries of a batch, under the field names that the code gives them.
+CREATE TYPE perdure.run_created AS (
+    run_id text, kind text, name text, fingerprint text, input perdure.stored, entry_id text, claim uuid,
+    parent_id text, parent_key text, held_as uuid, queue text, priority integer, due_at double precision,
+    max_attempts integer
+);
+CREATE TYPE perdure.step_recorded AS (
+    run_id text, claim uuid, entry_id text, key text, kind text, name text, fingerprint text, is_error boolean,
+    outcome perdure.stored, position integer, attempts integer, started_at double precision
+);
+CREATE TYPE perdure.claim_ended AS (
+    run_id text, claim uuid, state text, output perdure.stored, reason text, due_at double precision,
+    children_seen integer, waits_for text[], needs_mend boolean, charged boolean
+);
+
+-- The server's history, which changes when a standby is promoted. NULL where the service does not let us ask.
+CREATE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
+EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported THEN
+    RETURN NULL;
+END $$;
+
+-- Rule 1: whether this worker may write. Its row stays locked against removal until the transaction ends; a heartbeat,
+-- which updates other columns, does not wait for that. Where the timeline is not known, `expected` (the transactions
+-- that the process has counted) must be what the row says, or one less after a lost reply.
+CREATE FUNCTION perdure.fence(me uuid, expected bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    is_counted boolean;
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    SELECT worker.timeline IS NULL INTO is_counted
+      FROM perdure.workers AS worker
+     WHERE worker.id = me AND (worker.timeline IS NULL OR worker.timeline = perdure.current_timeline())
+       FOR KEY SHARE;
+    IF is_counted THEN
+        UPDATE perdure.workers SET writes = expected + 1 WHERE id = me AND writes IN (expected, expected + 1);
+    END IF;
+    RETURN FOUND;
+END $$;
+
+-- A cancelled run takes its unfinished children with it (rule 8 for each of them).
+CREATE FUNCTION perdure.pass_cancel_on(ended text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    WITH child AS MATERIALIZED (
+        SELECT id FROM perdure.runs WHERE parent_id = ANY (ended) AND finished_at IS NULL ORDER BY id FOR SHARE
+    )
+    INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM child
+    ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
+END $$;
+
+-- The runs have ended by their cancel: mark it, and pass it on.
+CREATE FUNCTION perdure.consume_cancels(ended text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE perdure.messages SET consumed_at = clock_timestamp() WHERE kind = 'cancel' AND run_id = ANY (ended);
+    PERFORM perdure.pass_cancel_on(ended);
+END $$;
+
+-- How many steps a run has recorded: the attempts count anew when there are more than at the last charge (rule 11).
+CREATE FUNCTION perdure.steps_of(run text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT count(*) FROM perdure.checkpoints WHERE checkpoints.run_id = run AND checkpoints.kind = 'step'
+$$;
+
+-- Why a run is dead.
+CREATE FUNCTION perdure.death(limit_ integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT format('ended its worker at each of %s attempts; see the log of the workers; start it again with '
+                  'a new id once mended', limit_)
+$$;
+
+-- The functions below, up to `apply_batch`, return what is not plainly accepted: a JSON array of
+-- [section, number within the section, 'existed' | 'refused' | 'state', details...]; NULL when there is nothing.
+
+-- An id is taken once. A run made inside another joins the claim that makes it, which may be one that this very
+-- section takes; one from outside needs only the fence.
+CREATE FUNCTION perdure.create_runs(me uuid, entries json) RETURNS jsonb LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    made integer;
+BEGIN
+    WITH entry AS MATERIALIZED (
+        SELECT * FROM json_populate_recordset(NULL::perdure.run_created, entries) WITH ORDINALITY AS entry
+    )
+    INSERT INTO perdure.runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim,
+                              attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
+    SELECT run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
+           CASE WHEN held_as IS NULL THEN to_timestamp(due_at) END, moment,
+           CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
+           (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
+      FROM entry
+     WHERE claim IS NULL
+        OR EXISTS (SELECT 1 FROM perdure.runs AS creator
+                    WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held' OFFSET 0)
+        OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
+     ORDER BY ordinality
+    ON CONFLICT (id) DO NOTHING;
+    GET DIAGNOSTICS made = ROW_COUNT;
+    IF made = json_array_length(entries) THEN
+        INSERT INTO perdure.inputs (run_id, codec, body)
+        SELECT run_id, (input).codec, (input).text FROM json_populate_recordset(NULL::perdure.run_created, entries);
+        RETURN NULL;
+    END IF;
+    IF made > 0 THEN
+        INSERT INTO perdure.inputs (run_id, codec, body)
+        SELECT entry.run_id, (entry.input).codec, (entry.input).text
+          FROM json_populate_recordset(NULL::perdure.run_created, entries) AS entry
+          JOIN perdure.runs AS run ON run.id = entry.run_id AND run.created_by = entry.entry_id
+        ON CONFLICT (run_id) DO NOTHING;
+    END IF;
+    RETURN perdure.creation_verdicts(me, entries);
+END $$;
+
+-- What became of a section of which some runs were not made. Their own trace comes first: a resent entry is accepted.
+CREATE FUNCTION perdure.creation_verdicts(me uuid, entries json) RETURNS jsonb LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN (
+        WITH entry AS MATERIALIZED (
+            SELECT * FROM json_populate_recordset(NULL::perdure.run_created, entries) WITH ORDINALITY AS entry
+        ), judged AS (
+            SELECT entry.ordinality, run.name, run.fingerprint, run.state, run.worker,
+                   run.created_by IS NOT DISTINCT FROM entry.entry_id
+                   AND NOT EXISTS (SELECT 1 FROM entry AS other JOIN perdure.runs AS taken ON taken.id = other.run_id
+                                    WHERE other.held_as = entry.claim AND taken.created_by <> other.entry_id) AS is_own,
+                   run.id IS NOT NULL AND (entry.claim IS NULL OR EXISTS (
+                       SELECT 1 FROM perdure.runs AS creator
+                        WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held')
+                   ) AS is_known
+              FROM entry LEFT JOIN perdure.runs AS run ON run.id = entry.run_id
+        )
+        SELECT jsonb_agg(CASE
+                   WHEN is_known THEN jsonb_build_array('c', ordinality, 'existed', name, fingerprint, state,
+                                                        worker IS NOT DISTINCT FROM me)
+                   ELSE jsonb_build_array('c', ordinality, 'refused', 'the claim that makes this run has ended')
+               END)
+          FROM judged WHERE NOT is_own
+    );
+END $$;
+
+-- Joins the claim, so that nobody who has lost the run can add to it; a resent entry changes nothing. Never touches
+-- the run's row: a transactional step holds a share lock on it (rule 9).
+CREATE FUNCTION perdure.record_checkpoints(me uuid, entries json) RETURNS jsonb LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    made integer;
+BEGIN
+    INSERT INTO perdure.checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec,
+                                     body, attempts, started_at)
+    SELECT run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, (outcome).codec, (outcome).text,
+           attempts, to_timestamp(started_at)
+      FROM json_populate_recordset(NULL::perdure.step_recorded, entries) AS entry
+     WHERE EXISTS (SELECT 1 FROM perdure.runs AS run
+                    WHERE run.id = entry.run_id AND run.claim = entry.claim AND run.worker = me AND run.state = 'held'
+                   OFFSET 0)
+    ON CONFLICT (run_id, key) DO NOTHING;
+    GET DIAGNOSTICS made = ROW_COUNT;
+    IF made = json_array_length(entries) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (
+        SELECT jsonb_agg(jsonb_build_array('s', entry.ordinality, 'refused', CASE
+                   WHEN found.key IS NULL THEN 'its claim has ended'
+                   ELSE 'another outcome is recorded under this key' END))
+          FROM json_populate_recordset(NULL::perdure.step_recorded, entries) WITH ORDINALITY AS entry
+          LEFT JOIN perdure.checkpoints AS found ON found.run_id = entry.run_id AND found.key = entry.key
+         WHERE (found.claim, found.entry_id) IS DISTINCT FROM (entry.claim, entry.entry_id)
+    );
+END $$;
+
+-- Finishes (f), parks (p) and releases (r), told apart by the letters of `kinds`. The rows are locked first, in the
+-- order of their ids; only the next statement looks for cancels: an acknowledged one is never passed by (rule 8).
+CREATE FUNCTION perdure.end_claims(me uuid, entries json, kinds text) RETURNS jsonb LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    ended integer;
+    changed jsonb;
+    cancelled text[];
+BEGIN
+    PERFORM 1
+       FROM (SELECT run_id, claim FROM json_populate_recordset(NULL::perdure.claim_ended, entries)
+              ORDER BY run_id) AS entry
+      CROSS JOIN LATERAL (SELECT 1 FROM perdure.runs AS run
+                           WHERE run.id = entry.run_id AND run.claim = entry.claim AND run.worker = me
+                             FOR NO KEY UPDATE) AS locked;
+    WITH entry AS MATERIALIZED (
+        SELECT entry.*, substr(kinds, ordinality::integer, 1) AS how,
+               EXISTS (SELECT 1 FROM perdure.messages
+                        WHERE messages.run_id = entry.run_id AND messages.kind = 'cancel' OFFSET 0) AS is_cancelled
+          FROM json_populate_recordset(NULL::perdure.claim_ended, entries) WITH ORDINALITY AS entry
+    ), fate AS (
+        SELECT entry.*, run.place, CASE
+                   WHEN how = 'f' AND is_cancelled THEN 'cancelled'
+                   WHEN how = 'f' THEN entry.state
+                   WHEN how = 'p' THEN 'parked'
+                   WHEN charged AND run.attempts >= run.max_attempts AND NOT is_cancelled
+                        AND perdure.steps_of(run.id) <= run.steps_mark THEN 'dead'
+                   ELSE 'ready'
+               END AS becomes
+          FROM entry CROSS JOIN LATERAL (
+                   SELECT ctid AS place, id, attempts, max_attempts, steps_mark FROM perdure.runs
+                    WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held' OFFSET 0) AS run
+    ), over AS (
+        UPDATE perdure.runs AS run
+           SET state = becomes, worker = NULL, claim = NULL, last_claim = run.claim, last_state = becomes,
+               finished_by = CASE WHEN becomes NOT IN ('ready', 'parked') THEN run.claim END,
+               finished_at = CASE WHEN becomes NOT IN ('ready', 'parked') THEN clock_timestamp() END,
+               attempts = CASE WHEN how = 'p' OR (how = 'r' AND NOT fate.charged) THEN greatest(run.attempts - 1, 0)
+                               ELSE run.attempts END,
+               due_at = CASE WHEN how = 'p' THEN to_timestamp(fate.due_at) END,
+               children_seen = CASE WHEN how = 'p' THEN fate.children_seen END,
+               waits_for = CASE WHEN how = 'p' THEN nullif(fate.waits_for, '{}') END,
+               needs_mend = how = 'p' AND fate.needs_mend,
+               reason = CASE WHEN becomes = 'dead'
+                             THEN perdure.death(run.max_attempts) || coalesce('; the last one: ' || fate.reason, '')
+                             ELSE fate.reason END
+          FROM fate
+         WHERE run.ctid = fate.place
+        RETURNING run.id, becomes, how, ordinality, fate.state AS wanted, output
+    ), kept AS (
+        INSERT INTO perdure.outputs (run_id, codec, body)
+        SELECT id, (output).codec, (output).text FROM over
+         WHERE becomes IN ('succeeded', 'failed') AND (output).codec IS NOT NULL
+    )
+    SELECT count(*), array_agg(id ORDER BY id) FILTER (WHERE becomes = 'cancelled'),
+           jsonb_agg(jsonb_build_array('e', ordinality, 'state', becomes))
+               FILTER (WHERE becomes = 'dead' OR (how = 'f' AND becomes <> wanted))
+      INTO ended, cancelled, changed
+      FROM over;
+    IF cancelled IS NOT NULL THEN
+        PERFORM perdure.consume_cancels(cancelled);
+    END IF;
+    IF ended = json_array_length(entries) THEN
+        RETURN changed;
+    END IF;
+    RETURN (
+        SELECT jsonb_agg(CASE
+                   WHEN own THEN jsonb_build_array('e', ordinality, 'state', state)
+                   ELSE jsonb_build_array('e', ordinality, 'refused', 'its claim has ended') END)
+          FROM (SELECT entry.ordinality, run.state, entry.state AS wanted, coalesce(CASE substr(kinds, ordinality::integer, 1)
+                           WHEN 'f' THEN run.finished_by = entry.claim
+                           WHEN 'p' THEN run.last_claim = entry.claim AND run.last_state = 'parked'
+                           ELSE run.last_claim = entry.claim AND run.last_state IN ('ready', 'dead') END, false) AS own
+                  FROM json_populate_recordset(NULL::perdure.claim_ended, entries) WITH ORDINALITY AS entry
+                  LEFT JOIN perdure.runs AS run ON run.id = entry.run_id) AS judged
+         WHERE NOT own OR state = 'dead' OR state <> wanted
+    );
+END $$;
+
+-- Rule 6, one entry after the other, when one of a batch was refused: it refuses the later ones of its claim, all
+-- others are written. Ends of claims come last, as in the set-wise way.
+CREATE FUNCTION perdure.apply_in_order(me uuid, created json, recorded json, ended json, kinds text)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    creations json[] := ARRAY(SELECT json_array_elements(created));
+    records json[] := ARRAY(SELECT json_array_elements(recorded));
+    endings json[] := ARRAY(SELECT json_array_elements(ended));
+    is_ending boolean;
+    letter text;
+    nth integer;
+    counts integer[];
+    entry json;
+    verdict jsonb;
+    verdicts jsonb := '[]';
+    poisoned text[] := '{}';
+BEGIN
+    FOREACH is_ending IN ARRAY ARRAY[false, true] LOOP
+        counts := ARRAY[0, 0, 0];
+        FOR place IN 1 .. length(kinds) LOOP
+            letter := substr(kinds, place, 1);
+            nth := CASE letter WHEN 'c' THEN 1 WHEN 's' THEN 2 ELSE 3 END;
+            counts[nth] := counts[nth] + 1;
+            CONTINUE WHEN (nth = 3) <> is_ending;
+            entry := CASE nth WHEN 1 THEN creations[counts[1]] WHEN 2 THEN records[counts[2]] ELSE endings[counts[3]] END;
+            IF entry ->> 'claim' = ANY (poisoned) THEN
+                verdict := jsonb_build_array(jsonb_build_array(
+                    '', 1, 'refused', 'an earlier entry of its claim was refused'));
+            ELSIF nth = 1 THEN
+                verdict := perdure.create_runs(me, json_build_array(entry));
+            ELSIF nth = 2 THEN
+                verdict := perdure.record_checkpoints(me, json_build_array(entry));
+            ELSE
+                verdict := perdure.end_claims(me, json_build_array(entry), letter);
+            END IF;
+            IF verdict IS NOT NULL THEN
+                IF verdict -> 0 ->> 2 = 'refused' THEN
+                    poisoned := poisoned || (entry ->> 'claim');
+                END IF;
+                verdict := jsonb_set(verdict -> 0, '{0}', to_jsonb((ARRAY['c', 's', 'e'])[nth]));
+                verdicts := verdicts || jsonb_build_array(jsonb_set(verdict, '{1}', to_jsonb(counts[nth])));
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN verdicts;
+END $$;
+
+-- Whether a worker elsewhere has something new to claim: `wakes` says that runs became ready, else a parked parent may
+-- have been waiting for one that ended. One notification per batch at most, and none for a worker that is alone.
+CREATE FUNCTION perdure.notify_others(me uuid, wakes boolean, ended json) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM perdure.workers WHERE id <> me) THEN
+        RETURN;
+    END IF;
+    IF wakes OR EXISTS (SELECT 1 FROM json_populate_recordset(NULL::perdure.claim_ended, ended) AS entry
+                          JOIN perdure.runs AS child ON child.id = entry.run_id AND child.finished_at IS NOT NULL
+                          JOIN perdure.runs AS parent ON parent.id = child.parent_id AND parent.state = 'parked') THEN
+        PERFORM pg_notify('perdure', 'ready');
+    END IF;
+END $$;
+
+-- Rules 1, 2 and 6: a worker's batch. `kinds` has one letter per entry, in the batch's order (c, s, f, p, r); the
+-- sections have the entries of each kind in the same order. '' when all are accepted, 'fenced', or the exceptions.
+CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
+                                    wakes boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    verdicts jsonb := NULL;
+    more jsonb;
+BEGIN
+    IF NOT perdure.fence(me, expected) THEN
+        RETURN 'fenced';
+    END IF;
+    BEGIN
+        IF created IS NOT NULL THEN
+            verdicts := perdure.create_runs(me, created);
+        END IF;
+        IF recorded IS NOT NULL THEN
+            more := perdure.record_checkpoints(me, recorded);
+            verdicts := coalesce(verdicts || more, verdicts, more);
+        END IF;
+        IF ended IS NOT NULL THEN
+            more := perdure.end_claims(me, ended, translate(kinds, 'cs', ''));
+            verdicts := coalesce(verdicts || more, verdicts, more);
+        END IF;
+        IF verdicts IS NOT NULL AND verdicts @? '$[*][2] ? (@ == "refused")' THEN
+            RAISE EXCEPTION 'an entry was refused' USING ERRCODE = 'PD001';
+        END IF;
+    EXCEPTION WHEN SQLSTATE 'PD001' THEN
+        verdicts := perdure.apply_in_order(me, created, recorded, ended, kinds);
+    END;
+    IF wakes OR ended IS NOT NULL THEN
+        PERFORM perdure.notify_others(me, wakes, ended);
+    END IF;
+    RETURN coalesce(verdicts::text, '');
+END $$;
+
+-- Rule 7: whose wait is over becomes ready, looked up and never flagged.
+CREATE FUNCTION perdure.wake_runs(served text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    due text[];
+    woken text[];
+BEGIN
+    due := ARRAY(SELECT id FROM perdure.due_runs WHERE queue = ANY (served) ORDER BY due_at LIMIT 1000
+                    FOR NO KEY UPDATE SKIP LOCKED);
+    woken := ARRAY(SELECT id FROM perdure.woken_runs WHERE queue = ANY (served) ORDER BY seq LIMIT 1000
+                      FOR NO KEY UPDATE SKIP LOCKED);
+    IF cardinality(due) + cardinality(woken) > 0 THEN
+        UPDATE perdure.runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
+         WHERE id = ANY (due || woken);
+    END IF;
+END $$;
+
+-- Rules 1, 4, 7 and 11: the oldest of the lowest priority of each queue, with the nth of the fresh claims each. The
+-- attempt is charged here and nowhere else. NO KEY UPDATE, since UPDATE would skip a run while someone's open
+-- transaction sends to it. A single row with nth = 0 says that the worker is fenced.
+CREATE FUNCTION perdure.claim_runs(me uuid, expected bigint, queues text[], slots integer[], names text[],
+                                   claims uuid[], alone boolean)
+RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
+               attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
+               is_cancelled boolean)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+    used integer := 0;
+    picked text[];
+BEGIN
+    IF NOT perdure.fence(me, expected) THEN
+        nth := 0;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF alone AND EXISTS (SELECT 1 FROM perdure.runs WHERE runs.worker = me) THEN
+        RETURN;
+    END IF;
+    PERFORM perdure.wake_runs(queues);
+    FOR i IN 1 .. cardinality(queues) LOOP
+        picked := ARRAY(
+            SELECT run.id
+              FROM perdure.runs AS run
+             WHERE run.state = 'ready' AND run.due_at IS NULL AND run.queue = queues[i] AND run.name = ANY (names)
+               AND alone = CASE WHEN run.attempts = 0 OR run.attempts < run.max_attempts - 1 THEN false
+                                ELSE perdure.steps_of(run.id) <= run.steps_mark END
+             ORDER BY run.priority, run.seq
+             LIMIT CASE WHEN alone THEN 1 ELSE slots[i] END
+               FOR NO KEY UPDATE SKIP LOCKED);
+        CONTINUE WHEN cardinality(picked) = 0;
+        RETURN QUERY
+        WITH charge AS MATERIALIZED (
+            SELECT run.place, run.is_fresh, used + picked.ordinality::integer AS nth,
+                   CASE WHEN run.is_fresh THEN 0 ELSE perdure.steps_of(picked.id)::integer END AS steps
+              FROM unnest(picked) WITH ORDINALITY AS picked (id, ordinality)
+             CROSS JOIN LATERAL (SELECT runs.ctid AS place, runs.started_at IS NULL AS is_fresh FROM perdure.runs
+                                  WHERE runs.id = picked.id OFFSET 0) AS run
+        ), held AS (
+            UPDATE perdure.runs AS run
+               SET state = 'held', worker = me, claim = claims[charge.nth], reason = NULL,
+                   started_at = coalesce(run.started_at, clock_timestamp()),
+                   attempts = CASE WHEN charge.steps > run.steps_mark THEN 1 ELSE run.attempts + 1 END,
+                   steps_mark = greatest(run.steps_mark, charge.steps)
+              FROM charge
+             WHERE run.ctid = charge.place
+            RETURNING charge.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
+                      run.max_attempts, charge.is_fresh, run.parent_id, run.parent_key
+        )
+        SELECT held.nth, held.id, held.kind, held.name, held.queue, held.priority, input.codec, input.body,
+               held.attempts, held.max_attempts, held.is_fresh, held.parent_id, held.parent_key,
+               EXISTS (SELECT 1 FROM perdure.messages
+                        WHERE messages.run_id = held.id AND messages.kind = 'cancel' OFFSET 0)
+          FROM held CROSS JOIN LATERAL (SELECT inputs.codec, inputs.body FROM perdure.inputs
+                                         WHERE inputs.run_id = held.id OFFSET 0) AS input
+         ORDER BY held.nth;
+        used := used + cardinality(picked);
+        EXIT WHEN alone;
+    END LOOP;
+END $$;
+
+-- Rule 5: uncharged, what the database says this worker holds and its memory does not know. NULL when fenced.
+CREATE FUNCTION perdure.reconcile(me uuid, expected bigint, known text[]) RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    unknown text[];
+BEGIN
+    IF NOT perdure.fence(me, expected) THEN
+        RETURN NULL;
+    END IF;
+    unknown := ARRAY(SELECT id FROM perdure.runs WHERE worker = me AND id NOT IN (SELECT unnest(known))
+                      ORDER BY id FOR NO KEY UPDATE);
+    UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)
+     WHERE id = ANY (unknown) AND worker = me;
+    RETURN unknown;
+END $$;
+
+-- A worker that leaves gives back all its runs, uncharged, and then its right to write. Waits for its own open batch.
+CREATE FUNCTION perdure.leave(me uuid) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    PERFORM 1 FROM perdure.workers WHERE id = me FOR UPDATE;
+    PERFORM 1 FROM perdure.runs WHERE worker = me ORDER BY id FOR NO KEY UPDATE;
+    UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)
+     WHERE worker = me;
+    DELETE FROM perdure.workers WHERE id = me;
+END $$;
+
+-- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
+-- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over.
+CREATE FUNCTION perdure.take_over(victim uuid, only_expired boolean) RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    gone uuid;
+    back text[];
+    cancelled text[];
+BEGIN
+    DELETE FROM perdure.workers
+     WHERE id = (SELECT id FROM perdure.workers
+                  WHERE id = victim AND (NOT only_expired OR lease_until < clock_timestamp())
+                    FOR UPDATE SKIP LOCKED)
+    RETURNING id INTO gone;
+    IF gone IS NULL THEN
+        RETURN NULL;
+    END IF;
+    back := ARRAY(SELECT id FROM perdure.runs WHERE worker = victim ORDER BY id FOR NO KEY UPDATE);
+    WITH fate AS MATERIALIZED (
+        SELECT ctid AS place, CASE
+                   WHEN EXISTS (SELECT 1 FROM perdure.messages
+                                 WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
+                   WHEN attempts >= max_attempts AND perdure.steps_of(id) <= steps_mark THEN 'dead'
+                   ELSE 'ready'
+               END AS becomes
+          FROM perdure.runs WHERE worker = victim
+    ), over AS (
+        UPDATE perdure.runs AS run
+           SET state = becomes, worker = NULL, claim = NULL,
+               finished_at = CASE WHEN becomes <> 'ready' THEN clock_timestamp() END,
+               reason = CASE WHEN becomes = 'dead' THEN perdure.death(run.max_attempts) ELSE run.reason END
+          FROM fate WHERE run.ctid = fate.place
+        RETURNING run.id, becomes
+    )
+    SELECT array_agg(id ORDER BY id) INTO cancelled FROM over WHERE becomes = 'cancelled';
+    IF cancelled IS NOT NULL THEN
+        PERFORM perdure.consume_cancels(cancelled);
+    END IF;
+    RETURN back;
+END $$;
+
+-- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree.
+CREATE FUNCTION perdure.sweep_cancelled() RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    swept text[];
+    all_swept text[] := '{}';
+BEGIN
+    LOOP
+        swept := ARRAY(SELECT runs.id
+                         FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
+                        WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+                          AND runs.state IN ('ready', 'parked')
+                        ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
+        EXIT WHEN cardinality(swept) = 0;
+        UPDATE perdure.runs
+           SET state = 'cancelled', finished_at = clock_timestamp(), due_at = NULL, children_seen = NULL,
+               waits_for = NULL, needs_mend = false
+         WHERE id = ANY (swept);
+        PERFORM perdure.consume_cancels(swept);
+        all_swept := all_swept || swept;
+    END LOOP;
+    RETURN all_swept;
+END $$;
