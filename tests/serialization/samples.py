@@ -23,6 +23,16 @@ from perdure._core.serialization import Serializer, TypeRegistry
 T = TypeVar("T")
 
 
+def named(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The same strategy with a short repr: those of nested ones grow to many kilobytes, and Hypothesis warns."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> Any:
+        return draw(strategy)
+
+    return drawn()
+
+
 class Colour(enum.Enum):
     RED = "r"
     BLUE = (1, 2)
@@ -130,44 +140,50 @@ ZONES = [zoneinfo.ZoneInfo("Europe/Paris"), zoneinfo.ZoneInfo("America/New_York"
 texts = st.text(st.characters(codec=None, exclude_categories=())) | st.sampled_from(
     ["", "\0", "\ud800", "\\u0000", "$set", '"$', "\\", "é\0"]
 )
-scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.integers(min_value=-(2**70), max_value=2**70),
-    st.sampled_from([2**63, 2**63 - 1, -(2**63), -(2**63) - 1]),
-    st.floats(),
-    texts,
+scalars = named(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.integers(min_value=-(2**70), max_value=2**70),
+        st.sampled_from([2**63, 2**63 - 1, -(2**63), -(2**63) - 1]),
+        st.floats(),
+        texts,
+    )
 )
-hashables = st.one_of(
-    scalars,
-    st.binary(),
-    st.complex_numbers(),
-    st.decimals().filter(lambda number: not number.is_snan()),
-    st.fractions(),
-    st.uuids(),
-    st.dates(),
-    st.timedeltas(),
-    st.datetimes(timezones=st.none() | st.sampled_from(ZONES), allow_imaginary=True),
-    st.times(timezones=st.none() | st.sampled_from(ZONES)),
-    st.builds(lambda moment: moment.replace(fold=1), st.datetimes(timezones=st.sampled_from(ZONES))),
-    st.sampled_from([*Colour, *Level, *Mode, *Right, Right.READ | Right.WRITE, Right(0)]),
-    st.sampled_from(ZONES),
-    st.sampled_from([Path("a/b"), PurePosixPath("/"), PureWindowsPath("c:\\x"), Path("sp ace")]),
-    st.ip_addresses(),
-    st.sampled_from([ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("::1/64")]),
-    st.builds(range, st.integers(), st.integers(), st.integers(1, 5)),
-    st.sampled_from([pydantic.AnyUrl("https://a.example/x?y=1"), pydantic.PostgresDsn("postgres://h/d")]),
+hashables = named(
+    st.one_of(
+        scalars,
+        st.binary(),
+        st.complex_numbers(),
+        st.decimals().filter(lambda number: not number.is_snan()),
+        st.fractions(),
+        st.uuids(),
+        st.dates(),
+        st.timedeltas(),
+        st.datetimes(timezones=st.none() | st.sampled_from(ZONES), allow_imaginary=True),
+        st.times(timezones=st.none() | st.sampled_from(ZONES)),
+        st.builds(lambda moment: moment.replace(fold=1), st.datetimes(timezones=st.sampled_from(ZONES))),
+        st.sampled_from([*Colour, *Level, *Mode, *Right, Right.READ | Right.WRITE, Right(0)]),
+        st.sampled_from(ZONES),
+        st.sampled_from([Path("a/b"), PurePosixPath("/"), PureWindowsPath("c:\\x"), Path("sp ace")]),
+        st.ip_addresses(),
+        st.sampled_from([ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("::1/64")]),
+        st.builds(range, st.integers(), st.integers(), st.integers(1, 5)),
+        st.sampled_from([pydantic.AnyUrl("https://a.example/x?y=1"), pydantic.PostgresDsn("postgres://h/d")]),
+    )
 )
-frozen = st.recursive(
-    hashables,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(tuple),
-        st.frozensets(inner, max_size=3),
-        st.builds(Point, inner, inner),
-        st.builds(Pair, inner, inner),
-    ),
-    max_leaves=8,
+frozen = named(
+    st.recursive(
+        hashables,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(tuple),
+            st.frozensets(inner, max_size=3),
+            st.builds(Point, inner, inner),
+            st.builds(Pair, inner, inner),
+        ),
+        max_leaves=8,
+    )
 )
 
 

@@ -59,7 +59,7 @@ def local_error() -> Exception:
 
 
 REFUSED = [
-    (lambda: (lambda: 1), "function", "pass its name"),
+    (lambda: lambda: 1, "function", "pass its name"),
     (lambda: numbers, "function", "pass its name"),
     (lambda: numbers(), "generator", "make a list of it"),
     (lambda: Point, "class", "pass its name"),

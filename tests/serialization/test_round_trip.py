@@ -113,13 +113,23 @@ def test_arguments_can_be_written_by_hand(args: tuple[Any, ...], kwargs: dict[st
 @pytest.mark.parametrize(
     ("left", "right"),
     [
-        (1, True), (1, 1.0), (0.0, -0.0), ((1,), [1]), ({1}, frozenset({1})), ({1}, {True}), ({"a": 1}, OrderedDict(a=1)),
-        (samples.Level.LOW, 1), ("fast", samples.Mode.FAST), (b"a", bytearray(b"a")),
-        (samples.EXACT_NUMBERS[0], samples.EXACT_NUMBERS[1]), (range(0, 3, 2), range(0, 4, 2)),
+        (1, True),
+        (1, 1.0),
+        (0.0, -0.0),
+        ((1,), [1]),
+        ({1}, frozenset({1})),
+        ({1}, {True}),
+        ({"a": 1}, OrderedDict(a=1)),
+        (samples.Level.LOW, 1),
+        ("fast", samples.Mode.FAST),
+        (b"a", bytearray(b"a")),
+        (samples.EXACT_NUMBERS[0], samples.EXACT_NUMBERS[1]),
+        (range(0, 3, 2), range(0, 4, 2)),
         (dt.datetime(2024, 1, 1, fold=0), dt.datetime(2024, 1, 1, fold=1)),
-        ({"a": 1, "b": 2}, {"b": 2, "a": 1}), (samples.Point(1), samples.Point(True)),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (samples.Point(1), samples.Point(True)),
     ],
-)  # fmt: skip
+)
 def test_what_python_calls_equal_is_told_apart(left: Any, right: Any) -> None:
     """The comparison sees types, signs and order, inside containers too."""
     assert not same(left, right)

@@ -20,7 +20,7 @@ def same(left: Any, right: Any) -> bool:
 
     Raises `RecursionError` for what is nested too deeply to tell.
     """
-    kind = type(left)
+    kind: type = type(left)
     if kind is not type(right):
         return False
     if kind in _BY_EQUALITY:
