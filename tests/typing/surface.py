@@ -121,5 +121,6 @@ async def queues() -> None:
     assert_type(queue.with_options(id="1", delay=2.0).submit(async_step, "a"), Handle[bytes])
 
     queue.submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
-    queue.submit(bare_step, "a", priority=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    # mypy calls this one arg-type or call-arg, as its cache will have it
+    queue.submit(bare_step, "a", priority=1)  # type: ignore  # pyright: ignore[reportCallIssue]
     queue.with_options(priority=-1).submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
