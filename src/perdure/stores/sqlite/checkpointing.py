@@ -57,6 +57,6 @@ class Checkpointer:
 
     def _copy(self) -> bool:
         checkpointer = self._database.checkpointer
-        with checkpointer.lock:
+        with checkpointer.lock:  # not its gate: a fork that waits for our turn would wait for ever
             [(is_busy, frames, copied)] = checkpointer.query("checkpoint_wal")
         return not is_busy and frames == copied

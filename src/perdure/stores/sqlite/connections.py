@@ -16,19 +16,22 @@ from typing import Any, Final
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
 from . import forks
-from .failures import FAILURES, translate
+from .failures import FAILURES, PRIMARY_CODE, translate
 from .statements import Statement, statements
 
 Row = tuple[Any, ...]
 """A row as the database gives it; the methods of the store know the columns of their own statements."""
 
 _READERS: Final = 4
+_PAUSES: Final = (0.0003, 0.0007, 0.0005, 0.0011, 0.0004, 0.0019)
+"""Between two looks at the write lock; uneven, so as not to beat in time with who holds it."""
+
 _SETTINGS: Final = ("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us", "limit_wal", "cache_pages")
 _CACHED_STATEMENTS: Final = 256
 
 
 class Connection:
-    """One lazily opened connection. Use it inside `with connection.writing()` or `.reading()`, which take its lock."""
+    """One lazily opened connection, for one thread at a time: `with connection:`, or `with connection.writing()`."""
 
     def __init__(self, database: Database) -> None:
         self.lock = threading.Lock()
@@ -36,6 +39,16 @@ class Connection:
         self._statements = statements()
         self._sqlite: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
+
+    def __enter__(self) -> Connection:
+        database = self._database
+        if database.is_pausing:  # a fork is to come: a plain lock would let a busy thread in again and again before it
+            database.may_go_on.wait()
+        self.lock.acquire()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.lock.release()
 
     def query(self, name: str, parameters: Iterable[object] = ()) -> list[Row]:
         """All rows of one statement."""
@@ -74,7 +87,7 @@ class Connection:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A write transaction: all of it or nothing. Waits for other writers, up to the database's patience."""
-        with self.lock:
+        with self:
             self.query("begin")
             try:
                 yield self
@@ -86,7 +99,7 @@ class Connection:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Several questions to one state of the database."""
-        with self.lock:
+        with self:
             self.query("begin_reading")
             try:
                 yield self
@@ -113,11 +126,29 @@ class Connection:
         return sqlite is not None
 
     def _run(self, statement: Statement, parameters: Row) -> sqlite3.Cursor:
+        """Run it; while another process has the write lock, try again and again.
+
+        SQLite's own waiting sleeps up to 100 ms between two looks: beside a process that commits without a pause, whose
+        lock is free for some microseconds at a time, it was seen to wait for ten seconds.
+        """
         database = self._database
         if database.on_statement is not None:
             database.on_statement(statement.name)
         cursor = self._cursor or self._open()
-        return cursor.execute(statement.text, parameters)
+        try:
+            return cursor.execute(statement.text, parameters)
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise
+        deadline = time.monotonic() + database.patience_seconds
+        for pause in itertools.cycle(_PAUSES):
+            time.sleep(pause)
+            try:
+                return cursor.execute(statement.text, parameters)
+            except sqlite3.OperationalError as failure:
+                if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+        raise AssertionError("a cycle has no end")
 
     def _open(self) -> sqlite3.Cursor:
         self._sqlite = self._database.connect()
@@ -151,6 +182,8 @@ class Database:
         self.checkpointer = Connection(self)
         self._readers = [Connection(self) for _ in range(_READERS)]
         self._next = itertools.cycle(self._readers)
+        self.is_pausing = False
+        self.may_go_on = threading.Event()
         self._is_tainted = False
         self._paused: list[Connection] = []
         forks.watch(self)
@@ -171,7 +204,7 @@ class Database:
             )
         connection = sqlite3.connect(
             self.path,
-            timeout=self.patience_seconds,
+            timeout=0.0,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=_CACHED_STATEMENTS,
@@ -187,7 +220,7 @@ class Database:
     def close(self) -> None:
         """Close every connection, each after what it is doing."""
         for connection in self._all():
-            with connection.lock:
+            with connection:
                 connection.close()
 
     def abandon(self) -> None:
@@ -197,6 +230,8 @@ class Database:
 
     def pause(self, deadline: float) -> None:
         """See `forks`."""
+        self.may_go_on.clear()
+        self.is_pausing = True
         for connection in self._all():
             if connection.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 self._paused.append(connection)
@@ -206,9 +241,12 @@ class Database:
         """See `forks`."""
         while self._paused:
             self._paused.pop().lock.release()
+        self.is_pausing = False
+        self.may_go_on.set()
 
     def resume_in_child(self) -> None:
         """See `forks`."""
+        self.may_go_on = threading.Event()  # another thread may have been in the old one's lock
         self.resume()
         forgotten = [connection.forget() for connection in self._all() if connection.lock.locked()]
         self._is_tainted |= any(forgotten)

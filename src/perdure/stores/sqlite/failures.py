@@ -14,12 +14,13 @@ REFUSALS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceE
 FAILURES: Final = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError)
 """Everything that `sqlite3` raises for a statement."""
 
-_PRIMARY_CODE = 0xFF
+PRIMARY_CODE: Final = 0xFF
+"""The part of an extended result code that names the kind of failure."""
 
 
 def translate(failure: Exception, path: Path, patience_seconds: float) -> StoreError:
     """The error to raise from `failure`."""
-    code = getattr(failure, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    code = getattr(failure, "sqlite_errorcode", 0) & PRIMARY_CODE
     if code == sqlite3.SQLITE_TOOBIG or isinstance(failure, REFUSALS) or str(failure).startswith("Error binding"):
         return StoreRefusedError(f"the database {path} refused a value: {failure}")
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:

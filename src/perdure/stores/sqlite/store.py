@@ -47,7 +47,6 @@ class SqliteStore:
     def on_statement(self, listener: Callable[[str], None] | None) -> None:
         self._database.on_statement = listener
 
-    # -- schema and workers ---------------------------------------------------------------------------------------
     def migrate(self) -> None:
         check_version()
         check_place(self.path)
@@ -65,8 +64,8 @@ class SqliteStore:
             )
 
     def renew(self, worker_id: str, lease_seconds: float) -> bool:
-        with self._database.heartbeat.lock:
-            return self._database.heartbeat.change("renew_worker", [lease_seconds, worker_id]) == 1
+        with self._database.heartbeat as connection:
+            return connection.change("renew_worker", [lease_seconds, worker_id]) == 1
 
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:
@@ -85,7 +84,6 @@ class SqliteStore:
                 return None
             return put_back_all(connection, worker_id)
 
-    # -- the journal's turn ---------------------------------------------------------------------------------------
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         with self._database.turn.writing() as connection:
             _fence(connection, worker_id)
@@ -103,7 +101,6 @@ class SqliteStore:
             _fence(connection, worker_id)
             return hand_back(connection, worker_id, known)
 
-    # -- anybody --------------------------------------------------------------------------------------------------
     def history(self, run_id: RunId) -> HistoryRows:
         with self._database.spare().reading() as connection:
             checkpoints = connection.query("history_checkpoints", [run_id])
@@ -144,13 +141,12 @@ class SqliteStore:
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
         connection = self._database.spare()
-        with connection.lock:
+        with connection:
             connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         return [_checkpoint(row) for row in self._ask("history_checkpoints", run_id)]
 
-    # -- ends -----------------------------------------------------------------------------------------------------
     def close(self) -> None:
         self._database.close()
 
@@ -159,7 +155,7 @@ class SqliteStore:
 
     def _ask(self, statement: str, *parameters: object) -> list[Row]:
         connection = self._database.spare()
-        with connection.lock:
+        with connection:
             return connection.query(statement, parameters)
 
 

@@ -1,0 +1,119 @@
+"""History never slows the queue: how SQLite answers the hot questions beside a hundred thousand finished runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.stores.sqlite import SqliteStore
+from perdure.stores.sqlite.statements import statements
+from tests.stores.entries import W1, WORK, claim, created, finished, join
+
+HISTORY = 100_000
+HOT = (
+    "fence",
+    "record_checkpoints",
+    "finish_runs",
+    "write_outputs",
+    "park_runs",
+    "release_runs",
+    "held_claims",
+    "cancelled_among",
+    "pass_cancel_on",
+    "consume_cancels",
+    "wake_due_runs",
+    "wake_waiting_runs",
+    "claimable_runs",
+    "take_runs",
+    "hand_back_runs",
+    "take_over_worker",
+    "take_over_cancelled_runs",
+    "take_over_dead_runs",
+    "take_over_runs",
+    "sweep_cancelled_runs",
+    "has_open_cancels",
+    "mend_runs",
+    "explain_unknown_runs",
+    "renew_worker",
+    "remove_worker",
+    "ended_runs",
+    "pulse",
+    "cancel_run",
+    "run",
+    "history_checkpoints",
+    "history_children",
+)
+LARGE = {"runs", "checkpoints", "inputs", "outputs", "messages", "child", "other", "creator", "mine"}
+"""The tables that grow with history, and the aliases that the statements give them."""
+
+SMALL_INDEXES = {"runs_waiting", "messages_open"}
+"""Partial indexes on what is unfinished: walking one of these whole is walking no history."""
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """A database with a long history, known to the planner (`ANALYZE`)."""
+    path = tmp_path_factory.mktemp("history") / "perdure.db"
+    fill(path)
+    connection = sqlite3.connect(path)
+    connection.execute("ANALYZE")
+    yield connection
+    connection.close()
+
+
+def fill(path: Path) -> None:
+    """A hundred thousand finished runs, each with input and output, and a little that is not finished."""
+    store = SqliteStore(path)
+    store.migrate()
+    join(store, W1)
+    for start in range(0, HISTORY, 10_000):
+        ids = [f"run {n}" for n in range(start, start + 10_000)]
+        store.apply(W1, [created(run_id, held_as=f"claim of {run_id}") for run_id in ids])
+        store.apply(W1, [finished(run_id, f"claim of {run_id}") for run_id in ids])
+    store.apply(W1, [created(f"waiting {n}") for n in range(10)])
+    store.close()
+
+
+def plan(connection: sqlite3.Connection, name: str) -> list[str]:
+    """The lines of the query plan of a statement of ours."""
+    statement = statements()[name]
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", [None] * len(statement.parameters))
+    return [str(row[3]) for row in rows]
+
+
+def walks(lines: list[str]) -> list[str]:
+    """The lines that walk a table which grows with history."""
+    return [
+        line
+        for line in lines
+        if line.startswith("SCAN ")
+        and line.split()[1] in LARGE
+        and not any(line.endswith(f"INDEX {index}") for index in SMALL_INDEXES)
+    ]
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_question_walks_no_history(connection: sqlite3.Connection, name: str) -> None:
+    """Each is answered by a search in an index, or by walking what is unfinished."""
+    assert walks(plan(connection, name)) == []
+
+
+def test_the_check_of_plans_can_fail(connection: sqlite3.Connection) -> None:
+    """A question that no index answers is found out."""
+    rows = connection.execute("EXPLAIN QUERY PLAN SELECT * FROM runs WHERE name = 'x'")
+    assert walks([str(row[3]) for row in rows]) != []
+
+
+def test_unfinished_work_is_claimed_in_order_behind_a_long_history(tmp_path: Path) -> None:
+    """The claim itself, not only its plan."""
+    store = SqliteStore(tmp_path / "perdure.db")
+    store.migrate()
+    join(store, W1)
+    store.apply(W1, [created(f"old {n}", held_as=f"c{n}") for n in range(1000)])
+    store.apply(W1, [finished(f"old {n}", f"c{n}") for n in range(1000)])
+    store.apply(W1, [created(f"new {n}") for n in range(5)])
+    assert [run.run_id for run in claim(store, W1, names=[WORK])] == [f"new {n}" for n in range(5)]
+    store.close()
