@@ -19,7 +19,8 @@ import sys
 class NothingElse:
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in {"perdure", "msgspec"}:
+        is_standard = top in sys.stdlib_module_names or top.startswith("_sysconfigdata")
+        if not is_standard and top not in {"perdure", "msgspec"}:
             raise ModuleNotFoundError(f"not installed here: {name}", name=name)
 
 
