@@ -91,13 +91,15 @@ class Perdure:
                 except BaseException:
                     store.close()
                     raise
-                log.info("perdure works on %s as worker %s; %d runs recovered", self.url, runtime.worker.worker_id,
-                         recovered)  # fmt: skip
+                log.info(
+                    "perdure works on %s as worker %s; %d runs recovered", self.url, runtime.worker.worker_id, recovered
+                )
                 self._runtime = runtime
             return self._runtime
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """Stop: let running bodies end for `timeout` seconds (by default `shutdown_seconds`), hand all runs back, leave.
+        """Stop: let running bodies end for `timeout` seconds (by default `shutdown_seconds`), hand all runs back,
+        leave.
 
         Nothing is lost: what was not finished goes on at the next start of any process. Idempotent.
         """
@@ -106,12 +108,14 @@ class Perdure:
         if runtime is not None:
             runtime.shutdown(timeout)
 
-    async def ashutdown(self, timeout: float | None = None) -> None:
+    async def ashutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # it is handed on
         """`shutdown` from an event loop, which goes on meanwhile so that its runs can end."""
         await asyncio.get_running_loop().run_in_executor(None, self.shutdown, timeout)
 
     def running(self) -> Running:
-        """`with app.running():` or `async with app.running():` launches, makes this the instance of the block, shuts down."""
+        """`with app.running():` or `async with app.running():` launches, makes this the instance of the block,
+        shuts down.
+        """
         return Running(self)
 
     def forget_parent(self) -> None:

@@ -47,7 +47,6 @@ class Submission:
 PLAIN = Submission()
 
 
-# -- steps ------------------------------------------------------------------------------------------------------------
 def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """In a workflow: recorded. In a step or outside any run: the plain function."""
     here = scope.get()
@@ -68,11 +67,11 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
     return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint, is_instant=True)), run, inline)
 
 
-def named(coroutine: Coroutine[Any, Any, Any], definition: Definition) -> Coroutine[Any, Any, Any]:
+def named(coroutine: Any, definition: Definition) -> Coroutine[Any, Any, Any]:
     """Give the driver's coroutine the name of what it drives, for warnings and task names."""
     coroutine.__qualname__ = definition.function.__qualname__
     coroutine.__name__ = definition.function.__name__
-    return coroutine
+    return coroutine  # type: ignore[no-any-return]  # Coroutine has no names to set, its implementations do
 
 
 _warned: set[str] = set()
@@ -81,13 +80,13 @@ _warned: set[str] = set()
 def check_context(definition: Definition) -> None:
     """A step without any context, in a thread or callback while runs are active, has probably lost its run."""
     runtime = next((runtime for runtime in launched_runtimes() if runtime.active), None)
-    if runtime is None or threading.current_thread() is threading.main_thread() and not in_callback():
+    if runtime is None or (threading.current_thread() is threading.main_thread() and not in_callback()):
         return
     if current_task() is not None:
         return
     message = (
-        f"step {definition.name} was called in a thread or callback that belongs to no run while runs are active: it runs "
-        "unrecorded. Inside a workflow use perdure.threads(), or tasks of the workflow's own loop."
+        f"step {definition.name} was called in a thread or callback that belongs to no run while runs are active: it "
+        "runs unrecorded. Inside a workflow use perdure.threads(), or tasks of the workflow's own loop."
     )
     if runtime.options.strict:
         raise LineageError(message)
@@ -105,7 +104,6 @@ def in_callback() -> bool:
     return current_task() is None
 
 
-# -- workflows ----------------------------------------------------------------------------------------------------------
 def call_workflow(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """In a workflow: a child, waited for. In a step: the plain function. Outside: a run, waited for."""
     here = scope.get()
@@ -156,7 +154,9 @@ def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> An
 
 
 async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
-    """Execute a fresh async run on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
+    """Execute a fresh async run on this loop, in a task of its own: whoever cancels the waiter does not cancel
+    the run.
+    """
     loop = asyncio.get_running_loop()
     entry.held_as = str(uuid.uuid4())
     run = runtime.make_run(entry, entry.held_as)
@@ -170,7 +170,6 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     return await Handle[Any](runtime, entry.run_id, is_local=False).wait()
 
 
-# -- starting -------------------------------------------------------------------------------------------------------------
 def start(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], submission: Submission, queue: str
 ) -> Handle[Any]:
@@ -252,9 +251,17 @@ def make_entry(
     stored, fingerprint = definition.store_arguments(runtime.serializer, args, kwargs)
     drawn = str(uuid.uuid4())
     return RunCreated(
-        submission.id or drawn, definition.kind, definition.name, fingerprint, stored, drawn, queue=queue,
-        priority=submission.priority, due_at=due_at(submission), max_attempts=definition.max_attempts,
-    )  # fmt: skip
+        submission.id or drawn,
+        definition.kind,
+        definition.name,
+        fingerprint,
+        stored,
+        drawn,
+        queue=queue,
+        priority=submission.priority,
+        due_at=due_at(submission),
+        max_attempts=definition.max_attempts,
+    )
 
 
 def make_child_entry(
@@ -271,10 +278,20 @@ def make_child_entry(
     key = branch.next_key()
     stored, fingerprint = definition.store_arguments(run.serializer, args, kwargs)
     return RunCreated(
-        submission.id or child_id(run.run_id, key), definition.kind, definition.name, fingerprint, stored,
-        run.next_entry_id(), run.claim, run.run_id, key, queue=queue, priority=submission.priority,
-        due_at=due_at(submission), max_attempts=definition.max_attempts,
-    )  # fmt: skip
+        submission.id or child_id(run.run_id, key),
+        definition.kind,
+        definition.name,
+        fingerprint,
+        stored,
+        run.next_entry_id(),
+        run.claim,
+        run.run_id,
+        key,
+        queue=queue,
+        priority=submission.priority,
+        due_at=due_at(submission),
+        max_attempts=definition.max_attempts,
+    )
 
 
 def due_at(submission: Submission) -> float | None:

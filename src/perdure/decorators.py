@@ -22,9 +22,7 @@ R = TypeVar("R")
 @overload
 def workflow(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
-def workflow(
-    *, name: str | None = None, max_attempts: int = 10
-) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def workflow(*, name: str | None = None, max_attempts: int = 10) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def workflow(function: Any = None, /, *, name: str | None = None, max_attempts: int = 10) -> Any:
     """Make a function a workflow: called, it executes durably and returns its value.
 
@@ -65,8 +63,8 @@ def step(
 ) -> Any:
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
-    The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash while
-    it runs then raises in the workflow. `perdure.idempotency_key()` inside the body is the same at every repetition.
+    The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash
+    while it runs then raises in the workflow. `perdure.idempotency_key()` inside the body is the same at every repetition.
 
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
     attempt of an async step, in seconds. Arguments and result are stored as data; a value that cannot be is refused,
@@ -76,9 +74,14 @@ def step(
 
     def decorate(function: Any) -> Any:
         return wrap(
-            function, "step", name=name, retry=retry, timeout=timeout, at_most_once=at_most_once,
+            function,
+            "step",
+            name=name,
+            retry=retry,
+            timeout=timeout,
+            at_most_once=at_most_once,
             max_attempts=max_attempts,
-        )  # fmt: skip
+        )
 
     return decorate if function is None else decorate(function)
 

@@ -35,7 +35,8 @@ class Handle(Future[R]):
     """A run, for whoever started it or knows its id.
 
     `result(timeout)`, `exception(timeout)`, `add_done_callback` and `concurrent.futures.wait` work as on any future;
-    `await handle` and `asyncio.gather(handle, ...)` on an event loop, and `handle.wait()` is a coroutine for task groups.
+    `await handle` and `asyncio.gather(handle, ...)` on an event loop, and `handle.wait()` is a coroutine for task
+    groups.
     To stop waiting, by a timeout or by cancelling the waiter, never touches the run: only `cancel()` does.
     """
 
@@ -57,7 +58,6 @@ class Handle(Future[R]):
     def __repr__(self) -> str:
         return f"<Handle of run {self.run_id}>"
 
-    # -- outside a run: a future --------------------------------------------------------------------------------------
     def _on_end(self, ended: EndedRun) -> None:
         if not self.set_running_or_notify_cancel():
             return
@@ -90,7 +90,9 @@ class Handle(Future[R]):
     def _result_in_run(self, here: Branch, timeout: float | None) -> R:
         branch = own_branch(here, threading.get_ident)
         if branch.is_async:
-            raise UsageError(f"`await` the handle of run {self.run_id}: .result() would block the workflow's event loop")
+            raise UsageError(
+                f"`await` the handle of run {self.run_id}: .result() would block the workflow's event loop"
+            )
         try:
             return drive(await_run(branch.run, branch.next_key(), self.run_id, timeout), branch.run)  # type: ignore[no-any-return]  # the run's type is the caller's claim
         except CallCancelled:
@@ -126,7 +128,6 @@ class Handle(Future[R]):
         """Whether the run has ended by being cancelled."""
         return self.done() and isinstance(super().exception(), RunCancelledError)
 
-    # -- on an event loop ------------------------------------------------------------------------------------------------
     def __await__(self) -> Generator[Any, None, R]:
         return self.wait().__await__()
 

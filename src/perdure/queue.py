@@ -79,7 +79,7 @@ class QueueStarter(Executor):
     def submit(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
     @overload
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:  # type: ignore[override]  # a Handle is a Future
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
         """Put a run of a workflow or step on the queue; returns when it is durable (inside a run: at once).
 
         Raises `NotDurableError` for a function that is neither, and `SerializationError` for arguments that cannot be
@@ -158,5 +158,3 @@ class Queue(QueueStarter):
         made, self._in_block = self._in_block or [], None
         for one in made:
             one.exception()
-
-

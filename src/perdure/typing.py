@@ -14,7 +14,9 @@ RunKind = Literal["workflow", "step"]
 """What a run executes; a step is a run when it is put on a queue, or started, by itself."""
 
 CheckpointKind = Literal["step", "value", "sleep", "order"]
-"""`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the delivery log."""
+"""`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
+delivery log.
+"""
 
 DEFAULT_QUEUE: Final = ""
 """The queue of runs that were started, not submitted."""

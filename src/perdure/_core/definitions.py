@@ -25,9 +25,18 @@ class Definition:
     """A decorated function: its name, its kind and how it is to be run."""
 
     __slots__ = (
-        "at_most_once", "binds", "function", "is_async", "kind", "max_attempts", "name", "retry", "signature",
-        "source", "timeout",
-    )  # fmt: skip
+        "at_most_once",
+        "binds",
+        "function",
+        "is_async",
+        "kind",
+        "max_attempts",
+        "name",
+        "retry",
+        "signature",
+        "source",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -108,11 +117,15 @@ class Definition:
         return args, kwargs
 
     def _find_class(self, name: str) -> type:
-        """The class of this name, if it has this class method and its module is loaded: nothing is imported for data."""
+        """The class of this name, if it has this class method and its module is loaded: nothing is imported for
+        data.
+        """
         module, _, qualname = name.partition(":")
         here: Any = sys.modules.get(module)
         if here is None:
-            here = sys.modules.get(self.function.__module__) if module_name(self.function.__module__) == module else None
+            here = (
+                sys.modules.get(self.function.__module__) if module_name(self.function.__module__) == module else None
+            )
         for part in qualname.split("."):
             here = vars(here).get(part) if isinstance(here, type) or inspect.ismodule(here) else None
         if not isinstance(here, type) or find_definition(getattr(here, self.function.__name__, None)) is not self:

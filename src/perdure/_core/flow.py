@@ -157,9 +157,22 @@ class StartChild:
 
 
 Request = (
-    Settle | Record | Commit | Attempt | Execute | Pause | Turn | LogTurn | StayOpen
-    | AwaitEnd | AwaitTime | Now | Chance | LoadHistory | StartChild
-)  # fmt: skip
+    Settle
+    | Record
+    | Commit
+    | Attempt
+    | Execute
+    | Pause
+    | Turn
+    | LogTurn
+    | StayOpen
+    | AwaitEnd
+    | AwaitTime
+    | Now
+    | Chance
+    | LoadHistory
+    | StartChild
+)
 Flow = Generator[Request, Any, T]
 
 
@@ -193,7 +206,9 @@ def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:
 
 
 async def adrive(flow: Flow[T], run: Run) -> T:
-    """Run a flow to its end on an event loop. A cancellation of the awaiting task reaches the flow as `CallCancelled`."""
+    """Run a flow to its end on an event loop. A cancellation of the awaiting task reaches the flow as
+    `CallCancelled`.
+    """
     answer = run.host.answer
     cancellation: CancelledError | None = None
     try:
@@ -216,4 +231,3 @@ async def adrive(flow: Flow[T], run: Run) -> T:
         if cancellation is None:
             raise
         raise cancellation from None
-

@@ -26,10 +26,30 @@ class Run:
     """One claim of one run, while this process holds it."""
 
     __slots__ = (
-        "attempts", "checkpoints", "child_ends", "children", "children_ended", "claim", "difference", "end", "entry_ids",
-        "host", "interruption", "is_cancelled", "is_concurrent", "kind", "lane", "name", "order", "own_children",
-        "parent_id", "queue", "run_id", "serializer", "state",
-    )  # fmt: skip
+        "attempts",
+        "checkpoints",
+        "child_ends",
+        "children",
+        "children_ended",
+        "claim",
+        "difference",
+        "end",
+        "entry_ids",
+        "host",
+        "interruption",
+        "is_cancelled",
+        "is_concurrent",
+        "kind",
+        "lane",
+        "name",
+        "order",
+        "own_children",
+        "parent_id",
+        "queue",
+        "run_id",
+        "serializer",
+        "state",
+    )
 
     def __init__(
         self,

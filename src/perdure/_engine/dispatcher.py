@@ -71,7 +71,6 @@ class Dispatcher:
         with self._lock:
             return list(self._slots)
 
-    # -- slots ------------------------------------------------------------------------------------------------------------
     def _take_slot(self, queue: str) -> bool:
         with self._lock:
             slots = self._slots.get(queue)
@@ -135,7 +134,6 @@ class Dispatcher:
             run.state.has_slot = False
             self._free_slot(run.queue)
 
-    # -- what is started here -------------------------------------------------------------------------------------------------
     def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Hand the run's creation to the journal; it starts here if a slot is free, once it is durable."""
         queue = entry.queue
@@ -178,7 +176,6 @@ class Dispatcher:
         if is_free:
             self.call()
 
-    # -- claims -------------------------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start the claiming thread."""
         self._thread = threading.Thread(target=self._dispatch, name="perdure-dispatcher", daemon=True)
@@ -278,4 +275,3 @@ class Dispatcher:
         self.call()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(5.0)
-

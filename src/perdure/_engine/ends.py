@@ -65,7 +65,9 @@ class Ends:
             parent.child_ends[ended.run_id] = ended
 
     def fetch(self, run: Run, run_id: RunId) -> EndedRun | None:
-        """Read the end of a child that is known to have ended, and those of the siblings that will be asked for next."""
+        """Read the end of a child that is known to have ended, and those of the siblings that will be asked for
+        next.
+        """
         wanted = [run_id]
         after = False
         for child in run.children.values():

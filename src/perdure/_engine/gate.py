@@ -42,7 +42,9 @@ class Gate:
         return self._deliver(key)
 
     def wait(self, key: str, patience: float, give_up: Callable[[str], None]) -> asyncio.Future[tuple[int, bool]]:
-        """A future for the call's turn. `give_up` is called when the recorded order asks for a call that does not come."""
+        """A future for the call's turn. `give_up` is called when the recorded order asks for a call that does
+        not come.
+        """
         future: asyncio.Future[tuple[int, bool]] = self._loop.create_future()
         self._count += 1
         heappush(self._waiting, (self._run.order.rank(key), self._count, key, future))

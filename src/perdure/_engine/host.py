@@ -79,7 +79,9 @@ class Host:
         return self.runtime.store.history(run.run_id)
 
     def parking(self, run: Run, waits: Waits) -> RunParked:
-        """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable happens."""
+        """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable
+        happens.
+        """
         run.interruption = "parked"
         foreign = tuple(run_id for run_id in waits.runs if run_id not in run.own_children)
         return RunParked(

@@ -124,7 +124,6 @@ class Journal:
         self._stop_at: float | None = None
         self._writer: threading.Thread | None = None
 
-    # -- handing in ---------------------------------------------------------------------------------------------------
     def append(self, lane: Lane, entry: Entry, on_verdict: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Queue an entry; its number in the lane. `leads`: the caller's thread will wait, and may commit, itself."""
         number = self._push(lane, Pending(entry, on_verdict))
@@ -158,7 +157,6 @@ class Journal:
                 self._ring.append(lane)
             return lane.appended
 
-    # -- waiting ----------------------------------------------------------------------------------------------------------
     def wait(self, lane: Lane, number: int) -> None:
         """Block until the lane's `number`-th entry is committed; commits on this thread where the turn is free."""
         while lane.committed < number:
@@ -201,7 +199,6 @@ class Journal:
         if self._ring:
             self.call_writer()
 
-    # -- committing ---------------------------------------------------------------------------------------------------------
     def _take_batch(self) -> list[tuple[Lane, Pending]]:
         """A slice of each lane in turn; a large entry alone."""
         batch: list[tuple[Lane, Pending]] = []
@@ -337,7 +334,6 @@ class Journal:
         for _, wake in waiters:
             wake()
 
-    # -- the writer thread -----------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start the writer thread."""
         self._writer = threading.Thread(target=self._write, name="perdure-journal", daemon=True)
@@ -396,4 +392,3 @@ def entry_bytes(entry: Entry) -> int:
     if isinstance(entry, RunFinished) and entry.output is not None:
         return 200 + len(entry.output.text)
     return 200
-

@@ -68,7 +68,6 @@ class LoopState:
 class LoopHost(Host):
     """Awaits; the journal's writer thread commits."""
 
-    # -- interruption ---------------------------------------------------------------------------------------------------
     def interrupt(self, run: Run) -> None:
         state: LoopState = run.state
         state.loop.call_soon_threadsafe(self._interrupt_here, run)
@@ -108,7 +107,6 @@ class LoopHost(Host):
         if run.interruption is None and (state.guard.done() or state.guard.cancelling()):
             run.interruption = "closing"
 
-    # -- the journal ------------------------------------------------------------------------------------------------------
     def settle(self, run: Run, request: Settle) -> Any:
         lane: Lane = run.lane
         run.check_alive()
@@ -144,7 +142,6 @@ class LoopHost(Host):
     async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:  # type: ignore[override]  # awaited
         return await asyncio.to_thread(self.runtime.store.history, run.run_id)
 
-    # -- the run's code ------------------------------------------------------------------------------------------------------
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
         definition = call.definition
@@ -204,7 +201,6 @@ class LoopHost(Host):
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more
                 task.cancel()
 
-    # -- waiting ---------------------------------------------------------------------------------------------------------------
     async def pause(self, run: Run, request: Pause) -> None:
         state: LoopState = run.state
         future: asyncio.Future[None] = state.loop.create_future()
@@ -252,12 +248,12 @@ class LoopHost(Host):
             self.runtime.wakes.wake(loop, future, ended)
 
         self.runtime.ends.watch(run_id, on_end, is_local=True)
-        if (ended := run.child_ends.pop(run_id, None)) is not None:
+        if (known := run.child_ends.pop(run_id, None)) is not None:
             self.runtime.ends.forget(run_id, on_end)
-            return ended
+            return known
         state.waits.runs.append(run_id)
         try:
-            ended = await self._wait_durably(run, future)
+            ended: EndedRun = await self._wait_durably(run, future)
         finally:
             self.runtime.ends.forget(run_id, on_end)
             state.waits.runs.remove(run_id)
@@ -300,7 +296,6 @@ class LoopHost(Host):
         if not self.runtime.dispatcher.regain_slot(run, lambda: self.runtime.wakes.wake(state.loop, future)):
             await self._wait(run, future)
 
-    # -- parking -----------------------------------------------------------------------------------------------------------------
     def _consider_parking(self, run: Run, has_waited: bool) -> None:
         state: LoopState = run.state
         waits = state.waits
@@ -316,4 +311,3 @@ def finish(future: asyncio.Future[None]) -> None:
     """Wake who waits for a timer."""
     if not future.done():
         future.set_result(None)
-

@@ -12,7 +12,9 @@ class Options:
     """All times in seconds."""
 
     lease_seconds: float = 30.0
-    """A worker that could not renew its lease for so long is dead for others; file locks are faster where they can be."""
+    """A worker that could not renew its lease for so long is dead for others; file locks are faster where they
+    can be.
+    """
     poll_seconds: float = 1.0
     """How late the work of another process is seen where no hint came."""
     park_after_seconds: float = 60.0
@@ -28,6 +30,8 @@ class Options:
     max_value_bytes: int = 64 << 20
     """A larger value is refused."""
     strict: bool = False
-    """Raise, instead of warning, where a step is called in a thread or callback that carries no run while runs are active."""
+    """Raise, instead of warning, where a step is called in a thread or callback that carries no run while runs
+    are active.
+    """
     codec: Codec = field(default_factory=JsonCodec)
     """How values are written; old values are read with the codec that they were written with."""

@@ -78,9 +78,7 @@ class Poller:
 
     def _look(self) -> None:
         runtime = self._runtime
-        pulse = runtime.store.pulse(
-            runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names()
-        )  # fmt: skip
+        pulse = runtime.store.pulse(runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names())
         for run_id in pulse.cancelled:
             runtime.cancel_here(run_id)
         if pulse.has_claimable:

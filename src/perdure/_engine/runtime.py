@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from functools import partial
 
 from .._core.definitions import Definition, Definitions
 from .._core.flow import Outcome, adrive, drive
@@ -86,7 +87,6 @@ class Runtime:
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
 
-    # -- start and end --------------------------------------------------------------------------------------------------
     def launch(self) -> int:
         """Open, join, recover, start the loops. How many runs were recovered."""
         self.store.migrate()
@@ -134,13 +134,18 @@ class Runtime:
         self.store.abandon()
         self.worker.drop(keep_file=True)
 
-    # -- runs begin -------------------------------------------------------------------------------------------------------
     def make_run(self, entry: RunCreated, claim: str) -> Run:
         """The run that this entry creates, held here from the start."""
         return Run(
-            entry.run_id, claim, kind=entry.kind, name=entry.name, queue=entry.queue, attempts=1,
-            parent_id=entry.parent_id, serializer=self.serializer,
-        )  # fmt: skip
+            entry.run_id,
+            claim,
+            kind=entry.kind,
+            name=entry.name,
+            queue=entry.queue,
+            attempts=1,
+            parent_id=entry.parent_id,
+            serializer=self.serializer,
+        )
 
     def begin_created(self, entry: RunCreated, *, uses_slots: bool) -> None:
         """Start what was made here and is durable now."""
@@ -152,9 +157,15 @@ class Runtime:
     def begin_claimed(self, claimed: ClaimedRun) -> None:
         """Start what was claimed; it has its slot already."""
         run = Run(
-            claimed.run_id, claimed.claim, kind=claimed.kind, name=claimed.name, queue=claimed.queue,
-            attempts=claimed.attempts, parent_id=claimed.parent_id, serializer=self.serializer,
-        )  # fmt: skip
+            claimed.run_id,
+            claimed.claim,
+            kind=claimed.kind,
+            name=claimed.name,
+            queue=claimed.queue,
+            attempts=claimed.attempts,
+            parent_id=claimed.parent_id,
+            serializer=self.serializer,
+        )
         run.is_cancelled = claimed.is_cancelled
         definition = self.definitions.get(claimed.name)
         assert definition is not None  # a claim names what we know
@@ -180,7 +191,7 @@ class Runtime:
                 self._begin(run, definition, stored, is_fresh=is_fresh, uses_slots=uses_slots)
             return
         self.prepare_sync(run, uses_slots=uses_slots)
-        self.threads.run(lambda: self._execute(run, definition, stored, is_fresh=is_fresh))
+        self.threads.run(partial(self._execute, run, definition, stored, is_fresh=is_fresh))
 
     def prepare_sync(self, run: Run, *, uses_slots: bool) -> None:
         """Make a sync run known here."""
@@ -229,7 +240,6 @@ class Runtime:
         run.state.root = task
         return task
 
-    # -- runs live ----------------------------------------------------------------------------------------------------------
     def _execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
         """Execute a sync run on this thread, to its end or until it is interrupted."""
         try:
@@ -276,7 +286,6 @@ class Runtime:
             self._left.notify_all()
         self.dispatcher.finished(run)
 
-    # -- what ends a claim ------------------------------------------------------------------------------------------------------
     def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> None:
         """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told."""
 
@@ -310,7 +319,9 @@ class Runtime:
             self.ends.publish(run.end, run.parent_id)
         elif isinstance(entry, RunParked):
             if entry.reason is not None:
-                log.error("%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}")
+                log.error(
+                    "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
+                )
             if entry.due_at is not None:
                 self.poller.expect(entry.due_at)
             if entry.children_seen is not None or entry.waits_for:
@@ -318,7 +329,6 @@ class Runtime:
         elif isinstance(entry, RunReleased) and not self.is_stopping:
             self.dispatcher.expect_backlog()
 
-    # -- losing ------------------------------------------------------------------------------------------------------------------
     def _lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
         if isinstance(error, StoreRefusedError) and run.interruption is None:
@@ -377,7 +387,6 @@ class Runtime:
             log.info("%d claims whose reply was lost were handed back", len(returned))
             self.dispatcher.expect_backlog()
 
-    # -- cancelling ----------------------------------------------------------------------------------------------------------------
     def cancel(self, run_id: RunId) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""
         if not self.store.cancel(run_id):
@@ -402,10 +411,8 @@ class Runtime:
             for run_id in swept:
                 self.ends.publish(EndedRun(run_id, "cancelled", None, None), None)
 
-    # -- waiting -----------------------------------------------------------------------------------------------------------------------
     def park_after(self, run: Run) -> float:
         """How long a run may wait in memory."""
         if isinstance(run.host, ThreadHost) and self.threads.count > self.options.most_threads:
             return 0.0
         return self.options.park_after_seconds
-

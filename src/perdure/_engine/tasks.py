@@ -35,7 +35,7 @@ def install_factory(loop: asyncio.AbstractEventLoop) -> None:
         return make_branch_task(here, inner, loop, coro, options)
 
     setattr(factory, _FACTORY_MARK, True)
-    loop.set_task_factory(factory)  # type: ignore[arg-type]  # typeshed knows no options
+    loop.set_task_factory(factory)
 
 
 def make_task(
@@ -144,4 +144,3 @@ def own_branch(here: Branch, whoami: Callable[[], int]) -> Branch:
         f"a durable call in run {run.run_id} came from a thread, callback or task that only inherited the run's "
         "context: its place in the run is not defined. Call it from the workflow itself or from a task that it creates."
     )
-

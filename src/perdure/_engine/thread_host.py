@@ -63,7 +63,6 @@ class ThreadHost(Host):
     def child_ended(self, run: Run, ended: EndedRun) -> None:
         self.interrupt(run)
 
-    # -- the journal ---------------------------------------------------------------------------------------------------
     def settle(self, run: Run, request: Settle) -> None:
         lane: Lane = run.lane
         if not lane.is_settled:
@@ -73,7 +72,6 @@ class ThreadHost(Host):
     def commit(self, run: Run, request: Commit) -> Verdict:
         return self.runtime.commit(run, request.entry)
 
-    # -- the run's code -------------------------------------------------------------------------------------------------
     def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
         token = scope.set(StepScope(run, call.key, request.number))
@@ -106,7 +104,6 @@ class ThreadHost(Host):
                 run.interruption = "ended"
             self.interrupt(run)
 
-    # -- waiting -----------------------------------------------------------------------------------------------------------
     def pause(self, run: Run, request: Pause) -> None:
         state: ThreadState = run.state
         until = time.monotonic() + request.seconds
@@ -211,7 +208,9 @@ class ThreadHost(Host):
         due_at: float | None = None,
         timeout: float | None = None,
     ) -> None:
-        """Wait until something is found or it is due; without the slot, and without the thread where that takes long."""
+        """Wait until something is found or it is due; without the slot, and without the thread where that takes
+        long.
+        """
         state: ThreadState = run.state
         waits = state.waits
         entry: RunParked | None = None
@@ -232,9 +231,7 @@ class ThreadHost(Host):
         if timeout is not None and not found:
             raise CallCancelled
 
-    def _wait_in_memory(
-        self, run: Run, found: list[EndedRun], due_at: float | None, timeout: float | None
-    ) -> bool:
+    def _wait_in_memory(self, run: Run, found: list[EndedRun], due_at: float | None, timeout: float | None) -> bool:
         """Wait until it is found, due, too late or interrupted; True when the run should rather leave memory."""
         state: ThreadState = run.state
         now = time.monotonic()
@@ -288,7 +285,9 @@ class ThreadHost(Host):
 
 
 class InlineHost(ThreadHost):
-    """A sync step inside an async run: it blocks the loop for as long as its body and one commit take, as its body would."""
+    """A sync step inside an async run: it blocks the loop for as long as its body and one commit take, as its
+    body would.
+    """
 
     def pause(self, run: Run, request: Pause) -> None:
         time.sleep(request.seconds)
@@ -298,4 +297,3 @@ class InlineHost(ThreadHost):
 def branch_of(key: str) -> str:
     """The path of the branch that a call's key belongs to."""
     return key.rpartition("/")[0]
-

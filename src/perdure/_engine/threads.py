@@ -22,12 +22,12 @@ class Threads:
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], object]] = deque()
         self._idle = 0
         self._ready = threading.Condition(self._lock)
         self.count = 0
 
-    def run(self, job: Callable[[], None]) -> None:
+    def run(self, job: Callable[[], object]) -> None:
         """Start `job`; it handles its own errors."""
         with self._lock:
             self._jobs.append(job)

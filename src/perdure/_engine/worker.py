@@ -101,7 +101,9 @@ class Worker:
             old_lock.release()
 
     def start(self) -> None:
-        """Start the heartbeat, on a thread and a connection of its own: a busy program must not lose a healthy worker."""
+        """Start the heartbeat, on a thread and a connection of its own: a busy program must not lose a healthy
+        worker.
+        """
         self._thread = threading.Thread(target=self._beat, name="perdure-lease", daemon=True)
         self._thread.start()
 

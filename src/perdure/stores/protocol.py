@@ -24,7 +24,7 @@ from .._entries import HistoryRows as HistoryRows
 from ..typing import RunId, RunKind, RunState
 
 
-class Fenced(Exception):
+class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake of anybody
     """This worker's row is gone, or the database has failed over: drop every run and join again under a new id."""
 
 
@@ -112,9 +112,10 @@ class Store(Protocol):
     lock_directory: str
     """Where the workers of this machine keep their lock files."""
 
-    # -- schema and workers -------------------------------------------------------------------------------------------
     def migrate(self) -> None:
-        """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than the code."""
+        """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than
+        the code.
+        """
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
         """Insert the worker's row, with the database's current timeline."""
@@ -133,7 +134,6 @@ class Store(Protocol):
         (`only_expired`) its lease is not over. Runs with a cancel become `cancelled`, those at their limit `dead`
         (with a reason), all others `ready`. A terminal state set here does all that a finish does."""
 
-    # -- the journal's turn ----------------------------------------------------------------------------------------------
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.
 
@@ -153,7 +153,6 @@ class Store(Protocol):
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         """Rule 5: hand back, uncharged, what this worker holds in the database and not in `known`."""
 
-    # -- anybody -----------------------------------------------------------------------------------------------------------
     def history(self, run_id: RunId) -> HistoryRows:
         """All that the run has recorded; checkpoints in order of recording, children in order of creation."""
 
@@ -167,7 +166,9 @@ class Store(Protocol):
         """Rule 8: ask for the run's cancellation; False when it has already ended (or does not exist)."""
 
     def sweep_cancelled(self) -> list[RunId]:
-        """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too. Returns them."""
+        """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too.
+        Returns them.
+        """
 
     def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
         """The bounded poll, in one statement."""
@@ -181,7 +182,6 @@ class Store(Protocol):
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         """The run's checkpoints alone, in order of recording (for people and tests)."""
 
-    # -- ends ------------------------------------------------------------------------------------------------------------------
     def close(self) -> None:
         """Close every connection. Idempotent."""
 

@@ -21,9 +21,7 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
         due_at = now + (seconds or 0.0) if until is None else until
         stored, _ = run.serializer.accept(due_at, what="the time to wake")
         yield Record(
-            StepRecorded(
-                run.run_id, run.claim, run.next_entry_id(), key, "sleep", name, NO_ARGUMENTS, False, stored
-            )  # fmt: skip
+            StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "sleep", name, NO_ARGUMENTS, False, stored)
         )
     yield from stay_open(run, key)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._entries import Stored, StepRecorded
+from ..._entries import StepRecorded, Stored
 from ...errors import PerdureError, SerializationError
 from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle
 from ..run import Run
@@ -43,9 +43,19 @@ def run_step(call: StepCall) -> Flow[Any]:
         raise
     yield Record(
         StepRecorded(
-            run.run_id, run.claim, run.next_entry_id(), key, "step", name, call.fingerprint,
-            result.error is not None, stored, position, attempts, started_at,
-        )  # fmt: skip
+            run.run_id,
+            run.claim,
+            run.next_entry_id(),
+            key,
+            "step",
+            name,
+            call.fingerprint,
+            result.error is not None,
+            stored,
+            position,
+            attempts,
+            started_at,
+        )
     )
     if result.error is not None:
         raise result.error
@@ -81,9 +91,16 @@ def announce(call: StepCall) -> Flow[None]:
     nothing, _ = run.serializer.accept(None, what="a mark")
     yield Record(
         StepRecorded(
-            run.run_id, run.claim, run.next_entry_id(), mark, "value", call.definition.name, call.fingerprint,
-            False, nothing,
-        )  # fmt: skip
+            run.run_id,
+            run.claim,
+            run.next_entry_id(),
+            mark,
+            "value",
+            call.definition.name,
+            call.fingerprint,
+            False,
+            nothing,
+        )
     )
 
 

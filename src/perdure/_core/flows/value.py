@@ -23,8 +23,6 @@ def draw_value(run: Run, key: str, name: str, draw: Callable[[], Any]) -> Flow[A
         return run.serializer.load(recorded.outcome)
     stored, value = run.serializer.accept(draw(), what=f"the value of {name}")
     yield Record(
-        StepRecorded(
-            run.run_id, run.claim, run.next_entry_id(), key, "value", name, NO_ARGUMENTS, False, stored
-        )  # fmt: skip
+        StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "value", name, NO_ARGUMENTS, False, stored)
     )
     return value

@@ -115,7 +115,6 @@ def state_of_error(error: BaseException) -> dict[str, object]:
     return state | {name: part for name, part in parts.items() if part}
 
 
-# -- and back ---------------------------------------------------------------------------------------------------------
 def find_error_type(name: str, registry: TypeRegistry) -> type[BaseException] | None:
     """Return the exception class of this name that this process already has, or None."""
     found: object = registry.resolve(name) or _loaded(name)

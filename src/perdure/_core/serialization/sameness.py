@@ -20,7 +20,7 @@ def same(left: Any, right: Any) -> bool:
 
     Raises `RecursionError` for what is nested too deeply to tell.
     """
-    kind: type = type(left)
+    kind: Any = type(left)
     if kind is not type(right):
         return False
     if kind in _BY_EQUALITY:

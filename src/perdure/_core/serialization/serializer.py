@@ -48,7 +48,6 @@ class Serializer:
         self._max_bytes = max_bytes
         self._codecs: dict[str, Codec] = {known.name: known for known in (JsonCodec(), *readable, self._codec)}
 
-    # -- values -------------------------------------------------------------------------------------------------------
     def dump(self, value: object, *, what: str) -> Stored:
         """Encode a value; raises `SerializationError` that names `what`, the path inside the value and the mend."""
         if self._is_json and (text := _scalar_text(value)) is not None:
@@ -113,7 +112,6 @@ class Serializer:
             )
         return Stored(self._codec.name, text)
 
-    # -- arguments ----------------------------------------------------------------------------------------------------
     def dump_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str) -> Stored:
         """Encode a call's arguments; as `dump`."""
         return self.dump(_joined(args, kwargs), what=what)
@@ -152,7 +150,6 @@ class Serializer:
             text = '"$opaque"'
         return _digest(json_text.canonical_bytes(text))
 
-    # -- errors -------------------------------------------------------------------------------------------------------
     def dump_error(self, error: BaseException) -> Stored:
         """Encode an error with its cause, notes and traceback. Never fails: what cannot be stored of it is left out."""
         for make in (self._full_tree, self._short_tree, least_tree):
@@ -194,7 +191,6 @@ class Serializer:
         return ErrorWriter(self._registry, budget=self._max_bytes, has_tracebacks=False).write(error)
 
 
-# -- the hot path: values that need neither a tree nor a look back ----------------------------------------------------
 def _scalar_text(value: Any) -> str | None:
     """Return the JSON of a plain scalar that is stored as it is; None for everything else."""
     kind = type(value)

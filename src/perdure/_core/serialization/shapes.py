@@ -73,7 +73,6 @@ def _filled(cls: Any, names: dict[str, Callable[[], object] | None], state: obje
     return made
 
 
-# -- dataclasses ------------------------------------------------------------------------------------------------------
 def _take_dataclass(value: Any) -> State:
     return _fields_of(value, [field.name for field in fields(value)])
 
@@ -90,7 +89,6 @@ def _make_dataclass(cls: Any, state: State) -> object:
     return _filled(cls, defaults, state)
 
 
-# -- attrs ------------------------------------------------------------------------------------------------------------
 def _take_attrs(value: Any) -> State:
     return _fields_of(value, [attribute.name for attribute in type(value).__attrs_attrs__])
 
@@ -109,7 +107,6 @@ def _make_attrs(cls: Any, state: State) -> object:
     return _filled(cls, defaults, state)
 
 
-# -- NamedTuples ------------------------------------------------------------------------------------------------------
 def _take_named_tuple(value: Any) -> State:
     if getattr(value, "__dict__", None):
         raise Refusal(f"is a {type(value).__name__} with attributes beside its fields, which would be lost")
@@ -123,7 +120,6 @@ def _make_named_tuple(cls: Any, state: State) -> object:
     return tuple.__new__(cls, [given[name] for name in cls._fields])
 
 
-# -- enums ------------------------------------------------------------------------------------------------------------
 def _take_enum(value: Any) -> State:
     """The member's name; of a combination of flags, its number."""
     name = value.name
@@ -140,7 +136,6 @@ def _make_enum(cls: Any, state: State) -> object:
     raise Refusal(f"names a member that {cls.__qualname__} does not have")
 
 
-# -- pydantic ---------------------------------------------------------------------------------------------------------
 _PYDANTIC_STATE = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 
 

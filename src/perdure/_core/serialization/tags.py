@@ -60,7 +60,6 @@ def unique(kind: Callable[[Iterable[object]], Any], members: object) -> object:
     return made
 
 
-# -- times ------------------------------------------------------------------------------------------------------------
 def _take_moment(value: dt.datetime | dt.time) -> object:
     """ISO text where it says everything; else a list of ISO text, zone and fold."""
     zone = value.tzinfo
@@ -118,7 +117,6 @@ def _take_zone(value: ZoneInfo) -> str:
     return value.key
 
 
-# -- numbers ----------------------------------------------------------------------------------------------------------
 _DECIMAL = re.compile(r"[-+]?(\d[\d.]*(E[-+]?\d{1,20})?|\.\d+(E[-+]?\d{1,20})?|Infinity|s?NaN\d*)", re.ASCII)
 
 
@@ -143,7 +141,6 @@ def _make_range(simple: object) -> range:
     return range(start, stop, step)
 
 
-# -- bytes and names --------------------------------------------------------------------------------------------------
 def _take_bytes(value: bytes | bytearray) -> str:
     return b2a_base64(value, newline=False).decode("ascii")
 

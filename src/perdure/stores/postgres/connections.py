@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from random import random
 from typing import Any, Final
 
 import psycopg
@@ -28,6 +30,7 @@ IDLE_SECONDS: Final = 5
 
 _SPARE_CONNECTIONS = 4
 _ATTEMPTS = 5
+_PAUSE_SECONDS = 0.1
 
 _pinned: list[object] = []
 
@@ -58,6 +61,7 @@ class Connection:
             except RETRIED as failure:
                 if attempt == _ATTEMPTS - 1:
                     raise translate(failure, self._database.address) from failure
+                time.sleep(random() * _PAUSE_SECONDS)  # at once, the same two would meet again
             except FAILURES as failure:
                 self._forget_if_broken()
                 raise translate(failure, self._database.address) from failure

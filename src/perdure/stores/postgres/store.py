@@ -50,7 +50,6 @@ class PostgresStore:
     def on_statement(self, listener: Callable[[str], None] | None) -> None:
         self._database.on_statement = listener
 
-    # -- schema and workers ---------------------------------------------------------------------------------------
     def migrate(self) -> None:
         migrate(self._database)
         Path(self.lock_directory).mkdir(mode=0o700, exist_ok=True)
@@ -91,7 +90,6 @@ class PostgresStore:
             [(back,)] = self._database.turn.query("take_over_worker", parameters)
         return None if back is None else list(back)
 
-    # -- the journal's turn ---------------------------------------------------------------------------------------
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         batch = Batch(entries)
         try:
@@ -136,7 +134,6 @@ class PostgresStore:
         self._count_write(worker_id)
         return list(back)
 
-    # -- anybody --------------------------------------------------------------------------------------------------
     def history(self, run_id: RunId) -> HistoryRows:
         with self._database.spare() as connection:
             checkpoints = connection.query("history_checkpoints", {"run_id": run_id})
@@ -183,7 +180,6 @@ class PostgresStore:
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         return [_checkpoint(row) for row in self._database.ask("history_checkpoints", {"run_id": run_id})]
 
-    # -- ends -----------------------------------------------------------------------------------------------------
     def close(self) -> None:
         self._database.close()
 

@@ -1,7 +1,8 @@
 -- name: schema_state
 -- Whether the schema was ever laid, and what this role may do about it.
-SELECT to_regnamespace('perdure') IS NOT NULL AS has_schema,
-       to_regclass('perdure.migrations') IS NOT NULL AS has_migrations,
+SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'perdure') AS has_schema,
+       EXISTS (SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                WHERE nspname = 'perdure' AND relname = 'migrations') AS has_migrations,
        current_user, current_database(),
        has_database_privilege(current_database(), 'CREATE') AS may_create,
        coalesce((SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'perdure'), '') AS owner,
