@@ -69,6 +69,10 @@ class RecordedError(PerdureError):
         self.message = message
         self.traceback_text = traceback_text
 
+    def __reduce__(self) -> tuple[type[RecordedError], tuple[str, str], dict[str, object]]:
+        """Let it cross process boundaries: its `args` are not what its constructor takes."""
+        return (type(self), (self.type_name, self.message), self.__dict__)
+
 
 class RunExistsError(PerdureError):
     """The run id is in use for another workflow or for other arguments."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import subprocess
 import sys
 import traceback
@@ -174,6 +175,8 @@ def test_an_error_of_an_unknown_class_comes_back_as_recorded_error() -> None:
     assert "in _raise" in rebuilt.traceback_text
     assert str(rebuilt).endswith("LocalError: it broke")
     assert type(rebuilt.__cause__) is errors.RecordedError
+    copied = pickle.loads(pickle.dumps(rebuilt))  # noqa: S301 - made here
+    assert (str(copied), copied.traceback_text) == (str(rebuilt), rebuilt.traceback_text)
     again = back(rebuilt)
     assert (again.type_name, again.message) == (rebuilt.type_name, rebuilt.message)
     group = back(ExceptionGroup("g", [error, ValueError(1)]))

@@ -98,7 +98,7 @@ def test_sockets_and_open_files_are_refused(tmp_path: Path) -> None:
     """The two that people try most."""
     with socket.socket() as connection, (tmp_path / "x").open("w") as file:
         for value in (connection, file):
-            with pytest.raises(errors.SerializationError, match="cannot be stored"):
+            with pytest.raises(errors.SerializationError, match="open it inside the step"):
                 serializer.accept([value], what=WHAT)
 
 

@@ -8,7 +8,7 @@ has one encoding and no two values (of whatever types) share one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -204,7 +204,10 @@ def unknown_type_name(name: str) -> str:
 _MENDS: tuple[tuple[Callable[[object], bool], str], ...] = (
     (lambda value: isinstance(value, type), "a class; pass its name"),
     (callable, "a function; pass its name, or call it inside the step"),
-    (lambda value: hasattr(value, "send") or hasattr(value, "__next__"), "an iterator; make a list of it"),
+    (lambda value: hasattr(value, "fileno"), "open in this process only; pass its path or address and "
+     "open it inside the step"),
+    (lambda value: isinstance(value, Awaitable), "still to be awaited; await it and pass what it gives"),
+    (lambda value: isinstance(value, (Iterator, AsyncIterator)), "an iterator; make a list of it"),
     (lambda value: hasattr(value, "get_secret_value"), "a secret, which must not lie in a database; pass its name and "
      "read it inside the step"),
     (lambda value: isinstance(value, dict), "a dict of another type; convert it with dict(…)"),

@@ -37,7 +37,7 @@ def same(left: Any, right: Any) -> bool:
         return same(BY_TYPE[kind].take(left), BY_TYPE[kind].take(right))
     if isinstance(left, BaseException):
         return _same_error(left, right)
-    shape = shape_of(kind)
+    shape = shape_of(kind)  # type: ignore[arg-type]  # mypy takes a type[Any] for unhashable
     if shape is not None:
         return same(shape.take(left), shape.take(right))
     return bool(left == right)
