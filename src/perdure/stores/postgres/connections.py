@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ...errors import UnsupportedStoreError
+from ...errors import StoreUnavailableError, UnsupportedStoreError
 from ..queries import load_queries
 from .addresses import Address
 from .failures import FAILURES, RETRIED, translate, translate_connecting
@@ -61,11 +61,22 @@ class Connection:
             except RETRIED as failure:
                 if attempt == _ATTEMPTS - 1:
                     raise translate(failure, self._database.address) from failure
-                time.sleep(random() * _PAUSE_SECONDS)  # at once, the same two would meet again
+                pause = random() * _PAUSE_SECONDS  # noqa: S311  # at once, the same two would meet again
+                time.sleep(pause)
             except FAILURES as failure:
                 self._forget_if_broken()
                 raise translate(failure, self._database.address) from failure
         raise AssertionError("the loop returns or raises")
+
+    def ask(self, name: str, parameters: Parameters) -> list[Row]:
+        """As `query`, for what may be sent twice: a connection that had died unnoticed is replaced without a word."""
+        was_open = self._connection is not None
+        try:
+            return self.query(name, parameters)
+        except StoreUnavailableError:
+            if not was_open or self._connection is not None:
+                raise
+        return self.query(name, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Cursor[Row]]:
@@ -159,9 +170,9 @@ class Database:
         self._free = threading.BoundedSemaphore(_SPARE_CONNECTIONS)
 
     def ask(self, name: str, parameters: Parameters) -> list[Row]:
-        """Run a query on a spare connection; waits for one while all are in use."""
+        """Run a query, which may be sent twice, on a spare connection; waits for one while all are in use."""
         with self.spare() as connection:
-            return connection.query(name, parameters)
+            return connection.ask(name, parameters)
 
     @contextmanager
     def spare(self) -> Iterator[Connection]:

@@ -250,7 +250,8 @@ $$;
 -- [section, number within the section, 'existed' | 'refused' | 'state', details...]; NULL when there is nothing.
 
 -- An id is taken once. A run made inside another joins the claim that makes it, which may be one that this very
--- section takes; one from outside needs only the fence.
+-- section takes; one from outside needs only the fence. `seq` follows the batch, but the rows go in by id: two batches
+-- that make the same runs wait for each other in one direction only.
 CREATE FUNCTION perdure.create_runs(me uuid, entries json) RETURNS jsonb LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
@@ -258,11 +259,13 @@ DECLARE
     made integer;
 BEGIN
     WITH entry AS MATERIALIZED (
-        SELECT * FROM json_populate_recordset(NULL::perdure.run_created, entries) WITH ORDINALITY AS entry
+        SELECT entry.*, nextval('perdure.runs_seq_seq') AS seq
+          FROM json_populate_recordset(NULL::perdure.run_created, entries) AS entry
     )
-    INSERT INTO perdure.runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim,
+    INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim,
                               attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
-    SELECT run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
+    OVERRIDING SYSTEM VALUE
+    SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
            CASE WHEN held_as IS NULL THEN to_timestamp(due_at) END, moment,
            CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
            (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
@@ -271,7 +274,7 @@ BEGIN
         OR EXISTS (SELECT 1 FROM perdure.runs AS creator
                     WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held' OFFSET 0)
         OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
-     ORDER BY ordinality
+     ORDER BY run_id COLLATE "C"
     ON CONFLICT (id) DO NOTHING;
     GET DIAGNOSTICS made = ROW_COUNT;
     IF made = json_array_length(entries) THEN

@@ -72,7 +72,7 @@ class PostgresStore:
     def renew(self, worker_id: str, lease_seconds: float) -> bool:
         parameters = {"worker_id": worker_id, "lease_seconds": lease_seconds}
         with self._database.heartbeat.lock:
-            return bool(self._database.heartbeat.query("renew_worker", parameters))
+            return bool(self._database.heartbeat.ask("renew_worker", parameters))
 
     def leave(self, worker_id: str) -> None:
         self._database.ask("leave_worker", {"worker_id": worker_id})
@@ -136,9 +136,9 @@ class PostgresStore:
 
     def history(self, run_id: RunId) -> HistoryRows:
         with self._database.spare() as connection:
-            checkpoints = connection.query("history_checkpoints", {"run_id": run_id})
-            children = connection.query("history_children", {"run_id": run_id})
-            cancelled = connection.query("cancelled_among", {"run_ids": text_array([run_id])})
+            checkpoints = connection.ask("history_checkpoints", {"run_id": run_id})
+            children = connection.ask("history_children", {"run_id": run_id})
+            cancelled = connection.ask("cancelled_among", {"run_ids": text_array([run_id])})
         return HistoryRows(
             [_checkpoint(row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled)
         )

@@ -1,0 +1,398 @@
+"""The races of the protocol on a real server, each held open at its worst moment.
+
+A rival is a session of the test's own that calls the very functions of the store inside an open transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from perdure._entries import Accepted, Entry, Existed, Refused
+from perdure.stores.postgres import PostgresStore
+from perdure.stores.postgres.batches import Batch
+from perdure.stores.protocol import Fenced
+from perdure.stores.queries import load_queries
+from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded
+
+QUERIES = load_queries("perdure.stores.postgres")
+
+
+class Rival:
+    """A session whose transaction stays open until it is told to commit."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url)
+        self.connection.execute("SELECT 1")
+        self.watcher = psycopg.connect(url, autocommit=True)
+
+    def do(self, name: str, **parameters: object) -> list[tuple[object, ...]]:
+        """Run one of the store's queries, and leave the transaction open."""
+        cursor = self.connection.execute(QUERIES[name].text.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def apply(self, worker_id: str, *entries: Entry) -> None:
+        """Apply a batch, and leave the transaction open."""
+        self.do("apply_batch", **Batch(entries).parameters(worker_id, 0))
+
+    def wait_until_somebody_waits_for_me(self) -> None:
+        """Return when another session is blocked by this one."""
+        me = self.connection.info.backend_pid
+        question = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        while self.watcher.execute(question, [me]).fetchall() == [(0,)]:
+            pass
+
+    def commit(self) -> None:
+        """Let go."""
+        self.connection.commit()
+
+
+@pytest.fixture
+def rival(postgres_url: str) -> Iterator[Rival]:
+    """A session of the test's own."""
+    rival = Rival(postgres_url)
+    yield rival
+    rival.connection.close()
+    rival.watcher.close()
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[PostgresStore]:
+    """The store that the rival meets."""
+    store = PostgresStore(postgres_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def meanwhile() -> Iterator[Callable[..., Future[object]]]:
+    """Do something on another thread, as another process would."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit
+
+
+CLAIM = {"expected": 0, "queues": '{""}', "slots": "{5}", "names": f"{{{WORK}}}", "claims": f"{{{C1}}}", "alone": False}
+
+
+def test_a_takeover_never_leaves_behind_what_a_claim_commits_meanwhile(postgres: PostgresStore, rival: Rival) -> None:
+    """Rule 3: while the victim writes, it is not taken over; afterwards all that it held is put back."""
+    join(postgres, W1, W2)
+    postgres.apply(W2, [created("r")])
+    rival.do("claim_runs", worker_id=W1, **CLAIM)
+    assert postgres.take_over(W1, only_expired=False) is None
+    rival.commit()
+    assert postgres.take_over(W1, only_expired=False) == ["r"]
+    run = postgres.run("r")
+    assert run is not None
+    assert (run.state, run.worker_id) == ("ready", None)
+
+
+def test_a_claim_waits_for_a_takeover_and_is_fenced(
+    postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]]
+) -> None:
+    """Rule 1: once the row is going, nothing more is claimed or written by its worker."""
+    join(postgres, W1, W2)
+    postgres.apply(W2, [created("r")])
+    rival.do("take_over_worker", worker_id=W1, only_expired=False)
+    taking = meanwhile(claim, postgres, W1, 1)
+    rival.wait_until_somebody_waits_for_me()
+    rival.commit()
+    with pytest.raises(Fenced):
+        taking.result()
+
+
+def test_two_takers_of_one_worker_do_not_wait_for_each_other(postgres: PostgresStore, rival: Rival) -> None:
+    """Rule 3: SKIP LOCKED, one victim, one winner."""
+    join(postgres, W1, W2)
+    rival.do("take_over_worker", worker_id=W1, only_expired=False)
+    assert postgres.take_over(W1, only_expired=False) is None
+
+
+def test_no_run_may_name_a_worker_without_a_row(postgres: PostgresStore, rival: Rival) -> None:
+    """The database itself enforces it, when the transaction commits."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("r", held_as=C1)])
+    rival.connection.execute("DELETE FROM perdure.workers")
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        rival.commit()
+
+
+def test_a_finish_waits_for_a_cancel_and_obeys_it(
+    postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]]
+) -> None:
+    """Rule 8: an acknowledged cancel is never followed by success."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("r", held_as=C1)])
+    assert rival.do("cancel_run", run_id="r") == [("r",)]
+    end = meanwhile(postgres.apply, W1, [finished("r", C1)])
+    rival.wait_until_somebody_waits_for_me()
+    rival.commit()
+    assert end.result() == [Accepted("cancelled")]
+
+
+def test_a_cancel_waits_for_a_finish_and_comes_too_late(
+    postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]]
+) -> None:
+    """Rule 8: and it says so."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("r", held_as=C1)])
+    rival.apply(W1, finished("r", C1))
+    cancel = meanwhile(postgres.cancel, "r")
+    rival.wait_until_somebody_waits_for_me()
+    rival.commit()
+    assert cancel.result() is False
+
+
+def test_a_run_that_somebody_refers_to_is_claimed_all_the_same(postgres: PostgresStore, rival: Rival) -> None:
+    """Rule 4: FOR NO KEY UPDATE does not skip a run with a key-share lock."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("r")])
+    rival.connection.execute("SELECT 1 FROM perdure.runs FOR KEY SHARE")
+    assert [run.run_id for run in claim(postgres, W1, 1)] == ["r"]
+
+
+def test_a_claim_passes_by_what_another_claim_is_taking(postgres: PostgresStore, rival: Rival) -> None:
+    """SKIP LOCKED: nobody waits, nothing is taken twice."""
+    join(postgres, W1, W2)
+    postgres.apply(W2, [created("r1"), created("r2")])
+    rival.do("claim_runs", worker_id=W1, **{**CLAIM, "slots": "{1}"})
+    assert [run.run_id for run in claim(postgres, W2, 5)] == ["r2"]
+
+
+def test_a_heartbeat_does_not_wait_for_a_batch(postgres: PostgresStore, rival: Rival) -> None:
+    """The fence's key-share lock and the heartbeat's update of other columns get along."""
+    join(postgres, W1)
+    rival.apply(W1, created("r", held_as=C1), recorded("r", C1))
+    assert postgres.renew(W1, 60.0) is True
+
+
+def test_two_batches_of_one_worker_share_the_fence(postgres: PostgresStore, rival: Rival) -> None:
+    """A transactional step, later, holds it beside the journal."""
+    join(postgres, W1)
+    rival.apply(W1, created("r", held_as=C1))
+    assert postgres.apply(W1, [created("s")]) == [Accepted()]
+
+
+def test_recording_a_checkpoint_does_not_wait_for_a_share_lock_on_the_run(
+    postgres: PostgresStore, rival: Rival
+) -> None:
+    """Rule 9: a transactional step holds one until its commit."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("r", held_as=C1)])
+    rival.connection.execute("SELECT 1 FROM perdure.runs FOR SHARE")
+    assert postgres.apply(W1, [recorded("r", C1)]) == [Accepted()]
+
+
+def test_a_deadlock_is_tried_again(
+    postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]]
+) -> None:
+    """Transactions that meet in opposite order: the server ends one, and nothing of it has happened."""
+    join(postgres, W1, W2)
+    rival.apply(W2, created("b", entry_id="theirs"))
+    ours = meanwhile(postgres.apply, W1, [created("a"), created("b")])
+    rival.wait_until_somebody_waits_for_me()
+    rival.apply(W2, created("a", entry_id="theirs too"))
+    rival.commit()
+    verdicts = ours.result()
+    assert isinstance(verdicts, list)
+    assert [type(verdict) for verdict in verdicts] == [Existed, Existed]
+
+
+@pytest.mark.parametrize("decision", ["apply", "claim", "reconcile"])
+def test_a_failover_that_changes_the_timeline_fences_every_worker(
+    postgres: PostgresStore, rival: Rival, decision: str
+) -> None:
+    """Rule 1: the memory of the process may be ahead of the database then."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("r", held_as=C1)])
+    rival.connection.execute("UPDATE perdure.workers SET timeline = '00000000'")
+    rival.commit()
+    decide: dict[str, Callable[[], object]] = {
+        "apply": lambda: postgres.apply(W1, [recorded("r", C1)]),
+        "claim": lambda: claim(postgres, W1, 1),
+        "reconcile": lambda: postgres.reconcile(W1, []),
+    }
+    with pytest.raises(Fenced):
+        decide[decision]()
+    postgres.leave(W1)
+    assert postgres.workers() == []
+
+
+@pytest.fixture
+def untold(postgres: PostgresStore, rival: Rival) -> PostgresStore:
+    """A service that refuses to tell its timeline."""
+    rival.connection.execute(
+        "CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE plpgsql "
+        "AS $$ BEGIN RETURN NULL; END $$"
+    )
+    rival.commit()
+    join(postgres, W1)
+    return postgres
+
+
+def test_without_a_timeline_a_lost_write_fences(untold: PostgresStore, rival: Rival) -> None:
+    """A failover that lost the last transaction shows in the row's own count."""
+    untold.apply(W1, [created("r", held_as=C1)])
+    untold.apply(W1, [recorded("r", C1)])
+    rival.connection.execute("UPDATE perdure.workers SET writes = writes - 1")
+    rival.commit()
+    with pytest.raises(Fenced):
+        untold.apply(W1, [recorded("r", C1, "2")])
+
+
+def test_without_a_timeline_a_lost_reply_does_not_fence(untold: PostgresStore, rival: Rival) -> None:
+    """The same batch goes again and is success."""
+    rival.apply(W1, created("r"))
+    rival.commit()
+    assert untold.apply(W1, [created("r")]) == [Accepted()]
+    assert untold.apply(W1, [created("s")]) == [Accepted()]
+
+
+def test_a_role_without_the_right_gets_no_timeline(postgres: PostgresStore, rival: Rival) -> None:
+    """The function answers NULL instead of failing; all other roles get one."""
+    assert rival.watcher.execute("SELECT perdure.current_timeline() IS NOT NULL").fetchall() == [(True,)]
+    connection = rival.connection
+    connection.execute("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
+    connection.execute("CREATE ROLE perdure_ordinary")
+    connection.execute("GRANT USAGE ON SCHEMA perdure TO perdure_ordinary")
+    connection.execute("SET ROLE perdure_ordinary")
+    assert connection.execute("SELECT perdure.current_timeline()").fetchall() == [(None,)]
+    connection.rollback()
+
+
+WRITER = """
+import sys
+from perdure.stores.postgres import PostgresStore
+from perdure.stores.protocol import Fenced
+from tests.stores.entries import W1, C1, recorded
+store = PostgresStore(sys.argv[1])
+number = 0
+try:
+    while True:
+        store.apply(W1, [recorded("r", C1, str(number), entry_id=str(number))])
+        print(number, flush=True)
+        number += 1
+except Fenced:
+    print("fenced", flush=True)
+"""
+
+
+def test_a_stopped_process_that_wakes_up_after_its_takeover_writes_nothing(
+    postgres: PostgresStore, postgres_url: str
+) -> None:
+    """SIGSTOP in the middle of its work, takeover, SIGCONT: not one row more, and it learns that it is fenced."""
+    import signal
+
+    join(postgres, W1, W2)
+    postgres.apply(W1, [created("r", held_as=C1)])
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, postgres_url],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env={"PYTHONPATH": f"{root / 'src'}:{root}"},
+    )
+    try:
+        assert process.stdout is not None
+        while process.stdout.readline().strip() != "20":
+            pass
+        process.send_signal(signal.SIGSTOP)
+        back = None
+        while back is None:  # its last batch may still be on its way
+            back = postgres.take_over(W1, only_expired=False)
+        written = len(postgres.checkpoints("r"))
+        process.send_signal(signal.SIGCONT)
+        lines = process.stdout.read().split()
+        assert lines[-1] == "fenced"
+        assert back == ["r"]
+        assert len(postgres.checkpoints("r")) == written
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def test_others_hear_of_new_runs_once_per_batch_and_only_if_there_are_others(
+    postgres: PostgresStore, postgres_url: str
+) -> None:
+    """A notification takes a global lock at commit: never per row, never for a worker that is alone."""
+    with psycopg.connect(postgres_url, autocommit=True) as listener:
+        listener.execute("LISTEN perdure")
+        join(postgres, W1)
+        postgres.apply(W1, [created("r1"), created("r2")])
+        join(postgres, W2)
+        postgres.apply(W1, [created("held", held_as=C1), recorded("held", C1)])
+        postgres.apply(W1, [created("r3"), created("r4")])
+        heard = [notify.payload for notify in listener.notifies(timeout=0.2, stop_after=2)]
+    assert heard == ["ready"]
+
+
+def test_questions_use_indexes_whatever_the_history(postgres: PostgresStore, rival: Rival) -> None:
+    """Twenty thousand ended runs are not looked at by the pulse, by waiting, or by loading a history."""
+    connection = rival.connection
+    connection.execute(
+        "INSERT INTO perdure.runs (id, kind, name, queue, state, priority, attempts, max_attempts, created_by, "
+        "fingerprint, finished_at) SELECT n::text, 'step', %s, '', 'succeeded', 0, 1, 10, n::text, 'f', now() "
+        "FROM generate_series(1, 20000) AS n",
+        [WORK],
+    )
+    connection.execute(
+        "INSERT INTO perdure.messages (run_id, kind, consumed_at) SELECT id, 'cancel', now() FROM perdure.runs"
+    )
+    connection.commit()
+    connection.autocommit = True
+    connection.execute("ANALYZE perdure.runs, perdure.messages, perdure.checkpoints")
+    values = {"worker_id": W1, "queues": '{""}', "names": f"{{{WORK}}}", "run_ids": "{1,2}", "run_id": "1"}
+    for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_run"):
+        query = b"EXPLAIN (FORMAT json) " + QUERIES[name].text.encode()
+        [(plan,)] = connection.execute(query, values).fetchall()
+        assert "Seq Scan" not in json.dumps(plan), (name, plan)
+
+
+def test_a_child_made_in_the_batch_of_its_parent_is_refused_with_it(postgres: PostgresStore) -> None:
+    """The parent's id was taken by another run: nothing may be made under a claim that never was."""
+    join(postgres, W1)
+    postgres.apply(W1, [created("parent", entry_id="somebody else's")])
+    verdicts = postgres.apply(
+        W1,
+        [
+            created("parent", held_as=C2, entry_id="ours"),
+            created("child", claim=C2, parent_id="parent", parent_key="1"),
+            recorded("parent", C2),
+            created("outsider"),
+        ],
+    )
+    assert [type(verdict) for verdict in verdicts] == [Existed, Refused, Refused, Accepted]
+    assert postgres.run("child") is None
+
+
+def test_threads_share_a_store(postgres: PostgresStore) -> None:
+    """Apply on one, heartbeats on another, readers beside them."""
+    join(postgres, W1)
+    over = threading.Event()
+
+    def beat() -> int:
+        beats = 0
+        while not over.is_set() or beats == 0:
+            assert postgres.renew(W1, 60.0)
+            beats += 1
+        return beats
+
+    with ThreadPoolExecutor(3) as pool:
+        beating = pool.submit(beat)
+        reading = pool.submit(lambda: [postgres.run("r1") for _ in range(50)])
+        for number in range(50):
+            postgres.apply(W1, [created(f"r{number}")])
+        over.set()
+        assert beating.result() > 0
+        assert len(reading.result()) == 50

@@ -1,0 +1,135 @@
+"""The Postgres schema: what is read is what is applied, once, by anybody who may, and never backwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from importlib.resources import files
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from perdure.errors import UnsupportedStoreError
+from perdure.stores.postgres import PostgresStore
+from tests.stores.postgres_server import server_of
+
+CATALOG = {
+    "columns": "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default, is_identity "
+    "FROM information_schema.columns WHERE table_schema = 'perdure'",
+    "tables": "SELECT relname, relkind, reloptions FROM pg_class WHERE relnamespace = 'perdure'::regnamespace",
+    "constraints": "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = 'perdure'::regnamespace",
+    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'perdure'",
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'perdure'",
+    "functions": "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'perdure'::regnamespace",
+}
+
+
+@pytest.fixture
+def empty_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without Perdure's schema."""
+    with server_of(request.config).database(empty=True) as url:
+        yield url
+
+
+def catalog(url: str) -> dict[str, list[str]]:
+    """Everything in schema perdure, as the server describes it."""
+    with psycopg.connect(url) as connection:
+        return {what: sorted(map(repr, connection.execute(query.encode()))) for what, query in CATALOG.items()}
+
+
+def migrate(url: str) -> None:
+    """As a starting process does."""
+    store = PostgresStore(url)
+    try:
+        store.migrate()
+    finally:
+        store.close()
+
+
+def as_role(url: str, role: str, *grants: str) -> str:
+    """The URL for a role that is made here, with these rights and no others."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN".encode())
+        for grant in grants:
+            connection.execute(f"GRANT {grant} TO {role}".encode())
+    return make_conninfo(url, user=role)
+
+
+@pytest.fixture
+def role(empty_url: str) -> Iterator[str]:
+    """The name of a role that does not exist yet; dropped afterwards."""
+    name = "perdure_stranger"
+    yield name
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute(f"DROP OWNED BY {name} CASCADE".encode())
+        connection.execute(f"DROP ROLE {name}".encode())
+
+
+def test_the_schema_for_reading_is_the_sum_of_the_migrations(postgres_url: str, empty_url: str) -> None:
+    """Tables, columns, constraints, indexes, views and functions are the same."""
+    text = (files("perdure.stores.postgres") / "schema.sql").read_bytes()
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(text)
+    assert catalog(empty_url) == catalog(postgres_url)
+
+
+def test_many_processes_may_migrate_at_once(empty_url: str) -> None:
+    """One applies, the others wait and find it done."""
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            migrate(empty_url)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_schema_that_is_newer_than_the_code_is_refused(postgres_url: str) -> None:
+    """The message says what to do."""
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("INSERT INTO perdure.migrations (version, name) VALUES (999, 'from the future')")
+    with pytest.raises(UnsupportedStoreError, match=r"schema version 999.*upgrade Perdure"):
+        migrate(postgres_url)
+
+
+def test_a_role_that_may_not_create_the_schema_is_told_what_to_grant(empty_url: str, role: str) -> None:
+    """Nothing is half made."""
+    url = as_role(empty_url, role)
+    with pytest.raises(UnsupportedStoreError, match=f"{role}' may not create the schema.*GRANT CREATE ON DATABASE"):
+        migrate(url)
+
+
+def test_a_schema_of_somebody_else_is_not_touched(empty_url: str, role: str) -> None:
+    """A role without rights on it learns whose it is."""
+    migrate(empty_url)
+    with pytest.raises(UnsupportedStoreError, match=r"belongs to 'postgres'.*may not use it"):
+        migrate(as_role(empty_url, role))
+
+
+def test_an_old_schema_of_somebody_else_is_brought_up_to_date_by_its_owner(empty_url: str, role: str) -> None:
+    """The role may read it, not change it, and is told who can."""
+    migrate(empty_url)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("DELETE FROM perdure.migrations WHERE version > 1")
+    url = as_role(empty_url, role, "USAGE ON SCHEMA perdure", "SELECT ON perdure.migrations")
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(f"GRANT USAGE ON SCHEMA perdure TO {role}".encode())
+        connection.execute(f"GRANT SELECT ON perdure.migrations TO {role}".encode())
+    with pytest.raises(UnsupportedStoreError, match=r"version 1.*belongs to 'postgres'.*Start Perdure once as"):
+        migrate(url)
+
+
+def test_migrating_what_is_up_to_date_needs_no_rights_to_change(empty_url: str, role: str) -> None:
+    """A role that may only use the schema can start."""
+    migrate(empty_url)
+    url = as_role(empty_url, role, "USAGE ON SCHEMA perdure", "SELECT ON perdure.migrations")
+    migrate(url)
