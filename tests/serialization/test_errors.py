@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import subprocess
 import sys
 import traceback
 import types
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -267,3 +269,38 @@ def test_damaged_errors_are_refused() -> None:
     for text in ("1", "[]", "{}", '{"$error":5}', '{"$error":{}}', '{"$error":{"type":1}}', "{", "", '{"$set":[]}'):
         with pytest.raises(errors.SerializationError):
             serializer.load_error(Stored("json", text))
+
+
+SCRIPT = """
+from dataclasses import dataclass
+from perdure._core.serialization import Serializer, TypeRegistry
+
+class ShutError(Exception):
+    pass
+
+@dataclass
+class Shop:
+    name: str
+
+registry = TypeRegistry()
+registry.register(Shop)
+serializer = Serializer(registry)
+stored = serializer.dump_error(ShutError("x"))
+assert type(serializer.load_error(stored)) is ShutError, stored.text
+stored, _ = serializer.accept([Shop("a"), ShutError("y")], what="it")
+print(stored.text)
+"""
+
+
+def test_classes_of_the_main_script_come_back_under_its_import_name(tmp_path: Path) -> None:
+    """What a script has stored can be read by a worker that imports the same file, and by the script itself."""
+    (tmp_path / "shop.py").write_text(SCRIPT)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    printed = {
+        subprocess.run(
+            [sys.executable, *command], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+        for command in (["shop.py"], ["-m", "shop"], ["-c", "import shop"])
+    }
+    assert len(printed) == 1
+    assert '["shop:Shop",{"name":"a"}]' in printed.pop()

@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Final
 
 from ...errors import RunInterrupted
+from ..names import module_name
 from .refusal import Refusal
 from .registry import TypeRegistry, type_name
 from .tags import expect
@@ -127,6 +128,8 @@ def _loaded(name: str) -> object:
     """Look a class up in the dictionaries of loaded modules, running nothing: no import, no `__getattr__`."""
     module_part, _, qualname = name.partition(":")
     module = sys.modules.get(module_part)
+    if module is None and module_part == module_name("__main__"):
+        module = sys.modules.get("__main__")  # the script itself, known by the name under which others import it
     if not isinstance(module, ModuleType):
         return None
     found: object = module
