@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .protocol import Store
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
-_PASSWORD: Final = re.compile(
-    r"(://[^:/@?#]*):[^/?#]*@|([?&\s](?:ssl)?password=)(?:'(?:[^'\\]|\\.)*'|[^&\s]*)|^((?:ssl)?password=)\S*"
-)
+_USER_PASSWORD: Final = re.compile(r"(://[^:/@?#]*):.*@", re.DOTALL)
+"""Up to the last `@`: a password with unescaped characters is hidden whole, at the price of hiding more than needed."""
+
+_NAMED_PASSWORD: Final = re.compile(r"(password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|[^&\s]*)", re.IGNORECASE)
 _POSSIBLE: Final = (
     "possible are a path such as perdure.db, sqlite:///relative.db, sqlite:////absolute.db and "
     "postgresql://user@host/database"
@@ -36,7 +37,7 @@ def open_store(url: str) -> Store:
 
 def redact(url: str) -> str:
     """The URL as it may be shown: without any password."""
-    return _PASSWORD.sub(lambda match: f"{match[1]}:***@" if match[1] else f"{match[2] or match[3]}***", url)
+    return _NAMED_PASSWORD.sub(r"\1***", _USER_PASSWORD.sub(r"\1:***@", url))
 
 
 def _sqlite_path(url: str) -> str:

@@ -1,0 +1,122 @@
+"""The named queries: both dialects ask the same questions, every query is used, and no SQL stands in Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from perdure.errors import UsageError
+from perdure.stores import queries as module
+from perdure.stores.queries import Query, load_queries, parse_queries
+from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.statements import statements
+from tests.stores.entries import C1, W1, created, finished, parked, recorded, released
+
+STORES = Path(module.__file__).parent
+PACKAGES = [package for package in ("sqlite", "postgres") if (STORES / package / "sql").is_dir()]
+QUESTIONS = {
+    *("cancel_run", "cancelled_among", "ended_runs", "explain_unknown_runs", "hand_back_runs", "has_open_cancels"),
+    *("history_checkpoints", "history_children", "join_worker", "mend_runs", "pulse", "renew_worker", "run"),
+    *("sweep_cancelled_runs", "take_over_worker", "workers", "schema_version", "note_migration"),
+}
+"""What is one statement in every dialect. Decisions of many are functions of the database in one, and not here."""
+
+OWN = {"expected"}
+"""A timeline is a thing of databases that fail over."""
+
+SQL = re.compile(
+    r"^\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as\s*\("
+    r"|create\s+(table|index|view)|alter\s+table|drop\s+(table|index|view)|begin(\s+(immediate|deferred))?$|commit$|rollback$|pragma\s)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def loaded(package: str) -> dict[str, Query]:
+    """The queries of one dialect."""
+    return dict(load_queries(f"perdure.stores.{package}"))
+
+
+def strings(source: Path) -> set[str]:
+    """Every string in a Python file but its docstrings."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings
+    }
+
+
+def test_both_dialects_carry_the_same_questions() -> None:
+    """Same name, same parameters."""
+    dialects = [loaded(package) for package in PACKAGES]
+    for dialect in dialects:
+        assert set(dialect) >= QUESTIONS
+    for name in set.intersection(*(set(dialect) for dialect in dialects)):
+        parameters = [set(dialect[name].parameters) - OWN for dialect in dialects]
+        assert parameters[1:] == parameters[:-1], name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_query_is_used(package: str) -> None:
+    """By its name, somewhere in the dialect's own modules."""
+    used: set[str] = set().union(*(strings(source) for source in (STORES / package).glob("*.py")))
+    assert set(loaded(package)) - used == set()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_sql_stands_in_python(package: str) -> None:
+    """SQL lives in .sql files, where people look for it."""
+    sources = [*STORES.glob("*.py"), *(STORES / package).glob("*.py")]
+    found = {(source.name, text) for source in sources for text in strings(source) if SQL.match(text)}
+    names = {"begin", "commit", "rollback"}  # of queries
+    assert {(source, text) for source, text in found if text not in names} == set()
+
+
+@pytest.mark.parametrize("text", ["SELECT 1 FROM runs", "delete from workers", "PRAGMA x", "BEGIN IMMEDIATE"])
+def test_the_search_for_sql_can_find_some(text: str) -> None:
+    """A check that has never failed proves nothing."""
+    assert SQL.match(text)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_query_says_why(package: str) -> None:
+    """In a sentence."""
+    assert [query.name for query in loaded(package).values() if len(query.why) < 20] == []
+
+
+def test_a_query_without_a_why_is_refused() -> None:
+    """So that nobody forgets it."""
+    with pytest.raises(UsageError, match="does not say why"):
+        list(parse_queries("-- name: nameless\nSELECT 1;\n", "x.sql"))
+
+
+def test_parameters_are_found_in_order_and_literals_are_left_alone() -> None:
+    """Of both styles; a colon in a literal or a cast is none."""
+    [query] = parse_queries("-- name: q\n-- why: so\nSELECT ':no', :a, x::text, %(b)s, :a; -- :c\n", "x.sql")
+    assert query.parameters == ("a", "b", "a")
+    assert query.text == "SELECT ':no', :a, x::text, %(b)s, :a"
+
+
+ROWS = {
+    "create_runs": rows.created(created("r", held_as=C1), W1),
+    "write_inputs": rows.input_of(created("r")),
+    "record_checkpoints": rows.recorded(recorded("r", C1), W1),
+    "finish_runs": rows.finished(finished("r", C1), "succeeded", W1),
+    "write_outputs": rows.output_of(finished("r", C1), created("r").input),
+    "park_runs": rows.parked(parked("r", C1), W1),
+    "release_runs": rows.released(released("r", C1), W1),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_follow_their_statements(name: str) -> None:
+    """As many values as parameters, each id at its name's place."""
+    known = {"run_id": "r", "claim": C1, "worker_id": W1, "held_as": C1, "holder": W1}
+    row, parameters = ROWS[name], statements()[name].parameters
+    assert len(row) == len(parameters)
+    for value, parameter in zip(row, parameters, strict=True):
+        assert value == known.get(parameter, value), parameter

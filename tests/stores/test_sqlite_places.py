@@ -1,0 +1,250 @@
+"""Where the SQLite store may live: what cannot work is refused at once, with the mend, and nothing is half made."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from perdure.errors import StoreUnavailableError, UnsupportedStoreError
+from perdure.stores.sqlite import SqliteStore
+from perdure.stores.sqlite.checkpointing import WAL_LIMIT_BYTES, is_wal_reset_fixed
+from perdure.stores.sqlite.places import check_place, check_version, file_system
+from tests.stores.entries import C1, W1, claim, created, join, recorded
+
+NETWORK = """\
+22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+30 22 0:50 / /srv/shared\\040files rw,relatime - nfs4 server:/export rw
+31 22 0:51 / /mnt/c rw - 9p drvfs rw
+32 22 0:52 / /home/me/remote rw - fuse.sshfs me@host: rw
+33 30 254:1 / /srv/shared\\040files/local rw - ext4 /dev/vdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/me/perdure.db", "ext4"),
+        ("/srv/shared files/perdure.db", "nfs4"),
+        ("/srv/shared files/local/perdure.db", "ext4"),
+        ("/srv/shared files elsewhere/perdure.db", "ext4"),
+        ("/mnt/c/perdure.db", "9p"),
+        ("/home/me/remote/x/perdure.db", "fuse.sshfs"),
+    ],
+)
+def test_the_file_system_of_a_path_is_that_of_its_mount(path: str, kind: str) -> None:
+    """The longest mount point above it, with escapes in the table undone."""
+    assert file_system(Path(path), NETWORK) == kind
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"])
+def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
+    """WAL loses data there."""
+    mounts = f"22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:50 / {tmp_path} rw - {kind} server rw\n"
+    with pytest.raises(UnsupportedStoreError, match="network file system"):
+        check_place(tmp_path / "perdure.db", mounts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sandboxs_own_root_is_no_share() -> None:
+    """Some sandboxes show their root as 9p."""
+    assert file_system(Path("/work/perdure.db"), "22 1 0:1 / / rw - 9p none rw\n") is None
+
+
+def test_an_old_sqlite_is_refused() -> None:
+    """With the oldest that works."""
+    with pytest.raises(UnsupportedStoreError, match=r"3\.36\.0 is too old: Perdure needs 3\.37\.0"):
+        check_version((3, 36, 0))
+    check_version((3, 37, 0))
+
+
+def test_a_missing_directory_is_not_made(tmp_path: Path) -> None:
+    """A typing error in a path must not become a new database."""
+    with pytest.raises(StoreUnavailableError, match="does not exist"):
+        SqliteStore(tmp_path / "nowhere" / "perdure.db").migrate()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    """And the message says how to name one in it."""
+    with pytest.raises(UnsupportedStoreError, match=r"perdure\.db"):
+        SqliteStore(tmp_path).migrate()
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    """Not one byte of it changes."""
+    path = tmp_path / "notes.txt"
+    path.write_text("no database at all, " * 100)
+    with pytest.raises(UnsupportedStoreError, match="is not a SQLite database"):
+        SqliteStore(path).migrate()
+    assert path.read_text() == "no database at all, " * 100
+
+
+def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
+    """Its tables may have our names; neither they nor its journal mode change."""
+    path = tmp_path / "theirs.db"
+    theirs = sqlite3.connect(path)
+    theirs.execute("CREATE TABLE runs (x)")
+    theirs.commit()
+    with pytest.raises(UnsupportedStoreError, match="something else"):
+        SqliteStore(path).migrate()
+    assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("runs",)]
+    assert theirs.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
+    theirs.close()
+
+
+def migrate_as_nobody(path: Path) -> str:
+    """What a process without rights is told, by a forked one that gives its rights up."""
+    answer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            SqliteStore(path).migrate()
+        except BaseException as failure:
+            os.write(answer[1], f"{type(failure).__name__} {failure}".encode())
+        os._exit(0)
+    os.close(answer[1])
+    os.waitpid(pid, 0)
+    with open(answer[0], encoding="utf-8") as told:  # noqa: PTH123  # a pipe has no path
+        return told.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become nobody")
+@pytest.mark.parametrize("what", ["directory", "file"])
+def test_what_cannot_be_written_is_said(what: str) -> None:
+    """Before anything is made."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own directory is closed to others
+        directory, path = Path(name), Path(name) / "perdure.db"
+        if what == "file":
+            store = SqliteStore(path)
+            store.migrate()
+            store.close()
+        directory.chmod(0o777 if what == "file" else 0o755)
+        before = sorted(directory.iterdir())
+        told = migrate_as_nobody(path)
+        assert told.startswith("StoreUnavailableError")
+        assert "writable" in told
+        assert sorted(directory.iterdir()) == before
+
+
+def test_a_writer_that_waits_in_vain_says_who_holds_the_lock(tmp_path: Path) -> None:
+    """After its patience, with the process and its state."""
+    path = tmp_path / "perdure.db"
+    store = SqliteStore(path, patience_seconds=0.2)
+    store.migrate()
+    join(store, W1)
+    program = (
+        "import sqlite3, sys\n"
+        "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        with pytest.raises(StoreUnavailableError) as caught:
+            store.apply(W1, [created("r")])
+        assert store.workers() != []  # readers do not wait
+        holder.send_signal(signal.SIGCONT)
+        holder.kill()
+    if Path("/proc/locks").exists():
+        assert f"process {holder.pid}" in str(caught.value)
+    assert store.apply(W1, [created("r")])
+    store.close()
+
+
+def test_a_busy_neighbour_does_not_starve_a_writer(tmp_path: Path) -> None:
+    """Beside a store that commits without a pause another one gets its turn, hundreds of times."""
+    mine, neighbour = SqliteStore(tmp_path / "perdure.db"), SqliteStore(tmp_path / "perdure.db", patience_seconds=30)
+    mine.migrate()
+    join(mine, W1)
+    stop = threading.Event()
+
+    def commit_without_end() -> None:
+        while not stop.is_set():
+            mine.renew(W1, 60.0)
+
+    busy = threading.Thread(target=commit_without_end)
+    busy.start()
+    neighbour.apply(W1, [created("r", held_as=C1)])
+    for number in range(200):
+        neighbour.apply(W1, [recorded("r", C1, str(number))])
+    stop.set()
+    busy.join()
+    assert len(mine.checkpoints("r")) == 200
+    mine.close()
+    neighbour.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_fixed"),
+    [
+        ((3, 37, 0), False),
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 0), False),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 53, 0), True),
+    ],
+)
+def test_the_versions_with_the_wal_reset_bug_are_known(version: tuple[int, int, int], is_fixed: bool) -> None:
+    """3.7.0 to 3.51.2, but for the two branches that got the fix."""
+    assert is_wal_reset_fixed(version) is is_fixed
+
+
+@pytest.mark.parametrize("runs_alone", [True, False])
+def test_the_wal_is_copied_now_and_then(tmp_path: Path, runs_alone: bool) -> None:
+    """By its length; below the fix under the write lock, so that no commit runs beside it."""
+    store = SqliteStore(tmp_path / "perdure.db")
+    store.migrate()
+    store._checkpointer.runs_alone = runs_alone
+    join(store, W1)
+    names: list[str] = []
+    store.on_statement = names.append
+    store.apply(W1, [created("r", held_as=C1)])
+    large = created("x").input
+    large.text = '"' + "x" * 300_000 + '"'
+    for number in range(40):
+        store.apply(W1, [recorded("r", C1, str(number), outcome=large)])
+    assert 2 <= names.count("checkpoint_wal") <= 5
+    place = names.index("checkpoint_wal")
+    around = names[place - 1], names[place + 1]
+    assert around == (("begin", "commit") if runs_alone else ("commit", "begin"))
+    assert Path(f"{store.path}-wal").stat().st_size < 2 * WAL_LIMIT_BYTES
+    store.close()
+    assert claim(SqliteStore(store.path), W1) == []
+
+
+def test_a_reader_does_not_make_every_commit_a_checkpoint(tmp_path: Path) -> None:
+    """While an old reader keeps pages back, it is tried again only after as much more has been written."""
+    store = SqliteStore(tmp_path / "perdure.db")
+    store.migrate()
+    join(store, W1)
+    store.apply(W1, [created("r", held_as=C1)])
+    reader = sqlite3.connect(store.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM runs").fetchall()
+    names: list[str] = []
+    store.on_statement = names.append
+    large = created("x").input
+    large.text = '"' + "x" * 300_000 + '"'
+    for number in range(60):
+        store.apply(W1, [recorded("r", C1, str(number), outcome=large)])
+    assert 2 <= names.count("checkpoint_wal") <= 8
+    reader.close()
+    store.close()
