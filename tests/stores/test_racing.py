@@ -96,6 +96,7 @@ def test_takeover_and_batch_at_once_agree(store: Store, other: Store) -> None:
             lambda n=n, w=worker_id, c=taken: store.apply(w, [recorded(f"r{n}", c)]),
             lambda w=worker_id: other.take_over(w, only_expired=False),
         )
+        other.take_over(worker_id, only_expired=False)  # where a worker that is just writing was passed by (rule 3)
         assert len(store.checkpoints(f"r{n}")) == (outcome == [Accepted()])
         assert isinstance(outcome, Fenced) or outcome == [Accepted()]
         assert state(store, f"r{n}") == "ready"
@@ -111,6 +112,7 @@ def test_takeover_and_claim_at_once_leave_no_orphan(store: Store, other: Store) 
             lambda n=n, w=worker_id: claim(store, w, 1, queue=f"q{n}"),
             lambda w=worker_id: other.take_over(w, only_expired=False),
         )
+        other.take_over(worker_id, only_expired=False)  # where a worker that is just writing was passed by (rule 3)
         assert state(store, f"r{n}") == "ready"
 
 
