@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -180,6 +183,19 @@ def test_the_lock_is_complete_and_pinned() -> None:
 
     assert len(blocks) > 50
     assert [block for block in blocks if "==" not in block or "--hash=sha256:" not in block] == []
+
+
+def test_every_requirement_is_in_the_lock() -> None:
+    """A name added to a list of requirements is locked too; `make lock` does it."""
+    lists = [ROOT / "requirements" / "dev.in", ROOT / "examples" / "document_indexing" / "requirements.in"]
+    lines = [line for path in lists for line in path.read_text(encoding="utf-8").splitlines()]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines += [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    wanted = {match[0].lower() for line in lines if (match := re.match(r"[\w-]+", line))}
+
+    locked = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements" / "lock.txt").read_text(encoding="utf-8"), re.M))
+
+    assert wanted - locked == set()
 
 
 def make_setup(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
