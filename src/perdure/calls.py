@@ -20,7 +20,7 @@ from ._core.step_call import StepCall
 from ._engine.journal import Lane
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
-from ._entries import Existed, RunCreated, Verdict
+from ._entries import RunCreated, Verdict
 from .app import current_runtime, launched_runtimes
 from .errors import LineageError, NotDurableError, UsageError
 from .handle import Handle
@@ -150,7 +150,7 @@ def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> An
         return unwrap_end(runtime.serializer, run.end)
     if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
         raise outcome.error
-    return Handle[Any](runtime, entry.run_id, is_local=False).result()  # it was parked, or goes on elsewhere
+    return Handle[Any](runtime, entry.run_id).result()  # it was parked, or goes on elsewhere
 
 
 async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
@@ -167,7 +167,7 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     await asyncio.shield(task)
     if run.end is not None:
         return unwrap_end(runtime.serializer, run.end)
-    return await Handle[Any](runtime, entry.run_id, is_local=False).wait()
+    return await Handle[Any](runtime, entry.run_id).wait()
 
 
 def start(
@@ -302,4 +302,4 @@ def due_at(submission: Submission) -> float | None:
 def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
     """The handle of the run that was made, or of the same one that was there already."""
     check_created(entry, verdict)
-    return Handle(runtime, entry.run_id, is_local=not isinstance(verdict, Existed))
+    return Handle(runtime, entry.run_id)

@@ -40,11 +40,10 @@ class Handle(Future[R]):
     To stop waiting, by a timeout or by cancelling the waiter, never touches the run: only `cancel()` does.
     """
 
-    def __init__(self, runtime: Runtime, run_id: RunId, *, is_local: bool = True) -> None:
+    def __init__(self, runtime: Runtime, run_id: RunId) -> None:
         # Future.__init__ is called by __getattr__ when somebody first looks at the future in it.
         self.run_id = run_id
         self._runtime = runtime
-        self._is_local = is_local
 
     def __getattr__(self, name: str) -> Any:
         if name not in _FUTURE_ATTRIBUTES:
@@ -52,13 +51,21 @@ class Handle(Future[R]):
         with _making:
             if "_condition" not in vars(self):
                 Future.__init__(self)
-                self._runtime.ends.watch(self.run_id, self._on_end, is_local=self._is_local)
+                self._runtime.ends.watch(self.run_id, self._on_end)
         return getattr(self, name)
 
     def __repr__(self) -> str:
         return f"<Handle of run {self.run_id}>"
 
     def _on_end(self, ended: EndedRun) -> None:
+        """Called by whoever commits, who must not run other people's callbacks: those get a thread."""
+        with self._condition:
+            if self._done_callbacks:
+                self._runtime.threads.run(lambda: self._finish(ended))
+            else:
+                self._finish(ended)
+
+    def _finish(self, ended: EndedRun) -> None:
         if not self.set_running_or_notify_cancel():
             return
         try:
@@ -136,7 +143,7 @@ class Handle(Future[R]):
         here = scope.get()
         if type(here) is Branch:
             branch = own_branch(here, threading.get_ident)
-            return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)  # type: ignore[no-any-return]  # as above
+            return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[EndedRun] = loop.create_future()
         runtime = self._runtime
@@ -146,7 +153,7 @@ class Handle(Future[R]):
 
         if "_condition" in vars(self) and self.done():
             return super().result()
-        runtime.ends.watch(self.run_id, on_end, is_local=False)
+        runtime.ends.watch(self.run_id, on_end)
         try:
             ended = await future
         finally:

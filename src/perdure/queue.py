@@ -65,7 +65,7 @@ def handle(run_id: RunId) -> Handle[Any]:
     runtime = current_runtime()
     if runtime.store.run(run_id) is None:
         raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
-    return Handle(runtime, run_id, is_local=False)
+    return Handle(runtime, run_id)
 
 
 class QueueStarter(Executor):

@@ -31,12 +31,18 @@ class Ends:
         self._lock = threading.Lock()
         self._watchers: dict[RunId, list[OnEnd]] = {}
 
-    def watch(self, run_id: RunId, on_end: OnEnd, *, is_local: bool) -> None:
-        """Call `on_end` once, from any thread, when the run has ended. `is_local`: this process will publish it."""
+    def watch(self, run_id: RunId, on_end: OnEnd, *, is_child: bool = False) -> None:
+        """Call `on_end` once, from any thread, when the run has ended.
+
+        The database is asked at once unless the run is executed here, or is a child of the run that asks (`is_child`):
+        a parent is told of its children's ends whether it waits or not.
+        """
         with self._lock:
             self._watchers.setdefault(run_id, []).append(on_end)
-        if not is_local:
-            self._call_poller()
+        if not is_child:
+            run = self._find_run(run_id)
+            if run is None or run.end is not None:  # else it will be published, and finds us
+                self._call_poller()
 
     def forget(self, run_id: RunId, on_end: OnEnd) -> None:
         """Stop waiting."""

@@ -173,8 +173,7 @@ class Journal:
                 signal.acquire()
                 if self.watch(lane, number, signal.release):
                     signal.acquire()
-        if lane.committed < number or lane.failure is not None:
-            lane.check()
+        lane.check()
 
     def watch(self, lane: Lane, number: int, wake: Callable[[], None]) -> bool:
         """Call `wake` once the lane's `number`-th entry is committed or the lane failed; False if it is so already."""

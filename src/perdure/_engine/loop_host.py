@@ -247,10 +247,10 @@ class LoopHost(Host):
         def on_end(ended: EndedRun) -> None:
             self.runtime.wakes.wake(loop, future, ended)
 
-        self.runtime.ends.watch(run_id, on_end, is_local=True)
-        if (known := run.child_ends.pop(run_id, None)) is not None:
+        self.runtime.ends.watch(run_id, on_end, is_child=run_id in run.own_children)
+        if run_id in run.children_ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
-            return known
+            return run.child_ends.pop(run_id, None) or await self._await_end(run, run_id)
         state.waits.runs.append(run_id)
         try:
             ended: EndedRun = await self._wait_durably(run, future)

@@ -131,6 +131,7 @@ class Runtime:
         self.is_stopping = True
         for run in list(self.active.values()):
             run.interruption = "forked"
+        self.definitions.forget_queues(self.dispatcher.declare)
         self.store.abandon()
         self.worker.drop(keep_file=True)
 
@@ -344,10 +345,11 @@ class Runtime:
         if run.host is not None:
             run.host.interrupt(run)
 
-    def _lost_lease(self) -> None:
-        """The heartbeat found no row."""
+    def _lost_lease(self, worker_id: str) -> None:
+        """The heartbeat found no row under this id."""
         with self.journal.turn():
-            self._rejoin()
+            if self.worker.worker_id == worker_id:  # else a batch has found out before
+                self._rejoin()
 
     def _rejoin(self) -> None:
         """Fenced: drop every run, give up what the old row still says, join again. Within the journal's turn."""

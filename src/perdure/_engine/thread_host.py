@@ -184,10 +184,10 @@ class ThreadHost(Host):
                 found.append(ended)
                 state.changed.notify_all()
 
-        self.runtime.ends.watch(run_id, on_end, is_local=True)
-        if (ended := run.child_ends.pop(run_id, None)) is not None:  # it ended between the look and the watch
+        self.runtime.ends.watch(run_id, on_end, is_child=run_id in run.own_children)
+        if run_id in run.children_ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
-            return ended
+            return run.child_ends.pop(run_id, None) or self.await_end(run, request)
         try:
             self._wait_durably(run, found, run_id=run_id, timeout=request.timeout)
         finally:

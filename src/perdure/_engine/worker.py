@@ -72,7 +72,7 @@ def is_free(path: Path) -> bool:
 class Worker:
     """This process in the database. `on_lost` is called when the row is gone or could not be renewed for one lease."""
 
-    def __init__(self, store: Store, *, lease_seconds: float, on_lost: Callable[[], None]) -> None:
+    def __init__(self, store: Store, *, lease_seconds: float, on_lost: Callable[[str], None]) -> None:
         self._store = store
         self._lease_seconds = lease_seconds
         self._on_lost = on_lost
@@ -120,7 +120,8 @@ class Worker:
     def _beat(self) -> None:
         while not self._stop.wait(self._lease_seconds / 3):
             try:
-                is_there = self._store.renew(self.worker_id, self._lease_seconds)
+                worker_id = self.worker_id
+                is_there = self._store.renew(worker_id, self._lease_seconds)
             except StoreError as error:
                 log.warning("the lease could not be renewed: %s", error)
                 continue
@@ -130,7 +131,7 @@ class Worker:
             if is_there:
                 self.renewed_at = now
             else:
-                self._on_lost()
+                self._on_lost(worker_id)
 
     def stop(self) -> None:
         """End the heartbeat; the row stays for `leave`."""
