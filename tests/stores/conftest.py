@@ -12,7 +12,7 @@ from perdure.stores.protocol import Store
 from tests.stores.entries import OpenAnother
 
 try:
-    from tests.stores.postgres_server import postgres_url  # noqa: F401  # a fixture: the URL of a fresh database
+    from tests.stores.postgres_server import own_postgres_url, postgres_url  # noqa: F401  # fixtures: URLs of databases
 except ImportError:
     KINDS = ["sqlite"]
 else:

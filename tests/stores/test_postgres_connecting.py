@@ -129,11 +129,11 @@ def test_a_value_that_the_database_cannot_hold_is_refused(postgres_url: str, tex
     store.close()
 
 
-def test_commits_are_durable_whatever_the_server_says(postgres_url: str) -> None:
+def test_commits_are_durable_whatever_the_server_says(own_postgres_url: str) -> None:
     """`synchronous_commit = off` would lose what was acknowledged."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(own_postgres_url, autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off".encode())
-    store = PostgresStore(postgres_url)
+    store = PostgresStore(own_postgres_url)
     with store._database.spare() as spare, spare.transaction() as cursor:
         assert cursor.execute("SHOW synchronous_commit").fetchall() == [("on",)]
         assert cursor.execute("SHOW idle_in_transaction_session_timeout").fetchall() == [("5s",)]

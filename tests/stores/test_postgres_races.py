@@ -5,7 +5,6 @@ A rival is a session of the test's own that calls the very functions of the stor
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -16,43 +15,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from perdure._entries import Accepted, Entry, Existed, Refused
+from perdure._entries import Accepted, Existed, Refused
 from perdure.stores.postgres import PostgresStore
-from perdure.stores.postgres.batches import Batch
 from perdure.stores.protocol import Fenced
-from perdure.stores.queries import load_queries
 from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded
-
-QUERIES = load_queries("perdure.stores.postgres")
-
-
-class Rival:
-    """A session whose transaction stays open until it is told to commit."""
-
-    def __init__(self, url: str) -> None:
-        self.connection = psycopg.connect(url)
-        self.connection.execute("SELECT 1")
-        self.watcher = psycopg.connect(url, autocommit=True)
-
-    def do(self, name: str, **parameters: object) -> list[tuple[object, ...]]:
-        """Run one of the store's queries, and leave the transaction open."""
-        cursor = self.connection.execute(QUERIES[name].text.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
-
-    def apply(self, worker_id: str, *entries: Entry) -> None:
-        """Apply a batch, and leave the transaction open."""
-        self.do("apply_batch", **Batch(entries).parameters(worker_id, 0))
-
-    def wait_until_somebody_waits_for_me(self) -> None:
-        """Return when another session is blocked by this one."""
-        me = self.connection.info.backend_pid
-        question = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-        while self.watcher.execute(question, [me]).fetchall() == [(0,)]:
-            pass
-
-    def commit(self) -> None:
-        """Let go."""
-        self.connection.commit()
+from tests.stores.rivals import Rival
 
 
 @pytest.fixture
@@ -206,68 +173,6 @@ def test_a_deadlock_is_tried_again(
     assert [type(verdict) for verdict in verdicts] == [Existed, Existed]
 
 
-@pytest.mark.parametrize("decision", ["apply", "claim", "reconcile"])
-def test_a_failover_that_changes_the_timeline_fences_every_worker(
-    postgres: PostgresStore, rival: Rival, decision: str
-) -> None:
-    """Rule 1: the memory of the process may be ahead of the database then."""
-    join(postgres, W1)
-    postgres.apply(W1, [created("r", held_as=C1)])
-    rival.connection.execute("UPDATE perdure.workers SET timeline = '00000000'")
-    rival.commit()
-    decide: dict[str, Callable[[], object]] = {
-        "apply": lambda: postgres.apply(W1, [recorded("r", C1)]),
-        "claim": lambda: claim(postgres, W1, 1),
-        "reconcile": lambda: postgres.reconcile(W1, []),
-    }
-    with pytest.raises(Fenced):
-        decide[decision]()
-    postgres.leave(W1)
-    assert postgres.workers() == []
-
-
-@pytest.fixture
-def untold(postgres: PostgresStore, rival: Rival) -> PostgresStore:
-    """A service that refuses to tell its timeline."""
-    rival.connection.execute(
-        "CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE plpgsql "
-        "AS $$ BEGIN RETURN NULL; END $$"
-    )
-    rival.commit()
-    join(postgres, W1)
-    return postgres
-
-
-def test_without_a_timeline_a_lost_write_fences(untold: PostgresStore, rival: Rival) -> None:
-    """A failover that lost the last transaction shows in the row's own count."""
-    untold.apply(W1, [created("r", held_as=C1)])
-    untold.apply(W1, [recorded("r", C1)])
-    rival.connection.execute("UPDATE perdure.workers SET writes = writes - 1")
-    rival.commit()
-    with pytest.raises(Fenced):
-        untold.apply(W1, [recorded("r", C1, "2")])
-
-
-def test_without_a_timeline_a_lost_reply_does_not_fence(untold: PostgresStore, rival: Rival) -> None:
-    """The same batch goes again and is success."""
-    rival.apply(W1, created("r"))
-    rival.commit()
-    assert untold.apply(W1, [created("r")]) == [Accepted()]
-    assert untold.apply(W1, [created("s")]) == [Accepted()]
-
-
-def test_a_role_without_the_right_gets_no_timeline(postgres: PostgresStore, rival: Rival) -> None:
-    """The function answers NULL instead of failing; all other roles get one."""
-    assert rival.watcher.execute("SELECT perdure.current_timeline() IS NOT NULL").fetchall() == [(True,)]
-    connection = rival.connection
-    connection.execute("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
-    connection.execute("CREATE ROLE perdure_ordinary")
-    connection.execute("GRANT USAGE ON SCHEMA perdure TO perdure_ordinary")
-    connection.execute("SET ROLE perdure_ordinary")
-    assert connection.execute("SELECT perdure.current_timeline()").fetchall() == [(None,)]
-    connection.rollback()
-
-
 WRITER = """
 import sys
 from perdure.stores.postgres import PostgresStore
@@ -335,28 +240,6 @@ def test_others_hear_of_new_runs_once_per_batch_and_only_if_there_are_others(
         postgres.apply(W1, [created("r3"), created("r4")])
         heard = [notify.payload for notify in listener.notifies(timeout=0.2, stop_after=2)]
     assert heard == ["ready"]
-
-
-def test_questions_use_indexes_whatever_the_history(postgres: PostgresStore, rival: Rival) -> None:
-    """Twenty thousand ended runs are not looked at by the pulse, by waiting, or by loading a history."""
-    connection = rival.connection
-    connection.execute(
-        "INSERT INTO perdure.runs (id, kind, name, queue, state, priority, attempts, max_attempts, created_by, "
-        "fingerprint, finished_at) SELECT n::text, 'step', %s, '', 'succeeded', 0, 1, 10, n::text, 'f', now() "
-        "FROM generate_series(1, 20000) AS n",
-        [WORK],
-    )
-    connection.execute(
-        "INSERT INTO perdure.messages (run_id, kind, consumed_at) SELECT id, 'cancel', now() FROM perdure.runs"
-    )
-    connection.commit()
-    connection.autocommit = True
-    connection.execute("ANALYZE perdure.runs, perdure.messages, perdure.checkpoints")
-    values = {"worker_id": W1, "queues": '{""}', "names": f"{{{WORK}}}", "run_ids": "{1,2}", "run_id": "1"}
-    for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_run"):
-        query = b"EXPLAIN (FORMAT json) " + QUERIES[name].text.encode()
-        [(plan,)] = connection.execute(query, values).fetchall()
-        assert "Seq Scan" not in json.dumps(plan), (name, plan)
 
 
 def test_a_child_made_in_the_batch_of_its_parent_is_refused_with_it(postgres: PostgresStore) -> None:

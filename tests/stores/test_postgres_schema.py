@@ -67,12 +67,12 @@ def role(empty_url: str) -> Iterator[str]:
         connection.execute(f"DROP ROLE {name}".encode())
 
 
-def test_the_schema_for_reading_is_the_sum_of_the_migrations(postgres_url: str, empty_url: str) -> None:
+def test_the_schema_for_reading_is_the_sum_of_the_migrations(own_postgres_url: str, empty_url: str) -> None:
     """Tables, columns, constraints, indexes, views and functions are the same."""
     text = (files("perdure.stores.postgres") / "schema.sql").read_bytes()
     with psycopg.connect(empty_url) as connection:
         connection.execute(text)
-    assert catalog(empty_url) == catalog(postgres_url)
+    assert catalog(empty_url) == catalog(own_postgres_url)
 
 
 def test_many_processes_may_migrate_at_once(empty_url: str) -> None:
@@ -93,12 +93,12 @@ def test_many_processes_may_migrate_at_once(empty_url: str) -> None:
     assert failures == []
 
 
-def test_a_schema_that_is_newer_than_the_code_is_refused(postgres_url: str) -> None:
+def test_a_schema_that_is_newer_than_the_code_is_refused(own_postgres_url: str) -> None:
     """The message says what to do."""
-    with psycopg.connect(postgres_url) as connection:
+    with psycopg.connect(own_postgres_url) as connection:
         connection.execute("INSERT INTO perdure.migrations (version, name) VALUES (999, 'from the future')")
     with pytest.raises(UnsupportedStoreError, match=r"schema version 999.*upgrade Perdure"):
-        migrate(postgres_url)
+        migrate(own_postgres_url)
 
 
 def test_a_role_that_may_not_create_the_schema_is_told_what_to_grant(empty_url: str, role: str) -> None:

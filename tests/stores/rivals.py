@@ -1,0 +1,40 @@
+"""A rival for the store: a session of the test's own that keeps its transaction open at the worst moment."""
+
+from __future__ import annotations
+
+import psycopg
+
+from perdure._entries import Entry
+from perdure.stores.postgres.batches import Batch
+from perdure.stores.queries import load_queries
+
+QUERIES = load_queries("perdure.stores.postgres")
+
+
+class Rival:
+    """A session whose transaction stays open until it is told to commit."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url)
+        self.connection.execute("SELECT 1")
+        self.watcher = psycopg.connect(url, autocommit=True)
+
+    def do(self, name: str, **parameters: object) -> list[tuple[object, ...]]:
+        """Run one of the store's queries, and leave the transaction open."""
+        cursor = self.connection.execute(QUERIES[name].text.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def apply(self, worker_id: str, *entries: Entry) -> None:
+        """Apply a batch, and leave the transaction open."""
+        self.do("apply_batch", **Batch(entries).parameters(worker_id, 0))
+
+    def wait_until_somebody_waits_for_me(self) -> None:
+        """Return when another session is blocked by this one."""
+        me = self.connection.info.backend_pid
+        question = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        while self.watcher.execute(question, [me]).fetchall() == [(0,)]:
+            pass
+
+    def commit(self) -> None:
+        """Let go."""
+        self.connection.commit()
