@@ -31,7 +31,7 @@ _CACHED_STATEMENTS: Final = 256
 
 
 class Connection:
-    """One lazily opened connection, for one thread at a time: `with connection:`, or `with connection.writing()`."""
+    """One lazily opened connection, for one thread at a time: inside `with connection.alone()` or `.writing()`."""
 
     def __init__(self, database: Database) -> None:
         self.lock = threading.Lock()
@@ -40,15 +40,16 @@ class Connection:
         self._sqlite: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
 
-    def __enter__(self) -> Connection:
-        database = self._database
-        if database.is_pausing:  # a fork is to come: a plain lock would let a busy thread in again and again before it
-            database.may_go_on.wait()
-        self.lock.acquire()
-        return self
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """The connection, for this thread only.
 
-    def __exit__(self, *raised: object) -> None:
-        self.lock.release()
+        A generator with `with lock` inside, not `__enter__` and `__exit__`: Ctrl-C between taking the lock and
+        returning would leave it taken for ever.
+        """
+        self._let_forks_go_first()
+        with self.lock:
+            yield self
 
     def query(self, name: str, parameters: Iterable[object] = ()) -> list[Row]:
         """All rows of one statement."""
@@ -87,21 +88,22 @@ class Connection:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A write transaction: all of it or nothing. Waits for other writers, up to the database's patience."""
-        with self:
-            self.query("begin")
+        self._let_forks_go_first()
+        with self.lock:
             try:
+                self.query("begin")
                 yield self
                 self.query("commit")
-            except BaseException:
+            finally:
                 self._undo()
-                raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Several questions to one state of the database."""
-        with self:
-            self.query("begin_reading")
+        self._let_forks_go_first()
+        with self.lock:
             try:
+                self.query("begin_reading")
                 yield self
             finally:
                 self._undo()
@@ -154,6 +156,11 @@ class Connection:
         self._sqlite = self._database.connect()
         self._cursor = self._sqlite.cursor()
         return self._cursor
+
+    def _let_forks_go_first(self) -> None:
+        """A plain lock would let a busy thread in again and again, and the fork wait."""
+        if self._database.is_pausing:
+            self._database.may_go_on.wait()
 
     def _undo(self) -> None:
         if self._sqlite is None or not self._sqlite.in_transaction:
@@ -220,7 +227,7 @@ class Database:
     def close(self) -> None:
         """Close every connection, each after what it is doing."""
         for connection in self._all():
-            with connection:
+            with connection.alone():
                 connection.close()
 
     def abandon(self) -> None:

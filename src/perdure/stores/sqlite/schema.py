@@ -75,7 +75,7 @@ def _use_wal(database: Database) -> None:
     deadline = time.monotonic() + database.patience_seconds
     while True:
         try:
-            with database.turn:
+            with database.turn.alone():
                 [(tables,)] = database.turn.query("count_tables")
                 [(application,)] = database.turn.query("application")
                 if tables and application != APPLICATION:

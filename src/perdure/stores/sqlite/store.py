@@ -64,7 +64,7 @@ class SqliteStore:
             )
 
     def renew(self, worker_id: str, lease_seconds: float) -> bool:
-        with self._database.heartbeat as connection:
+        with self._database.heartbeat.alone() as connection:
             return connection.change("renew_worker", [lease_seconds, worker_id]) == 1
 
     def leave(self, worker_id: str) -> None:
@@ -141,7 +141,7 @@ class SqliteStore:
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
         connection = self._database.spare()
-        with connection:
+        with connection.alone():
             connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
@@ -155,7 +155,7 @@ class SqliteStore:
 
     def _ask(self, statement: str, *parameters: object) -> list[Row]:
         connection = self._database.spare()
-        with connection:
+        with connection.alone():
             return connection.query(statement, parameters)
 
 
