@@ -12,10 +12,12 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from llama_index.core import VectorStoreIndex
 from llama_index.core.schema import BaseNode, Document
 from llama_index.vector_stores.postgres import PGVectorStore
+from pydantic import HttpUrl
 from sqlalchemy import Engine, create_engine, delete, func, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
@@ -178,6 +180,12 @@ class DocumentIndex:
 def document_index() -> DocumentIndex:
     """The index in the database that DATABASE_URL names."""
     return DocumentIndex(os.environ.get("DATABASE_URL", DEFAULT_DATABASE))
+
+
+def public(url: HttpUrl) -> str:
+    """The URL without user and password: what may stand in the index, an answer, a message or a log."""
+    parts = urlsplit(str(url))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _with_driver(database_url: str) -> URL:

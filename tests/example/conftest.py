@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 _numbers = count()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_key() -> Iterator[None]:
+    """The local models, in our processes and in those that we start, whatever the developer's environment has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OPENAI_API_KEY", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a server that lives as long as the tests."""
@@ -57,7 +65,6 @@ def index(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Docume
     from examples.document_indexing.index import document_index
 
     monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     document_index.cache_clear()
     yield document_index()
     document_index().close()

@@ -73,6 +73,16 @@ def test_a_bad_document_is_reported_and_the_others_are_indexed(
     assert mend in message
 
 
+@pytest.mark.parametrize("name", ["missing.pdf", "page.pdf", "broken.pdf", "sound.pdf"])
+def test_a_password_in_a_url_reaches_no_report_log_or_answer(
+    index: DocumentIndex, files: str, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is used for the download, and nowhere else."""
+    plain.index_documents([HttpUrl(files.replace("http://", "http://me:hunter2@") + f"/{name}")])
+    answer = index.ask("What was Apple's earnings per share in 2021?")
+    assert "hunter2" not in f"{index.report()} {caplog.text} {answer}"
+
+
 def test_a_failed_document_that_is_mended_is_no_longer_reported(index: DocumentIndex, files: str) -> None:
     """The report is about now."""
     url = HttpUrl(f"{files}/sound.pdf")
