@@ -17,7 +17,7 @@ from ._core.flows.child import await_run, check_created, child_id, start_child, 
 from ._core.flows.step import run_step
 from ._core.lineage import Branch, scope
 from ._core.step_call import StepCall
-from ._engine.journal import Lane
+from ._engine.lanes import Lane
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
 from ._entries import RunCreated, Verdict

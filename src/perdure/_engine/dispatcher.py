@@ -18,7 +18,7 @@ from .._core.run import Run
 from .._entries import Accepted, Existed, RunCreated, Verdict
 from ..errors import StoreError
 from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
-from .journal import Lane, OnVerdict
+from .lanes import Lane, OnVerdict
 
 if TYPE_CHECKING:
     from .runtime import Runtime

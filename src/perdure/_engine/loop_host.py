@@ -26,7 +26,7 @@ from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .gate import Gate
 from .host import Host, Waits, interrupted
-from .journal import Lane
+from .lanes import Lane
 from .tasks import BRANCH_OF
 from .waiting import waits_within
 

@@ -34,7 +34,8 @@ from ..stores.protocol import ClaimedRun, Store
 from ..typing import DEFAULT_QUEUE, RunId
 from .dispatcher import Dispatcher
 from .ends import Ends
-from .journal import Journal, Lane
+from .journal import Journal
+from .lanes import Lane
 from .loop_host import LoopHost, LoopState
 from .loops import OwnLoop
 from .options import Options

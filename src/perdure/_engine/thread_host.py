@@ -28,7 +28,7 @@ from .._core.run import Run
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from .host import Host, Waits, interrupted
-from .journal import Lane
+from .lanes import Lane
 
 REACTION_SECONDS = 0.01
 """How long the next delivery waits for the branch that got the last one to come back with its next call."""

@@ -1,0 +1,212 @@
+"""What waits for its commit: entries in lanes, and the batches that are taken from them. Nothing is committed here.
+
+A *lane* is the queue of one claim, or of one outsider. The entries of a lane go in their order. A batch takes a slice
+of each lane in turn, so that a run that makes a million children does not stop a lone one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from .._core.run import Run
+from .._entries import Entry, RunCreated, RunFinished, StepRecorded, Stored, Verdict
+
+log = logging.getLogger("perdure")
+
+BATCH_ENTRIES = 1000
+BATCH_BYTES = 1 << 20
+SLICE_ENTRIES = 64
+"""The most of one lane before it is the next one's turn."""
+MOST_TURNS = 1000
+"""How many deliveries one row of the order log holds at most."""
+
+OnVerdict = Callable[[Verdict], None]
+
+
+class Pending:
+    """An entry that waits for its commit."""
+
+    __slots__ = ("entry", "is_counted", "on_verdict", "size")
+
+    def __init__(self, entry: Entry, on_verdict: OnVerdict | None) -> None:
+        self.entry = entry
+        self.on_verdict = on_verdict
+        self.size = entry_bytes(entry)
+        self.is_counted = False
+        """Whether the lane's `committed` has it: it may be sent and settled twice."""
+
+    def tell(self, verdict: Verdict) -> None:
+        """Tell the owner, once. What goes wrong there must not keep others from being told."""
+        on_verdict, self.on_verdict = self.on_verdict, None
+        if on_verdict is not None:
+            try:
+                on_verdict(verdict)
+            except Exception:
+                log.exception("a verdict could not be told")
+
+    def seal(self) -> Entry:
+        """The entry as it is sent."""
+        return self.entry
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it was made under no claim: then it outlives the end of this worker's right to write."""
+        return self.entry.claim is None
+
+
+class PendingTurns(Pending):
+    """Deliveries for the order log; more join it until it is sent."""
+
+    __slots__ = ("first", "keys", "run")
+
+    def __init__(self, run: Run, first: int, key: str) -> None:
+        self.run = run
+        self.first = first
+        self.keys = [key]
+        self.on_verdict = None
+        self.size = 200
+        self.is_counted = False
+
+    def can_take(self, position: int) -> bool:
+        """Whether the delivery at this position is the row's next."""
+        return len(self.keys) < MOST_TURNS and self.first + len(self.keys) == position
+
+    def seal(self) -> Entry:
+        run, key = self.run, f"#{self.first}"
+        outcome = Stored(
+            "json", json.dumps([self.first, *self.keys])
+        )  # keys are no data of the user's: no codec, no limit
+        return StepRecorded(run.run_id, run.claim, key, key, "order", "order", "-", False, outcome)
+
+    @property
+    def is_outside(self) -> bool:
+        return False
+
+
+class Lane:
+    """What one claim, or one outsider, has handed in. `failure` ends it: nothing of it is applied from there on."""
+
+    __slots__ = ("appended", "committed", "failure", "is_listed", "pending", "run", "waiters")
+
+    def __init__(self, run: Run | None = None) -> None:
+        self.run = run
+        self.pending: deque[Pending] = deque()
+        self.appended = 0
+        self.committed = 0
+        self.failure: BaseException | None = None
+        self.is_listed = False
+        self.waiters: list[tuple[int, Callable[[], None]]] = []
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was handed in is committed."""
+        return self.committed == self.appended
+
+    def check(self) -> None:
+        """Raise what ended the lane, if something did."""
+        if self.failure is not None:
+            raise self.failure
+
+
+Batch = list[tuple[Lane, Pending]]
+
+
+class Ring:
+    """The lanes in which something waits, in turn. `lock` guards it and every lane."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._lanes: deque[Lane] = deque()
+        self.bytes = 0
+        """What waits in all lanes."""
+        self.pushed = 0
+        """How many entries were ever handed in."""
+
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
+    def push(self, lane: Lane, item: Pending) -> int:
+        """Queue the item; its number in the lane. Raises what ended the lane."""
+        with self.lock:
+            if lane.failure is not None:
+                raise lane.failure
+            lane.pending.append(item)
+            lane.appended = number = lane.appended + 1
+            self.bytes += item.size
+            self.pushed += 1
+            if not lane.is_listed:
+                lane.is_listed = True
+                self._lanes.append(lane)
+            return number
+
+    def push_turn(self, lane: Lane, run: Run, position: int, key: str) -> None:
+        """Queue a delivery, in the row of the order log that is still waiting if there is one."""
+        with self.lock:
+            lane.check()
+            tail = lane.pending[-1] if lane.pending else None
+            if isinstance(tail, PendingTurns) and tail.can_take(position):
+                tail.keys.append(key)
+                return
+        self.push(lane, PendingTurns(run, position, key))
+
+    def take(self) -> Batch:
+        """A slice of each lane in turn; a large entry alone."""
+        batch: Batch = []
+        size = 0
+        with self.lock:
+            lanes = self._lanes
+            while lanes and len(batch) < BATCH_ENTRIES:
+                lane = lanes.popleft()
+                taken, is_full = self._slice(lane, batch, size)
+                size += taken
+                if not lane.pending:
+                    lane.is_listed = False
+                elif is_full and not taken:
+                    lanes.appendleft(lane)  # it was its turn: it opens the next batch
+                else:
+                    lanes.append(lane)
+                if is_full:
+                    break
+            self.bytes -= size
+        return batch
+
+    @staticmethod
+    def _slice(lane: Lane, batch: Batch, size: int) -> tuple[int, bool]:
+        """Move the next entries of the lane into the batch: their bytes, and whether the batch can hold no more."""
+        pending, taken = lane.pending, 0
+        room = min(SLICE_ENTRIES, BATCH_ENTRIES - len(batch))
+        while pending and room:
+            item = pending[0]
+            if batch and size + taken + item.size > BATCH_BYTES:
+                return taken, True
+            batch.append((lane, pending.popleft()))
+            taken += item.size
+            room -= 1
+        return taken, False
+
+    def clear(self, lane: Lane, error: BaseException) -> tuple[list[Pending], list[Callable[[], None]]]:
+        """End the lane: what waited in it, and whom to wake."""
+        with self.lock:
+            if lane.failure is None:
+                lane.failure = error
+            void = list(lane.pending)
+            self.bytes -= sum(item.size for item in void)
+            lane.pending.clear()
+            waiters, lane.waiters = lane.waiters, []
+        return void, [wake for _, wake in waiters]
+
+
+def entry_bytes(entry: Entry) -> int:
+    """Roughly what the entry weighs in memory and on the wire."""
+    kind = type(entry)
+    if kind is StepRecorded:
+        return 200 + len(entry.outcome.text)  # type: ignore[union-attr]  # as `kind` says
+    if kind is RunCreated:
+        return 300 + len(entry.input.text)  # type: ignore[union-attr]
+    if isinstance(entry, RunFinished) and entry.output is not None:
+        return 200 + len(entry.output.text)
+    return 200
