@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -62,6 +64,20 @@ class Program:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
+    def run(self, line: str) -> Any:
+        """Have the console do a line of Python; the value of an expression."""
+        self.tell(line)
+        sign, _, answer = self.read().partition(" ")
+        assert sign == "=", answer
+        return json.loads(answer)
+
+    def fail(self, line: str) -> str:
+        """Have the console do a line that raises; the error's class and message."""
+        self.tell(line)
+        sign, _, answer = self.read().partition(" ")
+        assert sign == "!", answer
+        return answer
+
     def send(self, number: int) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
@@ -97,6 +113,7 @@ class Program:
 
 
 Start = Callable[..., Program]
+Console = Callable[..., Program]
 
 
 @pytest.fixture
@@ -126,6 +143,20 @@ def start_program(store_url: str, ledger: Path, tmp_path: Path) -> Iterator[Star
         program.close()
 
 
+@pytest.fixture
+def console(start_program: Start) -> Console:
+    """`console(**settings)`: a launched process that does what it is told, line by line."""
+
+    def start(**settings: object) -> Program:
+        program = start_program("console")
+        assert program.read() == "ready"
+        given = {"poll_seconds": 0.1, **settings}
+        program.run(f"app = perdure.running(**{given!r}).__enter__()")
+        return program
+
+    return start
+
+
 class Rows:
     """The database, with plain SQL, as a person would look at it and damage it."""
 
@@ -139,6 +170,8 @@ class Rows:
             with psycopg.connect(self._url, options="-c search_path=perdure") as postgres:
                 cursor = postgres.execute(statement.replace("?", "%s").encode(), parameters)
                 return cursor.fetchall() if cursor.description is not None else []
+        if not Path(self._url).exists():
+            return []
         with closing(sqlite3.connect(self._url, timeout=30)) as sqlite, sqlite:
             return sqlite.execute(statement, parameters).fetchall()
 

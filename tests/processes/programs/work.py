@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
+import signal
 import sys
 
 import perdure
 from perdure import Handle, Queue, idempotency_key, step, workflow
+from perdure.app import current_runtime
 from tests.processes.ledger import note
 
 narrow = Queue("narrow", concurrency=1)
@@ -92,9 +96,21 @@ def expected(children: int) -> dict[str, int]:
     }
 
 
+def die_at(number: int) -> None:
+    """Kill this process before its `number`-th statement to the database; 0 means never."""
+    statements = itertools.count(1)
+
+    def listen(_: str) -> None:
+        if next(statements) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    current_runtime().store.on_statement = listen  # type: ignore[attr-defined]  # both stores have it
+
+
 def main() -> None:
     children = int(sys.argv[1])
     perdure.launch()
+    die_at(int(sys.argv[2]))
     print("launched", flush=True)
     handles = start_all(children)
     print("started", flush=True)

@@ -1,0 +1,41 @@
+"""A process that does what the test tells it, line by line: an expression's value goes back as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+from typing import Any
+
+import perdure
+from perdure.app import current_runtime
+from tests.processes.programs import functions
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    namespace: dict[str, Any] = {
+        "asyncio": asyncio,
+        "os": os,
+        "threading": threading,
+        "perdure": perdure,
+        "runtime": current_runtime,
+        **vars(functions),
+    }
+    print("ready", flush=True)
+    for line in sys.stdin:
+        try:
+            try:
+                value = eval(line, namespace)  # noqa: S307  # the test's own line
+            except SyntaxError:
+                value = exec(line, namespace)  # noqa: S102  # the test's own line
+            print("=", json.dumps(value, default=repr), flush=True)
+        except Exception as error:
+            print("!", type(error).__name__, str(error).replace("\n", " "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
