@@ -102,6 +102,7 @@ class LogTurn:
 class StayOpen:
     """Wait until the run's own code cancels the call, as it did when it ran first; `timeout` does so by itself."""
 
+    key: str
     timeout: float | None = None
     method = "stay_open"
 
@@ -184,6 +185,9 @@ class Host(Protocol):
     """Answers the requests of one run's flows; `answer` may return an awaitable where the run is async."""
 
     def answer(self, run: Run, request: Request) -> Any: ...
+
+    def park_for_mend(self, run: Run, reason: str) -> None:
+        """End the run's claim now, without waiting: it waits for people."""
 
     def interrupt(self, run: Run) -> None:
         """Nothing durable may happen in the run any more: wake every branch of it that waits."""

@@ -19,7 +19,7 @@ CANCELLED_MARK = "!"
 class Order:
     """The deliveries of one run: those recorded, and how many were handed over in this replay or for the first time."""
 
-    __slots__ = ("_cancelled", "_keys", "_positions", "next_position")
+    __slots__ = ("_cancelled", "_keys", "_positions", "next_position", "open_keys")
 
     def __init__(self, recorded: Iterable[tuple[int, str]] = ()) -> None:
         self._positions: dict[str, int] = {}
@@ -32,6 +32,8 @@ class Order:
             self._positions[key] = position
             self._keys[position] = key
         self.next_position = 0
+        self.open_keys: set[str] = set()
+        """Calls that stay open until the run's own code cancels them again: asked for, if not yet due."""
 
     @property
     def is_replaying(self) -> bool:

@@ -30,6 +30,7 @@ class Run:
         "checkpoints",
         "child_ends",
         "children",
+        "children_asked",
         "children_ended",
         "claim",
         "difference",
@@ -88,6 +89,8 @@ class Run:
         self.order = Order()
         self.checkpoints: dict[str, Checkpoint] = {}
         self.children: dict[str, ChildRow] = {}
+        self.children_asked: set[str] = set()
+        """Keys of recorded children that this claim has asked for again."""
         self.child_ends: dict[RunId, EndedRun] = {}
         """Children whose end is known and not yet handed over."""
         self.own_children: set[RunId] = set()
@@ -160,10 +163,13 @@ class Run:
                 f"a child run of {name} with arguments of fingerprint {child.fingerprint}",
                 f"the same with arguments of fingerprint {fingerprint}",
             )
+        self.children_asked.add(key)
         return child
 
     def differ(self, key: str, recorded: str, asked: str) -> NoReturn:
-        """The replay does not fit what is recorded: nothing durable happens in this claim any more."""
+        """The replay does not fit what is recorded: the run is parked before its code unwinds, whatever that does."""
+        if self.difference is not None:
+            raise RunInterrupted(str(self.difference)) from self.difference
         self.difference = NondeterminismError(
             f"run {self.run_id} of {self.name} does not match its history at call {key}: recorded is {recorded}, "
             f"the code now asks for {asked}. The run is parked and nothing is lost: restore the code that it was "
@@ -173,6 +179,7 @@ class Run:
             key=key,
         )
         self.interruption = "differs"
+        self.host.park_for_mend(self, str(self.difference))
         self.host.interrupt(self)
         raise RunInterrupted(str(self.difference)) from self.difference
 
@@ -181,6 +188,9 @@ class Run:
         for key, recorded in self.checkpoints.items():
             if "/" not in key and not key.endswith("?"):
                 self.differ(key, f"{recorded.kind} {recorded.name}", "nothing: the workflow has ended")
+        for key, child in self.children.items():
+            if "/" not in key and key not in self.children_asked:
+                self.differ(key, f"a child run of {child.name}", "nothing: the workflow has ended")
 
 
 def read_order_log(log: Any) -> Iterable[tuple[int, str]]:

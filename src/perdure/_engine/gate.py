@@ -17,7 +17,9 @@ from ..errors import RunInterrupted
 
 QUIET_TURNS = 6
 MOST_TURNS = 200
-MOST_TASKS = 64
+FEW_TASKS = 64
+"""Up to so many tasks, each is looked at in every turn; beyond, only when the turns were quiet otherwise."""
+MOST_TASKS = 4096
 """Beyond so many tasks only the turns are counted: looking at each would cost more than it could save."""
 
 
@@ -28,24 +30,27 @@ class Gate:
         self._run = run
         self._loop = loop
         self._tasks = tasks
-        self._waiting: list[tuple[int, int, str, asyncio.Future[tuple[int, bool]]]] = []
+        self._waiting: list[tuple[int, int, str, asyncio.Future[None]]] = []
         self._count = 0
         self._is_busy = False
         self._quiet = 0
         self._turns = 0
         self._patience: asyncio.TimerHandle | None = None
 
-    def try_now(self, key: str) -> tuple[int, bool] | None:
-        """Hand over at once if it is this call's turn."""
+    def try_now(self, key: str) -> bool:
+        """Take the turn at once if it is this call's."""
         if self._is_busy or not self._run.order.is_due(key):
-            return None
-        return self._deliver(key)
+            return False
+        self._begin()
+        return True
 
-    def wait(self, key: str, patience: float, give_up: Callable[[str], None]) -> asyncio.Future[tuple[int, bool]]:
+    def wait(self, key: str, patience: float, give_up: Callable[[str], None]) -> asyncio.Future[None]:
         """A future for the call's turn. `give_up` is called when the recorded order asks for a call that does
         not come.
+
+        Who was woken advances the order, not we: a task that is cancelled in the moment before it wakes has no turn.
         """
-        future: asyncio.Future[tuple[int, bool]] = self._loop.create_future()
+        future: asyncio.Future[None] = self._loop.create_future()
         self._count += 1
         heappush(self._waiting, (self._run.order.rank(key), self._count, key, future))
         if self._run.order.is_replaying and self._patience is None:
@@ -61,19 +66,16 @@ class Gate:
                 future.set_exception(error)
         self._waiting.clear()
 
-    def _deliver(self, key: str) -> tuple[int, bool]:
-        turn = self._run.order.advance(key)
-        if self._run.is_concurrent:
-            self._is_busy = True
-            self._quiet = self._turns = 0
-            self._loop.call_soon(self._tick)
-        else:
-            self._pump()
-        return turn
+    def _begin(self) -> None:
+        self._is_busy = True
+        self._quiet = self._turns = 0
+        self._loop.call_soon(self._tick)
 
     def _tick(self) -> None:
         self._turns += 1
-        self._quiet = 0 if self._is_reacting() else self._quiet + 1
+        self._quiet += 1
+        if len(self._tasks) <= FEW_TASKS or (self._quiet == QUIET_TURNS and len(self._tasks) <= MOST_TASKS):
+            self._quiet = 0 if self._is_reacting() else self._quiet
         if self._quiet < QUIET_TURNS and self._turns < MOST_TURNS:
             self._loop.call_soon(self._tick)
             return
@@ -82,8 +84,6 @@ class Gate:
 
     def _is_reacting(self) -> bool:
         """Whether a task of the run is about to run: it waits for nothing, or for something that is there."""
-        if len(self._tasks) > MOST_TASKS:
-            return False
         for task in self._tasks:
             waits_for = getattr(task, "_fut_waiter", None)
             if not task.done() and (waits_for is None or waits_for.done()):
@@ -99,7 +99,8 @@ class Gate:
             if self._is_busy or not self._run.order.is_due(key):
                 return
             heappop(self._waiting)
-            future.set_result(self._deliver(key))
+            self._begin()
+            future.set_result(None)
 
     def _arm(self, patience: float, give_up: Callable[[str], None]) -> None:
         position = self._run.order.next_position
@@ -108,7 +109,8 @@ class Gate:
             self._patience = None
             if not self._waiting or self._run.interruption is not None or not self._run.order.is_replaying:
                 return
-            if self._run.order.next_position == position and not self._is_busy:
+            order = self._run.order
+            if order.next_position == position and not self._is_busy and order.awaited_key not in order.open_keys:
                 give_up(self._waiting[0][2])
             else:
                 self._arm(patience, give_up)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._core.flow import Chance, LoadHistory, LogTurn, Now, Record, Request, StartChild
@@ -45,6 +46,12 @@ class Host:
     def answer(self, run: Run, request: Request) -> Any:
         """The answer, or an awaitable of it."""
         return getattr(self, request.method)(run, request)
+
+    def park_for_mend(self, run: Run, reason: str) -> None:
+        """See `Host` in `perdure._core.flow`."""
+        entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
+        with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
+            self.runtime.append(run, entry, lambda verdict: None)
 
     def interrupt(self, run: Run) -> None:
         """Wake every branch that waits; see `Host` in `perdure._core.flow`."""

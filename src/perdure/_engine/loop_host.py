@@ -16,6 +16,7 @@ from .._core.flow import (
     LoadHistory,
     Outcome,
     Pause,
+    Request,
     Settle,
     StayOpen,
     Turn,
@@ -29,6 +30,9 @@ from .host import Host, Waits, interrupted
 from .lanes import Lane
 from .tasks import BRANCH_OF
 from .waiting import waits_within
+
+LEAST_LOOK_SECONDS = 1.0
+"""How often, at most, a run that could not be parked is looked at again."""
 
 GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 """One sleeping task for each loop: when a closing loop cancels all its tasks it cancels this one too, and so a
@@ -45,6 +49,7 @@ def guard_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
 
         token = scope.set(None)
         guard = GUARDS[loop] = loop.create_task(sleep_for_ever(), name="perdure-guard")
+        guard.add_done_callback(lambda _: GUARDS.pop(loop, None))  # it holds its loop, which would never be freed
         guard._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
         scope.reset(token)
     return guard
@@ -64,9 +69,23 @@ class LoopState:
         self.root: asyncio.Task[Any] | None = None
         self.has_slot = False
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the loop comes to its end and cancels every task."""
+        return self.guard.done() or self.guard.cancelling() > 0
+
 
 class LoopHost(Host):
     """Awaits; the journal's writer thread commits."""
+
+    def answer(self, run: Run, request: Request) -> Any:
+        """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
+        state: LoopState = run.state
+        if run.interruption is None and state.is_closing:
+            run.interruption = "closing"
+            if not isinstance(request, Commit):
+                run.check_alive()
+        return super().answer(run, request)
 
     def interrupt(self, run: Run) -> None:
         state: LoopState = run.state
@@ -104,7 +123,7 @@ class LoopHost(Host):
     def _check_loop(run: Run) -> None:
         """Tell a loop that ends from a run that cancels its own call."""
         state: LoopState = run.state
-        if run.interruption is None and (state.guard.done() or state.guard.cancelling()):
+        if run.interruption is None and state.is_closing:
             run.interruption = "closing"
 
     def settle(self, run: Run, request: Settle) -> Any:
@@ -212,16 +231,24 @@ class LoopHost(Host):
 
     async def stay_open(self, run: Run, request: StayOpen) -> None:
         state: LoopState = run.state
-        await self._wait(run, state.loop.create_future())
+        run.order.open_keys.add(request.key)
+        try:
+            await self._wait(run, state.loop.create_future())
+        finally:
+            run.order.open_keys.discard(request.key)
 
     def turn(self, run: Run, request: Turn) -> Any:
         state: LoopState = run.state
         run.check_alive()
-        now = state.gate.try_now(request.key)
-        if now is not None:
-            return now
+        if state.gate.try_now(request.key):
+            return run.order.advance(request.key)
+        return self._turn_later(run, request.key)
+
+    async def _turn_later(self, run: Run, key: str) -> tuple[int, bool]:
+        state: LoopState = run.state
         patience = self.runtime.options.replay_patience_seconds
-        return self._wait(run, state.gate.wait(request.key, patience, lambda key: self._give_up(run, key)))
+        await self._wait(run, state.gate.wait(key, patience, lambda key: self._give_up(run, key)))
+        return run.order.advance(key)
 
     @staticmethod
     def _give_up(run: Run, key: str) -> None:
@@ -281,7 +308,14 @@ class LoopHost(Host):
         self.runtime.dispatcher.yield_slot(run)
         state: LoopState = run.state
         state.loop.call_soon(self._consider_parking, run, False)
-        later = state.loop.call_later(self.runtime.park_after(run), self._consider_parking, run, True)
+        later: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal later
+            self._consider_parking(run, True)
+            later = state.loop.call_later(max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look)
+
+        later = state.loop.call_later(self.runtime.park_after(run), look)
         try:
             return await self._wait(run, future)
         finally:

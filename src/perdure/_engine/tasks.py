@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -71,6 +72,7 @@ def make_branch_task(
         branch = parent.fork(getattr(coro, "__qualname__", type(coro).__qualname__), is_async=True)
     if options.get("context") is None:
         options["context"] = contextvars.copy_context()
+    with suppress(RuntimeError):  # a context that is entered right now is the creator's own, and knows the run
         options["context"].run(scope.set, branch)
     task = make_task(inner, loop, coro, options)
     BRANCH_OF[task] = branch

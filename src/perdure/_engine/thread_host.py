@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from heapq import heappop, heappush
+from typing import Any
 
 from .._core.flow import (
     Attempt,
@@ -17,8 +18,11 @@ from .._core.flow import (
     CallCancelled,
     Commit,
     Execute,
+    LogTurn,
     Outcome,
     Pause,
+    Record,
+    Request,
     Settle,
     StayOpen,
     Turn,
@@ -47,6 +51,8 @@ class ThreadState:
         self.turn_count = 0
         self.reacting: tuple[str, float] | None = None
         """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
+        self.recording: int | None = None
+        """The thread that has a new position and has not yet handed it to the journal: until then nobody is served."""
         self.has_slot = False
 
 
@@ -116,11 +122,16 @@ class ThreadHost(Host):
         state: ThreadState = run.state
         until = None if request.timeout is None else time.monotonic() + request.timeout
         with state.changed:
-            while run.interruption is None:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    raise CallCancelled
-                state.changed.wait(left)
+            run.order.open_keys.add(request.key)
+            self._came_back_to_wait(state)
+            try:
+                while run.interruption is None:
+                    left = None if until is None else until - time.monotonic()
+                    if left is not None and left <= 0:
+                        raise CallCancelled
+                    state.changed.wait(left)
+            finally:
+                run.order.open_keys.discard(request.key)
         run.check_alive()
 
     def turn(self, run: Run, request: Turn) -> tuple[int, bool]:
@@ -135,15 +146,13 @@ class ThreadHost(Host):
             self._came_back(state, key)
             while run.interruption is None:
                 wait = None
-                if state.turns[0] is entry and order.is_due(key):
+                if state.turns[0] is entry and order.is_due(key) and state.recording is None:
                     wait = self._reaction_left(state)
                     if wait is None:
                         heappop(state.turns)
-                        state.reacting = (branch_of(key), time.monotonic() + REACTION_SECONDS)
-                        state.changed.notify_all()
-                        return order.advance(key)
+                        return self._hand_over(run, key)
                 elif order.is_replaying:
-                    if order.next_position != seen:
+                    if order.next_position != seen or order.awaited_key in order.open_keys:
                         since, seen = time.monotonic(), order.next_position
                     wait = since + self.runtime.options.replay_patience_seconds - time.monotonic()
                     if wait <= 0:
@@ -151,6 +160,38 @@ class ThreadHost(Host):
                 state.changed.wait(wait)
         run.check_alive()
         raise interrupted(run)
+
+    @staticmethod
+    def _hand_over(run: Run, key: str) -> tuple[int, bool]:
+        state: ThreadState = run.state
+        position, was_recorded = run.order.advance(key)
+        state.reacting = (branch_of(key), time.monotonic() + REACTION_SECONDS)
+        if not was_recorded:
+            state.recording = threading.get_ident()
+        state.changed.notify_all()
+        return position, was_recorded
+
+    def record(self, run: Run, request: Record) -> None:
+        try:
+            super().record(run, request)
+        finally:
+            self._recorded(run)
+
+    def log_turn(self, run: Run, request: LogTurn) -> None:
+        try:
+            super().log_turn(run, request)
+        finally:
+            self._recorded(run)
+
+    @staticmethod
+    def _recorded(run: Run) -> None:
+        """This thread's delivery is in the journal, behind all earlier ones: the next may follow."""
+        state: ThreadState = run.state
+        if state.recording == threading.get_ident():
+            with state.changed:
+                state.recording = None
+                state.reacting = state.reacting and (state.reacting[0], time.monotonic() + REACTION_SECONDS)
+                state.changed.notify_all()
 
     @staticmethod
     def _reaction_left(state: ThreadState) -> float | None:
@@ -292,6 +333,16 @@ class InlineHost(ThreadHost):
     def pause(self, run: Run, request: Pause) -> None:
         time.sleep(request.seconds)
         run.check_alive()
+
+    def answer(self, run: Run, request: Request) -> Any:
+        if run.interruption is None and run.state.is_closing:
+            run.interruption = "closing"
+            run.check_alive()
+        return super().answer(run, request)
+
+    @staticmethod
+    def _recorded(run: Run) -> None:
+        """Such a step takes no turn."""
 
 
 def branch_of(key: str) -> str:

@@ -8,7 +8,10 @@ wake it at any moment.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from math import isfinite
 from types import CoroutineType
 from typing import Any
 
@@ -21,7 +24,7 @@ def waits_within(tasks: set[asyncio.Task[Any]], durable: set[asyncio.Future[Any]
 def waits_for_run(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]], durable: set[asyncio.Future[Any]]) -> bool:
     """The same for one task."""
     waiter = getattr(task, "_fut_waiter", None)
-    if waiter is None or waiter.done():
+    if waiter is None or waiter.done() or has_deadline(task):
         return False
     if waiter in durable or waiter in tasks:
         return True
@@ -29,6 +32,39 @@ def waits_for_run(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]], durabl
     if children is not None:
         return all(child.done() or child in tasks for child in children)
     return all_are_tasks(joined_tasks(task), tasks)
+
+
+def has_deadline(task: asyncio.Task[Any]) -> bool:
+    """Whether the task stands in a block that a timer will end, such as `asyncio.timeout` or anyio's `fail_after`.
+
+    The open `with` blocks of a suspended coroutine are on its stack, which only the garbage collector shows.
+    """
+    coroutine: Any = task.get_coro()
+    while isinstance(coroutine, CoroutineType):
+        if any(is_deadline(entered) for entered in entered_by(coroutine)):
+            return True
+        coroutine = coroutine.cr_await
+    return False
+
+
+def entered_by(suspended: object) -> Iterator[object]:
+    """What the blocks have entered that are open in a coroutine or generator: those of `@contextmanager` inside."""
+    for held in gc.get_referents(suspended):
+        entered = getattr(held, "__self__", held)
+        if isinstance(entered, AbstractContextManager | AbstractAsyncContextManager):
+            yield entered
+            if (inner := getattr(entered, "gen", None)) is not None:
+                yield from entered_by(inner)
+        elif isinstance(entered, asyncio.Timeout):
+            yield entered
+
+
+def is_deadline(entered: object) -> bool:
+    """Whether it ends its block at a certain time."""
+    if isinstance(entered, asyncio.Timeout):
+        return entered.when() is not None
+    deadline = getattr(entered, "deadline", None)
+    return isinstance(deadline, float | int) and isfinite(deadline)
 
 
 def all_are_tasks(joined: Iterable[Any] | None, tasks: set[asyncio.Task[Any]]) -> bool:

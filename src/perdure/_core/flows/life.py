@@ -60,8 +60,8 @@ def end(run: Run, outcome: Outcome) -> Flow[None]:
         with suppress(RunInterrupted):  # it is kept as `run.difference`
             run.check_all_taken()
     if run.difference is not None:
-        yield from park_for_mend(run, str(run.difference))
-    elif run.is_cancelled and run.interruption in (None, "ended", "cancelled"):
+        return  # its claim has ended already
+    if run.is_cancelled and run.interruption in (None, "ended", "cancelled"):
         yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
     elif run.interruption not in (None, "ended", "closing", "released"):
         return  # the claim has ended, or its owner ends it

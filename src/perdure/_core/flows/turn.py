@@ -33,7 +33,7 @@ def stay_open(run: Run, key: str, timeout: float | None = None) -> Flow[None]:
     """Replay a call that the run's own code cancelled: wait until it does so again."""
     if run.order.was_cancelled(key):
         try:
-            yield StayOpen(timeout)
+            yield StayOpen(key, timeout)
         except CallCancelled:
             yield from log_cancel(run, key)
             raise
@@ -44,6 +44,11 @@ def log_cancel(run: Run, key: str) -> Flow[None]:
     run.check_alive()
     if run.order.is_recorded(key) and not run.order.was_cancelled(key):
         run.differ(key, "an outcome", "a cancellation: the code gave the call up before its recorded outcome")
-    position, was_recorded = yield from take_turn(run, key)
+    while True:
+        try:
+            position, was_recorded = yield from take_turn(run, key)
+            break
+        except CallCancelled:  # once more, while this one waits for its turn: it is the same outcome
+            continue
     if not was_recorded:
         yield LogTurn(position, CANCELLED_MARK + key)
