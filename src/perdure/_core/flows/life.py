@@ -65,13 +65,20 @@ def end(run: Run, outcome: Outcome) -> Flow[None]:
         yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
     elif run.interruption not in (None, "ended", "closing", "released"):
         return  # the claim has ended, or its owner ends it
-    elif run.interruption in ("closing", "released") or isinstance(outcome.error, (KeyboardInterrupt, GeneratorExit)):
+    elif is_to_be_released(run, outcome):
         yield Commit(RunReleased(run.run_id, run.claim))
     elif isinstance(outcome.error, SystemExit):
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:
         stored, result = store_outcome(run, outcome, f"the result of {run.kind} {run.name}")
         yield Commit(RunFinished(run.run_id, run.claim, "failed" if result.error else "succeeded", stored))
+
+
+def is_to_be_released(run: Run, outcome: Outcome) -> bool:
+    """Whether another process is to go on; not with a step by itself that came to its end during the shutdown."""
+    if run.interruption in ("closing", "released"):
+        return run.kind == "workflow" or not (outcome.error is None or isinstance(outcome.error, Exception))
+    return isinstance(outcome.error, (KeyboardInterrupt, GeneratorExit))
 
 
 def park_for_mend(run: Run, reason: str) -> Flow[None]:
