@@ -9,7 +9,6 @@ import asyncio
 import contextvars
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -70,10 +69,10 @@ def make_branch_task(
         branch = parent  # from Python 3.12 on it makes no task, and the keys must be the same
     else:
         branch = parent.fork(getattr(coro, "__qualname__", type(coro).__qualname__), is_async=True)
-    if options.get("context") is None:
-        options["context"] = contextvars.copy_context()
-    with suppress(RuntimeError):  # a context that is entered right now is the creator's own, and knows the run
-        options["context"].run(scope.set, branch)
+    given: contextvars.Context | None = options.get("context")
+    # A copy also of a given one: two tasks in one context would each take the other's branch, or step, for its own.
+    context = options["context"] = contextvars.copy_context() if given is None else given.copy()
+    context.run(scope.set, branch)
     task = make_task(inner, loop, coro, options)
     BRANCH_OF[task] = branch
     if branch is not parent:
