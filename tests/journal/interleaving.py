@@ -1,0 +1,170 @@
+"""A small scheduler: threads that take turns line by line, in an order that the test enumerates.
+
+Every line of the watched files is a place where the next thread may go on. Locks and conditions are replaced by ones
+that tell the scheduler whom they block; a wait with a timeout never times out, so nothing is saved by a timer. When
+nobody can go on and somebody has not ended, a wake-up was lost.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Stuck(AssertionError):  # noqa: N818  # what the test finds, not an error of the program
+    """Nobody can go on."""
+
+
+class Scheduler:
+    """Runs threads one at a time. `switches` maps the number of a step to the thread that goes on from there."""
+
+    def __init__(self, switches: dict[int, int], files: Iterable[str]) -> None:
+        self._switches = switches
+        self._files = frozenset(files)
+        self._turns: list[threading.Semaphore] = []
+        self._back = threading.Semaphore(0)
+        self._blocked: list[Callable[[], bool] | None] = []
+        self._ended: list[bool] = []
+        self._here = threading.local()
+        self._is_over = False
+        self.steps = 0
+
+    def run(self, jobs: list[Callable[[], object]], *, servants: int = 0) -> None:
+        """Run the jobs until all but the last `servants` have ended. Raises `Stuck`."""
+        self._turns = [threading.Semaphore(0) for _ in jobs]
+        self._blocked = [None for _ in jobs]
+        self._ended = [False for _ in jobs]
+        threads = [threading.Thread(target=self._work, args=job, daemon=True) for job in enumerate(jobs)]
+        for thread in threads:
+            thread.start()
+        current = 0
+        try:
+            while not all(self._ended[: len(jobs) - servants]):
+                current = self._next(current)
+                self._turns[current].release()
+                self._back.acquire()
+                self.steps += 1
+        finally:
+            self._is_over = True
+            for turn in self._turns:
+                turn.release()
+            for thread in threads:
+                thread.join(10)
+
+    def _next(self, current: int) -> int:
+        can = [n for n, end in enumerate(self._ended) if not end and self._can_go_on(n)]
+        if not can:
+            raise Stuck(f"after {self.steps} steps, switched at {self._switches}")
+        wanted = self._switches.get(self.steps, current)
+        return wanted if wanted in can else can[0]
+
+    def _can_go_on(self, number: int) -> bool:
+        blocked = self._blocked[number]
+        return blocked is None or not blocked()
+
+    def _work(self, number: int, job: Callable[[], object]) -> None:
+        self._here.number = number
+        self._turns[number].acquire()
+        sys.settrace(self._trace)
+        try:
+            if not self._is_over:
+                job()
+        except SystemExit:
+            pass
+        finally:
+            sys.settrace(None)
+            self._ended[number] = True
+            self._back.release()
+
+    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename not in self._files:
+            return None
+        if event == "line":
+            self.pause(None)
+        return self._trace
+
+    def pause(self, blocked: Callable[[], bool] | None) -> None:
+        """The calling thread lets others go on, and goes on itself once it is not blocked and it is its turn."""
+        number = getattr(self._here, "number", None)
+        if number is None or self._is_over:
+            if self._is_over and blocked is not None:
+                raise SystemExit
+            return
+        self._blocked[number] = blocked
+        self._back.release()
+        self._turns[number].acquire()
+        self._blocked[number] = None
+        if self._is_over:
+            raise SystemExit
+
+
+class ScheduledThreading:
+    """Takes the place of the module `threading` in the code under test."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self.get_ident = threading.get_ident
+        self.current_thread = threading.current_thread
+
+    def Lock(self) -> ScheduledLock:  # noqa: N802  # as `threading` calls it
+        """As `threading.Lock`."""
+        return ScheduledLock(self._scheduler)
+
+    def Condition(self, lock: ScheduledLock) -> ScheduledCondition:  # noqa: N802  # as `threading` calls it
+        """As `threading.Condition`."""
+        return ScheduledCondition(self._scheduler, lock)
+
+
+class ScheduledLock:
+    """A lock that tells the scheduler who waits for it."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self.is_held = False
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """As `Lock.acquire`."""
+        while self.is_held:
+            if not blocking:
+                return False
+            self._scheduler.pause(lambda: self.is_held)
+        self.is_held = True
+        return True
+
+    def release(self) -> None:
+        """As `Lock.release`."""
+        self.is_held = False
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class ScheduledCondition(ScheduledLock):
+    """A condition whose waits have no timeout."""
+
+    def __init__(self, scheduler: Scheduler, lock: ScheduledLock) -> None:
+        super().__init__(scheduler)
+        self._waiting: list[list[bool]] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As `Condition.wait`, for ever."""
+        told: list[bool] = []
+        self._waiting.append(told)
+        self.release()
+        self._scheduler.pause(lambda: not told)
+        self.acquire()
+        return True
+
+    def notify_all(self) -> None:
+        """As `Condition.notify_all`."""
+        for told in self._waiting:
+            told.append(True)
+        self._waiting.clear()

@@ -1,0 +1,167 @@
+"""What goes into a batch: the order within a lane, fairness between lanes, bytes."""
+
+from __future__ import annotations
+
+import threading
+from random import Random
+
+import pytest
+
+from perdure._engine import journal as journal_module
+from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, MOST_TURNS, Lane
+from perdure._entries import Accepted, StepRecorded
+from tests.journal.scripted import ScriptedStore, created, journal_on, recorded, run
+
+
+def committed_keys(store: ScriptedStore, name: str) -> list[int]:
+    return [int(entry.key) for entry in store.committed if isinstance(entry, StepRecorded) and entry.run_id == name]
+
+
+def test_the_entries_of_a_lane_are_committed_in_their_order() -> None:
+    """Whoever commits: eight threads, each with a lane, that wait now and then, beside the writer thread."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    journal.start()
+
+    def work(number: int) -> None:
+        chance = Random(number)
+        lane = Lane(run(f"r{number}"))
+        for _ in range(300):
+            last = journal.append(lane, recorded(f"r{number}"), leads=chance.random() < 0.5)
+            if chance.random() < 0.1:
+                journal.wait(lane, last)
+        journal.wait(lane, lane.appended)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.stop(0.0)
+
+    for number in range(8):
+        keys = committed_keys(store, f"r{number}")
+        assert len(keys) == 300
+        assert keys == sorted(keys)
+
+
+def test_a_run_that_makes_many_children_does_not_stop_another() -> None:
+    """A hundred thousand creations wait; another run's checkpoint is in the next batch but one at the latest."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    busy, lone = Lane(run("busy")), Lane(run("lone"))
+    for number in range(100_000):
+        journal.append(busy, created(f"child {number}", claim="claim of busy"), leads=True)
+    journal.wait(busy, 1)
+    before = len(store.batches)
+
+    journal.wait(lone, journal.append(lone, recorded("lone"), leads=True))
+
+    assert len(store.batches) - before <= 2
+    assert all(len(batch) <= BATCH_ENTRIES for batch in store.batches)
+
+
+def test_a_run_that_records_large_values_does_not_stop_another() -> None:
+    """Batches full of bytes go round the lanes too."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    busy, lone = Lane(run("busy")), Lane(run("lone"))
+    for _ in range(60):
+        journal.append(busy, recorded("busy", size=BATCH_BYTES // 3), leads=True)
+    journal.wait(busy, 1)
+    before = len(store.batches)
+
+    journal.wait(lone, journal.append(lone, recorded("lone"), leads=True))
+
+    assert len(store.batches) - before <= 2
+
+
+def test_a_large_value_has_a_batch_of_its_own() -> None:
+    """Nobody's small entry waits for its transfer."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    lane, other = Lane(run("r")), Lane(run("other"))
+    for size in (0, 2 * BATCH_BYTES, 0):
+        journal.append(lane, recorded("r", size=size), leads=True)
+    journal.append(other, recorded("other"), leads=True)
+    journal.wait(lane, lane.appended)
+
+    [large] = [batch for batch in store.batches if any(len(e.outcome.text) > BATCH_BYTES for e in batch)]  # type: ignore[union-attr]
+    assert len(large) == 1
+    assert committed_keys(store, "r") == sorted(committed_keys(store, "r"))
+
+
+def test_no_batch_is_heavier_than_the_limit_unless_it_is_one_value() -> None:
+    """A megabyte, whatever the mixture."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    chance = Random(7)
+    lanes = [Lane(run(f"r{number}")) for number in range(20)]
+    for _ in range(400):
+        lane = chance.choice(lanes)
+        journal.append(lane, recorded(lane.run.run_id, size=chance.choice([10, 90_000, 700_000])), leads=True)  # type: ignore[union-attr]
+    for lane in lanes:
+        journal.wait(lane, lane.appended)
+
+    for batch in store.batches:
+        assert len(batch) == 1 or sum(len(e.outcome.text) for e in batch) <= BATCH_BYTES  # type: ignore[union-attr]
+    assert len(store.committed) == 400
+
+
+def test_who_hands_in_more_than_the_queue_holds_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue is bounded in bytes: `append` comes back when there is room again."""
+    monkeypatch.setattr(journal_module, "QUEUED_BYTES", 10_000)
+    store = ScriptedStore()
+    journal = journal_on(store)
+    lane = Lane(run("r"))
+    for _ in range(100):
+        journal.append(lane, recorded("r", size=1000), leads=True)
+        assert journal._ring.bytes <= 10_000
+
+    assert len(store.committed) > 80
+
+
+def test_an_entry_that_nobody_waits_for_is_committed() -> None:
+    """The writer thread looks for laggards."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    journal.start()
+    lane = Lane(run("r"))
+    for _ in range(3):  # the second and third find a writer that has gone to sleep, or is about to
+        told = threading.Event()
+        journal.append(lane, recorded("r"), lambda verdict, told=told: told.set(), leads=True)
+        assert told.wait(10)
+    journal.stop(0.0)
+
+    assert len(store.committed) == 3
+
+
+def test_deliveries_share_a_row_of_the_order_log() -> None:
+    """One row for each batch, never one for each delivery; and no row without a bound."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    held = run("r")
+    lane = Lane(held)
+    for position in range(MOST_TURNS + 10):
+        journal.append_turn(lane, held, position, f"{position}")
+    journal.wait(lane, lane.appended)
+
+    logs = [SERIAL(entry) for entry in store.committed]
+    assert [log[0] for log in logs] == [0, MOST_TURNS]
+    assert [key for log in logs for key in log[1:]] == [str(position) for position in range(MOST_TURNS + 10)]
+
+
+def SERIAL(entry: object) -> list[object]:  # noqa: N802
+    """The log in an entry."""
+    assert isinstance(entry, StepRecorded)
+    return run("r").serializer.load(entry.outcome)  # type: ignore[no-any-return]
+
+
+def test_a_verdict_is_told_before_the_waiter_goes_on() -> None:
+    """Who waited for the commit finds the verdict there."""
+    journal = journal_on(ScriptedStore())
+    lane = Lane()
+    verdicts: list[object] = []
+    journal.wait(lane, journal.append(lane, created("r"), verdicts.append, leads=True))
+
+    assert verdicts == [Accepted()]
