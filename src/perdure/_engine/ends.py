@@ -17,8 +17,11 @@ from ..typing import RunId
 OnEnd = Callable[[EndedRun], None]
 
 ASK_AT_ONCE = 1000
-KEPT_BYTES = 1 << 16
+KEPT_BYTES = 1 << 14
 """A child's larger output is read again when the parent asks, rather than kept in memory until then."""
+AHEAD_BYTES = 4 << 20
+"""How much of the children's outputs is read at once, ahead of what the parent asks for."""
+MOST_AHEAD = 250
 
 
 class Ends:
@@ -30,16 +33,21 @@ class Ends:
         self._call_poller = call_poller
         self._lock = threading.Lock()
         self._watchers: dict[RunId, list[OnEnd]] = {}
+        self._parents: dict[RunId, Run] = {}
+        """Who waits for a child of its own, by that child."""
+        self._ahead = MOST_AHEAD
 
-    def watch(self, run_id: RunId, on_end: OnEnd, *, is_child: bool = False) -> None:
+    def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None) -> None:
         """Call `on_end` once, from any thread, when the run has ended.
 
-        The database is asked at once unless the run is executed here, or is a child of the run that asks (`is_child`):
+        The database is asked at once unless the run is executed here, or is a child of the run that asks (`parent`):
         a parent is told of its children's ends whether it waits or not.
         """
         with self._lock:
             self._watchers.setdefault(run_id, []).append(on_end)
-        if not is_child:
+            if parent is not None:
+                self._parents[run_id] = parent
+        if parent is None:
             run = self._find_run(run_id)
             if run is None or run.end is not None:  # else it will be published, and finds us
                 self._call_poller()
@@ -52,6 +60,7 @@ class Ends:
                 watchers.remove(on_end)
                 if not watchers:
                     del self._watchers[run_id]
+                    self._parents.pop(run_id, None)
 
     def publish(self, ended: EndedRun, parent_id: RunId | None) -> None:
         """The run's end is committed: tell its parent, if it is here, and all who wait."""
@@ -60,6 +69,7 @@ class Ends:
             self.tell_parent(parent, ended)
         with self._lock:
             watchers = self._watchers.pop(ended.run_id, ())
+            self._parents.pop(ended.run_id, None)
         for on_end in watchers:
             on_end(ended)
 
@@ -80,27 +90,42 @@ class Ends:
             after = after or child.run_id == run_id
             if after and child.run_id != run_id and child.run_id in run.children_ended:
                 wanted.append(child.run_id)
-                if len(wanted) == ASK_AT_ONCE // 4:
+                if len(wanted) >= self._ahead:
                     break
         found: EndedRun | None = None
+        size = 0
         for ended in self._store.ended(wanted):
+            size += len(ended.output.text) if ended.output is not None else 0
             if ended.run_id == run_id:
                 found = ended
             else:
-                self.tell_parent(run, ended)
+                run.child_ends[ended.run_id] = ended  # whatever its size: it would only be read again
+        self._ahead = min(MOST_AHEAD, AHEAD_BYTES * len(wanted) // max(size, 1) + 1)
         return found
 
     def poll(self) -> None:
-        """Ask the database for the ends of runs that somebody waits for; a thousand at a time, the longest first."""
+        """Ask the database for the ends of runs that somebody waits for; a thousand at a time, the longest first.
+
+        A run that waits for one child learns of all of them: it will ask for the next one next.
+        """
         with self._lock:
             wanted = list(self._watchers)[:ASK_AT_ONCE]
             if len(self._watchers) > ASK_AT_ONCE:
                 for run_id in wanted:
                     self._watchers[run_id] = self._watchers.pop(run_id)
-        if not wanted:
-            return
-        for ended in self._store.ended(wanted):
-            self.publish(ended, None)
+            parents = {parent.run_id: parent for parent in self._parents.values()}
+        parent_of = {
+            child: parent
+            for parent in parents.values()
+            for child in list(parent.own_children)
+            if child not in parent.children_ended
+        }
+        asked = list(dict.fromkeys([*wanted, *parent_of]))
+        for first in range(0, len(asked), ASK_AT_ONCE):
+            for ended in self._store.ended(asked[first : first + ASK_AT_ONCE]):
+                if (parent := parent_of.get(ended.run_id)) is not None:
+                    self.tell_parent(parent, ended)
+                self.publish(ended, None)
 
     def close(self) -> None:
         """Nobody will learn anything here any more: say so to all who wait."""

@@ -36,9 +36,6 @@ class Waits:
 class Host:
     """Answers requests by their method's name; see `perdure._core.flow` for what each asks."""
 
-    leads = False
-    """Whether a thread of this host may commit the journal itself."""
-
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.journal = runtime.journal
@@ -61,15 +58,20 @@ class Host:
         """A run that a branch waits for has ended. Called from any thread."""
         raise NotImplementedError
 
+    def handed_in(self, run: Run) -> None:
+        """An entry of the run waits in the journal, and the caller will not wait for it."""
+
     def record(self, run: Run, request: Record) -> None:
-        self.journal.append(run.lane, request.entry, leads=self.leads)
+        self.journal.append(run.lane, request.entry, leads=True)
+        self.handed_in(run)
 
     def log_turn(self, run: Run, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)
 
     def start_child(self, run: Run, request: StartChild) -> Verdict | None:
         if not request.waits:
-            self.runtime.dispatcher.create(request.entry, run.lane, leads=self.leads)
+            self.runtime.dispatcher.create(request.entry, run.lane, leads=True)
+            self.handed_in(run)
             return None
         verdicts: list[Verdict] = []
         number = self.runtime.dispatcher.create(request.entry, run.lane, verdicts.append, leads=True)

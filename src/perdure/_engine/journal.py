@@ -253,8 +253,8 @@ class Journal:
             self._wake.notify_all()
 
     def _write(self) -> None:
-        """Commit when called; and what nobody waits for, once no batch and no entry came between two looks."""
-        seen, looks = (0, 0), 0
+        """Commit when called; and what nobody waits for, once no batch went by between two looks."""
+        batches, pushed, looks = 0, 0, 0
         while True:
             with self._wake:
                 if not self._is_called:
@@ -262,17 +262,17 @@ class Journal:
                         return
                     self._wake.wait(LAGGARD_SECONDS if self._expects_laggards else None)
                 is_called, self._is_called = self._is_called, False
-            now = self._batches, self._ring.pushed
-            if is_called or (now == seen and self._ring):
+            if is_called or (batches == self._batches and self._ring):
                 self._commit_all()
-            elif now != seen:
-                seen, looks = now, 0
-            else:
+            elif pushed == self._ring.pushed:
                 looks += 1
                 if looks == LOOKS_WHEN_IDLE:
                     looks, self._expects_laggards = 0, False
                     if self._ring:  # handed in before its owner could see that nobody looks any more
                         self._expects_laggards = True
+            else:
+                looks = 0
+            batches, pushed = self._batches, self._ring.pushed
 
     def _commit_all(self) -> None:
         while self._ring or self._under_way:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from .._core.flow import (
     Attempt,
@@ -33,6 +33,9 @@ from .waiting import waits_within
 
 LEAST_LOOK_SECONDS = 1.0
 """How often, at most, a run that could not be parked is looked at again."""
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
 
 GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 """One sleeping task for each loop: when a closing loop cancels all its tasks it cancels this one too, and so a
@@ -78,6 +81,11 @@ class LoopState:
 class LoopHost(Host):
     """Awaits; the journal's writer thread commits."""
 
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._calling: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+        """Loops that are about to call the writer."""
+
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
         state: LoopState = run.state
@@ -86,6 +94,17 @@ class LoopHost(Host):
             if not isinstance(request, Commit):
                 run.check_alive()
         return super().answer(run, request)
+
+    def handed_in(self, run: Run) -> None:
+        """Call the writer once the loop has come to what else is ready now, so that all of that shares the commit."""
+        state: LoopState = run.state
+        if state.loop not in self._calling:
+            self._calling.add(state.loop)
+            state.loop.call_soon(self._call_writer, state.loop)
+
+    def _call_writer(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._calling.discard(loop)
+        self.journal.call_writer()
 
     def interrupt(self, run: Run) -> None:
         state: LoopState = run.state
@@ -139,7 +158,7 @@ class LoopHost(Host):
         loop = state.loop
         future: asyncio.Future[None] = loop.create_future()
         if self.journal.watch(lane, number, lambda: self.runtime.wakes.wake(loop, future)):
-            self.journal.call_writer()
+            self.handed_in(run)
             await self._wait(run, future)
         lane.check()
         run.check_alive()
@@ -156,6 +175,7 @@ class LoopHost(Host):
             self.runtime.wakes.wake(loop, future, verdict)
 
         self.runtime.append(run, entry, on_verdict)
+        self.handed_in(run)
         return future
 
     async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:  # type: ignore[override]  # awaited
@@ -274,7 +294,7 @@ class LoopHost(Host):
         def on_end(ended: EndedRun) -> None:
             self.runtime.wakes.wake(loop, future, ended)
 
-        self.runtime.ends.watch(run_id, on_end, is_child=run_id in run.own_children)
+        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.own_children else None)
         if run_id in run.children_ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
             return run.child_ends.pop(run_id, None) or await self._await_end(run, run_id)
@@ -339,6 +359,7 @@ class LoopHost(Host):
         if long or has_waited:
             entry = self.parking(run, waits)
             self.runtime.append(run, entry, lambda verdict: self.interrupt(run))
+            self.handed_in(run)
 
 
 def finish(future: asyncio.Future[None]) -> None:

@@ -289,13 +289,15 @@ class Runtime:
         self.dispatcher.finished(run)
 
     def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> None:
-        """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told."""
+        """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told. The caller
+        calls the journal's writer.
+        """
 
         def on_verdict(verdict: Verdict) -> None:
             self._ended(run, entry, verdict)
             then(verdict)
 
-        self.journal.append(run.lane, entry, on_verdict)
+        self.journal.append(run.lane, entry, on_verdict, leads=True)
 
     def commit(self, run: Run, entry: Entry) -> Verdict:
         """The same on the calling thread, and wait."""
@@ -333,7 +335,7 @@ class Runtime:
 
     def _lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
-        if isinstance(error, StoreRefusedError) and run.interruption is None:
+        if isinstance(error, StoreRefusedError) and run.interruption not in ("lost", "forked"):
             run.interruption = "lost"
             run.host.interrupt(run)
             reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"

@@ -59,8 +59,6 @@ class ThreadState:
 class ThreadHost(Host):
     """Blocks; commits the journal on the calling thread where it is free."""
 
-    leads = True
-
     def interrupt(self, run: Run) -> None:
         state: ThreadState = run.state
         with state.changed:
@@ -217,6 +215,8 @@ class ThreadHost(Host):
             ended = self.runtime.ends.fetch(run, run_id)
         if ended is not None:
             return ended
+        if not run.lane.is_settled:  # it may wait for its own creation, which nobody else is called to commit
+            self.journal.wait(run.lane, run.lane.appended)
         found: list[EndedRun] = []
         state: ThreadState = run.state
 
@@ -225,7 +225,7 @@ class ThreadHost(Host):
                 found.append(ended)
                 state.changed.notify_all()
 
-        self.runtime.ends.watch(run_id, on_end, is_child=run_id in run.own_children)
+        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.own_children else None)
         if run_id in run.children_ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
             return run.child_ends.pop(run_id, None) or self.await_end(run, request)
