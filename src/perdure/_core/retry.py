@@ -38,7 +38,10 @@ class Retry:
         """The pause after the `failed`-th failed attempt, or None when it was the last. `chance` is in [0, 1)."""
         if failed >= self.attempts or not isinstance(error, self.on):
             return None
-        pause = float(min(self.max_seconds, self.initial_seconds * self.factor ** min(failed - 1, 1000)))
+        try:
+            pause = min(self.max_seconds, self.initial_seconds * float(self.factor) ** (failed - 1))
+        except OverflowError:  # the policy of a patient caller: long past the longest pause
+            pause = self.max_seconds if self.initial_seconds else 0.0
         return pause * (0.5 + chance / 2) if self.jitter else pause
 
 
