@@ -1,6 +1,6 @@
 """Execute one run of a program in a process of its own, or go on with it; print its value and its checkpoints.
 
-    python -m tests.identity.execute URL PROGRAM RUN_ID ARGUMENTS_AS_JSON [uvloop]
+python -m tests.identity.execute URL PROGRAM RUN_ID ARGUMENTS_AS_JSON [uvloop]
 """
 
 from __future__ import annotations

@@ -156,5 +156,3 @@ def test_the_tasks_of_anyio_are_branches(tmp_path: Path) -> None:
     assert first[0] == ["A0", "A1", "B0", "B1", "OWN"]
     assert record(with_anyio, tmp_path, chance=2) == first
     assert len(first[1]) == 5
-
-

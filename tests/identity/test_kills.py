@@ -49,7 +49,9 @@ def check_threads(killed: Killed, order: list[str]) -> None:
 
 def check_deep(killed: Killed, order: list[str]) -> None:
     """Every branch came to its end, and what each call was told had been seen in that order."""
-    assert sorted(killed.value) == sorted(f"b{branch} {depth}" for branch in range(8) for depth in range(branch % 4 + 1))
+    assert sorted(killed.value) == sorted(
+        f"b{branch} {depth}" for branch in range(8) for depth in range(branch % 4 + 1)
+    )
     assert len(order) == len(killed.outcomes)
 
 
