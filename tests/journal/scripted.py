@@ -19,7 +19,7 @@ class ScriptedStore:
     """Commits batches, each entry once, however often it is sent.
 
     `before` and `after` hold what happens at the next calls, before anything is written and after all of it is.
-    `is_refused` says which entries the database would refuse (`StoreRefusedError`), `is_void` which verdict is `Refused`.
+    `refuse` says which entries the database would not take, and how; `is_void` of which the verdict is `Refused`.
     """
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ def test_the_entries_of_a_lane_are_committed_in_their_order() -> None:
     journal.start()
 
     def work(number: int) -> None:
-        chance = Random(number)
+        chance = Random(number)  # noqa: S311  # repeatable chance
         lane = Lane(run(f"r{number}"))
         for _ in range(300):
             last = journal.append(lane, recorded(f"r{number}"), leads=chance.random() < 0.5)
@@ -95,7 +95,7 @@ def test_no_batch_is_heavier_than_the_limit_unless_it_is_one_value() -> None:
     """A megabyte, whatever the mixture."""
     store = ScriptedStore()
     journal = journal_on(store)
-    chance = Random(7)
+    chance = Random(7)  # noqa: S311  # repeatable chance
     lanes = [Lane(run(f"r{number}")) for number in range(20)]
     for _ in range(400):
         lane = chance.choice(lanes)

@@ -169,7 +169,7 @@ def test_after_the_fence_a_run_called_directly_is_still_created(is_in_the_batch:
 
 @pytest.mark.parametrize("has_happened", [False, True])
 def test_a_batch_whose_committing_thread_is_interrupted_goes_again(has_happened: bool) -> None:
-    """Ctrl-C reaches the main thread while it commits for everybody: nobody else's entry is lost, none is told twice."""
+    """Ctrl-C reaches the main thread while it commits for all: nobody's entry is lost, and nobody is told twice."""
     store = ScriptedStore()
     journal = journal_on(store)
     mine, other = Lane(run("mine")), Lane(run("other"))

@@ -1,0 +1,60 @@
+"""A launched instance that counts, on every kind of database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure
+from tests.costs import programs
+from tests.costs.counting import Cost
+
+try:
+    from tests.stores.postgres_server import postgres_url  # noqa: F401  # a fixture: the URL of a fresh database
+except ImportError:
+    KINDS = ["sqlite"]
+else:
+    KINDS = ["sqlite", "postgres"]
+
+Count = Callable[[Callable[[], Any]], Cost]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> str:
+    """A database that nobody has used."""
+    return str(request.getfixturevalue("postgres_url")) if kind == "postgres" else str(tmp_path / "perdure.db")
+
+
+@pytest.fixture
+def app(url: str) -> Iterator[perdure.Perdure]:
+    """Launched, warm, and with a poll that the tests never see."""
+    with perdure.running(url, poll_seconds=3600.0, lease_seconds=3600.0) as running:
+        programs.steps(1)
+        perdure.start(programs.add, 1).result(60)
+        asyncio.run(programs.asteps(1))
+        yield running
+
+
+@pytest.fixture
+def count(app: perdure.Perdure) -> Count:
+    """What an action costs."""
+
+    def count_one(action: Callable[[], Any]) -> Cost:
+        names: list[str] = []
+        store = app._launched().store
+        store.on_statement = names.append  # type: ignore[attr-defined]  # the stores' own hook, not in the protocol
+        action()
+        store.on_statement = None  # type: ignore[attr-defined]
+        return Cost.of(names)
+
+    return count_one

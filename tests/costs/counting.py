@@ -1,0 +1,29 @@
+"""Counts what Perdure asks of the database: statements, round trips and commits, by the stores' own hook."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HOUSEHOLD = frozenset({"pulse", "renew_worker", "workers"})
+"""What time costs, not work: counted by itself."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some work took. On SQLite a statement is no round trip; on Postgres every statement is one."""
+
+    statements: int
+    commits: int
+    names: Counter[str]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Cost:
+        """Without the household."""
+        counted = Counter(name for name in names if name not in HOUSEHOLD)
+        commits = counted["commit"] + counted["apply_batch"] + counted["claim_runs"]
+        return cls(counted.total(), commits, counted)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} x{number}" for name, number in sorted(self.names.items()))

@@ -1,0 +1,85 @@
+"""The shapes whose costs are counted."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import perdure
+from perdure import Queue, step, workflow
+
+queue = Queue("costs")
+narrow = Queue("costs, one at a time", concurrency=1)
+
+
+@step
+def add(number: int) -> int:
+    """A step that does next to nothing."""
+    return number + 1
+
+
+@step
+async def aadd(number: int) -> int:
+    """The same, async."""
+    return number + 1
+
+
+@workflow
+def steps(number: int) -> int:
+    """So many steps, one after the other."""
+    value = 0
+    for _ in range(number):
+        value = add(value)
+    return value
+
+
+@workflow
+async def asteps(number: int) -> int:
+    """The same, async."""
+    value = 0
+    for _ in range(number):
+        value = await aadd(value)
+    return value
+
+
+@workflow
+def values(number: int) -> None:
+    """So many recorded values, one after the other."""
+    for _ in range(number):
+        perdure.random()
+
+
+@workflow
+def children(number: int, narrowly: bool) -> int:
+    """So many queued steps, submitted in a loop and then waited for."""
+    chosen = narrow if narrowly else queue
+    handles = [chosen.submit(add, each) for each in range(number)]
+    return sum(handle.result() for handle in handles)
+
+
+@workflow
+async def achildren(number: int) -> int:
+    """The same from a coroutine, waited for together."""
+    handles = [queue.submit(add, each) for each in range(number)]
+    return sum(await asyncio.gather(*handles))
+
+
+IS_WAITING = threading.Event()
+MAY_GO_ON = threading.Event()
+
+
+@step
+def wait_for_word() -> None:
+    """A step that runs until the test says so."""
+    IS_WAITING.set()
+    MAY_GO_ON.wait(60)
+
+
+@workflow
+def waits_for_word(number: int) -> int:
+    """Some steps, then one that waits."""
+    value = 0
+    for _ in range(number):
+        value = add(value)
+    wait_for_word()
+    return value

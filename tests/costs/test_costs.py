@@ -1,0 +1,216 @@
+"""What durability costs, counted exactly, on both stores. `docs/costs.md` shows this table; a test compares.
+
+| work | commits | SQLite statements | Postgres round trips |
+|---|---|---|---|
+| a workflow called directly, without steps | 1 | 8 | 1 |
+| the same with n steps, sync or async | n + 1 | 8 + 4n | n + 1 |
+| the same with n values (`now`, `random`, `uuid4`) | 1 | 9 | 1 |
+| a workflow with n steps, started here | n + 1 | 8 + 4n | n + 1 |
+| a step queued by itself, executed by the process that submits | 2 | 11 | 2 |
+| a step queued by itself, claimed by another process | 3 | 17, and 1 for each queue asked | 3 |
+| a queued child of a workflow, with its parent's run | 3 | 17 | 3 |
+| a second without work, for each `poll_seconds` | 0 | 1 | 1 |
+| a third of the lease, for each process | 1 | 1 | 1 |
+| a replay: its history, read once | 0 | 5 | 3 |
+| a batch of a thousand entries | 1 | as of one entry | 1 |
+
+A commit of Postgres is one round trip. SQLite makes none; its statements are calls into the library. A renewal of the
+lease is one statement that commits by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import perdure
+from perdure._entries import RunReleased
+from perdure.stores.open import open_store
+from tests.costs import programs
+from tests.costs.conftest import Count
+from tests.costs.counting import Cost
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def expect(cost: Cost, kind: str, *, commits: int, sqlite: int) -> None:
+    """On Postgres every commit is one round trip, and there is no other statement."""
+    assert (cost.commits, cost.statements) == (commits, sqlite if kind == "sqlite" else commits), str(cost)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 7])
+def test_a_direct_call_costs_one_commit_and_one_for_each_step(count: Count, kind: str, number: int) -> None:
+    """Its creation is one; the last checkpoint and the run's end are one; without steps all of it is one."""
+    expect(count(lambda: programs.steps(number)), kind, commits=number + 1, sqlite=8 + 4 * number)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 7])
+def test_an_async_call_costs_the_same(count: Count, kind: str, number: int) -> None:
+    """On an event loop the writer thread commits, no more often."""
+    cost = count(lambda: asyncio.run(programs.asteps(number)))
+    expect(cost, kind, commits=number + 1, sqlite=8 + 4 * number)
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_values_cost_no_commit_of_their_own(count: Count, kind: str, number: int) -> None:
+    """Nothing was handed outside, so they share the commit of the run's end."""
+    expect(count(lambda: programs.values(number)), kind, commits=1, sqlite=9)
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_started_run_costs_what_a_direct_call_costs(count: Count, kind: str, number: int) -> None:
+    """It is created held by the process that starts it: nothing is claimed, nothing read."""
+    cost = count(lambda: perdure.start(programs.steps, number).result(60))
+    expect(cost, kind, commits=number + 1, sqlite=8 + 4 * number)
+
+
+def test_a_step_on_a_queue_is_two_writes_where_it_is_submitted(count: Count, kind: str) -> None:
+    """Its creation, and its end with its outcome; no checkpoint and no claim."""
+    cost = count(lambda: programs.queue.submit(programs.add, 1).result(60))
+    expect(cost, kind, commits=2, sqlite=11)
+    assert not cost.names["history_checkpoints"]
+
+
+def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count: Count, kind: str, url: str) -> None:
+    """Another process submits, this one claims and finishes: two of the three are counted here."""
+    code = (
+        "import sys, perdure; from tests.costs import programs\n"
+        "perdure.shutdown()\n"
+        "from perdure._entries import RunCreated\n"
+        "from perdure.stores.open import open_store\n"
+        "from perdure._core.definitions import find_definition\n"
+        "from perdure._core.serialization import Serializer, TypeRegistry\n"
+        "d = find_definition(programs.add); s = Serializer(TypeRegistry())\n"
+        "i, f = d.store_arguments(s, (1,), {})\n"
+        "store = open_store(sys.argv[1])\n"
+        "from perdure.stores.protocol import WorkerRow\n"
+        "w = '00000000-0000-4000-8000-000000000001'\n"
+        "store.join(WorkerRow(w, 'h', 1, 'b', '/nowhere'), 60.0)\n"
+        f"store.apply(w, [RunCreated('elsewhere', 'step', d.name, f, i, 'e', queue={programs.queue.name!r})])\n"
+    )
+    subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=True, env=os.environ | {"PYTHONPATH": "src:."})
+
+    def poll_and_wait() -> None:
+        app._launched().dispatcher.expect_backlog()
+        handle = perdure.handle("elsewhere")
+        ended = threading.Event()
+        app._launched().ends.watch("elsewhere", lambda end: ended.set())
+        assert ended.wait(60)
+        assert handle.run_id == "elsewhere"
+
+    cost = count(poll_and_wait)
+    applied = {name for name in cost.names if name in ("history_checkpoints", "record_checkpoints")}
+    assert not applied
+    work = Cost.of(name for name in cost.names.elements() if name not in ("run", "ended_runs"))
+    assert work.names["claimable_runs" if kind == "sqlite" else "claim_runs"] >= 1
+    assert work.names["finish_runs" if kind == "sqlite" else "apply_batch"] == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_queued_child_costs_two_writes_of_its_own(count: Count, kind: str, number: int) -> None:
+    """Created by its parent's lane and started here; its end is a row's state: no message, no poll."""
+    cost = count(lambda: programs.children(number, False))
+    created, finished = (cost.names["create_runs"], cost.names["finish_runs"]) if kind == "sqlite" else (1, 1)
+    assert created == 1
+    assert 1 <= finished <= number + 1
+    assert cost.commits <= 2 + number
+    assert not {name for name in cost.names if "message" in name or name.startswith(("history", "ended"))}
+
+
+def test_a_hundred_async_runs_share_their_commits(count: Count) -> None:
+    """Twenty steps each: two thousand checkpoints in far fewer transactions than runs."""
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(programs.asteps(20) for _ in range(100)))
+
+    assert count(lambda: asyncio.run(all_at_once())).commits <= 100
+
+
+def test_a_fresh_run_reads_nothing(count: Count) -> None:
+    """What was never executed has no history."""
+    for action in (
+        lambda: programs.steps(3),
+        lambda: asyncio.run(programs.asteps(3)),
+        lambda: perdure.start(programs.steps, 3).result(60),
+        lambda: programs.queue.submit(programs.add, 1).result(60),
+        lambda: programs.children(3, False),
+    ):
+        assert not {name for name in count(action).names if name.startswith("history") or name == "ended_runs"}
+
+
+def test_a_replay_reads_its_history_once(app: perdure.Perdure, count: Count, kind: str) -> None:
+    """Checkpoints, children, cancel: in one go, when it is claimed again."""
+    runtime = app._launched()
+    handle = perdure.start(programs.waits_for_word, 5)
+    programs.IS_WAITING.wait(60)
+    [run] = [run for run in runtime.active.values() if run.run_id == handle.run_id]
+    runtime.commit(run, RunReleased(run.run_id, run.claim))
+
+    def replay() -> None:
+        programs.MAY_GO_ON.set()
+        handle.result(60)
+
+    names = count(replay).names
+    assert names["history_checkpoints"] == names["history_children"] == 1
+
+
+def test_a_second_without_work_costs_one_statement(url: str) -> None:
+    """The pulse, and nothing else; the lease is renewed in a third of its time."""
+    names: list[str] = []
+    pulses = threading.Semaphore(0)
+
+    def note(name: str) -> None:
+        names.append(name)
+        if name == "pulse":
+            pulses.release()
+
+    with perdure.running(url, poll_seconds=0.05, lease_seconds=3600.0) as app:
+        programs.steps(1)
+        for _ in range(3):  # what was begun at launch is done
+            app._launched().store.on_statement = note  # type: ignore[attr-defined]  # the stores' own hook
+            assert pulses.acquire(timeout=60)
+        names.clear()
+        for _ in range(10):
+            assert pulses.acquire(timeout=60)
+        app._launched().store.on_statement = None  # type: ignore[attr-defined]
+
+    assert set(names) == {"pulse"}
+
+
+def test_a_third_of_the_lease_costs_one_statement(url: str) -> None:
+    """The heartbeat updates one row, and commits by itself."""
+    names: list[str] = []
+    beats = threading.Semaphore(0)
+
+    def note(name: str) -> None:
+        names.append(name)
+        if name == "renew_worker":
+            beats.release()
+
+    with perdure.running(url, poll_seconds=3600.0, lease_seconds=0.3) as app:
+        app._launched().store.on_statement = note  # type: ignore[attr-defined]  # the stores' own hook
+        for _ in range(5):
+            assert beats.acquire(timeout=60)
+        app._launched().store.on_statement = None  # type: ignore[attr-defined]
+
+    assert names.count("renew_worker") >= 5
+
+
+def test_the_page_shows_this_table() -> None:
+    """`docs/costs.md` repeats the table of this module, line by line."""
+    table = [line for line in (__doc__ or "").splitlines() if line.startswith("|")]
+    page = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in page if line.startswith("|")] == table
+
+
+def test_the_database_is_what_the_url_says(url: str, kind: str) -> None:
+    """The suite counts on both kinds."""
+    store = open_store(url)
+    assert type(store).__name__.lower().startswith(kind)
+    store.close()

@@ -1,0 +1,111 @@
+"""How a parent learns of its children's ends: those of other processes by one question for a thousand of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perdure._core.run import Run
+from perdure._engine.ends import AHEAD_BYTES, Ends
+from perdure._entries import ChildRow, EndedRun, HistoryRows, Stored
+from tests.journal.scripted import run
+
+
+class EndedRuns:
+    """A store in which some runs have ended; it counts how often it is asked."""
+
+    def __init__(self, run_ids: Sequence[str], size: int = 4) -> None:
+        self._ended = {run_id: EndedRun(run_id, "succeeded", Stored("json", "1" * size), None) for run_id in run_ids}
+        self.asked: list[int] = []
+
+    def ended(self, run_ids: Sequence[str]) -> list[EndedRun]:
+        """As `Store.ended`."""
+        found = [self._ended[run_id] for run_id in run_ids if run_id in self._ended]
+        self.asked.append(sum(len(end.output.text) for end in found if end.output))
+        return found
+
+
+def ends_of(store: EndedRuns) -> Ends:
+    return Ends(store, {}.get, lambda: None)  # type: ignore[arg-type]  # of a store `Ends` needs `ended` alone
+
+
+def parent_of(number: int) -> Run:
+    parent = run("parent")
+    rows = [ChildRow(f"c{n}", str(n), "app:child", "f", "succeeded") for n in range(number)]
+    parent.recall(HistoryRows([], rows, False))
+    return parent
+
+
+def test_a_parent_that_waits_for_one_child_learns_of_all() -> None:
+    """Ten thousand children that another process executes are no ten thousand polls."""
+    names = [f"c{n}" for n in range(10_000)]
+    store = EndedRuns(names)
+    ends = ends_of(store)
+    parent = run("parent")
+    parent.own_children.update(names)
+    heard: list[str] = []
+    ends.watch("c0", lambda ended: heard.append(ended.run_id), parent=parent)
+
+    ends.poll()
+
+    assert heard == ["c0"]
+    assert len(store.asked) == 10
+    assert parent.children_ended == set(names)
+    assert len(parent.child_ends) == 10_000
+
+
+def test_a_park_counts_the_children_whose_end_was_polled() -> None:
+    """Else the database would know of more ends than the parent says it has seen, and wake it at once, for ever."""
+    ends = ends_of(EndedRuns(["c0"]))
+    parent = run("parent")
+    parent.own_children.update(["c0", "c1"])
+    ends.watch("c1", lambda ended: None, parent=parent)
+
+    ends.poll()
+
+    assert parent.children_ended == {"c0"}
+
+
+def test_a_replayed_parent_reads_the_ends_of_its_children_together() -> None:
+    """Some hundred at a time, in the order in which it will ask."""
+    store = EndedRuns([f"c{n}" for n in range(10_000)])
+    ends = ends_of(store)
+    parent = parent_of(10_000)
+
+    for n in range(10_000):
+        if parent.child_ends.pop(f"c{n}", None) is None:
+            assert ends.fetch(parent, f"c{n}") is not None
+
+    assert len(store.asked) <= 50
+
+
+def test_large_outputs_are_read_once_and_not_all_at_once() -> None:
+    """How far it reads ahead follows from how large they are."""
+    size = AHEAD_BYTES // 10
+    store = EndedRuns([f"c{n}" for n in range(500)], size)
+    ends = ends_of(store)
+    parent = parent_of(500)
+
+    for n in range(500):
+        if parent.child_ends.pop(f"c{n}", None) is None:
+            assert ends.fetch(parent, f"c{n}") is not None
+
+    assert sum(store.asked) == 500 * size
+    assert max(store.asked[1:]) <= AHEAD_BYTES + size
+
+
+def test_nobody_is_asked_for_who_is_not_waited_for() -> None:
+    """A wait that was given up leaves nothing behind."""
+    store = EndedRuns(["c0"])
+    ends = ends_of(store)
+    parent = run("parent")
+    parent.own_children.update(["c0"])
+
+    def on_end(ended: EndedRun) -> None:
+        raise AssertionError("nobody waits")
+
+    ends.watch("c0", on_end, parent=parent)
+    ends.forget("c0", on_end)
+    ends.poll()
+
+    assert not ends.is_waited_for
+    assert store.asked == []
