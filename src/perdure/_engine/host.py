@@ -102,6 +102,13 @@ class Host:
         )
 
 
+def may_have_ended(run: Run, run_id: RunId) -> bool:
+    """Whether to ask the database before waiting. Of its own children a run is told; a run that is parked at once,
+    and woken because the other one has ended, must not be parked again before it has heard so.
+    """
+    return run_id in run.children_ended or run_id not in run.own_children
+
+
 def interrupted(run: Run) -> RunInterrupted:
     """What a branch gets that was waiting when the run was interrupted."""
     return RunInterrupted(f"run {run.run_id} is {run.interruption}: this process can do nothing more for it")

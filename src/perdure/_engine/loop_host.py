@@ -26,7 +26,7 @@ from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .gate import Gate
-from .host import Host, Waits, interrupted
+from .host import Host, Waits, interrupted, may_have_ended
 from .lanes import Lane
 from .tasks import BRANCH_OF
 from .waiting import waits_within
@@ -283,7 +283,7 @@ class LoopHost(Host):
         return self._await_end(run, request.run_id) if ended is None else ended
 
     async def _await_end(self, run: Run, run_id: str) -> EndedRun:
-        if run_id in run.children_ended:
+        if may_have_ended(run, run_id):
             fetched = await asyncio.to_thread(self.runtime.ends.fetch, run, run_id)
             if fetched is not None:
                 return fetched

@@ -31,7 +31,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
-from .host import Host, Waits, interrupted
+from .host import Host, Waits, interrupted, may_have_ended
 from .lanes import Lane
 
 REACTION_SECONDS = 0.01
@@ -211,7 +211,7 @@ class ThreadHost(Host):
     def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id
         ended = run.child_ends.pop(run_id, None)
-        if ended is None and run_id in run.children_ended:
+        if ended is None and may_have_ended(run, run_id):
             ended = self.runtime.ends.fetch(run, run_id)
         if ended is not None:
             return ended

@@ -1,0 +1,305 @@
+"""Which functions can be durable, and how they are known: methods, inheritance, re-imports, code without a file."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure import step, workflow
+from tests.conformance.ledger import ran, replay
+
+pytestmark = pytest.mark.usefixtures("sqlite_app")
+
+
+@perdure.register
+@dataclass
+class Account:
+    """Methods of every kind; its instances are data."""
+
+    owner: str
+    rate: int = 2
+
+    @step
+    def charge(self, amount: int) -> int:
+        """An instance's step."""
+        ran.append(f"charge {self.owner}")
+        return amount * self.rate
+
+    @workflow
+    def settle(self, amount: int) -> int:
+        """An instance's workflow."""
+        total = self.charge(amount) + self.fixed(amount) + self.named(amount) + self.doubled
+        replay()
+        return total
+
+    @staticmethod
+    @step
+    def fixed(amount: int) -> int:
+        """A static one."""
+        ran.append("fixed")
+        return amount
+
+    @classmethod
+    @step
+    def named(cls, amount: int) -> int:
+        """A class's one."""
+        ran.append(f"named {cls.__name__}")
+        return amount
+
+    @property
+    def doubled(self) -> int:
+        """A property that calls a step."""
+        return self.charge(100)
+
+    @classmethod
+    @workflow
+    def open(cls, owner: str) -> str:
+        """A class's workflow."""
+        return f"{cls.__name__} {owner}"
+
+
+@perdure.register
+@dataclass
+class Premium(Account):
+    """It overrides a step and calls the one above."""
+
+    @step
+    def charge(self, amount: int) -> int:
+        """Called through `super()` the other is a part of this step."""
+        ran.append("premium")
+        return super().charge(amount) - 1
+
+    @workflow
+    def settle(self, amount: int) -> int:
+        """Called through `super()` the other is a child."""
+        total = super().settle(amount) + self.charge(1)
+        replay()
+        return total
+
+
+def test_methods_static_methods_class_methods_and_properties_are_durable() -> None:
+    """DBOS (dbos-transact-py#212) had to mend steps and recovery of instances again and again."""
+    assert Account("ann").settle(10) == 20 + 10 + 10 + 200
+    assert ran == ["charge ann", "fixed", "named Account", "charge ann"]
+
+
+def test_an_overriding_method_and_the_one_above_it_are_two() -> None:
+    """Names are qualified by the class that defines them."""
+    assert Premium("bob").settle(10) == (19 + 10 + 10 + 199) + 1
+    assert ran.count("premium") == 3
+
+
+def test_a_method_can_be_started_with_its_instance() -> None:
+    """DBOS (#645): a recovered method without its instance must not fail silently; here it is an argument."""
+    assert perdure.start(Account("cy", rate=3).settle, 1).result() == 3 + 1 + 1 + 300
+    assert perdure.start(Premium.open, "dora").result() == "Premium dora"
+    assert perdure.start(Account.fixed, 4).result() == 4
+
+
+class Service:
+    """An object that is no data."""
+
+    def __init__(self) -> None:
+        self.prefix = "hello "
+
+    @step
+    def greet(self, name: str) -> str:
+        """It uses the object, which is not recorded."""
+        ran.append("greet")
+        return self.prefix + name
+
+    @workflow
+    def serve(self, name: str) -> str:
+        """It cannot be started, its object could not be had elsewhere."""
+        return self.greet(name)
+
+
+SERVICE = Service()
+
+
+@workflow
+def uses_a_service(name: str) -> str:
+    """A step of an object of the module."""
+    seen = SERVICE.greet(name)
+    replay()
+    return seen
+
+
+def test_a_step_of_an_object_that_is_no_data_is_a_step() -> None:
+    """DBOS asks for a registered instance; a step needs its instance only while its body runs."""
+    assert uses_a_service("eve") == "hello eve"
+    assert ran == ["greet"]
+
+
+def test_a_workflow_of_an_object_that_is_no_data_is_refused_with_the_reason() -> None:
+    """A worker of another process could not find the object."""
+    with pytest.raises(perdure.SerializationError, match="Service"):
+        SERVICE.serve("eve")
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Somebody's decorator."""
+
+    @functools.wraps(function)
+    def around(*args: Any, **kwargs: Any) -> Any:
+        ran.append("around")
+        return function(*args, **kwargs)
+
+    return around
+
+
+@logged
+@step
+def inside() -> str:
+    """Under another decorator."""
+    return "inside"
+
+
+@step
+@logged
+def outside() -> str:
+    """Over another decorator."""
+    return "outside"
+
+
+@workflow
+def decorated() -> list[str]:
+    """Both."""
+    seen = [inside(), outside()]
+    replay()
+    return seen
+
+
+def test_other_decorators_may_stand_above_and_below() -> None:
+    """Hatchet and DBOS are order-sensitive; above is the workflow's code, below is the body's."""
+    assert decorated() == ["inside", "outside"]
+    assert ran == ["around", "around", "around"]
+
+
+def test_a_decorated_function_is_an_ordinary_one() -> None:
+    """Frameworks look at the signature, the name, and whether it is a coroutine function."""
+    assert str(inspect.signature(Account.charge)) == "(self, amount: 'int') -> 'int'"
+    assert Account.charge.__doc__ == "An instance's step."
+    assert asyncio.iscoroutinefunction(acoroutine)
+    assert not asyncio.iscoroutinefunction(inside)
+
+
+@step
+async def acoroutine() -> None:
+    """Async."""
+
+
+def local_definitions() -> Iterator[tuple[str, Callable[[], Any]]]:
+    """What cannot be found again, with a word of the error."""
+
+    def local() -> None: ...
+    def generator() -> Iterator[int]:
+        yield 1
+
+    async def agenerator() -> Any:
+        yield 1
+
+    class Callable_:  # noqa: N801
+        def __call__(self) -> None: ...
+
+    yield "name=", lambda: step(local)
+    yield "name=", lambda: workflow(lambda: None)
+    yield "generator", lambda: step(name="conformance:generator")(generator)
+    yield "generator", lambda: workflow(name="conformance:agenerator")(agenerator)
+    yield "functions", lambda: step(Callable_())  # type: ignore[call-overload]
+    yield "functions", lambda: step(functools.partial(local))  # type: ignore[call-overload]
+    yield "functions", lambda: workflow(Callable_)
+
+
+@pytest.mark.parametrize(("word", "define"), list(local_definitions()))
+def test_what_cannot_be_found_again_is_refused_when_it_is_defined(word: str, define: Callable[[], Any]) -> None:
+    """DBOS and Celery find out at recovery that a name is not there."""
+    with pytest.raises(perdure.UsageError, match=word):
+        define()
+
+
+def test_a_partial_of_a_step_cannot_be_started_and_the_error_says_why() -> None:
+    """It has no name; `NotDurableError`, with the mend."""
+    with pytest.raises(perdure.NotDurableError, match="partial"):
+        perdure.start(functools.partial(Account.fixed, 1))
+
+
+MODULE = """
+    from perdure import step, workflow
+    from tests.conformance.ledger import ran, replay
+
+    @step
+    def one() -> str:
+        ran.append("one")
+        return "{word}"
+
+    @workflow
+    def both() -> str:
+        seen = one()
+        replay()
+        return seen
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module of its own, imported."""
+    name = f"conformance_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(textwrap.dedent(MODULE.format(word="first")))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module(name)
+    del sys.modules[name]
+
+
+def test_a_reloaded_module_replaces_its_functions(module: ModuleType) -> None:
+    """uvicorn's and notebooks' reloads: the same place in the same file is no clash."""
+    assert module.both() == "first"
+    again = importlib.reload(module)
+    assert again.both() == "first"
+    assert perdure.start(again.both).result() == "first"
+
+
+def test_a_function_that_moved_in_its_file_is_not_taken_for_a_reload(module: ModuleType) -> None:
+    """DESIGN: the same file *and line* is a re-import; another line may be another function of that name."""
+    file = Path(str(module.__file__))
+    file.write_text("# one line more\n" + textwrap.dedent(MODULE.format(word="second, longer")))
+    importlib.invalidate_caches()
+    with pytest.raises(perdure.UsageError, match="two functions are called"):
+        importlib.reload(module)
+
+
+def test_two_functions_of_one_name_are_a_clash() -> None:
+    """DBOS raises its ConflictingRegistrationError; both places are named."""
+    step(name="conformance:taken")(plain_one)
+    with pytest.raises(perdure.UsageError, match=r"conformance:taken.*test_functions.*test_functions"):
+        step(name="conformance:taken")(plain_two)
+
+
+def plain_one() -> None:
+    """A function."""
+
+
+def plain_two() -> None:
+    """Another."""
+
+
+def test_code_without_a_file_can_be_durable_and_executed_again() -> None:
+    """Notebooks define a cell's functions anew with every execution of the cell."""
+    cell = textwrap.dedent(MODULE.format(word="cell"))
+    namespace: dict[str, Any] = {"__name__": "conformance_notebook"}
+    exec(compile(cell, "<cell 1>", "exec"), namespace)  # noqa: S102
+    assert namespace["both"]() == "cell"
+    exec(compile(cell, "<cell 1>", "exec"), namespace)  # noqa: S102
+    assert namespace["both"]() == "cell"
