@@ -55,6 +55,11 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
             check_context(definition)
         return definition.function(*args, **kwargs)
     branch = own_branch(here, threading.get_ident)
+    if definition.is_async and not branch.is_async:
+        raise UsageError(
+            f"step {definition.name} is async and the workflow that calls it is not: make the workflow `async def`, or "
+            f"`perdure.start({definition.function.__name__}, ...).result()`"
+        )
     run = branch.run
     key = branch.next_key()
     fingerprint, args, kwargs = definition.accept_step_arguments(run.serializer, args, kwargs)
@@ -121,6 +126,11 @@ def call_workflow(definition: Definition, args: tuple[Any, ...], kwargs: dict[st
 def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A workflow called in a workflow."""
     run = branch.run
+    if definition.is_async and not branch.is_async:
+        raise UsageError(
+            f"workflow {definition.name} is async and the one that calls it is not: "
+            f"`perdure.start({definition.function.__name__}, ...).result()` instead"
+        )
     entry = make_child_entry(branch, definition, args, kwargs, PLAIN, DEFAULT_QUEUE)
     key = branch.next_key()
     if definition.is_async:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -69,6 +70,8 @@ class LoopState:
         self.waits = Waits()
         self.futures: set[asyncio.Future[Any]] = set()
         """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
+        self.durable: set[asyncio.Future[Any]] = set()
+        """Those of them that a parked run would wake for: the end of a run, a time."""
         self.root: asyncio.Task[Any] | None = None
         self.has_slot = False
 
@@ -153,14 +156,15 @@ class LoopHost(Host):
         return self._settled(run, lane)
 
     async def _settled(self, run: Run, lane: Lane) -> None:
-        number = lane.appended
+        """Wait; and again, if before this task could go on another one was handed an outcome."""
         state: LoopState = run.state
         loop = state.loop
-        future: asyncio.Future[None] = loop.create_future()
-        if self.journal.watch(lane, number, lambda: self.runtime.wakes.wake(loop, future)):
-            self.handed_in(run)
-            await self._wait(run, future)
-        lane.check()
+        while not lane.is_settled:
+            future: asyncio.Future[None] = loop.create_future()
+            if self.journal.watch(lane, lane.appended, partial(self.runtime.wakes.wake, loop, future)):
+                self.handed_in(run)
+                await self._wait(run, future)
+            lane.check()
         run.check_alive()
 
     async def commit(self, run: Run, request: Commit) -> Verdict:
@@ -336,9 +340,11 @@ class LoopHost(Host):
             later = state.loop.call_later(max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look)
 
         later = state.loop.call_later(self.runtime.park_after(run), look)
+        state.durable.add(future)
         try:
             return await self._wait(run, future)
         finally:
+            state.durable.discard(future)
             later.cancel()
 
     async def _regain_slot(self, run: Run) -> None:
@@ -353,7 +359,7 @@ class LoopHost(Host):
     def _consider_parking(self, run: Run, has_waited: bool) -> None:
         state: LoopState = run.state
         waits = state.waits
-        if run.interruption is not None or not waits or not waits_within(state.tasks, state.futures):
+        if run.interruption is not None or not waits or not waits_within(state.tasks, state.durable):
             return
         long = not waits.runs and min(waits.due) - time.time() > self.runtime.park_after(run)
         if long or has_waited:

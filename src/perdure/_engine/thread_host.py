@@ -47,6 +47,8 @@ class ThreadState:
         self.branches = 0
         """Threads that execute the run's code; joined ones wait for others of them."""
         self.joining = 0
+        self.timed = 0
+        """Waits that will be given up by themselves: a parked run would forget when."""
         self.turns: list[tuple[int, int, str]] = []
         self.turn_count = 0
         self.reacting: tuple[str, float] | None = None
@@ -69,7 +71,7 @@ class ThreadHost(Host):
 
     def settle(self, run: Run, request: Settle) -> None:
         lane: Lane = run.lane
-        if not lane.is_settled:
+        while not lane.is_settled:
             self.journal.wait(lane, lane.appended)
         run.check_alive()
 
@@ -258,12 +260,14 @@ class ThreadHost(Host):
         self.runtime.dispatcher.yield_slot(run)
         with state.changed:
             (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
+            state.timed += timeout is not None
             self._came_back_to_wait(state)
             try:
                 if self._wait_in_memory(run, found, due_at, timeout):
                     entry = self.parking(run, waits)
             finally:
                 (waits.runs.remove(run_id) if run_id is not None else waits.due.remove(due_at or 0.0))
+                state.timed -= timeout is not None
         if entry is not None:
             self.runtime.commit(run, entry)
             self.interrupt(run)
@@ -287,7 +291,7 @@ class ThreadHost(Host):
                 waits.append(give_up_at - now)
             if min(waits) <= 0:
                 return False
-            if timeout is None and self._should_park(run, state, park_at):
+            if self._should_park(run, state, park_at):
                 return True
             state.changed.wait(min(waits))
         return False
@@ -318,7 +322,7 @@ class ThreadHost(Host):
 
     def _should_park(self, run: Run, state: ThreadState, park_at: float) -> bool:
         """Every branch waits durably, and has for long enough or will."""
-        if state.branches - state.joining > len(state.waits) or state.turns:
+        if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
             return False
         if not state.waits.runs and min(state.waits.due) - time.time() > self.runtime.park_after(run):
             return True

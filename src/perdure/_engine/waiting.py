@@ -1,8 +1,8 @@
 """Does every task of a run wait durably? Only then may the run leave memory.
 
-A task waits durably when what it waits for is one of the host's own futures, or other tasks of the same run: directly,
-through a gather, a task group or `asyncio.wait` without a timeout. Everything else (a socket, a timer, a queue) might
-wake it at any moment.
+A task waits durably when what it waits for is the end of a run or a time, as the host knows, or other tasks of the
+same run: directly, through a gather, a task group or `asyncio.wait` without a timeout. Everything else (a socket, a
+timer, a queue, a commit) might wake it at any moment.
 """
 
 from __future__ import annotations
@@ -28,10 +28,17 @@ def waits_for_run(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]], durabl
         return False
     if waiter in durable or waiter in tasks:
         return True
-    children = getattr(waiter, "_children", None)  # a gather
-    if children is not None:
-        return all(child.done() or child in tasks for child in children)
+    if is_gather_of(waiter, tasks):
+        return True
     return all_are_tasks(joined_tasks(task), tasks)
+
+
+def is_gather_of(waiter: Any, tasks: set[asyncio.Task[Any]]) -> bool:
+    """Whether it is a gather of tasks of the run, or of such gathers."""
+    children = getattr(waiter, "_children", None)
+    if children is None:
+        return False
+    return all(child.done() or child in tasks or is_gather_of(child, tasks) for child in children)
 
 
 def has_deadline(task: asyncio.Task[Any]) -> bool:
