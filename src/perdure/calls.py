@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ._core.flows.child import await_run, check_created, child_id, start_child, 
 from ._core.flows.step import run_step
 from ._core.lineage import Branch, scope
 from ._core.step_call import StepCall
+from ._engine.ids import fresh_id
 from ._engine.lanes import Lane
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
@@ -150,7 +150,7 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
 
 def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
     """Execute a fresh sync run on this thread. Its creation shares the commit of whatever it records first."""
-    entry.held_as = str(uuid.uuid4())
+    entry.held_as = fresh_id()
     run = runtime.make_run(entry, entry.held_as)
     run.lane = Lane(run)
     runtime.prepare_sync(run, uses_slots=False)
@@ -168,7 +168,7 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     the run.
     """
     loop = asyncio.get_running_loop()
-    entry.held_as = str(uuid.uuid4())
+    entry.held_as = fresh_id()
     run = runtime.make_run(entry, entry.held_as)
     run.lane = Lane(run)
     runtime.prepare_async(run, loop, uses_slots=False)
@@ -259,7 +259,7 @@ def make_entry(
 ) -> RunCreated:
     """The entry for a run that is started outside any run."""
     stored, fingerprint = definition.store_arguments(runtime.serializer, args, kwargs)
-    drawn = str(uuid.uuid4())
+    drawn = fresh_id()
     return RunCreated(
         submission.id or drawn,
         definition.kind,

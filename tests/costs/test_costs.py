@@ -147,8 +147,10 @@ def test_a_fresh_run_reads_nothing(count: Count) -> None:
 def test_a_replay_reads_its_history_once(app: perdure.Perdure, count: Count, kind: str) -> None:
     """Checkpoints, children, cancel: in one go, when it is claimed again."""
     runtime = app._launched()
+    programs.IS_WAITING.clear()
+    programs.MAY_GO_ON.clear()
     handle = perdure.start(programs.waits_for_word, 5)
-    programs.IS_WAITING.wait(60)
+    assert programs.IS_WAITING.wait(60)
     [run] = [run for run in runtime.active.values() if run.run_id == handle.run_id]
     runtime.commit(run, RunReleased(run.run_id, run.claim))
 

@@ -13,6 +13,7 @@ from typing import Any
 from .._entries import Stored
 from ..errors import SerializationError, UsageError
 from ..typing import RunKind
+from .binder import Binder
 from .names import module_name, name_of_function
 from .retry import NO_RETRY, Retry
 from .serialization import Serializer, TypeRegistry
@@ -25,6 +26,7 @@ class Definition:
     """A decorated function: its name, its kind and how it is to be run."""
 
     __slots__ = (
+        "_binder",
         "at_most_once",
         "binds",
         "function",
@@ -58,6 +60,7 @@ class Definition:
         self.name = name if name is not None else name_of_function(function)
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = inspect.signature(function)
+        self._binder = Binder(self.signature)
         self.retry = retry
         self.timeout = timeout
         self.at_most_once = at_most_once
@@ -78,17 +81,10 @@ class Definition:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in one form however they were passed; `TypeError` as Python's own where they do not fit."""
-        if not kwargs:
-            try:
-                bound = self.signature.bind(*args)
-            except TypeError as error:
-                raise TypeError(f"{self.function.__qualname__}() {error}") from None
-            return bound.args, bound.kwargs
         try:
-            bound = self.signature.bind(*args, **kwargs)
+            return self._binder.bind(args, kwargs)
         except TypeError as error:
             raise TypeError(f"{self.function.__qualname__}() {error}") from None
-        return bound.args, bound.kwargs
 
     def accept_step_arguments(
         self, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]

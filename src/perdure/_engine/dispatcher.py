@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from .._core.run import Run
 from .._entries import Accepted, Existed, RunCreated, Verdict
 from ..errors import StoreError
 from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
+from .ids import fresh_id
 from .lanes import Lane, OnVerdict
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Dispatcher:
         queue = entry.queue
         took = entry.due_at is None and self._take_slot(queue)
         if took:
-            entry.held_as = str(uuid.uuid4())
+            entry.held_as = fresh_id()
         parent = lane.run
         if parent is not None:
             parent.own_children.add(entry.run_id)
@@ -240,7 +240,7 @@ class Dispatcher:
 
     def _ask(self, wanted: dict[str, int], *, alone: bool) -> list[ClaimedRun]:
         runtime = self._runtime
-        claims = [str(uuid.uuid4()) for _ in range(sum(wanted.values()))]
+        claims = [fresh_id() for _ in range(sum(wanted.values()))]
         request = ClaimRequest(wanted, runtime.definitions.names(), alone)
         with runtime.journal.turn():
             claimed = runtime.store.claim(runtime.worker.worker_id, request, claims)
