@@ -74,6 +74,10 @@ class LoopState:
         """Those of them that a parked run would wake for: the end of a run, a time."""
         self.root: asyncio.Task[Any] | None = None
         self.has_slot = False
+        self.is_to_look = False
+        """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
+        self.looked_at = 0.0
+        """When it was last looked whether the run has waited for long enough, by the loop's clock."""
 
     @property
     def is_closing(self) -> bool:
@@ -331,12 +335,16 @@ class LoopHost(Host):
         """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
         self.runtime.dispatcher.yield_slot(run)
         state: LoopState = run.state
-        state.loop.call_soon(self._consider_parking, run, False)
+        if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
+            state.is_to_look = True
+            state.loop.call_soon(self._look_soon, run)
         later: asyncio.TimerHandle
 
         def look() -> None:
             nonlocal later
-            self._consider_parking(run, True)
+            if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.runtime.park_after(run)) / 10:
+                self._consider_parking(run, True)
+                state.looked_at = state.loop.time()
             later = state.loop.call_later(max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look)
 
         later = state.loop.call_later(self.runtime.park_after(run), look)
@@ -355,6 +363,11 @@ class LoopHost(Host):
         future: asyncio.Future[None] = state.loop.create_future()
         if not self.runtime.dispatcher.regain_slot(run, lambda: self.runtime.wakes.wake(state.loop, future)):
             await self._wait(run, future)
+
+    def _look_soon(self, run: Run) -> None:
+        state: LoopState = run.state
+        state.is_to_look = False
+        self._consider_parking(run, False)
 
     def _consider_parking(self, run: Run, has_waited: bool) -> None:
         state: LoopState = run.state
