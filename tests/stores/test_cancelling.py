@@ -98,6 +98,17 @@ def test_the_holder_hears_of_the_cancel(store: Store) -> None:
     assert store.history("s").is_cancelled is False
 
 
+def test_everybody_hears_of_a_cancel_that_came_while_the_run_was_put_down(store: Store) -> None:
+    """Its holder is gone and did not see it: whoever looks next is to sweep."""
+    store.apply(W1, [created("r", held_as=C1)])
+    store.cancel("r")
+    store.apply(W1, [parked("r", C1, due_at=4e9)])
+    assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
+    assert store.pulse(W2, [""], [WORK]).cancelled == ["r"]
+    assert sweep_all(store) == {"r"}
+    assert store.pulse(W2, [""], [WORK]).cancelled == []
+
+
 def test_a_run_that_has_ended_is_not_in_the_pulse(store: Store) -> None:
     """A cancel is done with when its run is."""
     store.apply(W1, [created("r", held_as=C1)])

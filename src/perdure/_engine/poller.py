@@ -81,6 +81,8 @@ class Poller:
         pulse = runtime.store.pulse(runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names())
         for run_id in pulse.cancelled:
             runtime.cancel_here(run_id)
+        if any(run_id not in runtime.active for run_id in pulse.cancelled):
+            runtime.sweep_cancelled()  # it was put down, parked perhaps, just when somebody cancelled it
         if pulse.has_claimable:
             runtime.dispatcher.expect_backlog()
         if pulse.next_due_at is not None:

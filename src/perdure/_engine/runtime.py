@@ -321,6 +321,8 @@ class Runtime:
             if state == "cancelled":
                 self.poller.call()  # its children are to be cancelled too
             self.ends.publish(run.end, run.parent_id)
+            if run.parent_id is not None and run.parent_id not in self.active:
+                self.dispatcher.expect_backlog()  # it may be parked, and claimable from now on
         elif isinstance(entry, RunParked):
             if entry.reason is not None:
                 log.error(
@@ -328,7 +330,7 @@ class Runtime:
                 )
             if entry.due_at is not None:
                 self.poller.expect(entry.due_at)
-            if entry.children_seen is not None or entry.waits_for:
+            if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
                 self.poller.call()
         elif isinstance(entry, RunReleased) and not self.is_stopping:
             self.dispatcher.expect_backlog()

@@ -95,7 +95,9 @@ class ClaimRequest:
 
 @dataclass(slots=True)
 class Pulse:
-    """What the bounded poll sees: cancels for runs that this worker holds, how much waits, and when next to look."""
+    """What the bounded poll sees: cancels for runs that this worker holds or nobody does, how much waits, and when
+    next to look.
+    """
 
     cancelled: list[RunId] = field(default_factory=list)
     has_claimable: bool = False

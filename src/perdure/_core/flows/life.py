@@ -49,8 +49,11 @@ def run_alone(call: StepCall, *, is_fresh: bool) -> Flow[Outcome]:
                 "while it was held: whether it took effect is not known. Find out, then start it with a new id if it did not."
             )
         )
-    yield Settle()
-    outcome, _ = yield from attempt_all(call)
+    try:
+        yield Settle()
+        outcome, _ = yield from attempt_all(call)
+    except RunInterrupted as error:  # cancelled or let go of, between two attempts perhaps: `end` knows what follows
+        return Outcome(error=error)
     return outcome
 
 

@@ -55,12 +55,12 @@ SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
  WHERE runs.id = ANY (%(run_ids)s::text[]) AND runs.finished_at IS NOT NULL;
 
 -- name: pulse
--- The bounded poll: cancels for what this worker holds, whether anything waits for it, and when the next thing is due.
+-- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
 WITH served AS MATERIALIZED (SELECT %(queues)s::text[] AS queues, %(names)s::text[] AS names)
 SELECT ARRAY(SELECT messages.run_id
                FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
               WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-                AND runs.worker = %(worker_id)s::uuid),
+                AND (runs.worker = %(worker_id)s::uuid OR runs.state IN ('ready', 'parked'))),
        EXISTS (SELECT 1 FROM perdure.runs
                 WHERE state = 'ready' AND due_at IS NULL
                   AND queue = ANY (served.queues) AND name = ANY (served.names))

@@ -177,12 +177,13 @@ SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
  WHERE runs.id = wanted.value AND runs.finished_at IS NOT NULL;
 
 -- name: pulse
--- The bounded poll: cancels for what this worker holds, whether anything waits for it, and when the next thing is due.
+-- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
 SELECT (SELECT json_group_array(messages.run_id)
           FROM messages
          CROSS JOIN runs
          WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-           AND runs.id = messages.run_id AND runs.worker = served.worker_id),
+           AND runs.id = messages.run_id
+           AND (runs.worker = served.worker_id OR runs.state IN ('ready', 'parked'))),
        EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
                   AND runs.name IN (SELECT value FROM json_each(served.names)))
