@@ -6,17 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 
 import pytest
 
 from tests.identity.killing import Life
-from tests.stores.conftest import store_url as store_url  # noqa: PLC0414  # a fixture
+from tests.stores.conftest import store_url as store_url  # a fixture
 
-try:
-    from tests.stores.postgres_server import postgres_url as postgres_url  # noqa: PLC0414  # a fixture
-except ImportError:
-    pass
+with suppress(ImportError):
+    from tests.stores.postgres_server import postgres_url as postgres_url  # a fixture
 
 
 @cache

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import perdure
 from perdure._core.order import CANCELLED_MARK
 from perdure.stores.open import open_store
 
 ROOT = Path(__file__).parents[2]
+SOURCE = str(Path(perdure.__file__).parents[1])
 RUN_ID = "r"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 40.0
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ def start(url: str, program: str, arguments: list[Any], life: Life, ledger: Path
     """A process that begins the run, or goes on with it."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        "PYTHONPATH": os.pathsep.join([SOURCE, str(ROOT)]),
         "PYTHONHASHSEED": str(life.hash_seed),
         "LEDGER": str(ledger),
     }
@@ -105,13 +107,13 @@ def kill_and_finish(
 def kill_soon(process: subprocess.Popen[str], ledger: Path, chance: random.Random) -> bool:
     """Kill it some bodies after it began, or a moment later; False if it ended before."""
     size = ledger.stat().st_size if ledger.exists() else 0
-    wanted = size + chance.choice([1, 40, 120, 300, 600])
+    wanted = size + chance.choice([1, 30, 90, 150, 250, 350, 450])
     give_up_at = time.monotonic() + 3.0
     while process.poll() is None and time.monotonic() < give_up_at:
         if ledger.exists() and ledger.stat().st_size >= wanted:
             break
     try:
-        process.wait(chance.uniform(0, 0.01))
+        process.wait(chance.uniform(0, 0.004))
     except subprocess.TimeoutExpired:
         process.kill()
     _, err = process.communicate()

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import perdure
 
-CHANCE = random.Random(os.environ.get("CHANCE"))
+CHANCE = random.Random(os.environ.get("CHANCE"))  # noqa: S311  # timing
 BODY_SECONDS = float(os.environ.get("BODY_SECONDS", "0.004"))
 
 

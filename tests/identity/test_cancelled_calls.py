@@ -1,4 +1,4 @@
-"""A call that the run's own code cancelled is recorded as that, and stays open on replay until it is cancelled again."""
+"""A call that the run's own code cancelled is recorded so, and stays open on replay until it is cancelled again."""
 
 from __future__ import annotations
 
@@ -65,6 +65,12 @@ def begin_anew() -> None:
     IS_HELD = True
 
 
+async def reached(holds: Callable[[], bool]) -> None:
+    """Wait for what a body of another thread or life has noted."""
+    while not holds():  # noqa: ASYNC110  # an event of the loop would not outlive it
+        await asyncio.sleep(0.001)
+
+
 async def by_timeout() -> str:
     try:
         async with asyncio.timeout(0.05):
@@ -85,8 +91,7 @@ async def by_wait_for() -> str:
 async def by_hand() -> str:
     task = asyncio.create_task(endless("e"))
     await quick("meanwhile")
-    while not BODIES["e"]:
-        await asyncio.sleep(0.001)
+    await reached(lambda: BODIES["e"] > 0)
     await asyncio.sleep(0.01)
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -117,8 +122,7 @@ async def twice() -> str:
             seen.append("cancelled")
 
     tasks = [asyncio.create_task(one()), asyncio.create_task(other(seen))]
-    while not BODIES["e"]:
-        await asyncio.sleep(0.001)
+    await reached(lambda: BODIES["e"] > 0)
     await asyncio.sleep(0.01)
     for _ in range(5):
         tasks[0].cancel()
@@ -245,7 +249,7 @@ async def cleaning_branch(name: str) -> str:
 
 @pytest.mark.parametrize(("program", "result"), [(cleaning, "after"), (in_branches, ["a", "b"])])
 def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], result: Any, tmp_path: Path) -> None:
-    """The run is let go of: what its code does when the loop cancels its tasks is not recorded, and it goes on later."""
+    """The run is let go of: what its code does when the loop cancels its tasks is not recorded; it goes on later."""
     global IS_HELD
     url = str(tmp_path / "p.db")
 
@@ -254,8 +258,7 @@ def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], res
         running = app.running()
         await running.__aenter__()
         await perdure.with_options(id=RUN_ID).astart(program)
-        while not REACHED.is_set():
-            await asyncio.sleep(0.001)
+        await reached(REACHED.is_set)
         await asyncio.sleep(0.02)
         left.append(running)
 
@@ -265,7 +268,7 @@ def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], res
     assert "clean up" not in BODIES
     assert "sync clean up" not in BODIES
     assert not any(key.startswith("!") for key in deliveries(url).values())
-    ran = {name: count for name, count in BODIES.items()}
+    ran = dict(BODIES)
     IS_HELD = False
     with launched(url):
         assert perdure.handle(RUN_ID).result(20) == result
@@ -280,8 +283,7 @@ def test_ctrl_c_releases_a_run(tmp_path: Path) -> None:
     async def interrupted() -> None:
         async with perdure.running(url, poll_seconds=0.05, shutdown_seconds=0.3):
             waiting = asyncio.ensure_future(cleaning())
-            while not REACHED.is_set():
-                await asyncio.sleep(0.001)
+            await reached(REACHED.is_set)
             signal.raise_signal(signal.SIGINT)
             await waiting
 

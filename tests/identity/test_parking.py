@@ -293,10 +293,8 @@ def test_a_thread_that_will_give_up_waiting_keeps_the_run_in_memory(tmp_path: Pa
 
 async def swallows_everything() -> str:
     for _ in range(3):
-        try:
+        with suppress(BaseException):
             await perdure.sleep(LONG)
-        except BaseException:  # noqa: BLE001, S110, SIM105
-            pass
     return "swallowed"
 
 

@@ -89,8 +89,7 @@ async def calling(call: str, place: str) -> str:
     try:
         await PLACES[place](CALLS[call])
     except LineageError as error:
-        assert "the run's" in str(error)
-        return "refused"
+        return "refused" if "the run's" in str(error) else str(error)
     return "not refused"
 
 
@@ -112,8 +111,7 @@ def calling_from_thread() -> str:
         try:
             pool.submit(context.run, sync_work, "foreign").result()
         except LineageError as error:
-            assert "perdure.threads()" in str(error)
-            return sync_work("refused")
+            return sync_work("refused" if "perdure.threads()" in str(error) else str(error))
     return "not refused"
 
 
@@ -149,8 +147,7 @@ async def completing(makes_tasks: bool) -> list[str]:
     except LineageError as error:
         for one in made:
             one.close()
-        assert "create_task" in str(error)
-        return ["refused"]
+        return ["refused"] if "create_task" in str(error) else [str(error)]
 
 
 def test_as_completed_wants_tasks(tmp_path: Path) -> None:
