@@ -144,6 +144,20 @@ def test_a_fresh_run_reads_nothing(count: Count) -> None:
         assert not {name for name in count(action).names if name.startswith("history") or name == "ended_runs"}
 
 
+def test_an_end_that_was_published_here_is_not_asked_for(count: Count) -> None:
+    """Who looks at a handle after its run has ended finds the value in memory."""
+    handles = [perdure.start(programs.add, number) for number in range(50)]
+    ended = threading.Semaphore(0)
+    for handle in handles:
+        perdure.handle(handle.run_id).add_done_callback(lambda future: ended.release())
+    for _ in handles:
+        assert ended.acquire(timeout=60)
+
+    cost = count(lambda: [handle.result(60) for handle in handles])
+
+    assert cost.statements == 0, str(cost)
+
+
 def test_a_replay_reads_its_history_once(app: perdure.Perdure, count: Count, kind: str) -> None:
     """Checkpoints, children, cancel: in one go, when it is claimed again."""
     runtime = app._launched()

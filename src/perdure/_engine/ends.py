@@ -22,6 +22,9 @@ KEPT_BYTES = 1 << 14
 AHEAD_BYTES = 4 << 20
 """How much of the children's outputs is read at once, ahead of what the parent asks for."""
 MOST_AHEAD = 250
+RECENT_ENDS = 16_384
+RECENT_BYTES = 1024
+"""How many ends with outputs of at most this length are remembered, for who asks for them after they were published."""
 
 
 class Ends:
@@ -35,6 +38,7 @@ class Ends:
         self._watchers: dict[RunId, list[OnEnd]] = {}
         self._parents: dict[RunId, Run] = {}
         """Who waits for a child of its own, by that child."""
+        self._recent: dict[RunId, EndedRun] = {}
         self._ahead = MOST_AHEAD
 
     def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None) -> None:
@@ -44,10 +48,14 @@ class Ends:
         a parent is told of its children's ends whether it waits or not.
         """
         with self._lock:
-            self._watchers.setdefault(run_id, []).append(on_end)
-            if parent is not None:
-                self._parents[run_id] = parent
-        if parent is None:
+            known = self._recent.get(run_id)
+            if known is None:
+                self._watchers.setdefault(run_id, []).append(on_end)
+                if parent is not None:
+                    self._parents[run_id] = parent
+        if known is not None:
+            on_end(known)
+        elif parent is None:
             run = self._find_run(run_id)
             if run is None or run.end is not None:  # else it will be published, and finds us
                 self._call_poller()
@@ -70,8 +78,15 @@ class Ends:
         with self._lock:
             watchers = self._watchers.pop(ended.run_id, ())
             self._parents.pop(ended.run_id, None)
+            self._remember(ended)
         for on_end in watchers:
             on_end(ended)
+
+    def _remember(self, ended: EndedRun) -> None:
+        if ended.output is None or len(ended.output.text) <= RECENT_BYTES:
+            self._recent[ended.run_id] = ended
+            if len(self._recent) > RECENT_ENDS:
+                del self._recent[next(iter(self._recent))]
 
     @staticmethod
     def tell_parent(parent: Run, ended: EndedRun) -> None:
