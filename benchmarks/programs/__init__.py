@@ -1,0 +1,1 @@
+"""One program per shape and contestant, each started anew for every measurement; see `benchmarks.program`."""

@@ -1,0 +1,17 @@
+"""DBOS: sequential steps beside one thread that computes in Python without a pause."""
+
+from __future__ import annotations
+
+from benchmarks import dbos_side
+from benchmarks.busy import busy_thread
+from benchmarks.program import answer, measured, read_order
+from benchmarks.programs.dbos_sequential import WARM_UP, steps
+
+if __name__ == "__main__":
+    order = read_order()
+    tally = dbos_side.launch(order)
+    steps(WARM_UP)
+    with busy_thread(), measured(tally) as window:
+        steps(order.count)
+    answer(window, order.count)
+    dbos_side.leave()

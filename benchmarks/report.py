@@ -1,0 +1,187 @@
+"""From records to the page: tables of medians with ratios and targets, bars, what was counted, memory, the machine.
+
+`python -m benchmarks.report RESULTS.json` prints the page of an earlier run again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from math import log10
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.shape import Shape, Target, all_shapes
+
+Case = tuple[str, str, str, str]
+"""Shape, variant, store, contestant."""
+
+Samples = dict[Case, dict[str, list[float]]]
+WIDTH = 40
+MOST = 1_000.0
+
+
+def page_of(result: dict[str, Any]) -> str:
+    """The whole page in Markdown, readable as it is in a terminal."""
+    samples = samples_of(result["records"])
+    stores = [store for store in ("postgres", "sqlite") if any(case[2] == store for case in samples)]
+    parts = [head(result)]
+    for store in stores:
+        parts.append(f"## {'Postgres' if store == 'postgres' else 'SQLite'}\n\n" + table(comparison(samples, store)))
+    parts.append("## How many times the rate of DBOS\n\n```text\n" + "\n".join(bars(samples, stores)) + "\n```")
+    parts.append("## Peak memory of each program, MB\n\n" + table(memory(samples)))
+    if result["counted"]:
+        parts.append(COUNTED + table(counts(result["counted"])))
+    failed = [record for record in [*result["records"], *result["counted"]] if record["error"]]
+    if failed:
+        parts.append("## Failed\n\n" + "\n".join(sorted({failure(record) for record in failed})))
+    parts.append("## Machine and versions\n\n" + "\n".join(f"- {k}: {v}" for k, v in result["machine"].items()))
+    return "\n\n".join(parts) + "\n"
+
+
+COUNTED = """## What one unit costs
+
+Counted in runs of their own, which are not timed: a run with some units less a run with none. Statements are what the
+contestant hands to its driver (on Postgres a round trip each, for Perdure; DBOS's BEGINs come on top). On Postgres,
+commits, fsyncs and bytes are those of the server's log (`pg_stat_database`, `pg_stat_io`, `pg_stat_wal`); on SQLite,
+commits are the contestant's, fsyncs the system calls of the process (`strace`). Empty: cannot be counted there.
+
+"""
+
+
+def samples_of(records: list[dict[str, Any]]) -> Samples:
+    """Every figure of every case, all rounds."""
+    samples: Samples = {}
+    for record in records:
+        case = (record["shape"], record["variant"], record["store"], record["contestant"])
+        figures = samples.setdefault(case, {})
+        for name, value in record["figures"].items():
+            figures.setdefault(name, []).append(value)
+    return samples
+
+
+def head(result: dict[str, Any]) -> str:
+    """What this is, and when and how it was made."""
+    lines = ["# Benchmarks", "", f"Measured on {result['date']} with `{result['command']}`: the medians of"]
+    lines[-1] += f" {result['runs']} interleaved runs, in brackets the least and the most."
+    if result["scale"] != 1:
+        lines[-1] += f" **Sizes are {result['scale']:g} of the full ones: the targets are not made for that.**"
+    if result["note"]:
+        lines += ["", f"**{result['note']}**"]
+    lines += ["", "What is compared, how, and with which settings: [benchmarks/README.md](../benchmarks/README.md)."]
+    return "\n".join(lines)
+
+
+def comparison(samples: Samples, store: str) -> Iterator[list[str]]:
+    """One row per target; shapes without one get a row too."""
+    yield ["shape", "", "Perdure", "DBOS", "bare database", "ratio", "target", "met"]
+    for shape in all_shapes():
+        for variant, title in shape.variants.items():
+            case = (shape.name, variant, store)
+            if not any((*case, contestant) in samples for contestant in shape.contestants):
+                continue
+            targets = shape.targets.get(variant, ())
+            rows = [row_of(samples, shape, variant, store, target) for target in targets]
+            for row in rows or [row_of(samples, shape, variant, store, None)]:
+                yield [shape.title, title, *row]
+
+
+def row_of(samples: Samples, shape: Shape, variant: str, store: str, target: Target | None) -> list[str]:
+    """The figures of all three, and how the target stands."""
+    figure = target.figure if target else shape.figure
+    case = (shape.name, variant, store)
+    found = {name: samples.get((*case, name), {}).get(figure, []) for name in ("perdure", "dbos", "raw")}
+    cells = [shown(figure, found[name]) for name in found]
+    if target is None:
+        return [*cells, "", "", ""]
+    value = ratio(found["perdure"], found[target.rival] if target.rival else [1.0])
+    if value is None:
+        return [*cells, "", target.bound(store), "not measured"]
+    told = f"{value:.3g} ×" if target.rival else ""
+    told += " of the limit" if target.rival == "raw" else ""
+    return [*cells, told, target.bound(store), "met" if target.is_met(store, value) else "**not met**"]
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float | None:
+    """Median over median, if there are both."""
+    return median(ours) / median(theirs) if ours and theirs else None
+
+
+UNITS = {"per_second": "/s", "seconds": " s", "late_seconds": " s", "p50_ms": " ms p50", "p99_ms": " ms p99"}
+
+
+def shown(figure: str, values: list[float]) -> str:
+    """`median (least-most)` with its unit."""
+    if not values:
+        return ""
+    unit = UNITS.get(figure, " ×" if figure.startswith("growth") else f" {figure}")
+    spread = f" ({short(min(values))}–{short(max(values))})" if len(values) > 1 else ""
+    return f"{short(median(values))}{unit}{spread}"
+
+
+def short(value: float) -> str:
+    """Three digits that matter."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def bars(samples: Samples, stores: list[str]) -> Iterator[str]:
+    """One bar per case on a logarithmic scale from 1 to 1,000."""
+    for shape in all_shapes():
+        for variant, title in shape.variants.items():
+            for store in stores:
+                case = (shape.name, variant, store)
+                ours = samples.get((*case, "perdure"), {}).get("seconds")
+                theirs = samples.get((*case, "dbos"), {}).get("seconds")
+                if not ours or not theirs or shape.name in {"idle_queue", "sleepers"}:
+                    continue  # pauses are part of these, the seconds say nothing
+                times = median(theirs) / median(ours)
+                bar = "█" * max(0, min(WIDTH, round(WIDTH * log10(max(times, 1.0)) / log10(MOST))))
+                yield f"{shape.name:<11}{title[:17]:<18}{store:<9} {times:>7.1f} × {bar}"
+
+
+def memory(samples: Samples) -> Iterator[list[str]]:
+    """Perdure's peak beside that of DBOS; no more is the target."""
+    yield ["shape", "", "store", "Perdure", "DBOS", "met"]
+    for shape in all_shapes():
+        for (name, variant, store, contestant), figures in samples.items():
+            theirs = samples.get((name, variant, store, "dbos"), {}).get("peak_mb")
+            if (name, contestant) != (shape.name, "perdure") or not shape.is_memory_compared or not theirs:
+                continue
+            ours = figures.get("peak_mb")
+            if ours:
+                met = "met" if median(ours) <= median(theirs) else "**not met**"
+                yield [shape.title, shape.variants[variant], store, short(median(ours)), short(median(theirs)), met]
+
+
+def counts(records: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """Statements, commits, fsyncs and bytes per step or run."""
+    names = ("statements", "commits", "fsyncs", "bytes")
+    yield ["shape", "", "store", "who", "per", *names]
+    shapes = {shape.name: shape for shape in all_shapes()}
+    for record in records:
+        shape = shapes[record["shape"]]
+        cells = [f"{record['counts'][name]:.3g}" if name in record["counts"] else "" for name in names]
+        cells[-1] = f"{record['counts']['bytes']:,.0f}" if "bytes" in record["counts"] else ""
+        title = shape.variants[record["variant"]]
+        yield [shape.title, title, record["store"], record["contestant"], shape.unit, *cells]
+
+
+def failure(record: dict[str, Any]) -> str:
+    """One line."""
+    case = " ".join(filter(None, (record["shape"], record["variant"], record["store"], record["contestant"])))
+    return f"- {case}: `{' '.join(record['error'].split())}`"
+
+
+def table(rows: Iterator[list[str]]) -> str:
+    """A Markdown table whose columns line up."""
+    cells = list(rows)
+    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
+    cells.insert(1, ["-" * width for width in widths])
+    lines = (" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(page_of(json.loads(Path(sys.argv[1]).read_text())))

@@ -1,0 +1,89 @@
+"""`make bench`: measure, print the tables, keep the results in `.cache/bench`.
+
+`make bench BENCH="--shape sequential --runs 3"` hands options on; `--help` lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import environments
+from benchmarks.conductor import Conductor, Record
+from benchmarks.databases import serving
+from benchmarks.machine import describe
+from benchmarks.report import page_of
+from benchmarks.shape import STORES, all_shapes
+
+CONTESTANTS = ("perdure", "dbos", "raw")
+
+
+def read_options(arguments: list[str]) -> argparse.Namespace:
+    """What was asked for."""
+    names = [shape.name for shape in all_shapes()]
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--shape", action="append", choices=names, help="only these (may be given several times)")
+    parser.add_argument("--store", action="append", choices=STORES, help="only these")
+    parser.add_argument("--contestant", action="append", choices=CONTESTANTS, help="only these")
+    parser.add_argument("--runs", type=int, default=5, help="how often, interleaved; medians are shown (5)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the sizes; targets are for 1")
+    parser.add_argument("--tiny", action="store_true", help="one run of a few units each: does everything still work?")
+    parser.add_argument("--no-counts", action="store_true", help="leave out the statements, commits and fsyncs per unit")
+    parser.add_argument("--page", type=Path, help="write the report to this file too (docs/benchmarks.md)")
+    parser.add_argument("--note", default="", help="a sentence for the report's top, such as what else was running")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and report; 1 if a program failed."""
+    options = read_options(arguments)
+    if options.tiny:
+        options.runs, options.scale = 1, 0.0
+    shapes = [shape for shape in all_shapes() if not options.shape or shape.name in options.shape]
+    stores, contestants = options.store or list(STORES), options.contestant or list(CONTESTANTS)
+    environments.prepare()
+    with serving() as databases:
+        conductor = Conductor(databases)
+        result: dict[str, object] = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "command": f'make bench BENCH="{shlex.join(arguments)}"' if arguments else "make bench",
+            "note": options.note,
+            "runs": options.runs,
+            "scale": options.scale,
+            "machine": describe(databases),
+        }
+        for _ in conductor.measure([s for s in all_shapes() if s.name == "launch"], ["sqlite"], contestants, 1, 0.0):
+            pass  # so that nobody's modules are compiled while they are measured
+        records = told(conductor.measure(shapes, stores, contestants, options.runs, options.scale))
+        counted = [] if options.no_counts else told(conductor.count(shapes, stores, contestants))
+    result["records"] = [record.plain() for record in records]
+    result["counted"] = [record.plain() for record in counted]
+    kept = environments.CACHE / f"results-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    kept.write_text(json.dumps(result, indent=1))
+    page = page_of(result)
+    for target in filter(None, (kept.with_suffix(".md"), options.page)):
+        target.write_text(page, encoding="utf-8")
+    print(page)
+    print(f"kept in {kept.relative_to(environments.ROOT)} and the .md beside it")
+    return 1 if any(record.error for record in [*records, *counted]) else 0
+
+
+def told(records: Iterable[Record]) -> list[Record]:
+    """All of them, each told as it comes."""
+    kept = []
+    for record in records:
+        kept.append(record)
+        case = f"{record.shape} {record.variant} {record.store} {record.contestant}"
+        figures = {name: round(value, 4) for name, value in record.figures.items()}
+        print(f"{len(kept)}: {case}: {record.error or figures}", file=sys.stderr, flush=True)
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,18 @@
+"""One file per shape: what is measured, how much of it, and what is to be reached. The programs are in `programs/`."""
+
+ORDER = (
+    "limits",
+    "sequential",
+    "concurrent",
+    "starts",
+    "fanout",
+    "idle_queue",
+    "recovery",
+    "sleepers",
+    "busy",
+    "launch",
+    "flat_steps",
+    "flat_queue",
+    "flat_history",
+)
+"""As in the table of the targets."""

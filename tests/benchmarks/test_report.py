@@ -1,0 +1,75 @@
+"""The page says honestly what was measured: ratios of medians, targets met or not, failures named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.conductor import sync_calls
+from benchmarks.report import page_of
+
+SUMMARY = """% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 90.00    0.009000          45       200           fdatasync
+ 10.00    0.001000          10         7         1 fsync
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.010000          48       207         1 total
+"""
+
+
+def record(contestant: str, per_second: float, error: str = "") -> dict[str, Any]:
+    """What a program of the sequential shape answered."""
+    case = {"shape": "sequential", "variant": "sync", "store": "sqlite", "contestant": contestant, "round": 0}
+    figures = {} if error else {"per_second": per_second, "seconds": 1 / per_second, "peak_mb": 30.0}
+    return {**case, "count": 1, "figures": figures, "counts": {}, "error": error}
+
+
+def page(*records: dict[str, Any], scale: float = 1.0) -> str:
+    """The page of a run with these records."""
+    result = {"date": "2021-01-01", "command": "make bench", "note": "", "runs": 3, "scale": scale, "machine": {}}
+    return page_of({**result, "records": list(records), "counted": []})
+
+
+def cells(text: str, part: str) -> list[list[str]]:
+    """The table rows in which something is said."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if part in line]
+
+
+def test_the_ratio_is_of_medians() -> None:
+    """One slow round of either side moves no ratio."""
+    ours = [record("perdure", rate) for rate in (10, 800, 900)]
+    theirs = [record("dbos", rate) for rate in (100, 100, 1)]
+
+    row = cells(page(*ours, *theirs), "≥ 7 ×")[0]
+
+    assert row[2:] == ["800/s (10–900)", "100/s (1–100)", "", "8 ×", "≥ 7 ×", "met"]
+
+
+def test_a_missed_target_is_said_to_be_missed() -> None:
+    """No row is left out, and none is rounded up."""
+    row = cells(page(record("perdure", 699), record("dbos", 100)), "≥ 7 ×")[0]
+
+    assert row[-1] == "**not met**"
+
+
+def test_what_is_not_measured_is_neither_met_nor_missed() -> None:
+    """Without the rival there is no ratio."""
+    row = cells(page(record("perdure", 699)), "≥ 7 ×")[0]
+
+    assert row[-1] == "not measured"
+
+
+def test_a_failure_is_on_the_page() -> None:
+    """A contestant that failed is named with its last words."""
+    text = page(record("perdure", 699), record("dbos", 1, error="ended with 1: database is locked"))
+
+    assert "- sequential sync sqlite dbos: `ended with 1: database is locked`" in text
+
+
+def test_a_small_run_says_so() -> None:
+    """Targets are made for the full sizes."""
+    assert "Sizes are 0.01 of the full ones" in page(record("perdure", 699), scale=0.01)
+
+
+def test_system_calls_are_read_from_the_right_column() -> None:
+    """The calls, not the microseconds of each, and without the total."""
+    assert sync_calls(SUMMARY) == 207

@@ -1,0 +1,88 @@
+"""Every benchmark still works: each of Perdure's programs, and the bare database's, with a few units each.
+
+DBOS is not installed here; its programs are checked as far as that goes without it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+
+from benchmarks.shape import Shape, all_shapes
+from tests.stores.postgres_server import server_of
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = ROOT / "benchmarks" / "programs"
+CASES = [
+    pytest.param(shape, variant, contestant, id="-".join(filter(None, (shape.name, variant, contestant))))
+    for shape in all_shapes()
+    for variant in shape.variants
+    for contestant in shape.contestants
+    if contestant != "dbos"
+]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A file in WAL mode, or a database, with nothing in it yet."""
+    if request.param == "sqlite":
+        with closing(connect(tmp_path / "bench.db")) as made:
+            made.execute("PRAGMA journal_mode = WAL")
+        return f"sqlite:///{tmp_path / 'bench.db'}"
+    database = server_of(request.config).database(empty=True)
+    url = database.__enter__()
+    request.addfinalizer(lambda: database.__exit__(None, None, None))
+    return url
+
+
+@pytest.mark.parametrize(("shape", "variant", "contestant"), CASES)
+def test_a_tiny_measurement_answers(shape: Shape, variant: str, contestant: str, empty_database_url: str) -> None:
+    """The program ends well and prints one line with every figure that the shape's tables ask for."""
+    module = f"benchmarks.programs.{contestant}_{shape.name}"
+    arguments = ["--url", empty_database_url, "--variant", variant, "--count", str(shape.tiny)]
+
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", module, *arguments, "--counted"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads(ran.stdout.splitlines()[-1])["figures"]
+    wanted = {shape.figure, "peak_mb", *shape.more_figures} | {t.figure for t in shape.targets.get(variant, ())}
+    assert wanted <= figures.keys()
+
+
+@pytest.mark.parametrize("shape", all_shapes(), ids=lambda shape: shape.name)
+def test_every_contestant_has_its_program(shape: Shape) -> None:
+    """A shape names its contestants; each has a program that is at least Python, DBOS's too."""
+    for contestant in shape.contestants:
+        ast.parse((PROGRAMS / f"{contestant}_{shape.name}.py").read_text())
+
+
+def test_every_program_belongs_to_a_shape() -> None:
+    """A program that no shape names would rot unseen."""
+    named = {f"{contestant}_{shape.name}" for shape in all_shapes() for contestant in shape.contestants}
+
+    assert {path.stem for path in PROGRAMS.glob("*_*.py") if path.stem != "__init__"} == named
+
+
+def test_both_contestants_have_the_same_driver() -> None:
+    """A ratio says nothing where one has a newer driver than the other."""
+    locks = {name: (ROOT / "benchmarks" / f"{name}.txt").read_text() for name in ("perdure", "dbos")}
+
+    drivers = {name: {line for line in lock.splitlines() if line.startswith("psycopg")} for name, lock in locks.items()}
+
+    assert drivers["perdure"] == drivers["dbos"] != set()
