@@ -232,6 +232,8 @@ async def adrive(flow: Flow[T], run: Run) -> T:
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # the generator's type says T
     except (CallCancelled, RunInterrupted):
-        if cancellation is None:
-            raise
-        raise cancellation from None
+        if cancellation is not None:
+            raise cancellation from None
+        if run.interruption == "closing":  # what the loop's own end says to every task, and expects of it
+            raise CancelledError from None
+        raise

@@ -6,7 +6,7 @@ import asyncio
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from .._core.flow import (
     Attempt,
@@ -29,6 +29,7 @@ from ..errors import RunInterrupted, StepTimeoutError
 from .gate import Gate
 from .host import Host, Waits, interrupted, may_have_ended
 from .lanes import Lane
+from .loop_ends import guard, is_ending
 from .tasks import BRANCH_OF
 from .waiting import waits_within
 
@@ -38,33 +39,13 @@ LEAST_LOOK_SECONDS = 1.0
 if TYPE_CHECKING:
     from .runtime import Runtime
 
-GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
-"""One sleeping task for each loop: when a closing loop cancels all its tasks it cancels this one too, and so a
-cancellation that is the loop's end can be told from one that is the run's own doing."""
-
-
-def guard_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-    """The loop's guard, made when first asked for."""
-    guard = GUARDS.get(loop)
-    if guard is None:
-
-        async def sleep_for_ever() -> None:
-            await asyncio.get_running_loop().create_future()
-
-        token = scope.set(None)
-        guard = GUARDS[loop] = loop.create_task(sleep_for_ever(), name="perdure-guard")
-        guard.add_done_callback(lambda _: GUARDS.pop(loop, None))  # it holds its loop, which would never be freed
-        guard._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
-        scope.reset(token)
-    return guard
-
 
 class LoopState:
     """What the tasks of one run share."""
 
     def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.guard = guard_of(loop)
+        guard(loop)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(run, loop, self.tasks)
         self.waits = Waits()
@@ -81,8 +62,8 @@ class LoopState:
 
     @property
     def is_closing(self) -> bool:
-        """Whether the loop comes to its end and cancels every task."""
-        return self.guard.done() or self.guard.cancelling() > 0
+        """Whether the run's loop comes to its end."""
+        return is_ending(self.loop)
 
 
 class LoopHost(Host):

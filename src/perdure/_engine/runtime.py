@@ -36,6 +36,7 @@ from .dispatcher import Dispatcher
 from .ends import Ends
 from .journal import Journal
 from .lanes import Lane
+from .loop_ends import is_ending
 from .loop_host import LoopHost, LoopState
 from .loops import OwnLoop
 from .options import Options
@@ -185,7 +186,9 @@ class Runtime:
         with self._lock:
             self._expected.add(run.run_id)
         if definition.is_async:
-            loop = self.loop if self.loop is not None and self.loop.is_running() else self.own_loop.get()
+            loop = self.loop
+            if loop is None or not loop.is_running() or is_ending(loop):
+                loop = self.own_loop.get()
             try:
                 loop.call_soon_threadsafe(self._begin_async, run, definition, stored, is_fresh, uses_slots, loop)
             except RuntimeError:  # it was closed just now
@@ -229,6 +232,9 @@ class Runtime:
         uses_slots: bool,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        if is_ending(loop):  # since just now: what it has not begun it never would
+            self._begin(run, definition, stored, is_fresh=is_fresh, uses_slots=uses_slots)
+            return
         self.prepare_async(run, loop, uses_slots=uses_slots)
         self.start_task(run, definition, stored, is_fresh=is_fresh, loop=loop)
 

@@ -1,0 +1,41 @@
+"""The end of somebody else's event loop, noticed in time: it cancels all its tasks, and that is nobody's decision.
+
+A loop that closes (`asyncio.run` returns, Ctrl-C) cancels every task on it. A run must not take that for a cancellation
+by its own code, nor begin anew on a loop that will not go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from .._core.lineage import scope
+
+GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None] | None] = WeakKeyDictionary()
+"""One sleeping task for each loop, cancelled with all the others; None when that has happened."""
+
+
+def guard(loop: asyncio.AbstractEventLoop) -> None:
+    """Give the loop its guard, if it has none. On its own thread."""
+    if loop in GUARDS:
+        return
+
+    async def sleep_for_ever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    def forget(_: object) -> None:
+        GUARDS[loop] = None  # the task holds its loop, which would never be freed
+
+    token = scope.set(None)
+    task = GUARDS[loop] = loop.create_task(sleep_for_ever(), name="perdure-guard")
+    task.add_done_callback(forget)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
+    scope.reset(token)
+
+
+def is_ending(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the loop comes to its end and cancels every task, or has done so."""
+    if loop not in GUARDS:
+        return False
+    task = GUARDS[loop]
+    return task is None or task.done() or task.cancelling() > 0
