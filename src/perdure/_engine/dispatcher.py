@@ -42,6 +42,14 @@ class Slots:
         """Whether a claim is under way: what it will find goes first."""
         self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
 
+    def take_asking(self, run: Run) -> list[Callable[[], None]]:
+        """What lets the branches of this run go on that ask for a slot; they ask no more."""
+        if not self.resuming:
+            return []
+        asking = [go_on for asker, go_on in self.resuming if asker is run]
+        self.resuming = deque(entry for entry in self.resuming if entry[0] is not run)
+        return asking
+
 
 class Dispatcher:
     """Starts runs while there are slots. Its thread claims; `create` starts what is made here, without a claim."""
@@ -83,25 +91,31 @@ class Dispatcher:
             return True
 
     def _free_slot(self, queue: str, *, count: int = 1) -> None:
-        resumed: Callable[[], None] | None = None
+        resumed: list[Callable[[], None]] = []
         with self._lock:
             slots = self._slots[queue]
             slots.used -= count
             if slots.resuming and slots.used < slots.limit:
-                run, resumed = slots.resuming.popleft()
+                run = slots.resuming[0][0]
+                resumed = slots.take_asking(run)  # one slot for all branches that asked
                 slots.used += 1
                 run.state.has_slot = True
             should_claim = slots.has_backlog and slots.used < slots.limit
-        if resumed is not None:
-            resumed()
+        for go_on in resumed:
+            go_on()
         if should_claim:
             self.call()
 
     def yield_slot(self, run: Run) -> None:
-        """The run waits durably: somebody else may use its slot."""
-        if run.state.has_slot:
-            run.state.has_slot = False
-            self._free_slot(run.queue)
+        """The run waits durably: somebody else may use its slot, and its branches that ask for one go on without."""
+        if run.state.uses_slots:
+            with self._lock:
+                had_slot, run.state.has_slot = run.state.has_slot, False
+                resumed = self._slots[run.queue].take_asking(run)
+            if had_slot:
+                self._free_slot(run.queue)
+            for go_on in resumed:
+                go_on()
         if self._alone is run:
             self._alone = None
             self.call()
@@ -112,6 +126,8 @@ class Dispatcher:
             return True
         with self._lock:
             slots = self._slots[run.queue]
+            if run.state.has_slot:  # another branch was granted it just now
+                return True
             if slots.used < slots.limit:
                 slots.used += 1
                 run.state.has_slot = True
@@ -127,9 +143,7 @@ class Dispatcher:
         if not run.state.uses_slots:
             return
         with self._lock:
-            slots = self._slots[run.queue]
-            if slots.resuming:
-                slots.resuming = deque(waiter for waiter in slots.resuming if waiter[0] is not run)
+            self._slots[run.queue].take_asking(run)
         if run.state.has_slot:
             run.state.has_slot = False
             self._free_slot(run.queue)
@@ -202,7 +216,7 @@ class Dispatcher:
             try:
                 while not self._is_stopping and self._claim():
                     pass
-            except (StoreError, Fenced) as error:
+            except StoreError as error:
                 log.warning("no runs could be claimed; trying again in a moment: %s", error)
                 self._runtime.note_unknown()
             except Exception:
@@ -242,9 +256,15 @@ class Dispatcher:
         runtime = self._runtime
         claims = [fresh_id() for _ in range(sum(wanted.values()))]
         request = ClaimRequest(wanted, runtime.definitions.names(), alone)
-        with runtime.journal.turn():
-            claimed = runtime.store.claim(runtime.worker.worker_id, request, claims)
-            runtime.expect_claimed(claimed, alone=alone)
+        worker_id = runtime.worker.worker_id
+        try:
+            with runtime.journal.turn():
+                worker_id = runtime.worker.worker_id
+                claimed = runtime.store.claim(worker_id, request, claims)
+                runtime.expect_claimed(claimed, alone=alone)
+        except Fenced:  # after a failover our row may be there still, and no heartbeat tells
+            runtime.lost_right(worker_id)
+            return []
         return claimed
 
     def _release_unused(self, wanted: dict[str, int], claimed: list[ClaimedRun]) -> bool:

@@ -93,11 +93,13 @@ class Host:
         """
         run.interruption = "parked"
         foreign = tuple(run_id for run_id in waits.runs if run_id not in run.own_children)
+        # An end that the run was told of and the branch that waits for it was not yet must wake the run.
+        seen = run.children_ended.difference(waits.runs)
         return RunParked(
             run.run_id,
             run.claim,
             due_at=min(waits.due, default=None),
-            children_seen=len(run.children_ended) if len(foreign) < len(waits.runs) else None,
+            children_seen=len(seen) if len(foreign) < len(waits.runs) else None,
             waits_for=foreign,
         )
 

@@ -1,0 +1,100 @@
+"""Holes that the model showed in the engine stay closed: each test is a trace of the model, played on the real thing."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import perdure
+from perdure._core.run import Run
+from perdure._core.serialization import Serializer
+from perdure._core.serialization.registry import TypeRegistry
+from perdure._engine.host import Host, Waits
+
+MAY_END = threading.Event()
+STRANGER_RUNS = threading.Event()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Path]:
+    """A launched instance on a fresh file."""
+    MAY_END.clear()
+    STRANGER_RUNS.clear()
+    path = tmp_path / "perdure.db"
+    with perdure.running(f"sqlite:///{path}"):
+        yield path
+
+
+@perdure.step(name="model:stranger")
+def stranger() -> None:
+    STRANGER_RUNS.set()
+    assert MAY_END.wait(30)
+
+
+@perdure.step(name="model:compute")
+async def compute(seconds: float) -> None:
+    await asyncio.to_thread(STRANGER_RUNS.wait, 30)
+    await asyncio.sleep(seconds)
+
+
+@perdure.workflow(name="model:branches")
+async def branches() -> str:
+    """A stranger takes the slot during the first sleep. Both sleepers want it back, one after the other."""
+
+    async def first() -> None:
+        await perdure.sleep(0.3)
+
+    async def second() -> None:
+        await compute(0.6)
+        await perdure.sleep(0.05)
+
+    async def third() -> None:
+        await compute(1.0)
+        MAY_END.set()
+
+    await asyncio.gather(first(), second(), third())
+    return "done"
+
+
+def test_branches_that_ask_for_one_slot_get_one_slot(database: Path) -> None:
+    """Two branches of a run wait for the slot of a queue with limit 1: both go on when it is free."""
+    queue = perdure.Queue("one", concurrency=1)
+    handle = queue.submit(branches)
+    queue.submit(stranger)
+
+    assert handle.result(10) == "done"
+
+
+@perdure.workflow(name="model:later")
+def later() -> str:
+    return "done"
+
+
+def test_a_fenced_claim_joins_again(database: Path) -> None:
+    """A worker that only claims learns there that its right is gone; the heartbeat may not see it for long."""
+    handle = perdure.with_options(delay=0.5).start(later)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM workers")
+
+    assert handle.result(6) == "done"
+
+
+def test_a_park_has_not_seen_an_end_that_a_branch_waits_for() -> None:
+    """The run knows that the child ended, the branch does not yet: parked now, it must wake by that end."""
+    run = Run(
+        "parent", "claim", kind="workflow", name="f", queue="", attempts=1, parent_id=None, serializer=Serializer(TypeRegistry())
+    )
+    run.own_children |= {"a", "b"}
+    run.children_ended |= {"a", "b"}
+    waits = Waits()
+    waits.runs.append("a")
+
+    entry = Host.parking(None, run, waits)  # type: ignore[arg-type]  # it needs nothing of its host
+
+    assert entry.children_seen == 1
