@@ -91,6 +91,20 @@ def test_a_large_value_has_a_batch_of_its_own() -> None:
     assert committed_keys(store, "r") == sorted(committed_keys(store, "r"))
 
 
+def test_a_large_value_is_not_overtaken_for_ever() -> None:
+    """It opens the next batch, although another run always has something small that would fit."""
+    store = ScriptedStore()
+    journal = journal_on(store)
+    small, large = Lane(run("small")), Lane(run("large"))
+    for _ in range(20_000):
+        journal.append(small, recorded("small"), leads=True)
+    number = journal.append(large, recorded("large", size=2 * BATCH_BYTES), leads=True)
+
+    journal.wait(large, number)
+
+    assert len(store.batches) <= 3
+
+
 def test_no_batch_is_heavier_than_the_limit_unless_it_is_one_value() -> None:
     """A megabyte, whatever the mixture."""
     store = ScriptedStore()
