@@ -188,7 +188,11 @@ def test_a_wrong_call_is_a_type_error_at_the_start() -> None:
         start(job, "a", wrong=1)
 
 
-@pytest.mark.parametrize("function", [len, lambda: 1, "name", None, job.__perdure__], ids=repr)  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    "function",
+    [len, lambda: 1, "name", None, job.__perdure__],  # type: ignore[attr-defined]
+    ids=["builtin", "lambda", "text", "none", "definition"],
+)
 def test_only_workflows_and_steps_can_be_started(function: Callable[..., Any]) -> None:
     """With the mend in the message."""
     with pytest.raises(perdure.NotDurableError, match="@perdure.workflow"):
