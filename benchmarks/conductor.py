@@ -69,13 +69,30 @@ class Conductor:
                 yield some
 
     def _run(
-        self, shape: Shape, variant: str, store: str, contestant: str, number: int, count: int, *, is_counted: bool = False
+        self,
+        shape: Shape,
+        variant: str,
+        store: str,
+        contestant: str,
+        number: int,
+        count: int,
+        *,
+        is_counted: bool = False,
     ) -> Record:
         record = Record(shape.name, variant, store, contestant, number)
         module = f"benchmarks.programs.{contestant}_{shape.name}"
         with self._databases.fresh(store) as url, tempfile.NamedTemporaryFile(prefix="bench-") as calls:
             command = [self._python or str(python_of(contestant)), "-W", "ignore", "-m", module]
-            command += ["--url", url, "--variant", variant, "--count", str(count)]
+            command += [
+                "--url",
+                url,
+                "--variant",
+                variant,
+                "--count",
+                str(count),
+                "--patience",
+                str(PATIENCE_SECONDS - 60),
+            ]
             is_traced = is_counted and store == "sqlite" and can_trace()
             if is_counted:
                 command.append("--counted")
@@ -108,7 +125,7 @@ def run_program(command: list[str], contestant: str) -> Ran:
     paths = [ROOT] if contestant == "dbos" else [ROOT, ROOT / "src"]
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     try:
-        ran = subprocess.run(
+        ran = subprocess.run(  # noqa: S603  # our own
             command, cwd=ROOT, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
         )
     except subprocess.TimeoutExpired:
@@ -137,4 +154,4 @@ def can_trace() -> bool:
     """Whether system calls can be counted here; without strace the column stays empty."""
     if shutil.which("strace") is None:
         return False
-    return subprocess.run(["strace", "-f", "-qq", "-c", "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run(["strace", "-f", "-qq", "-c", "true"], capture_output=True, check=False).returncode == 0  # noqa: S607  # our own

@@ -43,7 +43,7 @@ class Databases:
             raise RuntimeError(f"this Postgres is not durable: {', '.join(off)} must be on")
 
     def _ask(self, question: str, **parameters: object) -> object:
-        row = self._admin.execute(question, parameters or None).fetchone()  # type: ignore[arg-type]  # text of ours
+        row = self._admin.execute(question, parameters or None).fetchone()
         return row[0] if row else None
 
     @contextmanager
@@ -51,12 +51,12 @@ class Databases:
         """The URL of an empty database, gone afterwards."""
         name = f"bench_{next(self._numbers)}"
         if store == "postgres":
-            self._admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]  # a name of ours
+            self._admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
             self._admin.execute("CHECKPOINT")
             try:
                 yield self._url.replace("/postgres?", f"/{name}?")
             finally:
-                self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]  # a name of ours
+                self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
             return
         folder = self._folder / name
         folder.mkdir()

@@ -42,7 +42,7 @@ def prepare() -> None:
             continue
         print(f"benchmarks: making the environment of {name}", flush=True)
         shutil.rmtree(stamp.parent, ignore_errors=True)
-        subprocess.run([base, "-m", "venv", "--without-pip", str(stamp.parent)], check=True)
+        subprocess.run([base, "-m", "venv", "--without-pip", str(stamp.parent)], check=True)  # noqa: S603  # our own
         pip = [*neighbour_pip(), "--python", str(python_of(name))]
         environment.install(pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
         stamp.write_text(wanted)
@@ -54,7 +54,7 @@ def choose_python() -> str:
     candidates = [here[1]] if here else []
     candidates += [path for path in bootstrap.candidates() if Path(path).name.startswith("python3.11")]
     for path in candidates:
-        if subprocess.run([path, "-I", "-c", SUITABLE], capture_output=True, check=False).returncode == 0:
+        if subprocess.run([path, "-I", "-c", SUITABLE], capture_output=True, check=False).returncode == 0:  # noqa: S603  # our own
             probed = bootstrap.probe(path)
             return str(probed[1]) if probed else path
     environment.bootstrap.stop(
@@ -71,5 +71,3 @@ def neighbour_pip() -> list[str]:
             return list(pip)
     environment.bootstrap.stop("no pip 22.3 or newer was found; install one and run this again")
     raise AssertionError
-
-

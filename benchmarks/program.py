@@ -6,6 +6,7 @@ Imports nothing of any contestant: the programs of both environments use it.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import resource
 import subprocess
@@ -51,7 +52,9 @@ def read_order() -> Order:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--counted", action="store_true", help="slower: count statements")
     parser.add_argument("--role", default="", help="for programs that start themselves again")
+    parser.add_argument("--patience", type=int, default=3_600, help="end after so many seconds and show where it stood")
     given = parser.parse_args()
+    faulthandler.dump_traceback_later(given.patience, exit=True)
     return Order(given.url, given.variant, given.count, given.counted, given.role)
 
 
@@ -95,7 +98,7 @@ def peak_megabytes() -> float:
 def start_again(module: str, order: Order, role: str) -> subprocess.CompletedProcess[str]:
     """Run the same program in a fresh process, in another role, to its end."""
     arguments = ["--url", order.url, "--variant", order.variant, "--count", str(order.count), "--role", role]
-    return subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -34,7 +34,7 @@ class Progress:
 
     async def step(self) -> None:
         """The body of a step. Polls its gate, since contestants may run it on loops of their own."""
-        while not self._may_step:
+        while not self._may_step:  # noqa: ASYNC110  # an event belongs to one loop
             await asyncio.sleep(LOOK_SECONDS)
         self._steps += 1
         if self._steps >= self._last:

@@ -34,7 +34,9 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="how often, interleaved; medians are shown (5)")
     parser.add_argument("--scale", type=float, default=1.0, help="of the sizes; targets are for 1")
     parser.add_argument("--tiny", action="store_true", help="one run of a few units each: does everything still work?")
-    parser.add_argument("--no-counts", action="store_true", help="leave out the statements, commits and fsyncs per unit")
+    parser.add_argument(
+        "--no-counts", action="store_true", help="leave out the statements, commits and fsyncs per unit"
+    )
     parser.add_argument("--page", type=Path, help="write the report to this file too (docs/benchmarks.md)")
     parser.add_argument("--note", default="", help="a sentence for the report's top, such as what else was running")
     return parser.parse_args(arguments)
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
         conductor = Conductor(databases)
         result: dict[str, object] = {
             "date": datetime.now(UTC).date().isoformat(),
-            "command": f'make bench BENCH="{shlex.join(arguments)}"' if arguments else "make bench",
+            "command": command_of(arguments),
             "note": options.note,
             "runs": options.runs,
             "scale": options.scale,
@@ -72,6 +74,16 @@ def main(arguments: list[str]) -> int:
     print(page)
     print(f"kept in {kept.relative_to(environments.ROOT)} and the .md beside it")
     return 1 if any(record.error for record in [*records, *counted]) else 0
+
+
+def command_of(arguments: list[str]) -> str:
+    """What anybody types to do the same; where the page goes and what is noted on it make no difference."""
+    kept = [
+        word
+        for before, word in zip(["", *arguments], arguments, strict=False)
+        if not {before, word} & {"--note", "--page"}
+    ]
+    return f'make bench BENCH="{shlex.join(kept)}"' if kept else "make bench"
 
 
 def told(records: Iterable[Record]) -> list[Record]:

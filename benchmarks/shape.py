@@ -73,6 +73,8 @@ def times(postgres: float, sqlite: float | None = None) -> Target:
 def all_shapes() -> list[Shape]:
     """Every shape, in the order of the issue's table, the flat ones last."""
     package = importlib.import_module("benchmarks.shapes")
-    modules = [importlib.import_module(f"benchmarks.shapes.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"benchmarks.shapes.{found.name}") for found in pkgutil.iter_modules(package.__path__)
+    ]
     shapes: list[Shape] = [module.SHAPE for module in modules]
     return sorted(shapes, key=lambda shape: package.ORDER.index(shape.name))

@@ -19,7 +19,7 @@ def job(number: int) -> int:
 def parent(count: int, poll_seconds: float) -> int:
     handles = []
     for number in range(count):
-        handles.append(DBOS.enqueue_workflow(dbos_side.QUEUE, job, number))  # noqa: PERF401  # a loop is measured
+        handles.append(DBOS.enqueue_workflow(dbos_side.QUEUE, job, number))  # a loop is measured
     return sum(handle.get_result(polling_interval_sec=poll_seconds) for handle in handles)
 
 

@@ -19,7 +19,7 @@ def job(number: int) -> int:
 def parent(count: int) -> int:
     handles = []
     for number in range(count):
-        handles.append(queue.submit(job, number))  # noqa: PERF401  # a loop is what is measured
+        handles.append(queue.submit(job, number))  # a loop is what is measured
     return sum(handle.result() for handle in handles)
 
 

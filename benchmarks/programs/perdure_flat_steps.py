@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from statistics import median
 
 import perdure
@@ -29,7 +30,7 @@ def steps(count: int) -> int:
 def cost(first: int, last: int) -> float:
     """The median step's cost between two steps."""
     stretch = ended_at[first : last + 1]
-    return median(after - before for before, after in zip(stretch, stretch[1:], strict=False))
+    return median(after - before for before, after in pairwise(stretch))
 
 
 if __name__ == "__main__":

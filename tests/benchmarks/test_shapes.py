@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
@@ -31,23 +32,22 @@ CASES = [
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A file in WAL mode, or a database, with nothing in it yet."""
     if request.param == "sqlite":
         with closing(connect(tmp_path / "bench.db")) as made:
             made.execute("PRAGMA journal_mode = WAL")
-        return f"sqlite:///{tmp_path / 'bench.db'}"
-    database = server_of(request.config).database(empty=True)
-    url = database.__enter__()
-    request.addfinalizer(lambda: database.__exit__(None, None, None))
-    return url
+        yield f"sqlite:///{tmp_path / 'bench.db'}"
+        return
+    with server_of(request.config).database(empty=True) as url:
+        yield url
 
 
 @pytest.mark.parametrize(("shape", "variant", "contestant"), CASES)
 def test_a_tiny_measurement_answers(shape: Shape, variant: str, contestant: str, empty_database_url: str) -> None:
     """The program ends well and prints one line with every figure that the shape's tables ask for."""
     module = f"benchmarks.programs.{contestant}_{shape.name}"
-    arguments = ["--url", empty_database_url, "--variant", variant, "--count", str(shape.tiny)]
+    arguments = ["--url", empty_database_url, "--variant", variant, "--count", str(shape.tiny), "--patience", "80"]
 
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", module, *arguments, "--counted"],
