@@ -30,7 +30,7 @@ from .._entries import (
     Verdict,
 )
 from ..errors import RunInterrupted, StoreError, StoreRefusedError
-from ..stores.protocol import ClaimedRun, Store
+from ..stores.protocol import ClaimedRun, Fenced, Store
 from ..typing import DEFAULT_QUEUE, RunId
 from .dispatcher import Dispatcher
 from .ends import Ends
@@ -73,7 +73,7 @@ class Runtime:
             on_lost=self._lose,
             on_unknown=self.note_unknown,
         )
-        self.worker = Worker(store, lease_seconds=options.lease_seconds, on_lost=self._lost_lease)
+        self.worker = Worker(store, lease_seconds=options.lease_seconds, on_lost=self.lost_right)
         self.dispatcher = Dispatcher(self)
         self.poller = Poller(self)
         self.recovery = Recovery(self)
@@ -356,8 +356,8 @@ class Runtime:
         if run.host is not None:
             run.host.interrupt(run)
 
-    def _lost_lease(self, worker_id: str) -> None:
-        """The heartbeat found no row under this id."""
+    def lost_right(self, worker_id: str) -> None:
+        """The heartbeat found no row under this id, or a claim was fenced."""
         with self.journal.turn():
             if self.worker.worker_id == worker_id:  # else a batch has found out before
                 self._rejoin()
@@ -391,11 +391,21 @@ class Runtime:
 
     def reconcile(self) -> None:
         """Hand back what the database says we hold and we do not know (protocol rule 5)."""
-        self.is_unknown = False
-        with self.journal.turn():
-            with self._lock:
-                known = [*self.active, *self._expected]
-            returned = self.store.reconcile(self.worker.worker_id, known)
+        worker_id = self.worker.worker_id
+        try:
+            with self.journal.turn():
+                worker_id = self.worker.worker_id
+                with self._lock:
+                    known = [*self.active, *self._expected]
+                    # A lost claim may hide behind an earlier one of the same run that is still leaving: look again.
+                    self.is_unknown = any(run.interruption is not None for run in self.active.values())
+                returned = self.store.reconcile(worker_id, known)
+        except Fenced:
+            self.lost_right(worker_id)
+            return
+        except BaseException:
+            self.is_unknown = True
+            raise
         if returned:
             log.info("%d claims whose reply was lost were handed back", len(returned))
             self.dispatcher.expect_backlog()
