@@ -40,9 +40,9 @@ import os
 from perdure._engine.ids import fresh_id
 fresh_id()
 child = os.fork()
-print(fresh_id(), flush=True)
 if child:
     os.waitpid(child, 0)
+os.write(1, f"{fresh_id()}\n".encode())
 """
 
 
