@@ -37,9 +37,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def sqlite_app(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[perdure.Perdure]:
+def sqlite_app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[perdure.Perdure]:
     """The same for rules in which the database has no part."""
     with database(request, tmp_path_factory, "sqlite") as url, perdure.running(url, **SETTINGS) as launched:
         yield launched

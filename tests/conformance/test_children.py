@@ -219,7 +219,9 @@ def test_a_cancelled_child_is_an_error_in_its_parent_which_goes_on(app: perdure.
 @workflow
 async def aparent() -> list[Any]:
     """Async and sync children, gathered."""
-    seen: list[Any] = list(await asyncio.gather(achild("a"), start(child, "b"), family.submit(achild, "c"), achild("d")))
+    seen: list[Any] = list(
+        await asyncio.gather(achild("a"), start(child, "b"), family.submit(achild, "c"), achild("d"))
+    )
     await areplay()
     return seen
 
@@ -238,7 +240,7 @@ async def calls_sync_child() -> str:
 
 def test_a_sync_child_cannot_be_called_in_an_async_parent_and_the_error_says_what_to_do() -> None:
     """DBOS (#559) added the same check after deadlocks."""
-    with pytest.raises(perdure.UsageError, match="await perdure.start"):
+    with pytest.raises(perdure.UsageError, match=r"await perdure\.start"):
         asyncio.run(calls_sync_child())
 
 

@@ -173,7 +173,7 @@ def test_a_stop_iteration_comes_out_of_a_step_as_out_of_a_coroutine() -> None:
 def fails_for_a_reason() -> None:
     """A chain of errors."""
     try:
-        raise KeyError("inner")
+        {}["inner"]
     except KeyError as error:
         failure = NeedsTwoError(1, "outer")
         failure.add_note("while counting")
@@ -187,7 +187,11 @@ def reads_the_chain() -> list[Any]:
         fails_for_a_reason()
     except NeedsTwoError as error:
         replay()
-        return [repr(error.__cause__), error.__notes__[0], any("fails_for_a_reason" in note for note in error.__notes__)]
+        return [
+            repr(error.__cause__),
+            error.__notes__[0],
+            any("fails_for_a_reason" in note for note in error.__notes__),
+        ]
     return []
 
 

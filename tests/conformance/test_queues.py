@@ -146,7 +146,7 @@ def test_a_loop_can_submit_and_wait() -> None:
 
 def test_only_what_is_durable_can_be_submitted() -> None:
     """With the mend; a plain pool would take anything."""
-    with pytest.raises(perdure.NotDurableError, match="@perdure.step"):
+    with pytest.raises(perdure.NotDurableError, match=r"@perdure\.step"):
         one.submit(print, "x")
     with pytest.raises(perdure.NotDurableError):
         list(one.map(lambda n: n, [1]))

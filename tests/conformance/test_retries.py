@@ -86,7 +86,7 @@ def tries(kind: str) -> str:
     ],
 )
 def test_only_the_chosen_errors_are_tried_again_and_the_last_one_is_raised(kind: str, attempts: int, name: str) -> None:
-    """Inngest (py#57, js#210: a non-retriable error was retried after serialization), Temporal's non-retryable types."""
+    """Inngest (py#57, js#210: non-retriable errors were retried once serialized), Temporal's non-retryable types."""
     assert tries(kind) == f"{name} {attempts}"
     assert len(ran) == attempts
 

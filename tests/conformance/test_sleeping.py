@@ -68,7 +68,7 @@ def test_a_time_that_is_past_passes_in_every_zone(zone: Any) -> None:
 def test_a_time_without_a_zone_is_refused() -> None:
     """It means another instant on every machine."""
     with pytest.raises(perdure.UsageError, match="time zone"):
-        sleeps_until(datetime(2020, 1, 1))  # noqa: DTZ001  # that is the point
+        sleeps_until(datetime(2020, 1, 1))
 
 
 def test_many_runs_sleep_without_a_thread_each() -> None:

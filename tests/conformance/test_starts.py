@@ -195,7 +195,7 @@ def test_a_wrong_call_is_a_type_error_at_the_start() -> None:
 )
 def test_only_workflows_and_steps_can_be_started(function: Callable[..., Any]) -> None:
     """With the mend in the message."""
-    with pytest.raises(perdure.NotDurableError, match="@perdure.workflow"):
+    with pytest.raises(perdure.NotDurableError, match=r"@perdure\.workflow"):
         start(function)
 
 

@@ -56,7 +56,7 @@ def loops(times: int) -> list[int]:
     seen += list(map(echo, range(times)))
     seen += list(echo(number) for number in range(times))  # noqa: C400  # a generator expression is meant
     for _ in range(times):
-        seen.append(echo(7))  # noqa: PERF401  # a loop is meant
+        seen.append(echo(7))
     while len(seen) < 5 * times:
         seen.append(echo(len(seen)))
     replay()
@@ -279,7 +279,7 @@ def control_flow() -> list[int]:
     with bracket() as one:
         seen.append(one)
     try:
-        raise ValueError
+        seen.append(int("three"))
     except ValueError:
         seen.append(echo(3))
     finally:

@@ -41,6 +41,8 @@ class TypeRegistry:
         self._types: dict[str, type] = {}
         self._names: dict[type, str] = {}
         self._waiting: dict[int, tuple[object, Callable[[], Found]]] = {}
+        self._has_news = False
+        """Whether a function was learned since we looked last: it may name a later class of a known name."""
 
     def register(self, tp: object) -> None:
         """Make a type known, with all types that its fields and type arguments name.
@@ -57,11 +59,12 @@ class TypeRegistry:
     def learn(self, fn: Callable[..., object]) -> None:
         """Make all types known that the annotations of a workflow or step name; resolved when first needed."""
         self._waiting[id(fn)] = (fn, lambda: types_of_function(fn))
+        self._has_news = True
 
     def resolve(self, name: str) -> type | None:
         """Return the type of this name, or None if this process does not know it."""
         tp = self._types.get(name)
-        if tp is None and self._waiting:
+        if self._has_news or (tp is None and self._waiting):
             self._look_again()
             tp = self._types.get(name)
         return tp
@@ -76,6 +79,7 @@ class TypeRegistry:
 
     def _look_again(self) -> None:
         """Read the annotations that wait; an entry leaves only when all it names is known (threads may overlap)."""
+        self._has_news = False
         for key, (_, look) in list(self._waiting.items()):
             found = look()
             self._adopt(found)
