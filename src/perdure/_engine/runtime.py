@@ -63,6 +63,8 @@ class Runtime:
         self._expected: set[RunId] = set()
         """Claimed, and about to begin."""
         self._alone_id: RunId | None = None
+        self._last_attempt: Run | None = None
+        """The run that was claimed alone last: it may not be held while others run beside it."""
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
         self.wakes = Wakes()
@@ -219,6 +221,7 @@ class Runtime:
             self._expected.discard(run.run_id)
             if self._alone_id == run.run_id:
                 self._alone_id = None
+                self._last_attempt = run
                 self.dispatcher.hold_alone(run)
         if self.is_stopping and run.interruption is None:
             run.interruption = "released"
@@ -435,7 +438,11 @@ class Runtime:
                 self.ends.publish(EndedRun(run_id, "cancelled", None, None), None)
 
     def park_after(self, run: Run) -> float:
-        """How long a run may wait in memory."""
+        """How long a run may wait in memory. At its last attempt not at all: what it waits for may end the worker, and
+        the run, held beside it, would be called dead for that (protocol rule 11).
+        """
+        if run is self._last_attempt:
+            return 0.0
         if isinstance(run.host, ThreadHost) and self.threads.count > self.options.most_threads:
             return 0.0
         return self.options.park_after_seconds
