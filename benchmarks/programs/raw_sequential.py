@@ -49,9 +49,9 @@ def renewed(value: Any, number: int) -> Any:
     return value
 
 
-def take_down(store: Any) -> list[tuple[str, str, Any]]:
+def take_down(store: Any, run: str) -> list[tuple[str, str, Any]]:
     """Make a run, hold it, record one step: the statements of that last transaction."""
-    worker, run, claim = (str(uuid4()) for _ in range(3))
+    worker, claim = str(uuid4()), str(uuid4())
     store.migrate()
     store.join(WorkerRow(worker, "bench", 1, "bench", "/nowhere"), LEASE_SECONDS)
     value = Stored("json", "1")
@@ -84,7 +84,8 @@ def send(cursor: Any, transactions: list[list[tuple[str, str, Any]]]) -> None:
 if __name__ == "__main__":
     order = read_order()
     store = open_store(order.url)
-    calls = take_down(store)
+    run = str(uuid4())
+    calls = take_down(store, run)
     prepared = [
         [(method, text, renewed(parameters, number)) for method, text, parameters in calls]
         for number in range(order.count + WARM_UP)
@@ -94,5 +95,6 @@ if __name__ == "__main__":
     with measured(Tally()) as window:
         send(cursor, prepared[WARM_UP:])
     cursor.close()
+    assert len(store.checkpoints(run)) == 1 + WARM_UP + order.count, "some were refused"
     store.close()
     answer(window, order.count)
