@@ -1,4 +1,4 @@
-"""DBOS: one queued run at a time on an idle system, submit to result; by default, and polling as fast as can be."""
+"""DBOS: one queued run at a time on an idle system, submit to result; by default, and polling at its fastest."""
 
 from __future__ import annotations
 
