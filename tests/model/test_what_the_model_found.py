@@ -1,4 +1,4 @@
-"""Holes that the model showed in the engine stay closed: each test is a trace of the model, played on the real thing."""
+"""Holes that the model showed in the engine stay closed: each test plays a trace of the model on the real thing."""
 
 from __future__ import annotations
 
@@ -88,7 +88,14 @@ def test_a_fenced_claim_joins_again(database: Path) -> None:
 def test_a_park_has_not_seen_an_end_that_a_branch_waits_for() -> None:
     """The run knows that the child ended, the branch does not yet: parked now, it must wake by that end."""
     run = Run(
-        "parent", "claim", kind="workflow", name="f", queue="", attempts=1, parent_id=None, serializer=Serializer(TypeRegistry())
+        "parent",
+        "claim",
+        kind="workflow",
+        name="f",
+        queue="",
+        attempts=1,
+        parent_id=None,
+        serializer=Serializer(TypeRegistry()),
     )
     run.own_children |= {"a", "b"}
     run.children_ended |= {"a", "b"}

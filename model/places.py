@@ -1,0 +1,300 @@
+"""The table of the core: each guard, why it is there, where it stands, and the scenario that breaks without it."""
+
+from __future__ import annotations
+
+from .guards import Guard, at
+
+WRITING = "self._database.turn.writing()"
+
+CORE: tuple[Guard, ...] = (
+    Guard(
+        "fence",
+        "Rule 1: a batch is written only by a worker with a row.",
+        "failover",
+        {
+            "postgres": at("postgres/perdure.apply_batch", "IF NOT perdure.fence(me, expected) THEN"),
+            "sqlite": (
+                *at("sqlite/store.SqliteStore.apply", "_fence(connection, worker_id)"),
+                *at("sqlite/store._fence", "raise Fenced"),
+                *at("sqlite/fence", "FROM workers WHERE id = :worker_id"),
+            ),
+        },
+    ),
+    Guard(
+        "lock",
+        "Rule 1: a takeover waits for, or passes by, a worker that is just writing.",
+        "core",
+        {
+            "postgres": (
+                *at("postgres/perdure.fence", "FOR KEY SHARE"),
+                *at("postgres/perdure.take_over", "FOR UPDATE SKIP LOCKED"),
+            ),
+            "sqlite": (
+                *at("sqlite/begin", "BEGIN IMMEDIATE"),
+                *at("sqlite/store.SqliteStore.apply", WRITING),
+                *at("sqlite/store.SqliteStore.take_over", WRITING),
+            ),
+        },
+    ),
+    Guard(
+        "claim_join",
+        "Rule 2: a write finds its run by the claim under which it was made.",
+        "back",
+        {
+            "postgres": (
+                *at("postgres/perdure.record_checkpoints", "run.claim = entry.claim"),
+                *at("postgres/perdure.end_claims", "id = entry.run_id AND claim = entry.claim AND worker = me"),
+            ),
+            "sqlite": (
+                *at("sqlite/record_checkpoints", "runs.claim = :claim"),
+                *at("sqlite/finish_runs", "AND claim = :claim"),
+                *at("sqlite/park_runs", "AND claim = :claim"),
+                *at("sqlite/release_runs", "AND claim = :claim"),
+            ),
+        },
+    ),
+    Guard(
+        "worker_join",
+        "Rule 2: and by the worker, since a failover brings old claims back.",
+        "failover+",
+        {
+            "postgres": (
+                *at("postgres/perdure.record_checkpoints", "run.worker = me"),
+                *at("postgres/perdure.end_claims", "claim = entry.claim AND worker = me AND state = 'held'"),
+            ),
+            "sqlite": (
+                *at("sqlite/record_checkpoints", "runs.worker = :worker_id"),
+                *at("sqlite/finish_runs", "AND worker = :worker_id"),
+                *at("sqlite/park_runs", "AND worker = :worker_id"),
+                *at("sqlite/release_runs", "AND worker = :worker_id"),
+            ),
+        },
+    ),
+    Guard(
+        "state_join",
+        "Rule 2: and only while it is held; the second belt of `clears_claim`.",
+        "back",
+        {
+            "postgres": (
+                *at("postgres/perdure.record_checkpoints", "run.state = 'held'"),
+                *at("postgres/perdure.end_claims", "worker = me AND state = 'held'"),
+            ),
+            "sqlite": (
+                *at("sqlite/record_checkpoints", "runs.state = 'held'"),
+                *at("sqlite/finish_runs", "AND state = 'held'"),
+                *at("sqlite/park_runs", "AND state = 'held'"),
+                *at("sqlite/release_runs", "AND state = 'held'"),
+            ),
+        },
+        without=("clears_claim",),
+    ),
+    Guard(
+        "clears_claim",
+        "Rule 2: every end of a claim forgets claim and worker; the second belt of `state_join`.",
+        "back",
+        {
+            "postgres": tuple(
+                fragment
+                for name in ("end_claims", "reconcile", "leave", "take_over")
+                for fragment in at(f"postgres/perdure.{name}", "worker = NULL, claim = NULL")
+            ),
+            "sqlite": tuple(
+                fragment
+                for name in (
+                    *("finish_runs", "park_runs", "release_runs", "hand_back_runs"),
+                    *("take_over_runs", "take_over_dead_runs", "take_over_cancelled_runs"),
+                )
+                for fragment in at(f"sqlite/{name}", "worker = NULL, claim = NULL")
+            ),
+        },
+        without=("state_join",),
+    ),
+    Guard(
+        "claim_fence",
+        "Rules 1 and 4: a claim, too.",
+        "reply",
+        {
+            "postgres": at("postgres/perdure.claim_runs", "IF NOT perdure.fence(me, expected) THEN"),
+            "sqlite": at("sqlite/store.SqliteStore.claim", "_fence(connection, worker_id)"),
+        },
+    ),
+    Guard(
+        "fenced_claim_rejoins",
+        "Rule 1: after a failover the heartbeat sees nothing; who only claims must join again, too.",
+        "failover",
+        {
+            "both": (
+                *at("engine/dispatcher.Dispatcher._ask", "except Fenced: runtime.lost_right(worker_id)"),
+                *at("engine/runtime.Runtime.reconcile", "except Fenced: self.lost_right(worker_id)"),
+            )
+        },
+    ),
+    Guard(
+        "reconcile",
+        "Rule 5: a claim whose reply was lost is handed back.",
+        "reply",
+        {
+            "both": at("engine/recovery.Recovery.look", "if runtime.is_unknown: runtime.reconcile()"),
+            "postgres": at("postgres/perdure.reconcile", "WHERE worker = me AND id NOT IN (SELECT unnest(known))"),
+            "sqlite": at("sqlite/hand_back_runs", "id NOT IN (SELECT value FROM json_each(:known))"),
+        },
+    ),
+    Guard(
+        "reconciles_again",
+        "Rule 5: until the database has answered, and nothing hides behind a thread that is still leaving.",
+        "again",
+        {
+            "both": at(
+                "engine/runtime.Runtime.reconcile",
+                "self.is_unknown = any((run.interruption is not None for run in self.active.values()))",
+                "except BaseException: self.is_unknown = True raise",
+            )
+        },
+    ),
+    Guard(
+        "timeline",
+        "Rule 1: a failover that lost the log's tail ends every worker's right.",
+        "failover",
+        {
+            "postgres": at(
+                "postgres/perdure.fence",
+                "(worker.timeline IS NULL OR worker.timeline = perdure.current_timeline())",
+                "writes IN (expected, expected + 1)",
+            )
+        },
+    ),
+    Guard(
+        "poison",
+        "Rule 6: a refused entry refuses the later ones of its claim.",
+        "entry",
+        {
+            "postgres": at("postgres/perdure.apply_in_order", "entry ->> 'claim' = ANY (poisoned)"),
+            "sqlite": at("sqlite/verdicts.judge", "situation.refused.get(claim) if claim is not None else None"),
+        },
+    ),
+    Guard(
+        "refused_step_parks",
+        "A checkpoint that cannot be kept parks its run; else it stays held by nobody's thread.",
+        "entry",
+        {"both": at("engine/runtime.Runtime._lose", "needs_mend=True, reason=reason)")},
+    ),
+    Guard(
+        "refused_finish_parks",
+        "So does a result that cannot be kept, when the run has ended in memory.",
+        "entry",
+        {"both": at("engine/runtime.Runtime._lose", "run.interruption not in ('lost', 'forked')")},
+    ),
+    Guard(
+        "refund",
+        "Rule 11: park, release and reconciling give the attempt back.",
+        "sleep",
+        {
+            "postgres": (
+                *at("postgres/perdure.end_claims", "THEN greatest(run.attempts - 1, 0)"),
+                *at("postgres/perdure.reconcile", "attempts = greatest(attempts - 1, 0)"),
+                *at("postgres/perdure.leave", "attempts = greatest(attempts - 1, 0)"),
+            ),
+            "sqlite": (
+                *at("sqlite/park_runs", "attempts = max(attempts - 1, 0)"),
+                *at("sqlite/release_runs", "attempts = max(attempts - :refund, 0)"),
+                *at("sqlite/hand_back_runs", "attempts = max(attempts - 1, 0)"),
+            ),
+        },
+    ),
+    Guard(
+        "charge",
+        "Rule 11: a claim charges the attempt.",
+        "crashes",
+        {
+            "postgres": at("postgres/perdure.claim_runs", "ELSE run.attempts + 1 END"),
+            "sqlite": at("sqlite/claims.take_claimable", "attempts = 1 if steps > mark else attempts + 1"),
+        },
+    ),
+    Guard(
+        "attempt_limit",
+        "Rule 11: at the limit a takeover ends the run as dead.",
+        "crashes",
+        {
+            "postgres": at("postgres/perdure.take_over", "WHEN attempts >= max_attempts AND"),
+            "sqlite": (
+                *at("sqlite/take_over_dead_runs", "attempts >= max_attempts"),
+                *at("sqlite/claims.put_back_all", "'take_over_dead_runs'"),
+            ),
+        },
+    ),
+    Guard(
+        "two_statements",
+        "Rule 3: the runs are looked up after the victim's row is locked.",
+        "reply",
+        {
+            "postgres": at(
+                "postgres/perdure.take_over", "RETURNING id INTO gone; IF gone IS NULL THEN RETURN NULL; END IF;"
+            ),
+            "sqlite": at("sqlite/store.SqliteStore.take_over", WRITING),
+        },
+    ),
+    Guard(
+        "put_back",
+        "Rule 3: the victim's runs go back.",
+        "core",
+        {
+            "postgres": at("postgres/perdure.take_over", "UPDATE perdure.runs AS run SET state = becomes"),
+            "sqlite": at("sqlite/claims.put_back_all", "'take_over_runs'"),
+        },
+    ),
+    Guard(
+        "finish_reads_cancel",
+        "Rule 8: an acknowledged cancel decides how a run ends.",
+        "cancel",
+        {
+            "postgres": at("postgres/perdure.end_claims", "WHEN how = 'f' AND is_cancelled THEN 'cancelled'"),
+            "sqlite": at("sqlite/batches.Batch._finish", "'cancelled' if e.run_id in asked else e.state"),
+        },
+    ),
+    Guard(
+        "cancel_locks",
+        "Rule 8: a cancel waits for a finish that has looked for it already.",
+        "cancel",
+        {
+            "postgres": (
+                *at("postgres/cancel_run", "FOR SHARE"),
+                *at("postgres/perdure.end_claims", "FOR NO KEY UPDATE"),
+            ),
+            "sqlite": at("sqlite/begin", "BEGIN IMMEDIATE"),
+        },
+    ),
+    Guard(
+        "first_write",
+        "Rule 6: a checkpoint that is sent again changes nothing and is no error.",
+        "reply",
+        {
+            "postgres": at("postgres/perdure.record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
+            "sqlite": at("sqlite/record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
+        },
+    ),
+    Guard(
+        "wake",
+        "Rule 7: every claim first wakes what is due.",
+        "sleep",
+        {
+            "postgres": at("postgres/perdure.claim_runs", "PERFORM perdure.wake_runs(queues)"),
+            "sqlite": at("sqlite/claims.take_claimable", "connection.change('wake_due_runs')"),
+        },
+    ),
+    Guard(
+        "sweep_cancel",
+        "Rule 8: a cancelled run that nobody holds is ended by anybody.",
+        "slept",
+        {
+            "both": at("engine/recovery.Recovery.keep_house", "runtime.sweep_cancelled()"),
+            "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
+            "sqlite": at("sqlite/sweep_cancelled_runs", "state IN ('ready', 'parked')"),
+        },
+    ),
+    Guard(
+        "session_timeout",
+        "Rule 12: the server ends the transaction of a process that was stopped inside it.",
+        "freeze",
+        {"postgres": at("postgres/prepare_session", "'idle_in_transaction_session_timeout', %(idle_seconds)s")},
+    ),
+)

@@ -1,0 +1,159 @@
+"""The same table for what stands beside the core: families, last attempts, slots, order and locks."""
+
+from __future__ import annotations
+
+from .guards import Guard, at
+
+WRITING = "self._database.turn.writing()"
+
+BESIDE: tuple[Guard, ...] = (
+    Guard(
+        "create_join",
+        "Rule 2: a child is made only while its parent's claim lasts.",
+        "family",
+        {
+            "postgres": at("postgres/perdure.create_runs", "creator.worker = me AND creator.claim = entry.claim"),
+            "sqlite": (
+                *at("sqlite/batches.Batch._create", "if not self._may_create(connection): return False"),
+                *at("sqlite/held_claims", "runs.worker = :worker_id AND runs.claim = wanted.value"),
+            ),
+        },
+    ),
+    Guard(
+        "creations_first",
+        "Rule 6: a batch makes children before it ends their parent, so that a cancel finds them.",
+        "family",
+        {
+            "postgres": at(
+                "postgres/perdure.apply_batch",
+                "verdicts := perdure.create_runs(me, created); END IF; IF recorded IS NOT NULL",
+            ),
+            "sqlite": at("sqlite/batches.Batch.write", "return (not self.created or self._create(connection)) and"),
+        },
+    ),
+    Guard(
+        "passes_on",
+        "Rule 8: a cancelled run takes its unfinished children with it, however it ended.",
+        "family",
+        {
+            "postgres": (
+                *at("postgres/perdure.consume_cancels", "PERFORM perdure.pass_cancel_on(ended)"),
+                *at("postgres/perdure.end_claims", "PERFORM perdure.consume_cancels(cancelled)"),
+                *at("postgres/perdure.take_over", "PERFORM perdure.consume_cancels(cancelled)"),
+                *at("postgres/perdure.sweep_cancelled", "PERFORM perdure.consume_cancels(swept)"),
+            ),
+            "sqlite": (
+                *at("sqlite/batches.end_cancelled", "connection.change('pass_cancel_on'"),
+                *at("sqlite/batches.Batch._finish", "end_cancelled(connection,"),
+                *at("sqlite/claims.put_back_all", "end_cancelled(connection, cancelled)"),
+                *at("sqlite/claims.sweep", "end_cancelled(connection, swept)"),
+            ),
+        },
+    ),
+    Guard(
+        "wakes_by_data",
+        "Rule 7: whether a parked parent wakes is counted when it is asked, never flagged.",
+        "family",
+        {
+            "postgres": at("postgres/perdure.woken_runs", "child.finished_at IS NOT NULL) > children_seen"),
+            "sqlite": at("sqlite/woken_runs", "child.finished_at IS NOT NULL) > children_seen"),
+        },
+    ),
+    Guard(
+        "seen_is_not_awaited",
+        "Rule 7: a park has not seen the ends that a branch still waits for.",
+        "family",
+        {"both": at("engine/host.Host.parking", "seen = run.children_ended.difference(waits.runs)", "len(seen)")},
+    ),
+    Guard(
+        "last_alone",
+        "Rule 11: the last attempt is claimed alone.",
+        "solitude",
+        {
+            "both": at("engine/dispatcher.Dispatcher._reserve", "if self._alone is not None"),
+            "postgres": at("postgres/perdure.claim_runs", "alone = CASE WHEN run.attempts = 0"),
+            "sqlite": at("sqlite/claimable_runs", ":alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,"),
+        },
+    ),
+    Guard(
+        "waits_parked",
+        "Rule 11: and waits for others parked, not held beside them.",
+        "solitude",
+        {"both": at("engine/runtime.Runtime.park_after", "if run is self._last_attempt: return 0.0")},
+    ),
+    Guard(
+        "waits_without_slot",
+        "Who waits durably gives its slot back: nested submits to one queue cannot deadlock.",
+        "slots",
+        {
+            "both": (
+                *at("engine/thread_host.ThreadHost._wait_durably", "dispatcher.yield_slot(run)"),
+                *at("engine/loop_host.LoopHost._wait_durably", "dispatcher.yield_slot(run)"),
+            )
+        },
+    ),
+    Guard(
+        "waiting_grants",
+        "A run of which a branch waits durably takes no slot, also where another branch had asked for one.",
+        "slots",
+        {"both": at("engine/dispatcher.Dispatcher.yield_slot", "resumed = self._slots[run.queue].take_asking(run)")},
+    ),
+    Guard(
+        "one_slot_per_run",
+        "One slot lets all branches of a run go on that have asked.",
+        "slots",
+        {"both": at("engine/dispatcher.Dispatcher._free_slot", "resumed = slots.take_asking(run)")},
+    ),
+    Guard(
+        "one_turn_at_a_time",
+        "A delivery is handed in before the next one gets its position.",
+        "order",
+        {
+            "both": (
+                *at("engine/thread_host.ThreadHost.turn", "state.recording is None"),
+                *at("engine/gate.Gate.try_now", "if self._is_busy or"),
+                *at("engine/gate.Gate._pump", "if self._is_busy or"),
+            )
+        },
+    ),
+    Guard(
+        "replays_in_order",
+        "A replay delivers what is recorded in its order, and the rest behind it.",
+        "order",
+        {
+            "both": (
+                *at("engine/thread_host.ThreadHost.turn", "order.is_due(key)"),
+                *at("engine/gate.Gate._pump", "self._run.order.is_due(key)"),
+            )
+        },
+    ),
+    Guard(
+        "lock_before_row",
+        "Rule 10: a worker's file is locked before its row can be seen.",
+        "files",
+        {"both": at("engine/worker.Worker.join", "self._lock = FileLock(path) row = WorkerRow(")},
+    ),
+    Guard(
+        "unlock_after_row",
+        "Rule 10: and until its row is gone.",
+        "files",
+        {"both": at("engine/worker.Worker.leave", "self._store.leave(self.worker_id) finally: self.drop(")},
+    ),
+    Guard(
+        "old_lock_last",
+        "Rule 10: a worker that joins again keeps the old file locked until then.",
+        "files",
+        {
+            "both": (
+                *at("engine/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
+                *at("engine/runtime.Runtime._rejoin", "self.store.leave(self.worker.worker_id) self.worker.join()"),
+            )
+        },
+    ),
+    Guard(
+        "copies_alone",
+        "SQLite below its fix: the WAL is copied under the write lock.",
+        "checkpoints",
+        {"sqlite": at("sqlite/checkpointing.Checkpointer._checkpoint", f"with {WRITING}: return self._copy()")},
+    ),
+)

@@ -1,0 +1,86 @@
+"""What is checked, by name, for each store: the core with one fault of each kind, and the models beside it.
+
+`SMALL` are those of every test run; the others take up to some minutes (`make model`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from . import core_moves, family, locking, order, slots, solitude
+from .checker import Model
+from .core import World
+from .guards import Guard, found_in
+from .places import CORE
+from .places_beside import BESIDE
+from .statements import read_statements
+
+GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE)
+STORES = ("sqlite", "postgres")
+Guards = frozenset[str]
+
+_CORE: dict[str, dict[str, Any]] = {
+    "core": {"faults": {"crash": 1, "expire": 1}},
+    "reply": {"programs": ("x",), "faults": {"expire": 1, "reply": 1}},
+    "again": {"programs": ("x",), "faults": {"release": 1, "reply": 1, "again": 1}},
+    "back": {"faults": {"expire": 1, "release": 1}},
+    "sleep": {"programs": ("xz",), "faults": {"crash": 1}, "max_attempts": 1},
+    "slept": {"programs": ("z",), "faults": {"cancel": 1}},
+    "cancel": {"programs": ("x",), "faults": {"cancel": 1, "expire": 1}},
+    "entry": {"programs": ("x",), "faults": {"entry": 1}},
+    "crashes": {"programs": ("x",), "faults": {"crash": 3}, "max_attempts": 2},
+    "two runs": {"programs": ("x", "x"), "faults": {"expire": 1}},
+    "all": {"programs": ("x",), "faults": {"crash": 1, "expire": 1, "reply": 1, "cancel": 1}},
+    "long": {"programs": ("xxx",), "faults": {"crash": 1, "expire": 1}},
+    "sleep+": {"programs": ("xzx",), "faults": {"crash": 1, "expire": 1, "reply": 1, "cancel": 1}},
+    "two runs+": {"programs": ("xx", "z"), "faults": {"crash": 1}},
+    "back+": {"faults": {"crash": 1, "expire": 1, "release": 1, "reply": 1}},
+    "entry+": {"programs": ("xx",), "faults": {"entry": 1, "expire": 1, "crash": 1}},
+}
+_FAILOVER: dict[str, dict[str, Any]] = {
+    "failover": {"programs": ("x",), "faults": {"failover": 1, "release": 1}},
+    "failover+": {"programs": ("x",), "faults": {"failover": 1, "expire": 1}},
+    "freeze": {"programs": ("x",), "faults": {"freeze": 1}},
+    "failover++": {"programs": ("x",), "faults": {"failover": 1, "expire": 1, "release": 1}},
+    "freeze+": {"programs": ("xx",), "faults": {"freeze": 1, "expire": 1}},
+}
+_BESIDE: dict[str, Callable[[Guards], Model]] = {
+    "family": family.model,
+    "solitude": solitude.model,
+    "solitude of strangers": partial(solitude.model, kinds=("innocent", "killer", "innocent")),
+    "slots": slots.model,
+    "slots+": partial(slots.model, limit=2, strangers=2),
+    "three branches": partial(slots.model, programs=("cbcb", "bcbc", "cc")),
+    "order": order.model,
+    "three in order": partial(order.model, lengths=(2, 2, 2)),
+    "files": locking.files,
+}
+SMALL = (
+    *("core", "reply", "again", "back", "sleep", "slept", "cancel", "entry", "crashes"),
+    *("failover", "failover+", "freeze", "checkpoints", *_BESIDE),
+)
+
+
+def scenarios(store: str) -> dict[str, Callable[[Guards], Model]]:
+    """All of this store, by name; each makes its model from the guards that are there.
+
+    SQLite knows no failover; a process that is stopped inside a write blocks its file, and no guard can mend that.
+    """
+    is_sqlite = store == "sqlite"
+    found: dict[str, Callable[[Guards], Model]] = {}
+    for name, bounds in (_CORE if is_sqlite else {**_CORE, **_FAILOVER}).items():
+        found[name] = partial(_core, one_writer=is_sqlite, bounds=bounds)
+    if is_sqlite:
+        found["checkpoints"] = locking.checkpoints
+    return found | _BESIDE
+
+
+def production_guards(store: str) -> Guards:
+    """The guards that the production statements have."""
+    return found_in(GUARDS, read_statements(), store)
+
+
+def _core(guards: Guards, *, one_writer: bool, bounds: dict[str, Any]) -> Model:
+    return core_moves.model(World(guards, one_writer=one_writer, **bounds))

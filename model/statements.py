@@ -1,0 +1,64 @@
+"""The production statements and functions, as text by name: where the guards of the model are looked for.
+
+Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function or a view
+of the migrations (the last definition counts), `sqlite/store.SqliteStore.apply` and
+`engine/journal.Journal._send` are Python.
+Comments are left out, white space is one blank: a guard that is only talked about is not there.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from perdure.stores.queries import parse_queries
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "perdure"
+
+_COMMENT = re.compile(r"--.*$", re.MULTILINE)
+_MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|VIEW) ([\w.]+)", re.MULTILINE)
+
+
+@cache
+def read_statements() -> Mapping[str, str]:
+    """Every text, by name; read once."""
+    found: dict[str, str] = {}
+    for store in ("sqlite", "postgres"):
+        folder = PACKAGE / "stores" / store
+        for source in sorted((folder / "sql").glob("*.sql")):
+            for query in parse_queries(source.read_text(encoding="utf-8"), source.name):
+                found[f"{store}/{query.name}"] = flat(query.text)
+        for source in sorted((folder / "migrations").glob("*.sql")):
+            found.update((f"{store}/{name}", text) for name, text in _made(source.read_text(encoding="utf-8")))
+        for source in sorted(folder.glob("*.py")):
+            found.update((f"{store}/{source.stem}.{name}", text) for name, text in _functions(source))
+    for source in sorted((PACKAGE / "_engine").glob("*.py")):
+        found.update((f"engine/{source.stem}.{name}", text) for name, text in _functions(source))
+    return found
+
+
+def flat(text: str) -> str:
+    """The text with one blank for all white space."""
+    return " ".join(text.split())
+
+
+def _made(script: str) -> Iterator[tuple[str, str]]:
+    """The functions and views of a migration, each with all that follows up to the next."""
+    script = _COMMENT.sub("", script)
+    places = [*_MADE.finditer(script)]
+    for match, following in zip(places, [*places[1:], None], strict=True):
+        yield match[1], flat(script[match.start() : following.start() if following else None])
+
+
+def _functions(source: Path) -> Iterator[tuple[str, str]]:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, flat(ast.unparse(node))
+        elif isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{node.name}.{inner.name}", flat(ast.unparse(inner))

@@ -1,0 +1,49 @@
+"""The protocol holds with the guards that the production statements have, and breaks without any of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.checker import explore
+from model.guards import Guard, found_in
+from model.scenarios import GUARDS, SMALL, STORES, production_guards, scenarios
+from model.statements import read_statements
+
+CASES = [(store, name) for store in STORES for name in scenarios(store)]
+OF_STORE = [(store, guard) for store in STORES for guard in GUARDS if guard.fragments(store)]
+
+
+@pytest.mark.parametrize(
+    ("store", "name"),
+    [pytest.param(*case, marks=() if case[1] in SMALL else pytest.mark.long) for case in CASES],
+)
+def test_every_invariant_holds(store: str, name: str) -> None:
+    """With the guards that stand in the statements no state within the bounds breaks an invariant."""
+    finding = explore(scenarios(store)[name](production_guards(store)))
+
+    assert finding.breach is None, finding.describe()
+    assert finding.is_complete
+
+
+@pytest.mark.parametrize(("store", "guard"), OF_STORE, ids=lambda case: getattr(case, "name", case))
+def test_each_fragment_is_its_guard(store: str, guard: Guard) -> None:
+    """Whichever fragment is taken out of its statement, the model knows that the guard is gone."""
+    statements = read_statements()
+    assert guard.name in found_in([guard], statements, store), f"{guard.name} has left its place: {guard.why}"
+
+    for place, text in guard.fragments(store):
+        mutant = {**statements, place: statements[place].replace(text, "")}
+        assert guard.name not in found_in([guard], mutant, store)
+
+
+@pytest.mark.parametrize(("store", "guard"), OF_STORE, ids=lambda case: getattr(case, "name", case))
+def test_each_guard_is_needed(store: str, guard: Guard) -> None:
+    """Without the guard (and its second belt, where it has one) there is a counterexample."""
+    build = scenarios(store).get(guard.counterexample)
+    if build is None:
+        pytest.skip("a failover is what this one guards against, and this store has none")
+
+    finding = explore(build(production_guards(store) - {guard.name, *guard.without}))
+
+    assert finding.breach is not None
+    assert finding.trace
