@@ -89,6 +89,7 @@ class Perdure:
                 try:
                     recovered = runtime.launch()
                 except BaseException:
+                    runtime.worker.drop(keep_file=True)
                     store.close()
                     raise
                 log.info(

@@ -174,9 +174,11 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     runtime.prepare_async(run, loop, uses_slots=False)
     runtime.journal.append(run.lane, entry, leads=True)
     task = runtime.start_task(run, definition, entry.input, is_fresh=True, loop=loop)
-    await asyncio.shield(task)
+    outcome = await asyncio.shield(task)
     if run.end is not None:
         return unwrap_end(runtime.serializer, run.end)
+    if outcome is not None and isinstance(outcome.error, SystemExit):
+        raise outcome.error
     return await Handle[Any](runtime, entry.run_id).wait()
 
 

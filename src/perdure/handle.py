@@ -7,6 +7,7 @@ cheap. Inside a run, waiting for one is a durable operation.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Generator
@@ -48,6 +49,7 @@ class Handle(Future[R]):
     def __getattr__(self, name: str) -> Any:
         if name not in _FUTURE_ATTRIBUTES:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._runtime.check_owner()
         with _making:
             if "_condition" not in vars(self):
                 Future.__init__(self)
@@ -106,6 +108,7 @@ class Handle(Future[R]):
             raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds") from None
 
     def _check_thread(self) -> None:
+        self._runtime.check_owner()
         loop = running_loop()
         if loop is not None and loop is self._runtime.loop and not self.done():
             raise UsageError(
@@ -121,6 +124,7 @@ class Handle(Future[R]):
         """
         if sys._getframe(1).f_globals.get("__name__") == "asyncio.futures":
             return False
+        self._runtime.check_owner()
         here = scope.get()
         if type(here) is Branch and here.run.lane is not None:
             lane = here.run.lane  # the run may have been made a moment ago, by an entry that is still in the journal
@@ -144,6 +148,7 @@ class Handle(Future[R]):
         if type(here) is Branch:
             branch = own_branch(here, threading.get_ident)
             return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
+        self._runtime.check_owner()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[EndedRun] = loop.create_future()
         runtime = self._runtime
@@ -162,3 +167,11 @@ class Handle(Future[R]):
 
 
 _making = threading.Lock()
+
+
+def _forget_parent() -> None:
+    global _making
+    _making = threading.Lock()  # another thread of the parent may have been in the old one
+
+
+os.register_at_fork(after_in_child=_forget_parent)

@@ -15,7 +15,7 @@ from .calls import astart as _astart
 from .calls import start as _start
 from .errors import RunNotFoundError, UsageError
 from .handle import Handle
-from .typing import DEFAULT_QUEUE, RunId
+from .typing import DEFAULT_QUEUE, TERMINAL, RunId
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,8 +63,11 @@ def with_options(*, id: RunId | None = None, delay: float | None = None, priorit
 def handle(run_id: RunId) -> Handle[Any]:
     """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
     runtime = current_runtime()
-    if runtime.store.run(run_id) is None:
+    row = runtime.store.run(run_id)
+    if row is None:
         raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+    if row.state in TERMINAL:
+        runtime.ends.recall(run_id)
     return Handle(runtime, run_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -16,12 +17,10 @@ import psycopg
 import pytest
 
 from tests.processes.ledger import VARIABLE, read_notes
-from tests.stores.conftest import store_url as store_url  # noqa: PLC0414  # a fixture
+from tests.stores.conftest import store_url as store_url  # a fixture
 
-try:
-    from tests.stores.postgres_server import postgres_url as postgres_url  # noqa: PLC0414  # a fixture
-except ImportError:
-    pass
+with contextlib.suppress(ImportError):
+    from tests.stores.postgres_server import postgres_url as postgres_url  # a fixture
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
@@ -48,7 +47,7 @@ class Program:
         """The next line that it says; fails with its errors where it says nothing more."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, f"the program ended with {self.process.wait()}: {self.complaints()}"
+        assert line.endswith("\n"), f"the program ended with {self.process.wait()}: {self.complaints()}"
         return line.rstrip("\n")
 
     def read_until(self, word: str) -> list[str]:

@@ -6,18 +6,20 @@ operation of a dict or under the host's lock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
-from ..errors import NondeterminismError, RunInterrupted
+from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
 from ..typing import TERMINAL, CheckpointKind, RunId, RunKind
 from .order import Order
 
 if TYPE_CHECKING:
     from .flow import Host
     from .serialization import Serializer
+
+T = TypeVar("T")
 
 Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "differs", "forked"]
 
@@ -83,7 +85,7 @@ class Run:
         """Somebody outside has asked for the run's end."""
         self.interruption: Interruption | None = None
         """Why nothing durable may happen in this claim any more."""
-        self.difference: NondeterminismError | None = None
+        self.difference: PerdureError | None = None
         self.end: EndedRun | None = None
         """Its end, once that is committed."""
         self.order = Order()
@@ -168,9 +170,7 @@ class Run:
 
     def differ(self, key: str, recorded: str, asked: str) -> NoReturn:
         """The replay does not fit what is recorded: the run is parked before its code unwinds, whatever that does."""
-        if self.difference is not None:
-            raise RunInterrupted(str(self.difference)) from self.difference
-        self.difference = NondeterminismError(
+        difference = NondeterminismError(
             f"run {self.run_id} of {self.name} does not match its history at call {key}: recorded is {recorded}, "
             f"the code now asks for {asked}. The run is parked and nothing is lost: restore the code that it was "
             "started with (or what made it ask differently, such as an argument that changes from run to run), "
@@ -178,9 +178,28 @@ class Run:
             run_id=self.run_id,
             key=key,
         )
-        self.interruption = "differs"
-        self.host.park_for_mend(self, str(self.difference))
-        self.host.interrupt(self)
+        self._wait_for_mend(difference)
+
+    def read(self, key: str, load: Callable[[], T]) -> T:
+        """What `load` reads of this call's record. Where that cannot be read, the run is parked as for a difference."""
+        try:
+            return load()
+        except SerializationError as error:
+            self._wait_for_mend(
+                SerializationError(
+                    f"run {self.run_id} of {self.name} cannot go on: what is recorded for call {key} cannot be read: "
+                    f"{error}. The run is parked and nothing is lost: mend the row, or bring back the code that can "
+                    "read it, and start the process again.",
+                    path=error.path,
+                )
+            )
+
+    def _wait_for_mend(self, difference: PerdureError) -> NoReturn:
+        if self.difference is None:
+            self.difference = difference
+            self.interruption = "differs"
+            self.host.park_for_mend(self, str(difference))
+            self.host.interrupt(self)
         raise RunInterrupted(str(self.difference)) from self.difference
 
     def check_all_taken(self) -> None:

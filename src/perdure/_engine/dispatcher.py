@@ -289,9 +289,14 @@ class Dispatcher:
         """This run is at its last attempt: nothing else begins until it has ended or waits."""
         self._alone = run
 
-    def stop(self) -> None:
-        """Claim and start nothing more."""
+    def abandon(self) -> None:
+        """In a forked child, which leaves a run of its parent: another thread may have been in the lock."""
+        self._is_stopping = True
+        self._lock = threading.Lock()
+
+    def stop(self, seconds: float) -> None:
+        """Claim and start nothing more; waits so long for a claim that is under way."""
         self._is_stopping = True
         self.call()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(5.0)
+            self._thread.join(seconds)

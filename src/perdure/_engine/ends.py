@@ -40,6 +40,7 @@ class Ends:
         """Who waits for a child of its own, by that child."""
         self._recent: dict[RunId, EndedRun] = {}
         self._ahead = MOST_AHEAD
+        self._is_closed = False
 
     def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None) -> None:
         """Call `on_end` once, from any thread, when the run has ended.
@@ -49,6 +50,8 @@ class Ends:
         """
         with self._lock:
             known = self._recent.get(run_id)
+            if known is None and self._is_closed:
+                known = untold(run_id)
             if known is None:
                 self._watchers.setdefault(run_id, []).append(on_end)
                 if parent is not None:
@@ -81,6 +84,11 @@ class Ends:
             self._remember(ended)
         for on_end in watchers:
             on_end(ended)
+
+    def recall(self, run_id: RunId) -> None:
+        """The run ended some time ago: read its end now, for who is about to look at it."""
+        for ended in self._store.ended([run_id]):
+            self.publish(ended, None)
 
     def _remember(self, ended: EndedRun) -> None:
         if ended.output is None or len(ended.output.text) <= RECENT_BYTES:
@@ -146,11 +154,19 @@ class Ends:
         """Nobody will learn anything here any more: say so to all who wait."""
         with self._lock:
             watchers, self._watchers = self._watchers, {}
+            self._is_closed = True
         for run_id, waiting in watchers.items():
             for on_end in waiting:
-                on_end(EndedRun(run_id, "ready", None, "this process has shut down; the run goes on at the next start"))
+                on_end(untold(run_id))
 
     @property
     def is_waited_for(self) -> bool:
         """Whether anybody waits."""
         return bool(self._watchers)
+
+
+def untold(run_id: RunId) -> EndedRun:
+    """What those get who wait for a run when this process shuts down, or later."""
+    return EndedRun(
+        run_id, "ready", None, "perdure has shut down here. The run goes on at the next start: perdure.handle(run_id)"
+    )

@@ -94,10 +94,10 @@ class Poller:
             runtime.ends.poll()
         runtime.recovery.look()
 
-    def stop(self) -> None:
-        """End the thread."""
+    def stop(self, seconds: float) -> None:
+        """End the thread; waits so long for a round that is under way."""
         with self._wake:
             self._is_stopping = True
             self._wake.notify()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(5.0)
+            self._thread.join(seconds)

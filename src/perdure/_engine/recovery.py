@@ -29,6 +29,8 @@ class Recovery:
         self._names = 0
         self._leases_at = 0.0
         self._housekeeping_at = 0.0
+        self._strangers: set[str] = set()
+        """Workers of other databases that died and left a lock file here: evidence for others, nothing to us."""
 
     def recover(self) -> int:
         """At launch: take over all dead workers of this machine at once. How many runs went back to the queue."""
@@ -46,7 +48,7 @@ class Recovery:
         runtime = self._runtime
         directory = Path(runtime.store.lock_directory)
         for path in directory.glob("*.lock"):
-            if path.stem != runtime.worker.worker_id:
+            if path.stem != runtime.worker.worker_id and path.stem not in self._strangers:
                 self._take_over_if_free(path.stem, path)
         now = time.monotonic()
         if now - self._leases_at > runtime.options.lease_seconds / 3:
@@ -61,8 +63,15 @@ class Recovery:
         if not is_free(path):
             return 0
         taken = self._take_over(worker_id, only_expired=False)
-        path.unlink(missing_ok=True)
-        return taken
+        if taken is not None:
+            path.unlink(missing_ok=True)
+            return len(taken)
+        store = self._runtime.store
+        if all(worker.worker_id != worker_id for worker in store.workers()):  # else it was busy: look again
+            self._strangers.add(worker_id)
+            if store.is_local:  # the folder is this database's alone
+                path.unlink(missing_ok=True)
+        return 0
 
     def _check_leases(self) -> None:
         runtime = self._runtime
@@ -72,14 +81,14 @@ class Recovery:
             if worker.lease_is_over and worker.worker_id != runtime.worker.worker_id:
                 self._take_over(worker.worker_id, only_expired=True)
 
-    def _take_over(self, worker_id: str, *, only_expired: bool) -> int:
+    def _take_over(self, worker_id: str, *, only_expired: bool) -> list[str] | None:
         runtime = self._runtime
         with runtime.journal.turn():
             taken = runtime.store.take_over(worker_id, only_expired=only_expired)
         if taken:
             log.info("worker %s is dead; %d of its runs go on elsewhere", worker_id, len(taken))
             runtime.dispatcher.expect_backlog()
-        return len(taken or ())
+        return taken
 
     def keep_house(self) -> None:
         """What depends on the code that is loaded, and what nobody else would end."""

@@ -29,7 +29,7 @@ from .._entries import (
     Stored,
     Verdict,
 )
-from ..errors import RunInterrupted, StoreError, StoreRefusedError
+from ..errors import ForkedError, RunInterrupted, StoreError, StoreRefusedError
 from ..stores.protocol import ClaimedRun, Fenced, Store
 from ..typing import DEFAULT_QUEUE, RunId
 from .dispatcher import Dispatcher
@@ -49,6 +49,9 @@ from .wakes import Wakes
 from .worker import Worker
 
 log = logging.getLogger("perdure")
+
+STOPPING_SECONDS = 1.0
+"""How long the shutdown waits for each loop: one that waits for a database that does not answer must not hold it up."""
 
 
 class Runtime:
@@ -87,7 +90,7 @@ class Runtime:
         self.own_loop = OwnLoop()
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that launched, for async runs that are not started on another one."""
-        self.is_stopping = False
+        self.is_stopping = self.is_forked = self._has_left = False
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
 
@@ -108,8 +111,8 @@ class Runtime:
         """Let running bodies end for `timeout` seconds, hand everything back, leave."""
         self.is_stopping = True
         deadline = time.monotonic() + (self.options.shutdown_seconds if timeout is None else timeout)
-        self.dispatcher.stop()
-        self.poller.stop()
+        self.dispatcher.stop(STOPPING_SECONDS)
+        self.poller.stop(STOPPING_SECONDS)
         for run in list(self.active.values()):
             if run.interruption is None:
                 run.interruption = "released"
@@ -118,21 +121,30 @@ class Runtime:
             while self.active and (left := deadline - time.monotonic()) > 0:
                 self._left.wait(left)
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
-        self.worker.stop()
-        try:
-            self.worker.leave()
-        except StoreError as error:
-            log.warning("could not hand the runs back; the next start will find them: %s", error)
+        self._has_left = True
+        is_answered = self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
         for run in list(self.active.values()):
             self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
         self.ends.close()
         self.definitions.forget_queues(self.dispatcher.declare)
         self.own_loop.stop()
-        self.store.close()
+        if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
+            self.store.close()
+
+    def check_owner(self) -> None:
+        """Raise `ForkedError` in a forked child of the process that launched this."""
+        if self.is_forked:
+            raise ForkedError(
+                "this handle belongs to the process that forked this one, and nobody would complete it here: "
+                "perdure.handle(run_id) gives the child one of its own"
+            )
 
     def abandon(self) -> None:
         """In a forked child: everything here belongs to the parent."""
-        self.is_stopping = True
+        self.is_stopping = self.is_forked = True
+        self._lock = threading.Lock()  # another thread of the parent may have been in the old one
+        self._left = threading.Condition(self._lock)
+        self.dispatcher.abandon()
         for run in list(self.active.values()):
             run.interruption = "forked"
         self.definitions.forget_queues(self.dispatcher.declare)
@@ -261,6 +273,9 @@ class Runtime:
             log.exception("run %s of %s could not be executed; it is handed back", run.run_id, run.name)
             self._hand_back(run)
             return None
+        except BaseException:  # Ctrl-C outside the run's own code
+            self._hand_back(run, charged=False)
+            raise
         finally:
             self._leave(run)
 
@@ -284,11 +299,12 @@ class Runtime:
         """Execute a fresh sync run on the caller's thread."""
         return self._execute(run, definition, stored, is_fresh=True)
 
-    def _hand_back(self, run: Run) -> None:
+    def _hand_back(self, run: Run, *, charged: bool = True) -> None:
         """End the claim of a run that cannot be executed here; charged, so that it cannot go round for ever."""
         run.interruption = run.interruption or "lost"
         if run.end is None and run.lane.failure is None:
-            self.journal.append(run.lane, RunReleased(run.run_id, run.claim, charged=True, reason="it failed to begin"))
+            reason = "it failed to begin" if charged else None
+            self.journal.append(run.lane, RunReleased(run.run_id, run.claim, charged=charged, reason=reason))
 
     def _leave(self, run: Run) -> None:
         with self._left:
@@ -341,8 +357,8 @@ class Runtime:
                 self.poller.expect(entry.due_at)
             if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
                 self.poller.call()
-        elif isinstance(entry, RunReleased) and not self.is_stopping:
-            self.dispatcher.expect_backlog()
+        elif isinstance(entry, RunReleased) and not self.is_stopping and (entry.charged or run.interruption != "ended"):
+            self.dispatcher.expect_backlog()  # after Ctrl-C not at once: the process is probably about to end
 
     def _lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
@@ -362,7 +378,7 @@ class Runtime:
     def lost_right(self, worker_id: str) -> None:
         """The heartbeat found no row under this id, or a claim was fenced."""
         with self.journal.turn():
-            if self.worker.worker_id == worker_id:  # else a batch has found out before
+            if self.worker.worker_id == worker_id and not self._has_left:  # else a batch has found out before
                 self._rejoin()
 
     def _rejoin(self) -> None:

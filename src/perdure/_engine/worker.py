@@ -39,8 +39,10 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fresh = path.with_suffix(".new")
+        self._descriptor: int | None = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fresh.rename(path)  # whoever sees the file sees it locked
 
     def release(self) -> None:
         """Give the lock up and remove the file."""
@@ -79,6 +81,7 @@ class Worker:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock: FileLock | None = None
+        self._has_left = False
         self.worker_id = ""
         self.renewed_at = 0.0
         self.connected_at = 0.0
@@ -133,18 +136,27 @@ class Worker:
             else:
                 self._on_lost(worker_id)
 
-    def stop(self) -> None:
-        """End the heartbeat; the row stays for `leave`."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(5.0)
-
-    def leave(self) -> None:
-        """Hand everything back and remove the row; the file lock goes last, so that nobody takes us for dead before."""
         try:
             self._store.leave(self.worker_id)
-        finally:
-            self.drop(keep_file=False)
+        except StoreError as error:
+            log.warning("could not hand the runs back; the next start will find them: %s", error)
+        else:
+            self._has_left = True
+
+    def leave(self, seconds: float) -> bool:
+        """Hand everything back and remove the row; False where the database has not done so in `seconds`.
+
+        On the heartbeat's thread: a database that does not answer must not hold up the end of the process, which may
+        start no thread any more. The file lock goes last, so that nobody takes us for dead before; the file stays,
+        unlocked, where the row does, and tells the next start that we are gone.
+        """
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                log.warning("the database does not answer; the next start will find the runs that were held here")
+        self.drop(keep_file=not self._has_left)
+        return self._has_left
 
     def drop(self, *, keep_file: bool) -> None:
         """Let go of the file lock."""

@@ -15,6 +15,11 @@ from perdure.app import current_runtime
 from tests.processes.programs import functions
 
 
+def say(line: str) -> None:
+    """In one write: the process may be killed at any moment."""
+    os.write(1, (line + "\n").encode())
+
+
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
     namespace: dict[str, Any] = {
@@ -25,16 +30,16 @@ def main() -> None:
         "runtime": current_runtime,
         **vars(functions),
     }
-    print("ready", flush=True)
+    say("ready")
     for line in sys.stdin:
         try:
             try:
                 value = eval(line, namespace)  # noqa: S307  # the test's own line
             except SyntaxError:
                 value = exec(line, namespace)  # noqa: S102  # the test's own line
-            print("=", json.dumps(value, default=repr), flush=True)
+            say(f"= {json.dumps(value, default=repr)}")
         except Exception as error:
-            print("!", type(error).__name__, str(error).replace("\n", " "), flush=True)
+            say(f"! {type(error).__name__} {error}".replace("\n", " "))
 
 
 if __name__ == "__main__":

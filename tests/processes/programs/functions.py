@@ -44,8 +44,7 @@ async def ablock(name: str) -> str:
     """The same without blocking the loop."""
     note("body", idempotency_key(), name)
     began[name].set()
-    while not may_end[name].is_set():
-        await asyncio.sleep(0.005)
+    await asyncio.to_thread(wait_for, may_end[name])
     return name
 
 
@@ -154,3 +153,26 @@ def many_naps(naps: int) -> int:
     for _ in range(naps):
         perdure.sleep(0.05)
     return naps
+
+
+@step
+async def answer(name: str) -> str:
+    """A body that can be replayed wrong."""
+    await asyncio.sleep(0)
+    return name
+
+
+@workflow
+def small(name: str) -> str:
+    """A child with a value."""
+    return name
+
+
+@workflow
+async def remember(name: str) -> str:
+    """One record of every kind before the step that waits."""
+    perdure.uuid4()
+    await perdure.sleep(0.0)
+    first, second = await asyncio.gather(answer(name), perdure.start(small, name))
+    assert first == second == name
+    return mark(await ablock(name))

@@ -12,7 +12,7 @@ from typing import Any
 from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
 from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError
 from ...typing import RunId
-from ..flow import AwaitEnd, CallCancelled, Flow, StartChild
+from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild
 from ..run import Run
 from ..serialization import Serializer
 from .turn import log_cancel, log_turn, stay_open
@@ -68,17 +68,29 @@ def await_run(run: Run, key: str, run_id: RunId, timeout: float | None = None) -
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
-    return unwrap_end(run.serializer, ended)
+    return unwrap(run.read(key, lambda: outcome_of(run.serializer, ended)))
 
 
 def unwrap_end(serializer: Serializer, ended: EndedRun) -> Any:
     """The value of an ended run, or its error raised."""
+    return unwrap(outcome_of(serializer, ended))
+
+
+def unwrap(outcome: Outcome) -> Any:
+    """The value, or the error raised."""
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def outcome_of(serializer: Serializer, ended: EndedRun) -> Outcome:
+    """How the run ended. Raises `SerializationError` where that cannot be read."""
     if ended.state == "succeeded" and ended.output is not None:
-        return serializer.load(ended.output)
+        return Outcome(serializer.load(ended.output))
     if ended.state == "failed" and ended.output is not None:
-        raise serializer.load_error(ended.output)
+        return Outcome(error=serializer.load_error(ended.output))
     if ended.state == "cancelled":
-        raise RunCancelledError(f"run {ended.run_id} was cancelled", run_id=ended.run_id)
+        return Outcome(error=RunCancelledError(f"run {ended.run_id} was cancelled", run_id=ended.run_id))
     if ended.state != "dead":
-        raise PerdureError(f"run {ended.run_id} has not ended: {ended.reason}")
-    raise RunDeadError(f"run {ended.run_id} is dead: {ended.reason}", run_id=ended.run_id)
+        return Outcome(error=PerdureError(f"run {ended.run_id} has not ended: {ended.reason}"))
+    return Outcome(error=RunDeadError(f"run {ended.run_id} is dead: {ended.reason}", run_id=ended.run_id))

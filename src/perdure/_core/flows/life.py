@@ -19,18 +19,20 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     Returns how its code ended, if it was executed at all.
     """
     if not is_fresh:
+        history = yield LoadHistory()
         try:
-            run.recall((yield LoadHistory()))
-        except SerializationError as error:
-            yield from park_for_mend(run, f"its history cannot be read: {error}")
+            run.recall(history)
+        except Exception as error:  # rows may say anything: this run waits for people, and no other
+            yield from park_for_mend(run, f"its history cannot be read: {describe(error)}")
             return None
     if run.is_cancelled:
         yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
         return None
     try:
         args, kwargs = definition.load_arguments(run.serializer, stored)
-    except SerializationError as error:
-        yield from park_for_mend(run, f"its arguments cannot be read: {error}")
+        definition.signature.bind(*args, **kwargs)
+    except Exception as error:  # as above
+        yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
         return None
     if run.kind == "step":
         outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""), is_fresh=is_fresh)
@@ -46,7 +48,8 @@ def run_alone(call: StepCall, *, is_fresh: bool) -> Flow[Outcome]:
         return Outcome(
             error=PerdureError(
                 f"step {call.definition.name}, run {call.run.run_id}, may run at most once, and its process ended "
-                "while it was held: whether it took effect is not known. Find out, then start it with a new id if it did not."
+                "while it was held: whether it took effect is not known. Find out, then start it with a new id if it did "
+                "not."
             )
         )
     try:
@@ -82,6 +85,11 @@ def is_to_be_released(run: Run, outcome: Outcome) -> bool:
     if run.interruption in ("closing", "released"):
         return run.kind == "workflow" or not (outcome.error is None or isinstance(outcome.error, Exception))
     return isinstance(outcome.error, (KeyboardInterrupt, GeneratorExit))
+
+
+def describe(error: Exception) -> str:
+    """The error, for people who have to mend a row."""
+    return str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
 
 
 def park_for_mend(run: Run, reason: str) -> Flow[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..._entries import StepRecorded
+from ...errors import SerializationError
 from ..flow import AwaitTime, CallCancelled, Flow, Now, Record
 from ..run import Run
 from .turn import log_cancel, log_turn, stay_open
@@ -15,7 +16,7 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
     name = "sleep" if until is None else "sleep_until"
     recorded = run.take(key, "sleep", name, NO_ARGUMENTS)
     if recorded is not None:
-        due_at = float(run.serializer.load(recorded.outcome))
+        due_at = run.read(key, lambda: time_of(run.serializer.load(recorded.outcome)))
     else:
         now: float = yield Now()
         due_at = now + (seconds or 0.0) if until is None else until
@@ -30,3 +31,10 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
+
+
+def time_of(recorded: object) -> float:
+    """The recorded time to wake; a row may hold anything."""
+    if not isinstance(recorded, float):
+        raise SerializationError(f"it is no time but a {type(recorded).__name__}")
+    return recorded

@@ -25,7 +25,7 @@ def run_step(call: StepCall) -> Flow[Any]:
         except CallCancelled:
             yield from log_cancel(run, key)
             raise
-        return unwrap(run, recorded.outcome, is_error=recorded.is_error)
+        return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
     try:
         if call.definition.at_most_once:
             yield from announce(call)
@@ -118,8 +118,8 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
     return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
 
 
-def unwrap(run: Run, stored: Stored, *, is_error: bool) -> Any:
+def unwrap(run: Run, key: str, stored: Stored, *, is_error: bool) -> Any:
     """The recorded value, or the recorded error raised."""
     if is_error:
-        raise run.serializer.load_error(stored)
-    return run.serializer.load(stored)
+        raise run.read(key, lambda: run.serializer.load_error(stored))
+    return run.read(key, lambda: run.serializer.load(stored))

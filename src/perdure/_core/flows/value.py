@@ -20,7 +20,7 @@ def draw_value(run: Run, key: str, name: str, draw: Callable[[], Any]) -> Flow[A
     run.check_alive()
     recorded = run.take(key, "value", name, NO_ARGUMENTS)
     if recorded is not None:
-        return run.serializer.load(recorded.outcome)
+        return run.read(key, lambda: run.serializer.load(recorded.outcome))
     stored, value = run.serializer.accept(draw(), what=f"the value of {name}")
     yield Record(
         StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "value", name, NO_ARGUMENTS, False, stored)

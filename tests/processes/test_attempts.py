@@ -1,0 +1,95 @@
+"""A run that keeps ending its worker ends as `dead`, with its reason; nobody beside it pays for that."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes.conftest import Console, Program, Rows, bodies
+
+LIVES = 12
+"""More than the program can need to get over a run with three attempts."""
+
+
+def live_until_quiet(console: Console, lines: list[str], status: int, *, blocked_lives: int = 0) -> Program:
+    """Start the process again and again while a poison run ends it with `status`; the one that lives.
+
+    In its first lives the neighbours do not end.
+    """
+    for life in range(LIVES):
+        program = console()
+        if life >= blocked_lives:
+            program.run("[event.set() for event in [may_end[f'n{i}'] for i in range(2)]] and None")
+        try:
+            for line in lines:
+                program.run(line)
+        except (AssertionError, BrokenPipeError):
+            assert program.wait() == status, program.complaints()
+        else:
+            return program
+    raise AssertionError(f"no process has lived in {LIVES} attempts")
+
+
+@pytest.mark.parametrize(("how", "status"), [("kill", -signal.SIGKILL), ("exit", 3)])
+def test_a_run_that_ends_its_worker_is_dead_at_its_limit_and_its_neighbours_are_not(
+    console: Console, rows: Rows, ledger: Path, how: str, status: int
+) -> None:
+    """Three attempts of the poison, the last one alone; the neighbours were at work every time it struck."""
+    lines = [
+        "n = [two.with_options(id=f'n{i}').submit(innocent, f'n{i}') for i in range(2)] and None",
+        f"p = perdure.with_options(id='p').start(poisoned, '{how}')",
+        "error = p.exception(30)",
+    ]
+    program = live_until_quiet(console, lines, status, blocked_lives=2)
+    assert program.run("type(error).__name__") == "RunDeadError"
+    assert program.run("[perdure.handle(f'n{i}').result(20) for i in range(2)]") == ["n0", "n1"]
+    assert rows.states() == {"p": "dead", "n0": "succeeded", "n1": "succeeded"}
+    [(reason,)] = rows.ask("SELECT reason FROM runs WHERE id = 'p'")
+    assert "ended its worker at each of 3 attempts" in str(reason)
+    assert bodies(ledger).count("p:0") == 3
+
+
+def test_sys_exit_in_a_queued_step_ends_as_dead_in_a_process_that_lives(console: Console, rows: Rows) -> None:
+    """A worker's thread cannot end the process; the attempts are charged all the same."""
+    program = console()
+    assert program.fail("perdure.with_options(id='p').start(poisoned, 'sys.exit').result(20)").startswith(
+        "RunDeadError"
+    )
+    assert program.fail("one.with_options(id='q').submit(poison, 'sys.exit').result(20)").startswith("RunDeadError")
+    assert rows.states() == {"p": "dead", "q": "dead"}
+    [(reason,)] = rows.ask("SELECT reason FROM runs WHERE id = 'p'")
+    assert "sys.exit" in str(reason)
+
+
+def test_a_parent_that_waits_for_a_poison_child_outlives_it(console: Console, rows: Rows) -> None:
+    """Both are attempted as often; the parent's last attempt gives way to the child's, which dies alone."""
+    lines = ["m = perdure.with_options(id='m').start(mother_of_poison, 'kill')", "value = m.result(30)"]
+    program = live_until_quiet(console, lines, -signal.SIGKILL)
+    assert program.run("value") == "outlived it"
+    assert sorted(rows.states().values()) == ["dead", "succeeded"]
+
+
+def test_a_run_that_parks_more_often_than_it_may_be_attempted_is_not_charged(console: Console, rows: Rows) -> None:
+    """Sleeping is no attempt."""
+    program = console(park_after_seconds=0.0)
+    assert program.run("perdure.with_options(id='s').start(many_naps, 8).result(30)") == 8
+    [(attempts,)] = rows.ask("SELECT attempts FROM runs WHERE id = 's'")
+    assert int(str(attempts)) <= 1
+
+
+def test_the_last_attempt_of_a_run_waits_for_its_worker_to_have_nothing_else(
+    console: Console, rows: Rows, ledger: Path
+) -> None:
+    """While a neighbour is at work it is not begun, and it is begun when the neighbour has ended."""
+    program = console()
+    program.run("n = one.with_options(id='n').submit(innocent, 'n')")
+    program.run("wait_for(began['n'])")
+    program.run("h = two.with_options(id='x', delay=1.0).submit(innocent, 'x')")
+    rows.ask("UPDATE runs SET attempts = 2 WHERE id = 'x'")
+    assert program.fail("h.result(2.0)").startswith("TimeoutError")
+    assert "x" not in bodies(ledger)
+    program.run("may_end['x'].set()")
+    program.run("may_end['n'].set()")
+    assert program.run("h.result(20)") == "x"
