@@ -135,9 +135,18 @@ BESIDE: tuple[Guard, ...] = (
     ),
     Guard(
         "unlock_after_row",
-        "Rule 10: and until its row is gone.",
+        "Rule 10: and until its row is gone, or the database does not answer and nothing more is written.",
         "files",
-        {"both": at("engine/worker.Worker.leave", "self._store.leave(self.worker_id) finally: self.drop(")},
+        {
+            "both": (
+                *at("engine/worker.Worker._beat", "self._store.leave(self.worker_id)"),
+                *at(
+                    "engine/worker.Worker.leave",
+                    "self._thread.join(seconds)",
+                    "self.drop(keep_file=not self._has_left)",
+                ),
+            )
+        },
     ),
     Guard(
         "old_lock_last",
