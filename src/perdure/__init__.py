@@ -6,7 +6,8 @@ file by default, your Postgres when there are many machines.
     from perdure import step, workflow
 
 The promise: a step's body runs at least once (at most once on request); its outcome is recorded exactly once; a
-takeover repeats at most the bodies that were running, or had ended uncommitted, at that moment: one per concurrent branch.
+takeover repeats at most the bodies that were running, or had ended uncommitted, at that moment: one per concurrent
+branch.
 """
 
 from __future__ import annotations

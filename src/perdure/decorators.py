@@ -64,7 +64,8 @@ def step(
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
     The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash
-    while it runs then raises in the workflow. `perdure.idempotency_key()` inside the body is the same at every repetition.
+    while it runs then raises in the workflow. `perdure.idempotency_key()` inside the body is the same at every
+    repetition.
 
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
     attempt of an async step, in seconds. Arguments and result are stored as data; a value that cannot be is refused,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from .._core.flow import (
@@ -38,6 +39,9 @@ LEAST_LOOK_SECONDS = 1.0
 
 if TYPE_CHECKING:
     from .runtime import Runtime
+
+
+T = TypeVar("T")
 
 
 class LoopState:
@@ -168,7 +172,29 @@ class LoopHost(Host):
         return future
 
     async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:  # type: ignore[override]  # awaited
-        return await asyncio.to_thread(self.runtime.store.history, run.run_id)
+        return await self._off_loop(run, lambda: self.runtime.store.history(run.run_id))
+
+    async def _off_loop(self, run: Run, read: Callable[[], T]) -> T:
+        """Read from the database on a thread of ours: the loop's own pool takes nothing any more while the
+        interpreter ends, and would hold that up.
+        """
+        state: LoopState = run.state
+        future: asyncio.Future[Outcome] = state.loop.create_future()
+
+        def work() -> None:
+            try:
+                outcome = Outcome(read())
+            except Exception as error:
+                outcome = Outcome(error=error)
+            self.runtime.wakes.wake(state.loop, future, outcome)
+
+        if not self.runtime.threads.run(work):
+            run.interruption = run.interruption or "released"
+            raise interrupted(run)
+        outcome = await self._wait(run, future)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value  # type: ignore[no-any-return]  # what `read` gave
 
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
@@ -273,7 +299,7 @@ class LoopHost(Host):
 
     async def _await_end(self, run: Run, run_id: str) -> EndedRun:
         if may_have_ended(run, run_id):
-            fetched = await asyncio.to_thread(self.runtime.ends.fetch, run, run_id)
+            fetched = await self._off_loop(run, partial(self.runtime.ends.fetch, run, run_id))
             if fetched is not None:
                 return fetched
         state: LoopState = run.state

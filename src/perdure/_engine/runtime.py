@@ -210,7 +210,9 @@ class Runtime:
                 self._begin(run, definition, stored, is_fresh=is_fresh, uses_slots=uses_slots)
             return
         self.prepare_sync(run, uses_slots=uses_slots)
-        self.threads.run(partial(self._execute, run, definition, stored, is_fresh=is_fresh))
+        if not self.threads.run(partial(self._execute, run, definition, stored, is_fresh=is_fresh)):
+            run.interruption = run.interruption or "released"  # the process ends: its leaving hands the run back
+            self._leave(run)
 
     def prepare_sync(self, run: Run, *, uses_slots: bool) -> None:
         """Make a sync run known here."""
@@ -269,6 +271,9 @@ class Runtime:
             return drive(live(run, definition, stored, is_fresh=is_fresh), run)
         except RunInterrupted:
             return None
+        except StoreError as error:
+            self._hand_back_unread(run, error)
+            return None
         except Exception:
             log.exception("run %s of %s could not be executed; it is handed back", run.run_id, run.name)
             self._hand_back(run)
@@ -286,8 +291,11 @@ class Runtime:
         except RunInterrupted:
             return None
         except asyncio.CancelledError:
-            self._hand_back(run)
+            self._hand_back(run, charged=False)
             raise
+        except StoreError as error:
+            self._hand_back_unread(run, error)
+            return None
         except Exception:
             log.exception("run %s of %s could not be executed; it is handed back", run.run_id, run.name)
             self._hand_back(run)
@@ -305,6 +313,11 @@ class Runtime:
         if run.end is None and run.lane.failure is None:
             reason = "it failed to begin" if charged else None
             self.journal.append(run.lane, RunReleased(run.run_id, run.claim, charged=charged, reason=reason))
+
+    def _hand_back_unread(self, run: Run, error: StoreError) -> None:
+        """The database did not answer: that is not the run's doing, and the poll finds it again."""
+        log.warning("run %s of %s could not be read and is handed back: %s", run.run_id, run.name, error)
+        self._hand_back(run, charged=False)
 
     def _leave(self, run: Run) -> None:
         with self._left:
@@ -357,8 +370,8 @@ class Runtime:
                 self.poller.expect(entry.due_at)
             if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
                 self.poller.call()
-        elif isinstance(entry, RunReleased) and not self.is_stopping and (entry.charged or run.interruption != "ended"):
-            self.dispatcher.expect_backlog()  # after Ctrl-C not at once: the process is probably about to end
+        elif isinstance(entry, RunReleased) and entry.charged and not self.is_stopping:
+            self.dispatcher.expect_backlog()  # uncharged not at once: after Ctrl-C the process is about to end
 
     def _lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""

@@ -27,16 +27,24 @@ class Threads:
         self._ready = threading.Condition(self._lock)
         self.count = 0
 
-    def run(self, job: Callable[[], object]) -> None:
-        """Start `job`; it handles its own errors."""
+    def run(self, job: Callable[[], object]) -> bool:
+        """Start `job`; it handles its own errors. False where the interpreter ends and no thread can be had."""
         with self._lock:
             self._jobs.append(job)
             if self._idle >= len(self._jobs):
                 self._ready.notify()
-                return
+                return True
             self.count += 1
             number = self.count
-        threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self.count -= 1
+                if job in self._jobs:  # else an older thread has found it
+                    self._jobs.remove(job)
+                    return False
+        return True
 
     def _work(self) -> None:
         while True:

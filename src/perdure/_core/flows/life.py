@@ -48,8 +48,8 @@ def run_alone(call: StepCall, *, is_fresh: bool) -> Flow[Outcome]:
         return Outcome(
             error=PerdureError(
                 f"step {call.definition.name}, run {call.run.run_id}, may run at most once, and its process ended "
-                "while it was held: whether it took effect is not known. Find out, then start it with a new id if it did "
-                "not."
+                "while it was held: whether it took effect is not known. Find out, then start it with a new id if "
+                "it did not."
             )
         )
     try:

@@ -1,0 +1,74 @@
+"""A cancel reaches a run and all its descendants from any process, and holds once it is acknowledged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes.conftest import Console, Rows, bodies
+
+FAMILIES = ["family", "afamily"]
+
+
+@pytest.mark.parametrize("function", FAMILIES)
+def test_a_cancel_from_another_process_ends_children_and_grandchildren(
+    console: Console, rows: Rows, ledger: Path, function: str
+) -> None:
+    """Two grandchildren run, the rest of the children wait on the queue; nobody succeeds afterwards."""
+    first, second = console(), console()
+    first.run(f"h = perdure.with_options(id='x').start({function}, ['a', 'b', 'c', 'd'])")
+    first.run("wait_for(began['family'])")
+    assert second.run("perdure.handle('x').cancel()") is True
+    assert first.fail("h.result(20)").startswith("RunCancelledError")
+    assert second.fail("perdure.handle('x').result(20)").startswith("RunCancelledError")
+    assert second.run("perdure.handle('x').cancel()") is False
+    for generation in ("%middle", "%hold"):  # a cancel goes down when the parent has ended
+        for (run_id,) in rows.ask("SELECT id FROM runs WHERE name LIKE ?", generation):
+            error = second.run(f"type(perdure.handle({run_id!r}).exception(20)).__name__")
+            assert error == "RunCancelledError", (run_id, rows.states())
+        for process in (first, second):
+            process.run("[event.set() for event in [may_end[n] for n in 'abcd']] and None")
+    assert not [key for key in bodies(ledger) if key.endswith(":1")], "a step began after the cancel"
+
+
+@pytest.mark.parametrize("function", ["hold", "ahold"])
+def test_a_cancel_that_was_acknowledged_outlives_the_process_that_held_the_run(
+    console: Console, rows: Rows, function: str
+) -> None:
+    """The holder is killed before it has seen the cancel; nobody takes the run up again."""
+    first, second = console(poll_seconds=60.0), console()
+    first.run(f"h = perdure.with_options(id='x').start({function}, 'x')")
+    first.run("wait_for(began['x'])")
+    assert second.run("perdure.handle('x').cancel()") is True
+    assert second.run("perdure.handle('x').cancel()") is True
+    first.kill()
+    second.run("may_end['x'].set()")
+    assert second.fail("perdure.handle('x').result(20)").startswith("RunCancelledError")
+    assert rows.states() == {"x": "cancelled"}
+
+
+@pytest.mark.parametrize("function", ["nap", "anap"])
+def test_a_parked_run_is_cancelled_by_a_process_that_never_held_it(console: Console, rows: Rows, function: str) -> None:
+    """It sleeps for an hour and nobody holds it."""
+    first = console(park_after_seconds=0.0)
+    first.run(f"h = perdure.with_options(id='x').start({function}, 'x', 3600.0)")
+    assert first.fail("h.result(1.0)").startswith("TimeoutError")
+    assert rows.states() == {"x": "parked"}
+    second = console()
+    assert second.run("perdure.handle('x').cancel()") is True
+    assert first.fail("h.result(20)").startswith("RunCancelledError")
+    assert rows.states() == {"x": "cancelled"}
+
+
+def test_a_run_that_ends_while_it_is_cancelled_is_either_and_says_so(console: Console, rows: Rows) -> None:
+    """Many races between the last step and a cancel: the answer to the cancel and the end always agree."""
+    first, second = console(), console()
+    for number in range(15):
+        name = f"r{number}"
+        first.run(f"h = perdure.with_options(id={name!r}).start(hold, {name!r})")
+        first.run(f"wait_for(began[{name!r}])")
+        first.run(f"may_end[{name!r}].set()")
+        acknowledged = second.run(f"perdure.handle({name!r}).cancel()")
+        first.run("h.exception(20) and None")
+        assert rows.states()[name] == ("cancelled" if acknowledged else "succeeded")
