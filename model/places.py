@@ -124,8 +124,8 @@ CORE: tuple[Guard, ...] = (
         "failover",
         {
             "both": (
-                *at("engine/dispatcher.Dispatcher._ask", "except Fenced: runtime.lost_right(worker_id)"),
-                *at("engine/runtime.Runtime.reconcile", "except Fenced: self.lost_right(worker_id)"),
+                *at("engine/dispatcher.Dispatcher._ask", "except Fenced: runtime.claims.lost_right(worker_id)"),
+                *at("engine/claims.Claims.reconcile", "except Fenced: self.lost_right(worker_id)"),
             )
         },
     ),
@@ -134,7 +134,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 5: a claim whose reply was lost is handed back.",
         "reply",
         {
-            "both": at("engine/recovery.Recovery.look", "if runtime.is_unknown: runtime.reconcile()"),
+            "both": at("engine/recovery.Recovery.look", "if runtime.claims.is_unknown: runtime.claims.reconcile()"),
             "postgres": at("postgres/perdure.reconcile", "WHERE worker = me AND id NOT IN (SELECT unnest(known))"),
             "sqlite": at("sqlite/hand_back_runs", "id NOT IN (SELECT value FROM json_each(:known))"),
         },
@@ -145,8 +145,8 @@ CORE: tuple[Guard, ...] = (
         "again",
         {
             "both": at(
-                "engine/runtime.Runtime.reconcile",
-                "self.is_unknown = any((run.interruption is not None for run in self.active.values()))",
+                "engine/claims.Claims.reconcile",
+                "self.is_unknown = any((run.interruption is not None for run in active))",
                 "except BaseException: self.is_unknown = True raise",
             )
         },
@@ -176,13 +176,13 @@ CORE: tuple[Guard, ...] = (
         "refused_step_parks",
         "A checkpoint that cannot be kept parks its run; else it stays held by nobody's thread.",
         "entry",
-        {"both": at("engine/runtime.Runtime._lose", "needs_mend=True, reason=reason)")},
+        {"both": at("engine/claims.Claims.lose", "needs_mend=True, reason=reason)")},
     ),
     Guard(
         "refused_finish_parks",
         "So does a result that cannot be kept, when the run has ended in memory.",
         "entry",
-        {"both": at("engine/runtime.Runtime._lose", "run.interruption not in ('lost', 'forked')")},
+        {"both": at("engine/claims.Claims.lose", "run.interruption not in ('lost', 'forked')")},
     ),
     Guard(
         "refund",
@@ -286,7 +286,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/recovery.Recovery.keep_house", "runtime.sweep_cancelled()"),
+            "both": at("engine/recovery.Recovery.keep_house", "runtime.claims.sweep_cancelled()"),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweep_cancelled_runs", "state IN ('ready', 'parked')"),
         },

@@ -79,7 +79,7 @@ BESIDE: tuple[Guard, ...] = (
         "waits_parked",
         "Rule 11: and waits for others parked, not held beside them.",
         "solitude",
-        {"both": at("engine/runtime.Runtime.park_after", "if run is self._last_attempt: return 0.0")},
+        {"both": at("engine/runtime.Runtime.park_after", "if run.is_last_attempt: return 0.0")},
     ),
     Guard(
         "waits_without_slot",
@@ -102,7 +102,7 @@ BESIDE: tuple[Guard, ...] = (
         "one_slot_per_run",
         "One slot lets all branches of a run go on that have asked.",
         "slots",
-        {"both": at("engine/dispatcher.Dispatcher._free_slot", "resumed = slots.take_asking(run)")},
+        {"both": at("engine/dispatcher.Dispatcher._free_slot", "resumed += slots.take_asking(run)")},
     ),
     Guard(
         "one_turn_at_a_time",
@@ -155,7 +155,10 @@ BESIDE: tuple[Guard, ...] = (
         {
             "both": (
                 *at("engine/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
-                *at("engine/runtime.Runtime._rejoin", "self.store.leave(self.worker.worker_id) self.worker.join()"),
+                *at(
+                    "engine/claims.Claims.rejoin",
+                    "runtime.store.leave(runtime.worker.worker_id) runtime.worker.join()",
+                ),
             )
         },
     ),

@@ -68,7 +68,7 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
         return named(adrive(flow, run), definition)
     if not branch.is_async:
         return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint)), run)
-    inline = run.host.runtime.inline_host  # type: ignore[attr-defined]  # the engine's hosts have a runtime
+    inline = run.host.runtime.execution.inline_host  # type: ignore[attr-defined]  # the engine's hosts have a runtime
     return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint, is_instant=True)), run, inline)
 
 
@@ -84,7 +84,7 @@ _warned: set[str] = set()
 
 def check_context(definition: Definition) -> None:
     """A step without any context, in a thread or callback while runs are active, has probably lost its run."""
-    runtime = next((runtime for runtime in launched_runtimes() if runtime.active), None)
+    runtime = next((runtime for runtime in launched_runtimes() if runtime.held.active), None)
     if runtime is None or (threading.current_thread() is threading.main_thread() and not in_callback()):
         return
     if current_task() is not None:
@@ -150,12 +150,8 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
 
 def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
     """Execute a fresh sync run on this thread. Its creation shares the commit of whatever it records first."""
-    entry.held_as = fresh_id()
-    run = runtime.make_run(entry, entry.held_as)
-    run.lane = Lane(run)
-    runtime.prepare_sync(run, uses_slots=False)
-    runtime.journal.append(run.lane, entry, leads=True)
-    outcome = runtime.execute_here(run, definition, entry.input)
+    entry.held_as = claim = fresh_id()
+    run, outcome = runtime.execution.call(entry, claim, definition)
     if run.end is not None:
         return unwrap_end(runtime.serializer, run.end)
     if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
@@ -167,14 +163,8 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     """Execute a fresh async run on this loop, in a task of its own: whoever cancels the waiter does not cancel
     the run.
     """
-    loop = asyncio.get_running_loop()
-    entry.held_as = fresh_id()
-    run = runtime.make_run(entry, entry.held_as)
-    run.lane = Lane(run)
-    runtime.prepare_async(run, loop, uses_slots=False)
-    runtime.journal.append(run.lane, entry, leads=True)
-    task = runtime.start_task(run, definition, entry.input, is_fresh=True, loop=loop)
-    outcome = await asyncio.shield(task)
+    entry.held_as = claim = fresh_id()
+    run, outcome = await runtime.execution.acall(entry, claim, definition)
     if run.end is not None:
         return unwrap_end(runtime.serializer, run.end)
     if outcome is not None and isinstance(outcome.error, SystemExit):

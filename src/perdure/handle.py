@@ -129,11 +129,11 @@ class Handle(Future[R]):
         if type(here) is Branch and here.run.lane is not None:
             lane = here.run.lane  # the run may have been made a moment ago, by an entry that is still in the journal
             self._runtime.journal.wait(lane, lane.appended)
-        return self._runtime.cancel(self.run_id)
+        return self._runtime.claims.cancel(self.run_id)
 
     async def acancel(self) -> bool:
         """`cancel` from an event loop, which goes on meanwhile."""
-        return await asyncio.to_thread(self._runtime.cancel, self.run_id)
+        return await asyncio.to_thread(self._runtime.claims.cancel, self.run_id)
 
     def cancelled(self) -> bool:
         """Whether the run has ended by being cancelled."""

@@ -91,7 +91,7 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
         "store = open_store(sys.argv[1])\n"
         "from perdure.stores.protocol import WorkerRow\n"
         "w = '00000000-0000-4000-8000-000000000001'\n"
-        "store.join(WorkerRow(w, 'h', 1, 'b', '/nowhere'), 60.0)\n"
+        "store.join(WorkerRow(w, 'h', 1), 60.0)\n"
         f"store.apply(w, [RunCreated('elsewhere', 'step', d.name, f, i, 'e', queue={programs.queue.name!r})])\n"
     )
     subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=True, env=os.environ | {"PYTHONPATH": "src:."})
@@ -165,8 +165,8 @@ def test_a_replay_reads_its_history_once(app: perdure.Perdure, count: Count, kin
     programs.MAY_GO_ON.clear()
     handle = perdure.start(programs.waits_for_word, 5)
     assert programs.IS_WAITING.wait(60)
-    [run] = [run for run in runtime.active.values() if run.run_id == handle.run_id]
-    runtime.commit(run, RunReleased(run.run_id, run.claim))
+    [run] = [run for run in runtime.held.active.values() if run.run_id == handle.run_id]
+    runtime.claims.commit(run, RunReleased(run.run_id, run.claim))
 
     def replay() -> None:
         programs.MAY_GO_ON.set()

@@ -264,7 +264,7 @@ def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], res
 
     left: list[Any] = []
     asyncio.run(begin_and_leave())  # ends, and with it the loop, while the run is under way
-    wait_until(lambda: look(url).state == "ready" or RUN_ID in left[0]._app._runtime.active)
+    wait_until(lambda: look(url).state == "ready" or RUN_ID in left[0]._app._runtime.held.active)
     left[0].__exit__(None, None, None)
     assert not left[0]._app.is_launched
     assert "clean up" not in BODIES

@@ -283,7 +283,7 @@ def test_a_thread_that_will_give_up_waiting_keeps_the_run_in_memory(tmp_path: Pa
         wait_until(lambda: RUN_ID in app._launched().active)
         run = app._launched().active[RUN_ID]
         wait_until(lambda: len(run.state.waits) == 2)
-        host, late = app._launched().thread_host, time.monotonic() - 1
+        host, late = app._launched().execution.thread_host, time.monotonic() - 1
         with run.state.changed:
             assert not host._should_park(run, run.state, late)
             run.state.timed = 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "differs", "forked"]
+Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "exiting", "differs", "forked"]
 
 
 class Run:
@@ -38,10 +38,12 @@ class Run:
         "difference",
         "end",
         "entry_ids",
+        "exit",
         "host",
         "interruption",
         "is_cancelled",
         "is_concurrent",
+        "is_last_attempt",
         "kind",
         "lane",
         "name",
@@ -83,6 +85,10 @@ class Run:
         """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
         self.is_cancelled = False
         """Somebody outside has asked for the run's end."""
+        self.is_last_attempt = False
+        """Whether the run is dead if its process dies with it: then it is held alone."""
+        self.exit: SystemExit | None = None
+        """What a branch beside the first one ended the program with."""
         self.interruption: Interruption | None = None
         """Why nothing durable may happen in this claim any more."""
         self.difference: PerdureError | None = None

@@ -17,6 +17,7 @@ from .._core.run import Run
 from .._entries import Accepted, Existed, RunCreated, Verdict
 from ..errors import StoreError
 from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
+from ..typing import RunId
 from .ids import fresh_id
 from .lanes import Lane, OnVerdict
 
@@ -60,7 +61,7 @@ class Dispatcher:
         self._slots: dict[str, Slots] = {}
         self._called = threading.Event()
         self._is_stopping = False
-        self._alone: Run | None = None
+        self._alone: RunId | None = None
         self._may_try_alone = True
         self._thread: threading.Thread | None = None
 
@@ -95,9 +96,9 @@ class Dispatcher:
         with self._lock:
             slots = self._slots[queue]
             slots.used -= count
-            if slots.resuming and slots.used < slots.limit:
+            while slots.resuming and slots.used < slots.limit:
                 run = slots.resuming[0][0]
-                resumed = slots.take_asking(run)  # one slot for all branches that asked
+                resumed += slots.take_asking(run)  # one slot for all branches that asked
                 slots.used += 1
                 run.state.has_slot = True
             should_claim = slots.has_backlog and slots.used < slots.limit
@@ -116,7 +117,11 @@ class Dispatcher:
                 self._free_slot(run.queue)
             for go_on in resumed:
                 go_on()
-        if self._alone is run:
+        self._end_alone(run)
+
+    def _end_alone(self, run: Run) -> None:
+        """A run at its last attempt has ended or waits: others may begin again."""
+        if self._alone == run.run_id:
             self._alone = None
             self.call()
 
@@ -137,9 +142,7 @@ class Dispatcher:
 
     def finished(self, run: Run) -> None:
         """The run has left this process."""
-        if self._alone is run:
-            self._alone = None
-            self.call()
+        self._end_alone(run)
         if not run.state.uses_slots:
             return
         with self._lock:
@@ -154,27 +157,35 @@ class Dispatcher:
         took = entry.due_at is None and self._take_slot(queue)
         if took:
             entry.held_as = fresh_id()
+
+        def give_back() -> None:
+            nonlocal took
+            if took:
+                took = False
+                self._free_slot(queue)
+
         parent = lane.run
         if parent is not None:
             parent.own_children.add(entry.run_id)
 
         def on_verdict(verdict: Verdict) -> None:
-            if isinstance(verdict, Accepted) and entry.held_as is not None:
-                self._runtime.begin_created(entry, uses_slots=True)
-            elif took:
-                self._free_slot(queue)
-            if isinstance(verdict, Accepted) and entry.held_as is None:
-                self._note_ready(entry)
-            if parent is not None and isinstance(verdict, Existed):
-                parent.own_children.discard(entry.run_id)
-            if on_created is not None:
-                on_created(verdict)
+            try:
+                if isinstance(verdict, Accepted) and entry.held_as is not None:
+                    self._runtime.execution.begin_created(entry)
+                    return
+                give_back()
+                if isinstance(verdict, Accepted):
+                    self._note_ready(entry)
+                elif parent is not None and isinstance(verdict, Existed):
+                    parent.own_children.discard(entry.run_id)
+            finally:
+                if on_created is not None:
+                    on_created(verdict)
 
         try:
             return self._runtime.journal.append(lane, entry, on_verdict, leads=leads)
         except BaseException:
-            if took:
-                self._free_slot(queue)
+            give_back()
             raise
 
     def _note_ready(self, entry: RunCreated) -> None:
@@ -218,7 +229,7 @@ class Dispatcher:
                     pass
             except StoreError as error:
                 log.warning("no runs could be claimed; trying again in a moment: %s", error)
-                self._runtime.note_unknown()
+                self._runtime.claims.note_unknown()
             except Exception:
                 log.exception("the dispatcher failed; it goes on")
 
@@ -243,13 +254,13 @@ class Dispatcher:
         claimed: list[ClaimedRun] = []
         try:
             claimed = self._ask(wanted, alone=False)
-            if not claimed and self._may_try_alone and not self._runtime.active:
+            if not claimed and self._may_try_alone and not self._runtime.held.active:
                 self._may_try_alone = False
                 claimed = self._ask(wanted, alone=True)
         finally:
             again = self._release_unused(wanted, claimed)
         for run in claimed:
-            self._runtime.begin_claimed(run)
+            self._runtime.execution.begin_claimed(run)
         return again
 
     def _ask(self, wanted: dict[str, int], *, alone: bool) -> list[ClaimedRun]:
@@ -261,9 +272,12 @@ class Dispatcher:
             with runtime.journal.turn():
                 worker_id = runtime.worker.worker_id
                 claimed = runtime.store.claim(worker_id, request, claims)
-                runtime.expect_claimed(claimed, alone=alone)
+                for run in claimed:  # within the turn: nobody may think that we do not know these
+                    runtime.held.expect(run.run_id, run.claim)
+                    if alone:
+                        self._alone = run.run_id
         except Fenced:  # after a failover our row may be there still, and no heartbeat tells
-            runtime.lost_right(worker_id)
+            runtime.claims.lost_right(worker_id)
             return []
         return claimed
 
@@ -284,10 +298,6 @@ class Dispatcher:
             if got < asked:
                 self._free_slot(queue, count=asked - got)
         return again
-
-    def hold_alone(self, run: Run) -> None:
-        """This run is at its last attempt: nothing else begins until it has ended or waits."""
-        self._alone = run
 
     def abandon(self) -> None:
         """In a forked child, which leaves a run of its parent: another thread may have been in the lock."""

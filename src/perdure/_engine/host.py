@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
+UNSURE_SECONDS = 0.2
+"""A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
+
+
 class Waits:
     """What the branches of one run wait for durably right now: what a park must name, so that the run wakes."""
 
@@ -48,7 +52,7 @@ class Host:
         """See `Host` in `perdure._core.flow`."""
         entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
-            self.runtime.append(run, entry, lambda verdict: None)
+            self.runtime.claims.append(run, entry, lambda verdict: None)
 
     def interrupt(self, run: Run) -> None:
         """Wake every branch that waits; see `Host` in `perdure._core.flow`."""

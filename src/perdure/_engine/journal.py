@@ -52,7 +52,8 @@ class Journal:
         self._on_lost = on_lost
         self._on_unknown = on_unknown
         self._ring = Ring()
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
+        """Never entered twice; what this kind of lock can tell is whether the thread has it, after Ctrl-C too."""
         self._holder = 0
         """The thread that commits right now: it must not wait for itself."""
         self._under_way: Batch = []
@@ -85,18 +86,25 @@ class Journal:
         """Block until the lane's `number`-th entry is committed; commits on this thread where the turn is free."""
         while lane.committed < number:
             lane.check()
-            if self._turn.acquire(blocking=False):
-                try:
-                    self._commit_batch()
-                finally:
-                    self._turn.release()
-                    self._call_if_left()
-            else:
-                signal = threading.Lock()
+            if self._lead():
+                continue
+            signal = threading.Lock()
+            signal.acquire()
+            if self.watch(lane, number, signal.release):
                 signal.acquire()
-                if self.watch(lane, number, signal.release):
-                    signal.acquire()
         lane.check()
+
+    def _lead(self) -> bool:
+        """Commit a batch on this thread if nobody else is about to. Ctrl-C may strike between any two instructions."""
+        try:
+            if not self._turn.acquire(blocking=False):
+                return False
+            self._commit_batch()
+            return True
+        finally:
+            if self._turn._is_owned():  # type: ignore[attr-defined]  # as `threading.Condition` asks its lock
+                self._turn.release()
+                self._call_if_left()
 
     def watch(self, lane: Lane, number: int, wake: Callable[[], None]) -> bool:
         """Call `wake` once the lane's `number`-th entry is committed or the lane failed; False if it is so already."""
@@ -122,12 +130,18 @@ class Journal:
 
     def _commit_batch(self) -> None:
         """Commit what the next batch holds. Within the turn."""
-        batch = self._under_way = self._under_way or self._ring.take()
+        batch = self._under_way
+        if not batch:
+            self._ring.take(batch)
         if batch:
             self._batches += 1
             self._holder = threading.get_ident()
             try:
                 self._send(batch, [item.seal() for _, item in batch])
+            except Exception as error:
+                log.exception("a batch failed in a way that was not foreseen; its runs are lost here")
+                self._on_unknown()
+                self._fail(batch, error)
             finally:
                 self._holder = 0
             self._under_way = []
@@ -191,13 +205,17 @@ class Journal:
             self._send(again, [item.seal() for _, item in again])
 
     def _settle(self, batch: Batch, verdicts: list[Verdict]) -> None:
-        """Committed: tell each entry's owner, then wake who waits."""
+        """Committed: tell each entry's owner, then wake who waits; Ctrl-C meanwhile keeps nobody else from hearing."""
         failed: Batch = []
+        interrupt: BaseException | None = None
         for (lane, item), verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Refused):
                 failed.append((lane, item))
             elif item.on_verdict is not None:
-                item.tell(verdict)
+                try:
+                    item.tell(verdict)
+                except BaseException as error:
+                    interrupt = error
         refused = {id(item) for _, item in failed}
         wakes: list[Callable[[], None]] = []
         with self._ring.lock:
@@ -213,6 +231,8 @@ class Journal:
             wake()
         if failed:
             self._fail(failed, RunInterrupted("the claim on this run has ended; another worker may hold it now"))
+        if interrupt is not None:
+            raise interrupt
 
     def _fail(self, batch: Batch, error: BaseException) -> None:
         by_lane: dict[Lane, list[Pending]] = {}
@@ -277,11 +297,7 @@ class Journal:
     def _commit_all(self) -> None:
         while self._ring or self._under_way:
             with self._turn:
-                try:
-                    self._commit_batch()
-                except Exception:
-                    log.exception("the journal's writer met an error that was not foreseen; it goes on")
-                    self._under_way = []
+                self._commit_batch()
 
     def stop(self, deadline: float) -> None:
         """Commit what waits, for as long as the database answers before `deadline` (monotonic), and end the thread."""

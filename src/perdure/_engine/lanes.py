@@ -153,26 +153,27 @@ class Ring:
                 return
         self.push(lane, PendingTurns(run, position, key))
 
-    def take(self) -> Batch:
-        """A slice of each lane in turn; a large entry alone."""
-        batch: Batch = []
+    def take(self, batch: Batch) -> None:
+        """Move a slice of each lane in turn into the empty batch; a large entry alone. Ctrl-C at any point may leave an
+        entry in both, or a lane listed twice, and loses none.
+        """
         size = 0
         with self.lock:
             lanes = self._lanes
             while lanes and len(batch) < BATCH_ENTRIES:
-                lane = lanes.popleft()
+                lane = lanes[0]
                 taken, is_full = self._slice(lane, batch, size)
                 size += taken
-                if not lane.pending:
-                    lane.is_listed = False
-                elif is_full and not taken:
-                    lanes.appendleft(lane)  # it was its turn: it opens the next batch
+                if is_full and not taken:
+                    break  # it was its turn: it opens the next batch
+                if lane.pending:
+                    lanes.rotate(-1)
                 else:
-                    lanes.append(lane)
+                    lane.is_listed = False
+                    lanes.popleft()
                 if is_full:
                     break
             self.bytes -= size
-        return batch
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int) -> tuple[int, bool]:
@@ -183,7 +184,8 @@ class Ring:
             item = pending[0]
             if batch and size + taken + item.size > BATCH_BYTES:
                 return taken, True
-            batch.append((lane, pending.popleft()))
+            batch.append((lane, item))
+            pending.popleft()
             taken += item.size
             room -= 1
         return taken, False

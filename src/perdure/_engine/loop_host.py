@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from weakref import WeakSet
 
 from .._core.flow import (
@@ -28,7 +28,7 @@ from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .gate import Gate
-from .host import Host, Waits, interrupted, may_have_ended
+from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended
 from .lanes import Lane
 from .loop_ends import guard, is_ending
 from .tasks import BRANCH_OF
@@ -47,8 +47,10 @@ T = TypeVar("T")
 class LoopState:
     """What the tasks of one run share."""
 
-    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
         self.loop = loop
+        self.uses_slots = self.has_slot = uses_slots
+        """Whether the run takes a slot of its queue, and whether it has it now."""
         guard(loop)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(run, loop, self.tasks)
@@ -58,7 +60,6 @@ class LoopState:
         self.durable: set[asyncio.Future[Any]] = set()
         """Those of them that a parked run would wake for: the end of a run, a time."""
         self.root: asyncio.Task[Any] | None = None
-        self.has_slot = False
         self.is_to_look = False
         """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
         self.looked_at = 0.0
@@ -100,7 +101,10 @@ class LoopHost(Host):
 
     def interrupt(self, run: Run) -> None:
         state: LoopState = run.state
-        state.loop.call_soon_threadsafe(self._interrupt_here, run)
+        try:
+            state.loop.call_soon_threadsafe(self._interrupt_here, run)
+        except RuntimeError:
+            self.runtime.execution.leave_stranded(run)
 
     def _interrupt_here(self, run: Run) -> None:
         state: LoopState = run.state
@@ -109,7 +113,7 @@ class LoopHost(Host):
         for future in list(state.futures):
             if not future.done():
                 future.set_exception(error)
-        if run.interruption == "cancelled":
+        if run.interruption in ("cancelled", "exiting"):
             for task in list(state.tasks):
                 task.cancel()
             if state.root is not None:
@@ -140,15 +144,20 @@ class LoopHost(Host):
     def settle(self, run: Run, request: Settle) -> Any:
         lane: Lane = run.lane
         run.check_alive()
-        if lane.is_settled:
+        if lane.is_settled and self.runtime.worker.may_start:
             return None
         return self._settled(run, lane)
 
     async def _settled(self, run: Run, lane: Lane) -> None:
-        """Wait; and again, if before this task could go on another one was handed an outcome."""
+        """Wait; and again, if before this task could go on another one was handed an outcome, or if this worker may not
+        write any more for all it knows.
+        """
         state: LoopState = run.state
         loop = state.loop
-        while not lane.is_settled:
+        while not (lane.is_settled and self.runtime.worker.may_start):
+            if lane.is_settled:
+                await self.pause(run, Pause(UNSURE_SECONDS))
+                continue
             future: asyncio.Future[None] = loop.create_future()
             if self.journal.watch(lane, lane.appended, partial(self.runtime.wakes.wake, loop, future)):
                 self.handed_in(run)
@@ -167,7 +176,7 @@ class LoopHost(Host):
         def on_verdict(verdict: Verdict) -> None:
             self.runtime.wakes.wake(loop, future, verdict)
 
-        self.runtime.append(run, entry, on_verdict)
+        self.runtime.claims.append(run, entry, on_verdict)
         self.handed_in(run)
         return future
 
@@ -197,6 +206,7 @@ class LoopHost(Host):
         return outcome.value  # type: ignore[no-any-return]  # what `read` gave
 
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
+        state: LoopState = run.state
         call = request.call
         definition = call.definition
         token = scope.set(StepScope(run, call.key, request.number))
@@ -227,9 +237,20 @@ class LoopHost(Host):
         except BaseException as error:
             if run.kind == "step":
                 return Outcome(error=error)
+            if isinstance(error, SystemExit) and task is not state.root:
+                self._exit(run, error)
             raise
         finally:
             scope.reset(token)
+
+    def _exit(self, run: Run, error: SystemExit) -> NoReturn:
+        """A task that ends with it would end the loop, and with it every other run there: the first branch does so
+        for it.
+        """
+        run.exit = error
+        run.interruption = run.interruption or "exiting"
+        self._interrupt_here(run)
+        raise interrupted(run) from error
 
     async def execute(self, run: Run, request: Execute) -> Outcome:
         state: LoopState = run.state
@@ -241,16 +262,15 @@ class LoopHost(Host):
         token = scope.set(branch)
         try:
             return Outcome(await request.function(*request.args, **request.kwargs))
-        except asyncio.CancelledError as error:
-            self._check_loop(run)
-            return Outcome(error=error)
         except BaseException as error:
-            return Outcome(error=error)
+            if isinstance(error, asyncio.CancelledError):
+                self._check_loop(run)
+            return Outcome(error=run.exit or error)
         finally:
             scope.reset(token)
             del BRANCH_OF[root]
             state.tasks.discard(root)
-            if run.interruption is None:
+            if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more
                 task.cancel()
@@ -384,7 +404,7 @@ class LoopHost(Host):
         long = not waits.runs and min(waits.due) - time.time() > self.runtime.park_after(run)
         if long or has_waited:
             entry = self.parking(run, waits)
-            self.runtime.append(run, entry, lambda verdict: self.interrupt(run))
+            self.runtime.claims.append(run, entry, lambda verdict: self.interrupt(run))
             self.handed_in(run)
 
 

@@ -80,9 +80,9 @@ class Poller:
         runtime = self._runtime
         pulse = runtime.store.pulse(runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names())
         for run_id in pulse.cancelled:
-            runtime.cancel_here(run_id)
-        if any(run_id not in runtime.active for run_id in pulse.cancelled):
-            runtime.sweep_cancelled()  # it was put down, parked perhaps, just when somebody cancelled it
+            runtime.claims.cancel_here(run_id)
+        if any(run_id not in runtime.held.active for run_id in pulse.cancelled):
+            runtime.claims.sweep_cancelled()  # it was put down, parked perhaps, just when somebody cancelled it
         if pulse.has_claimable:
             runtime.dispatcher.expect_backlog()
         if pulse.next_due_at is not None:
@@ -92,6 +92,7 @@ class Poller:
             self.expect(pulse.next_due_at if late < 0 else again)
         if runtime.ends.is_waited_for:
             runtime.ends.poll()
+        runtime.execution.look_for_stranded()
         runtime.recovery.look()
 
     def stop(self, seconds: float) -> None:

@@ -31,7 +31,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
-from .host import Host, Waits, interrupted, may_have_ended
+from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended
 from .lanes import Lane
 
 REACTION_SECONDS = 0.01
@@ -41,7 +41,9 @@ REACTION_SECONDS = 0.01
 class ThreadState:
     """What the threads of one run share."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, uses_slots: bool) -> None:
+        self.uses_slots = self.has_slot = uses_slots
+        """Whether the run takes a slot of its queue, and whether it has it now."""
         self.changed = threading.Condition(threading.RLock())
         self.waits = Waits()
         self.branches = 0
@@ -55,7 +57,6 @@ class ThreadState:
         """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
         self.recording: int | None = None
         """The thread that has a new position and has not yet handed it to the journal: until then nobody is served."""
-        self.has_slot = False
 
 
 class ThreadHost(Host):
@@ -74,9 +75,11 @@ class ThreadHost(Host):
         while not lane.is_settled:
             self.journal.wait(lane, lane.appended)
         run.check_alive()
+        while not self.runtime.worker.may_start:
+            self.pause(run, Pause(UNSURE_SECONDS))
 
     def commit(self, run: Run, request: Commit) -> Verdict:
-        return self.runtime.commit(run, request.entry)
+        return self.runtime.claims.commit(run, request.entry)
 
     def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
@@ -269,7 +272,7 @@ class ThreadHost(Host):
                 (waits.runs.remove(run_id) if run_id is not None else waits.due.remove(due_at or 0.0))
                 state.timed -= timeout is not None
         if entry is not None:
-            self.runtime.commit(run, entry)
+            self.runtime.claims.commit(run, entry)
             self.interrupt(run)
         run.check_alive()
         self._regain_slot(run)

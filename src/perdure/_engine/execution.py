@@ -1,0 +1,203 @@
+"""How a run begins, executes and leaves here; what it does meanwhile is in `_core.flows`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .._core.definitions import Definition
+from .._core.flow import Outcome, adrive, drive
+from .._core.flows.life import live
+from .._core.run import Run
+from .._entries import RunCreated, Stored
+from ..errors import RunInterrupted, StoreError
+from ..stores.protocol import ClaimedRun
+from .lanes import Lane
+from .loop_ends import is_ending
+from .loop_host import LoopHost, LoopState
+from .loops import OwnLoop
+from .tasks import install_factory
+from .thread_host import InlineHost, ThreadHost, ThreadState
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+log = logging.getLogger("perdure")
+
+
+class Execution:
+    """Gives each run its host and its thread or task. A run that cannot have one is handed back."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.thread_host = ThreadHost(runtime)
+        self.loop_host = LoopHost(runtime)
+        self.inline_host = InlineHost(runtime)
+        self.own_loop = OwnLoop()
+
+    def make(self, entry: RunCreated, claim: str) -> Run:
+        """The run that this entry creates, held here from the start."""
+        run = Run(
+            entry.run_id,
+            claim,
+            kind=entry.kind,
+            name=entry.name,
+            queue=entry.queue,
+            attempts=1,
+            parent_id=entry.parent_id,
+            serializer=self._runtime.serializer,
+        )
+        run.lane = Lane(run)
+        return run
+
+    def begin_created(self, entry: RunCreated) -> None:
+        """Start what was made here and is durable now; it has its slot already. Within the journal's turn."""
+        assert entry.held_as is not None
+        self._runtime.held.expect(entry.run_id, entry.held_as)
+        self._begin(self.make(entry, entry.held_as), entry.input, is_fresh=True)
+
+    def begin_claimed(self, claimed: ClaimedRun) -> None:
+        """Start what was claimed, and is expected; it has its slot already."""
+        run = Run(
+            claimed.run_id,
+            claimed.claim,
+            kind=claimed.kind,
+            name=claimed.name,
+            queue=claimed.queue,
+            attempts=claimed.attempts,
+            parent_id=claimed.parent_id,
+            serializer=self._runtime.serializer,
+        )
+        run.lane = Lane(run)
+        run.is_cancelled = claimed.is_cancelled
+        run.is_last_attempt = claimed.attempts >= claimed.max_attempts
+        self._begin(run, claimed.input, is_fresh=claimed.is_fresh)
+
+    def _begin(self, run: Run, stored: Stored, *, is_fresh: bool) -> None:
+        definition = self._runtime.definitions.get(run.name)
+        assert definition is not None  # a claim, like a creation, names what we know
+        begin = self._begin_async if definition.is_async else self._begin_sync
+        try:
+            begin(run, definition, stored, is_fresh)
+        except Exception as error:  # no thread or loop can be had: the process ends, or there are too many
+            log.warning("run %s of %s cannot begin here and is handed back: %s", run.run_id, run.name, error)
+            self._runtime.claims.let_go(run)
+            self._leave(run)
+
+    def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
+        self._enter(run, self.thread_host, ThreadState(uses_slots=True))
+        if not self._runtime.threads.run(partial(self.execute, run, definition, stored, is_fresh=is_fresh)):
+            raise RuntimeError("no thread can be started")
+
+    def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
+        loop = self._runtime.loop
+        if loop is not None and loop.is_running() and not is_ending(loop):
+            try:
+                loop.call_soon_threadsafe(self._begin_on, loop, run, definition, stored, is_fresh)
+            except RuntimeError:  # it was closed just now
+                self._runtime.loop = None
+            else:
+                return
+        loop = self.own_loop.get()
+        loop.call_soon_threadsafe(self._begin_on, loop, run, definition, stored, is_fresh)
+
+    def _begin_on(
+        self, loop: asyncio.AbstractEventLoop, run: Run, definition: Definition, stored: Stored, is_fresh: bool
+    ) -> None:
+        if is_ending(loop):  # since just now: what it has not begun it never would
+            self._begin(run, stored, is_fresh=is_fresh)
+            return
+        self._enter_loop(run, loop, uses_slots=True)
+        self._start_task(run, definition, stored, is_fresh=is_fresh)
+
+    def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
+        install_factory(loop)
+        self._enter(run, self.loop_host, LoopState(run, loop, uses_slots=uses_slots))
+
+    def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
+        run.host, run.state = host, state
+        is_held = self._runtime.held.enter(run)
+        if not is_held and state.uses_slots:
+            run.interruption = "lost"  # the fence was met between its claim and now
+        elif self._runtime.is_stopping:
+            run.interruption = run.interruption or "released"
+
+    def _start_task(
+        self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool
+    ) -> asyncio.Task[Outcome | None]:
+        """The run's task. In an empty context: whoever started the run is not part of it."""
+        state: LoopState = run.state
+        state.root = state.loop.create_task(
+            self._aexecute(run, definition, stored, is_fresh=is_fresh), name=f"perdure {run.run_id}", context=Context()
+        )
+        return state.root
+
+    def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
+        """Create a run and execute it on this thread. Its creation shares the commit of whatever it records first."""
+        run = self.make(entry, claim)
+        self._enter(run, self.thread_host, ThreadState(uses_slots=False))
+        self._runtime.journal.append(run.lane, entry, leads=True)
+        return run, self.execute(run, definition, entry.input, is_fresh=True)
+
+    async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
+        """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
+        run = self.make(entry, claim)
+        self._enter_loop(run, asyncio.get_running_loop(), uses_slots=False)
+        self._runtime.journal.append(run.lane, entry, leads=True)
+        return run, await asyncio.shield(self._start_task(run, definition, entry.input, is_fresh=True))
+
+    def execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
+        """Execute a sync run on this thread, to its end or until it is interrupted."""
+        try:
+            return drive(live(run, definition, stored, is_fresh=is_fresh), run)
+        except RunInterrupted:
+            return None
+        except Exception as error:
+            self._fail(run, error)
+            return None
+        except BaseException:  # Ctrl-C outside the run's own code
+            self._runtime.claims.let_go(run)
+            raise
+        finally:
+            self._leave(run)
+
+    async def _aexecute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
+        """The same on an event loop."""
+        try:
+            return await adrive(live(run, definition, stored, is_fresh=is_fresh), run)
+        except RunInterrupted:
+            return None
+        except asyncio.CancelledError:
+            self._runtime.claims.let_go(run)
+            raise
+        except Exception as error:
+            self._fail(run, error)
+            return None
+        finally:
+            self._leave(run)
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        if isinstance(error, StoreError):  # the database did not answer: that is not the run's doing
+            log.warning("run %s of %s could not be read and is handed back: %s", run.run_id, run.name, error)
+            self._runtime.claims.let_go(run)
+            return
+        log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
+        self._runtime.claims.let_go(run, charged=True, reason="it failed to begin")
+
+    def _leave(self, run: Run) -> None:
+        self._runtime.held.leave(run)
+        self._runtime.dispatcher.finished(run)
+
+    def leave_stranded(self, run: Run) -> None:
+        """The run's loop was closed without a word to its tasks: none of them will ever run again."""
+        self._runtime.claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
+        self._leave(run)
+
+    def look_for_stranded(self) -> None:
+        """Hand back the runs of loops that are closed."""
+        for run in list(self._runtime.held.active.values()):
+            if isinstance(run.state, LoopState) and run.state.loop.is_closed():
+                self.leave_stranded(run)

@@ -1,0 +1,62 @@
+"""The runs that this worker holds, as far as this process knows. A register: it starts and ends nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from .._core.run import Run
+from ..typing import RunId
+
+
+class Held:
+    """What reconciliation compares with the database; from any thread."""
+
+    def __init__(self) -> None:
+        self.active: dict[RunId, Run] = {}
+        """Those that execute or wait here, by id."""
+        self._about_to_begin: dict[str, RunId] = {}
+        """Those that are expected, by claim."""
+        self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
+
+    def expect(self, run_id: RunId, claim: str) -> None:
+        """The run is held from now on, and about to begin."""
+        with self._lock:
+            self._about_to_begin[claim] = run_id
+
+    def enter(self, run: Run) -> bool:
+        """The run begins; False where its claim was given up after it was expected."""
+        with self._lock:
+            self.active[run.run_id] = run
+            return self._about_to_begin.pop(run.claim, None) is not None
+
+    def leave(self, run: Run) -> None:
+        """The run has left memory, or never came."""
+        with self._left:
+            self._about_to_begin.pop(run.claim, None)
+            if self.active.get(run.run_id) is run:
+                del self.active[run.run_id]
+            self._left.notify_all()
+
+    def give_up(self) -> list[Run]:
+        """No claim is ours any more: whom to tell."""
+        with self._lock:
+            self._about_to_begin.clear()
+            return list(self.active.values())
+
+    def known(self) -> tuple[list[RunId], list[Run]]:
+        """The ids of all that is held here, and the runs among them that have begun."""
+        with self._lock:
+            return [*self.active, *self._about_to_begin.values()], list(self.active.values())
+
+    def wait_until_empty(self, deadline: float) -> None:
+        """Block until every run has left, or it is `deadline` (monotonic)."""
+        with self._left:
+            while self.active and (left := deadline - time.monotonic()) > 0:
+                self._left.wait(left)
+
+    def renew_locks(self) -> None:
+        """In a forked child: another thread of the parent may have been in the old ones."""
+        self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
