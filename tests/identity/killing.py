@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 SOURCE = str(Path(perdure.__file__).parents[1])
 RUN_ID = "r"
 PATIENCE_SECONDS = 40.0
+LOOK_SECONDS = 0.0005
+"""Between two looks at the ledger: less than a body takes."""
 
 
 @dataclass(slots=True)
@@ -109,16 +112,21 @@ def kill_soon(process: subprocess.Popen[str], ledger: Path, chance: random.Rando
     size = ledger.stat().st_size if ledger.exists() else 0
     wanted = size + chance.choice([1, 30, 90, 150, 250, 350, 450])
     give_up_at = time.monotonic() + 3.0
-    while process.poll() is None and time.monotonic() < give_up_at:
+    while not has_ended(process, LOOK_SECONDS) and time.monotonic() < give_up_at:
         if ledger.exists() and ledger.stat().st_size >= wanted:
             break
-    try:
-        process.wait(chance.uniform(0, 0.004))
-    except subprocess.TimeoutExpired:
+    if not has_ended(process, chance.uniform(0, 0.004)):
         process.kill()
     _, err = process.communicate()
     assert process.returncode in (0, -9), err
     return process.returncode != 0
+
+
+def has_ended(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Whether the process ends within so many seconds. Waits for it: looking without a pause would take its core."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return process.returncode is not None
 
 
 def step_keys(url: str) -> list[str]:

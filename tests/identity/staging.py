@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 20.0
 @contextmanager
 def launched(url: str, **changes: Any) -> Iterator[perdure.Perdure]:
     """A launch with short times."""
-    settings = {"poll_seconds": 0.05, "replay_patience_seconds": 0.3, "shutdown_seconds": 0.3, **changes}
+    settings = {"poll_seconds": 0.05, "replay_patience_seconds": 0.3, "shutdown_seconds": 0.05, **changes}
     with perdure.running(url, **settings) as app:
         yield app
 

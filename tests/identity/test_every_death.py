@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,17 +23,23 @@ def positions(world: World) -> list[str]:
     return [row.key for row in ordered]
 
 
-def world_at(path: Path) -> World:
-    """A new database in which the run is held."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a worker, to be copied: a test needs hundreds."""
+    path = tmp_path_factory.mktemp("worlds") / "template.db"
     store = open_store(str(path))
     store.migrate()
     join(store, W1)
-    return World(store)
+    store.close()
+    return path
 
 
-def check_death(path: Path, choices: list[int], later: list[int], *, dies_at: int, keeps: bool, width: int) -> int:
+def check_death(
+    template: Path, path: Path, choices: list[int], later: list[int], *, dies_at: int, keeps: bool, width: int
+) -> int:
     """One life that dies there, and one that goes on in another order. The requests that the first would have had."""
-    world = world_at(path)
+    shutil.copy(template, path)
+    world = World(open_store(str(path)))
     first, second = named_uuid("first"), named_uuid("second")
     begin(world, first)
     life = Life(world, first, dies_at=dies_at, keeps_unsettled=keeps)
@@ -73,24 +80,24 @@ def orders(width: int, depth: int) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["all is committed", "only what was settled"])
-def test_a_run_survives_its_death_at_every_request(keeps: bool, tmp_path: Path) -> None:
+def test_a_run_survives_its_death_at_every_request(keeps: bool, template: Path, tmp_path: Path) -> None:
     """Two branches, some interleavings, every request: recorded steps do not run again, the order goes on."""
     number = 0
-    for choices in ([], [1] * 40, [0, 1] * 20, [1, 1, 0] * 14):
-        for later in ([], [1] * 40):
-            dies_at = 1
-            while True:
-                number += 1
-                requests = check_death(tmp_path / f"{number}.db", choices, later, dies_at=dies_at, keeps=keeps, width=2)
-                if requests < dies_at:
-                    break
-                dies_at += 1
-            assert dies_at > 10
+    for choices, later in (([], [1] * 40), ([1] * 40, []), ([0, 1] * 20, []), ([1, 1, 0] * 14, [1] * 40)):
+        dies_at = 1
+        while True:
+            number += 1
+            path = tmp_path / f"{number}.db"
+            requests = check_death(template, path, choices, later, dies_at=dies_at, keeps=keeps, width=2)
+            if requests < dies_at:
+                break
+            dies_at += 1
+        assert dies_at > 10
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("keeps", [True, False], ids=["all is committed", "only what was settled"])
-def test_a_run_survives_its_death_in_every_order_of_its_branches(keeps: bool, tmp_path: Path) -> None:
+def test_a_run_survives_its_death_in_every_order_of_its_branches(keeps: bool, template: Path, tmp_path: Path) -> None:
     """Every interleaving of two branches in the first steps, and deaths at every request of each."""
     number = 0
     for choices in orders(2, 9):
@@ -98,7 +105,7 @@ def test_a_run_survives_its_death_in_every_order_of_its_branches(keeps: bool, tm
         while True:
             number += 1
             path = tmp_path / f"{number}.db"
-            requests = check_death(path, choices, choices[::-1], dies_at=dies_at, keeps=keeps, width=2)
+            requests = check_death(template, path, choices, choices[::-1], dies_at=dies_at, keeps=keeps, width=2)
             for file in tmp_path.glob(f"{number}.db*"):
                 if file.is_file():
                     file.unlink()

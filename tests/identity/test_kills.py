@@ -17,6 +17,7 @@ import pytest
 
 from perdure._core.order import CANCELLED_MARK
 from tests.identity.killing import RUN_ID, Killed, Life, deliveries, kill_and_finish
+from tests.stores.conftest import KINDS
 
 
 @dataclass(slots=True)
@@ -109,6 +110,8 @@ CASES = [
     ),
     Case("threaded", [], 8, lambda killed, order: None),
 ]
+ON_EVERY_STORE = {"observing", "observing_threads", "observing_children"}
+"""What depends on how the store keeps order and children. `make test-long` has all cases on every store."""
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.program)
 
 
@@ -127,7 +130,12 @@ def check_killed(case: Case, url: str, folder: Path, lives: list[Life], *, seed:
     assert {key.removeprefix(f"endless {RUN_ID}:") for key in endless} <= cancelled
 
 
-@each_case
+@pytest.mark.parametrize(
+    ("case", "store_url"),
+    [(case, store) for store in KINDS for case in CASES if store == "sqlite" or case.program in ON_EVERY_STORE],
+    ids=lambda one: one.program if isinstance(one, Case) else one,
+    indirect=["store_url"],
+)
 def test_a_killed_run_ends_as_if_nothing_had_happened(
     case: Case, store_url: str, tmp_path: Path, lives: list[Life]
 ) -> None:

@@ -136,7 +136,7 @@ async def after_work() -> None:
     """One branch ends long after the others began to wait."""
 
     async def one() -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.15)
         await quick("worked")
 
     await asyncio.gather(sleep_long(), one())
