@@ -53,7 +53,7 @@ def take_down(store: Any, run: str) -> list[tuple[str, str, Any]]:
     """Make a run, hold it, record one step: the statements of that last transaction."""
     worker, claim = str(uuid4()), str(uuid4())
     store.migrate()
-    store.join(WorkerRow(worker, "bench", 1, "bench", "/nowhere"), LEASE_SECONDS)
+    store.join(WorkerRow(worker, "bench", 1), LEASE_SECONDS)
     value = Stored("json", "1")
     store.apply(worker, [RunCreated(run, "workflow", "bench:steps", "f", value, str(uuid4()), held_as=claim)])
     turn = store._database.turn

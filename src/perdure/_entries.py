@@ -126,7 +126,6 @@ class Existed:
     name: str
     fingerprint: str
     state: RunState
-    held_here: bool = False
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 def worker(worker_id: str) -> WorkerRow:
     """A process of this machine."""
-    return WorkerRow(worker_id, "host", 4711, "boot", f"/locks/{worker_id}")
+    return WorkerRow(worker_id, "host", 4711)
 
 
 def join(store: Store, *worker_ids: str, lease_seconds: float = A_MINUTE) -> None:

@@ -95,30 +95,23 @@ def test_another_run_with_the_same_id_is_reported(store: Store) -> None:
     """The second creator of an id hears what is there and writes nothing."""
     store.apply(W1, [created("r", fingerprint="first")])
     [verdict] = store.apply(W2, [created("r", entry_id="other", name="app:other", fingerprint="second")])
-    assert verdict == Existed(WORK, "first", "ready", held_here=False)
+    assert verdict == Existed(WORK, "first", "ready")
     run = store.run("r")
     assert run is not None
     assert (run.name, run.fingerprint) == (WORK, "first")
 
 
-def test_a_run_that_exists_says_whether_it_is_held_here(store: Store) -> None:
-    """`held_here` tells the holder, and nobody else, that the run is its own."""
-    store.apply(W1, [created("r", held_as=C1)])
-    assert store.apply(W1, [created("r", entry_id="x")]) == [Existed(WORK, "f1", "held", held_here=True)]
-    assert store.apply(W2, [created("r", entry_id="y")]) == [Existed(WORK, "f1", "held", held_here=False)]
-
-
 def test_of_two_creators_in_one_batch_the_first_wins(store: Store) -> None:
     """Two requests may name one id in the same batch."""
     verdicts = store.apply(W1, [created("r", entry_id="a"), created("r", entry_id="b"), created("s")])
-    assert verdicts == [Accepted(), Existed(WORK, "f1", "ready", held_here=False), Accepted()]
+    assert verdicts == [Accepted(), Existed(WORK, "f1", "ready"), Accepted()]
 
 
 def test_a_run_that_existed_does_not_refuse_its_creators_claim(store: Store) -> None:
     """Meeting another run is an answer, not a refusal: the creator goes on."""
     store.apply(W1, [created("r", held_as=C1), created("s")])
     verdicts = store.apply(W1, [child("s", "r", C1, entry_id="mine"), recorded("r", C1)])
-    assert verdicts == [Existed(WORK, "f1", "ready", held_here=False), Accepted()]
+    assert verdicts == [Existed(WORK, "f1", "ready"), Accepted()]
 
 
 def test_what_would_be_held_but_existed_holds_nothing(store: Store) -> None:

@@ -227,21 +227,6 @@ def test_a_stopped_process_that_wakes_up_after_its_takeover_writes_nothing(
             process.stdout.close()
 
 
-def test_others_hear_of_new_runs_once_per_batch_and_only_if_there_are_others(
-    postgres: PostgresStore, postgres_url: str
-) -> None:
-    """A notification takes a global lock at commit: never per row, never for a worker that is alone."""
-    with psycopg.connect(postgres_url, autocommit=True) as listener:
-        listener.execute("LISTEN perdure")
-        join(postgres, W1)
-        postgres.apply(W1, [created("r1"), created("r2")])
-        join(postgres, W2)
-        postgres.apply(W1, [created("held", held_as=C1), recorded("held", C1)])
-        postgres.apply(W1, [created("r3"), created("r4")])
-        heard = [notify.payload for notify in listener.notifies(timeout=0.2, stop_after=2)]
-    assert heard == ["ready"]
-
-
 def test_a_child_made_in_the_batch_of_its_parent_is_refused_with_it(postgres: PostgresStore) -> None:
     """The parent's id was taken by another run: nothing may be made under a claim that never was."""
     join(postgres, W1)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import UnsupportedStoreError
-from perdure.stores.sqlite import SqliteStore, forks
+from perdure.stores import forks
+from perdure.stores.sqlite import SqliteStore
 from tests.stores.entries import C1, W1, W2, created, join, recorded, state
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -12,6 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
+from .recovery import AGAIN_SECONDS
+from .threads import start_thread
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -32,8 +34,7 @@ class Poller:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(target=self._poll, name="perdure-poller", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._poll, "perdure-poller")
 
     def call(self) -> None:
         """Look now."""
@@ -74,7 +75,10 @@ class Poller:
                 log.warning("the poll got no answer; it goes on: %s", error)
             except Exception:
                 log.exception("the poll failed; it goes on")
-            next_at = time.monotonic() + self._runtime.options.poll_seconds
+            pause = self._runtime.options.poll_seconds
+            if self._runtime.recovery.is_hindered:
+                pause = min(pause, AGAIN_SECONDS)
+            next_at = time.monotonic() + pause
 
     def _look(self) -> None:
         runtime = self._runtime

@@ -2,6 +2,8 @@
 
 Continuous, in every worker, each decision one transaction. A worker of this machine is dead when its file lock is
 free; any other when its lease is over and we have been a witness for long enough (protocol rule 10).
+
+A file's path follows from its worker's id alone. It is removed once its worker has no row: until then it is evidence.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .worker import boot_id, is_free
+from .worker import free_locks, remove_leftovers
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("perdure")
 
 HOUSEKEEPING_SECONDS = 30.0
+AGAIN_SECONDS = 0.25
+"""How soon to look again where a dead worker could not be taken over: the database was busy with its last statement."""
 
 
 class Recovery:
@@ -29,16 +33,13 @@ class Recovery:
         self._names = 0
         self._leases_at = 0.0
         self._housekeeping_at = 0.0
-        self._strangers: set[str] = set()
-        """Workers of other databases that died and left a lock file here: evidence for others, nothing to us."""
+        self.is_hindered = False
+        """Whether a dead worker could not be taken over yet."""
 
     def recover(self) -> int:
         """At launch: take over all dead workers of this machine at once. How many runs went back to the queue."""
-        runtime = self._runtime
-        count = 0
-        for worker in runtime.store.workers():
-            if worker.worker_id != runtime.worker.worker_id and worker.boot_id == boot_id():
-                count += self._take_over_if_free(worker.worker_id, Path(worker.lock_path))
+        remove_leftovers(self._runtime.store.lock_directory)
+        count = self._look_at_locks()
         self._leases_at = time.monotonic()
         self.keep_house()
         return count
@@ -46,32 +47,35 @@ class Recovery:
     def look(self) -> None:
         """A round: file locks every time (no statement), leases and the rest now and then."""
         runtime = self._runtime
-        directory = Path(runtime.store.lock_directory)
-        for path in directory.glob("*.lock"):
-            if path.stem != runtime.worker.worker_id and path.stem not in self._strangers:
-                self._take_over_if_free(path.stem, path)
+        self.is_hindered = False
+        self._look_at_locks()
         now = time.monotonic()
         if now - self._leases_at > runtime.options.lease_seconds / 3:
             self._leases_at = now
             self._check_leases()
-        if now - self._housekeeping_at > HOUSEKEEPING_SECONDS or len(runtime.definitions) != self._names:
+        is_time = now - self._housekeeping_at > HOUSEKEEPING_SECONDS
+        if is_time or len(runtime.definitions) != self._names:
             self.keep_house()
-        if runtime.is_unknown:
-            runtime.reconcile()
+        if is_time or runtime.claims.is_unknown:
+            runtime.claims.reconcile()
 
-    def _take_over_if_free(self, worker_id: str, path: Path) -> int:
-        if not is_free(path):
-            return 0
+    def _look_at_locks(self) -> int:
+        runtime = self._runtime
+        return sum(
+            self._bury(worker_id, path)
+            for worker_id, path in free_locks(runtime.store.lock_directory, runtime.worker.worker_id)
+        )
+
+    def _bury(self, worker_id: str, path: Path) -> int:
         taken = self._take_over(worker_id, only_expired=False)
-        if taken is not None:
-            path.unlink(missing_ok=True)
-            return len(taken)
-        store = self._runtime.store
-        if all(worker.worker_id != worker_id for worker in store.workers()):  # else it was busy: look again
-            self._strangers.add(worker_id)
-            if store.is_local:  # the folder is this database's alone
-                path.unlink(missing_ok=True)
-        return 0
+        if taken is None and self._has_row(worker_id):
+            self.is_hindered = True
+            return 0
+        path.unlink(missing_ok=True)
+        return len(taken or ())
+
+    def _has_row(self, worker_id: str) -> bool:
+        return any(worker.worker_id == worker_id for worker in self._runtime.store.workers())
 
     def _check_leases(self) -> None:
         runtime = self._runtime
@@ -96,12 +100,12 @@ class Recovery:
         names = runtime.definitions.names()
         self._housekeeping_at = time.monotonic()
         if len(names) != self._names:
-            self._names = len(names)
             mended = runtime.store.mend(names)
+            self._names = len(names)
             if mended:
                 log.info("%d runs that waited for a mend are tried again", len(mended))
                 runtime.dispatcher.expect_backlog()
-        runtime.sweep_cancelled()
+        runtime.claims.sweep_cancelled()
         runtime.store.explain_unknown(
             runtime.dispatcher.queues(),
             names,

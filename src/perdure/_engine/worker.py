@@ -1,8 +1,8 @@
 """A worker's identity and its signs of life: the row, the lease and the file lock.
 
 The id is a fresh UUID for every start of a process. The operating system holds the file lock for us and lets go of it
-when the process dies, however it dies: so a worker that starts on the same machine (the same boot) knows at once.
-Elsewhere, and where the file is gone, the lease decides, judged by the database's clock (protocol rule 10).
+when the process dies, however it dies: so a worker of this database on the same machine knows at once. Elsewhere, and
+where the file is gone, the lease decides, judged by the database's clock (protocol rule 10).
 """
 
 from __future__ import annotations
@@ -15,34 +15,43 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import StoreError
+from ..errors import StoreError, StoreUnavailableError
 from ..stores.protocol import Store, WorkerRow
+from .threads import start_thread
 
 log = logging.getLogger("perdure")
 
-LEASE_SECONDS = 30.0
-
-
-def boot_id() -> str:
-    """What distinguishes this start of this machine; without it no file lock is evidence."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{socket.gethostname()}:{uuid.getnode()}"
+LEFTOVER_SECONDS = 60.0
+"""A file that has no name yet is as old as this only where its maker died, or was stopped, before naming it."""
 
 
 class FileLock:
-    """An exclusive lock on a file, held until `release` or the end of the process. Not inherited by children."""
+    """An exclusive lock on a file, held until `release` or the end of the process. Not inherited by children.
+
+    Whoever sees the file under its name sees it locked: it is locked first, and renamed then.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        self._descriptor: int | None = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        fresh.rename(path)  # whoever sees the file sees it locked
+        self._descriptor: int | None = None
+        while self._descriptor is None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                fresh.rename(path)
+            except FileNotFoundError:  # we were stopped for long, and somebody took it for a leftover
+                os.close(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                fresh.unlink(missing_ok=True)
+                raise
+            else:
+                self._descriptor = descriptor
 
     def release(self) -> None:
         """Give the lock up and remove the file."""
@@ -56,10 +65,31 @@ class FileLock:
             self._descriptor = None
 
 
+def lock_path(directory: str, worker_id: str) -> Path:
+    """The lock file of a worker. Raises `ValueError` for what is no UUID: ids from rows may be anything."""
+    return Path(directory) / f"{uuid.UUID(worker_id)}.lock"
+
+
+def free_locks(directory: str, but: str) -> Iterator[tuple[str, Path]]:
+    """The workers that have died and their files; `but` is our own."""
+    for path in Path(directory).glob("*.lock"):
+        with contextlib.suppress(ValueError):
+            if path.stem != but and lock_path(directory, path.stem) == path and is_free(path):
+                yield path.stem, path
+
+
+def remove_leftovers(directory: str) -> None:
+    """Remove what processes have left that died before their file had its name."""
+    for path in Path(directory).glob("*.new"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > LEFTOVER_SECONDS and is_free(path):
+                path.unlink()
+
+
 def is_free(path: Path) -> bool:
     """Whether the lock file is there and nobody holds it: the worker that made it is dead."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -87,19 +117,25 @@ class Worker:
         self.connected_at = 0.0
 
     def join(self) -> None:
-        """Take a new id, lock its file, insert its row."""
-        old_lock = self._lock
-        self.worker_id = str(uuid.uuid4())
-        path = Path(self._store.lock_directory) / f"{self.worker_id}.lock"
-        self._lock = FileLock(path)
-        row = WorkerRow(self.worker_id, socket.gethostname(), os.getpid(), boot_id(), str(path))
+        """Take a new id, lock its file, insert its row; after an error everything is as it was."""
+        worker_id = str(uuid.uuid4())
+        path = lock_path(self._store.lock_directory, worker_id)
         try:
-            self._store.join(row, self._lease_seconds)
+            lock = FileLock(path)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"the lock file {path} of this worker cannot be made ({error.strerror}): make room, or let this "
+                "process write to its directory"
+            ) from error
+        asked_at = time.monotonic()
+        try:
+            self._store.join(WorkerRow(worker_id, socket.gethostname(), os.getpid()), self._lease_seconds)
         except BaseException:
-            self._lock.release()
-            self._lock = None
+            lock.release()
             raise
-        self.renewed_at = self.connected_at = time.monotonic()
+        self.worker_id = worker_id
+        self.renewed_at = self.connected_at = asked_at
+        old_lock, self._lock = self._lock, lock
         if old_lock is not None:
             old_lock.release()
 
@@ -107,8 +143,7 @@ class Worker:
         """Start the heartbeat, on a thread and a connection of its own: a busy program must not lose a healthy
         worker.
         """
-        self._thread = threading.Thread(target=self._beat, name="perdure-lease", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._beat, "perdure-lease")
 
     @property
     def may_start(self) -> bool:
@@ -123,25 +158,31 @@ class Worker:
     def _beat(self) -> None:
         while not self._stop.wait(self._lease_seconds / 3):
             try:
-                worker_id = self.worker_id
-                is_there = self._store.renew(worker_id, self._lease_seconds)
+                self._renew()
             except StoreError as error:
                 log.warning("the lease could not be renewed: %s", error)
-                continue
-            now = time.monotonic()
-            if now - self.renewed_at > self._lease_seconds:
-                self.connected_at = now
-            if is_there:
-                self.renewed_at = now
-            else:
-                self._on_lost(worker_id)
+            except Exception:
+                log.exception("the heartbeat failed; it goes on")
+        self._hand_all_back()
 
+    def _hand_all_back(self) -> None:
         try:
             self._store.leave(self.worker_id)
         except StoreError as error:
             log.warning("could not hand the runs back; the next start will find them: %s", error)
+        except Exception:
+            log.exception("could not hand the runs back; the next start will find them")
         else:
             self._has_left = True
+
+    def _renew(self) -> None:
+        worker_id, asked_at = self.worker_id, time.monotonic()
+        if not self._store.renew(worker_id, self._lease_seconds):
+            self._on_lost(worker_id)
+            return
+        if asked_at - self.renewed_at > self._lease_seconds:
+            self.connected_at = asked_at
+        self.renewed_at = asked_at
 
     def leave(self, seconds: float) -> bool:
         """Hand everything back and remove the row; False where the database has not done so in `seconds`.
@@ -151,7 +192,11 @@ class Worker:
         unlocked, where the row does, and tells the next start that we are gone.
         """
         self._stop.set()
-        if self._thread is not None:
+        if self._thread is None:  # the launch did not come so far
+            self._has_left = not self.worker_id
+            if self.worker_id:
+                self._hand_all_back()
+        else:
             self._thread.join(seconds)
             if self._thread.is_alive():
                 log.warning("the database does not answer; the next start will find the runs that were held here")

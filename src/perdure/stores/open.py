@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from ..errors import UnsupportedStoreError
+from . import forks as forks  # here, not with the stores: its hooks are registered before those of who opens stores
 
 if TYPE_CHECKING:
     from .protocol import Store

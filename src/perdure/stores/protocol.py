@@ -30,13 +30,11 @@ class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake 
 
 @dataclass(slots=True, frozen=True)
 class WorkerRow:
-    """A process that may write. `lock_path` is held by it through the operating system while it lives."""
+    """A process that may write; where it runs is for people."""
 
     worker_id: str
     hostname: str
     pid: int
-    boot_id: str
-    lock_path: str
     lease_is_over: bool = False
 
 
@@ -107,12 +105,10 @@ class Pulse:
 class Store(Protocol):
     """One database. See the module for threads and errors."""
 
-    can_notify: bool
-    """Whether `apply` tells other processes by a notification; if not, their poll finds out."""
-    is_local: bool
-    """Whether all workers of this database are on this machine."""
     lock_directory: str
-    """Where the workers of this machine keep their lock files."""
+    """Where the workers of this database, and of no other, keep their lock files on this machine. Known, and made, by
+    `migrate`.
+    """
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than

@@ -31,14 +31,13 @@ _ACCEPTED = Accepted()
 class Batch:
     """Entries by section: what is created, what is recorded, which claims end. `kinds` has a letter for each entry."""
 
-    __slots__ = ("created", "ended", "entries", "kinds", "recorded", "wakes")
+    __slots__ = ("created", "ended", "entries", "kinds", "recorded")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
         self.created: list[RunCreated] = []
         self.recorded: list[StepRecorded] = []
         self.ended: list[RunFinished | RunParked | RunReleased] = []
-        self.wakes = False
         letters: list[str] = []
         for entry in entries:
             if isinstance(entry, StepRecorded):
@@ -47,11 +46,9 @@ class Batch:
             elif isinstance(entry, RunCreated):
                 letters.append("c")
                 self.created.append(entry)
-                self.wakes = self.wakes or entry.held_as is None
             else:
                 letters.append("f" if isinstance(entry, RunFinished) else "p" if isinstance(entry, RunParked) else "r")
                 self.ended.append(entry)
-                self.wakes = self.wakes or isinstance(entry, RunReleased)
         self.kinds = "".join(letters)
 
     def parameters(self, worker_id: str, expected: int) -> dict[str, object]:
@@ -63,7 +60,6 @@ class Batch:
             "recorded": _section(self.recorded),
             "ended": _section(self.ended),
             "kinds": self.kinds,
-            "wakes": self.wakes,
         }
 
     def verdicts(self, answer: str) -> list[Verdict]:
@@ -97,7 +93,7 @@ def _state(entry: RunFinished | RunParked | RunReleased) -> RunState:
 
 def _exception(what: str, details: list[object]) -> Verdict:
     if what == "existed":
-        return Existed(*details)  # type: ignore[arg-type]  # name, fingerprint, state, held_here: as the SQL lists them
+        return Existed(*details)  # type: ignore[arg-type]  # name, fingerprint and state, as the SQL lists them
     if what == "state":
         return Accepted(*details)  # type: ignore[arg-type]  # the state alone
     return Refused(str(details[0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
+from .. import forks
 from ..queries import load_queries
 from .addresses import Address
 from .failures import FAILURES, RETRIED, translate, translate_connecting
@@ -31,8 +31,6 @@ IDLE_SECONDS: Final = 5
 _SPARE_CONNECTIONS = 4
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.1
-
-_pinned: list[object] = []
 
 
 class Connection:
@@ -105,9 +103,7 @@ class Connection:
         connection, self._connection, self._cursor = self._connection, None, None
         if connection is None:
             return
-        _pinned.append(connection)
-        for part in (connection, connection.pgconn):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(part))
+        forks.pin(connection, connection.pgconn)
         try:
             socket = connection.pgconn.socket
         except psycopg.Error:

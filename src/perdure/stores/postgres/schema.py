@@ -33,21 +33,28 @@ def migrations() -> tuple[Migration, ...]:
     return tuple(Migration(int(file.name[:4]), file.name, file.read_text(encoding="utf-8")) for file in named)
 
 
-def migrate(database: Database) -> None:
-    """Apply what is missing; writes nothing when nothing is. Refuses a schema that is newer than this code."""
-    newest = migrations()[-1].version
+def migrate(database: Database) -> str:
+    """Apply what is missing; writes nothing when nothing is. Refuses a schema that is newer than this code.
+
+    Returns what tells this database from all others, by whatever address it is reached.
+    """
     with database.spare() as connection:
-        if _version(connection, database) == newest:
-            return
-        with connection.transaction() as cursor:
-            _run(cursor, "lock_schema")
-            _run(cursor, "make_schema")
-            _run(cursor, "make_migrations")
-            [(version,)] = _run(cursor, "schema_version")
-            _refuse_newer(version, database)
-            for migration in migrations()[version:]:
-                cursor.execute(migration.script.encode(), prepare=False)
-                _run(cursor, "note_migration", version=migration.version, name=migration.name)
+        if _version(connection, database) < migrations()[-1].version:
+            with connection.transaction() as cursor:
+                _apply_missing(cursor, database)
+        [identity] = connection.query("schema_identity", {})
+    return "-".join(map(str, identity))
+
+
+def _apply_missing(cursor: psycopg.Cursor[Row], database: Database) -> None:
+    _run(cursor, "lock_schema")
+    _run(cursor, "make_schema")
+    _run(cursor, "make_migrations")
+    [(version,)] = _run(cursor, "schema_version")
+    _refuse_newer(version, database)
+    for migration in migrations()[version:]:
+        cursor.execute(migration.script.encode(), prepare=False)
+        _run(cursor, "note_migration", version=migration.version, name=migration.name)
 
 
 def _version(connection: Connection, database: Database) -> int:

@@ -5,11 +5,8 @@ Every decision is one function in the database, called in one round trip; `migra
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 from ..._entries import Checkpoint, ChildRow, EndedRun, Entry, HistoryRows, Stored, Verdict
@@ -19,6 +16,7 @@ from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRo
 from .addresses import parse_address
 from .batches import Batch, text_array
 from .connections import Database, Row
+from .places import own_directory
 from .schema import migrate
 
 
@@ -29,12 +27,9 @@ class PostgresStore:
     heartbeat, at most four for everything else.
     """
 
-    can_notify = True
-    is_local = False
-
     def __init__(self, url: str) -> None:
         self._database = Database(parse_address(url))
-        self.lock_directory = str(Path(tempfile.gettempdir()) / f"perdure-workers-{os.getuid()}")
+        self.lock_directory = ""
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
 
@@ -51,8 +46,7 @@ class PostgresStore:
         self._database.on_statement = listener
 
     def migrate(self) -> None:
-        migrate(self._database)
-        Path(self.lock_directory).mkdir(mode=0o700, exist_ok=True)
+        self.lock_directory = str(own_directory(migrate(self._database)))
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
         self._given_ids[str(UUID(worker.worker_id))] = worker.worker_id
@@ -63,8 +57,6 @@ class PostgresStore:
                 "worker_id": worker.worker_id,
                 "hostname": worker.hostname,
                 "pid": worker.pid,
-                "boot_id": worker.boot_id,
-                "lock_path": worker.lock_path,
                 "lease_seconds": lease_seconds,
             },
         )
@@ -80,8 +72,8 @@ class PostgresStore:
 
     def workers(self) -> list[WorkerRow]:
         return [
-            WorkerRow(self._given_id(worker_id), hostname, pid, boot_id, lock_path, is_over)
-            for worker_id, hostname, pid, boot_id, lock_path, is_over in self._database.ask("workers", {})
+            WorkerRow(self._given_id(worker_id), hostname, pid, is_over)
+            for worker_id, hostname, pid, is_over in self._database.ask("workers", {})
         ]
 
     def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:

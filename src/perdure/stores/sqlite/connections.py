@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
-from . import forks
+from .. import forks
 from .failures import FAILURES, PRIMARY_CODE, translate
 from .statements import Statement, statements
 
@@ -120,12 +120,14 @@ class Connection:
             sqlite.close()
 
     def forget(self) -> bool:
-        """Drop the connection without closing it, and the lock that nobody will release; whether there was one."""
+        """In a forked child: drop the connection without closing it, and the lock that nobody will release. Whether
+        there was one, or another thread of the parent may just have been opening one.
+        """
         sqlite, self._sqlite, self._cursor = self._sqlite, None, None
-        self.lock = threading.Lock()
+        lock, self.lock = self.lock, threading.Lock()
         if sqlite is not None:
             forks.pin(sqlite)
-        return sqlite is not None
+        return sqlite is not None or lock.locked()
 
     def _run(self, statement: Statement, parameters: Row) -> sqlite3.Cursor:
         """Run it; while another process has the write lock, try again and again.
@@ -191,7 +193,6 @@ class Database:
         self._next = itertools.cycle(self._readers)
         self.is_pausing = False
         self.may_go_on = threading.Event()
-        self._is_tainted = False
         self._paused: list[Connection] = []
         forks.watch(self)
 
@@ -204,7 +205,7 @@ class Database:
 
     def connect(self) -> sqlite3.Connection:
         """A new connection with our settings. Raises `sqlite3.Error`, or `UnsupportedStoreError` after a bad fork."""
-        if self._is_tainted:
+        if forks.is_tainted(self.path):
             raise UnsupportedStoreError(
                 f"this process was forked while {self.path} was in use, and SQLite cannot open the file again here: "
                 "start the process with `spawn` or `forkserver`, or fork before Perdure is launched"
@@ -231,9 +232,9 @@ class Database:
                 connection.close()
 
     def abandon(self) -> None:
-        """Forget every connection without closing it."""
-        forgotten = [connection.forget() for connection in self._all()]
-        self._is_tainted |= any(forgotten)
+        """In a forked child: start anew, without the connections that the fork could not close."""
+        if any([connection.forget() for connection in self._all()]):
+            forks.taint(self.path)
 
     def pause(self, deadline: float) -> None:
         """See `forks`."""
@@ -255,8 +256,7 @@ class Database:
         """See `forks`."""
         self.may_go_on = threading.Event()  # another thread may have been in the old one's lock
         self.resume()
-        forgotten = [connection.forget() for connection in self._all() if connection.lock.locked()]
-        self._is_tainted |= any(forgotten)
+        self.abandon()
 
     def _all(self) -> list[Connection]:
         return [self.turn, self.heartbeat, self.checkpointer, *self._readers]

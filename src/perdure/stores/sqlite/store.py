@@ -26,9 +26,6 @@ class SqliteStore:
     Making a store touches nothing; the file is made by `migrate`.
     """
 
-    can_notify = False
-    is_local = True
-
     def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
         self.path = Path(path).absolute()
         self.lock_directory = f"{self.path}-workers"
@@ -57,10 +54,7 @@ class SqliteStore:
         with self._database.spare().writing() as connection:
             connection.change(
                 "join_worker",
-                [
-                    *(worker.worker_id, worker.hostname, worker.pid, worker.boot_id, worker.lock_path),
-                    lease_seconds,
-                ],
+                [worker.worker_id, worker.hostname, worker.pid, lease_seconds],
             )
 
     def renew(self, worker_id: str, lease_seconds: float) -> bool:
@@ -74,8 +68,8 @@ class SqliteStore:
 
     def workers(self) -> list[WorkerRow]:
         return [
-            WorkerRow(worker_id, hostname, pid, boot_id, lock_path, bool(is_over))
-            for worker_id, hostname, pid, boot_id, lock_path, is_over in self._ask("workers")
+            WorkerRow(worker_id, hostname, pid, bool(is_over))
+            for worker_id, hostname, pid, is_over in self._ask("workers")
         ]
 
     def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:

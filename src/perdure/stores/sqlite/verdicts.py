@@ -110,7 +110,7 @@ def _judge_created(entry: RunCreated, situation: _Situation) -> _Judgement:
     if trace is not None:
         if trace.created_by == entry.entry_id:
             return Accepted()
-        return Existed(trace.name, trace.fingerprint, trace.state, trace.worker_id == situation.worker_id)
+        return Existed(trace.name, trace.fingerprint, trace.state)
     if entry.claim is not None and entry.claim not in situation.claims:
         return Refused(f"the claim under which run {entry.run_id!r} was to be made has ended")
     state: RunState = "ready" if entry.held_as is None else "held"

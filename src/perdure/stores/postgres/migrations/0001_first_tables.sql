@@ -7,8 +7,6 @@ CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
     pid         integer NOT NULL,
-    boot_id     text NOT NULL,
-    lock_path   text NOT NULL,
     timeline    text,
     writes      bigint NOT NULL DEFAULT 0,
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -136,7 +136,7 @@ BEGIN
         WITH entry AS MATERIALIZED (
             SELECT * FROM json_populate_recordset(NULL::perdure.run_created, entries) WITH ORDINALITY AS entry
         ), judged AS (
-            SELECT entry.ordinality, run.name, run.fingerprint, run.state, run.worker,
+            SELECT entry.ordinality, run.name, run.fingerprint, run.state,
                    run.created_by IS NOT DISTINCT FROM entry.entry_id
                    AND NOT EXISTS (SELECT 1 FROM entry AS other JOIN perdure.runs AS taken ON taken.id = other.run_id
                                     WHERE other.held_as = entry.claim AND taken.created_by <> other.entry_id) AS is_own,
@@ -147,8 +147,7 @@ BEGIN
               FROM entry LEFT JOIN perdure.runs AS run ON run.id = entry.run_id
         )
         SELECT jsonb_agg(CASE
-                   WHEN is_known THEN jsonb_build_array('c', ordinality, 'existed', name, fingerprint, state,
-                                                        worker IS NOT DISTINCT FROM me)
+                   WHEN is_known THEN jsonb_build_array('c', ordinality, 'existed', name, fingerprint, state)
                    ELSE jsonb_build_array('c', ordinality, 'refused', 'the claim that makes this run has ended')
                END)
           FROM judged WHERE NOT is_own
@@ -311,25 +310,10 @@ BEGIN
     RETURN verdicts;
 END $$;
 
--- Whether a worker elsewhere has something new to claim: `wakes` says that runs became ready, else a parked parent may
--- have been waiting for one that ended. One notification per batch at most, and none for a worker that is alone.
-CREATE FUNCTION perdure.notify_others(me uuid, wakes boolean, ended json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-BEGIN
-    IF NOT EXISTS (SELECT 1 FROM perdure.workers WHERE id <> me) THEN
-        RETURN;
-    END IF;
-    IF wakes OR EXISTS (SELECT 1 FROM json_populate_recordset(NULL::perdure.claim_ended, ended) AS entry
-                          JOIN perdure.runs AS child ON child.id = entry.run_id AND child.finished_at IS NOT NULL
-                          JOIN perdure.runs AS parent ON parent.id = child.parent_id AND parent.state = 'parked') THEN
-        PERFORM pg_notify('perdure', 'ready');
-    END IF;
-END $$;
-
 -- Rules 1, 2 and 6: a worker's batch. `kinds` has one letter per entry, in the batch's order (c, s, f, p, r); the
 -- sections have the entries of each kind in the same order. '' when all are accepted, 'fenced', or the exceptions.
-CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
-                                    wakes boolean) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text)
+RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     verdicts jsonb := NULL;
     more jsonb;
@@ -355,9 +339,6 @@ BEGIN
     EXCEPTION WHEN SQLSTATE 'PD001' THEN
         verdicts := perdure.apply_in_order(me, created, recorded, ended, kinds);
     END;
-    IF wakes OR ended IS NOT NULL THEN
-        PERFORM perdure.notify_others(me, wakes, ended);
-    END IF;
     RETURN coalesce(verdicts::text, '');
 END $$;
 

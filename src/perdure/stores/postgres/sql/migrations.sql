@@ -30,6 +30,12 @@ CREATE TABLE IF NOT EXISTS perdure.migrations (
 -- The last migration that was applied.
 SELECT coalesce(max(version), 0) FROM perdure.migrations;
 
+-- name: schema_identity
+-- What tells this database from every other: its number on the server, the schema's, and when that was laid (in
+-- microseconds). A copy of a database has another number.
+SELECT (SELECT oid FROM pg_database WHERE datname = current_database()), 'perdure'::regnamespace::oid,
+       (SELECT (extract(epoch FROM applied_at) * 1000000)::bigint FROM perdure.migrations ORDER BY version LIMIT 1);
+
 -- name: note_migration
 -- Each migration is applied once.
 INSERT INTO perdure.migrations (version, name) VALUES (%(version)s, %(name)s);

@@ -1,7 +1,7 @@
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews.
-INSERT INTO perdure.workers (id, hostname, pid, boot_id, lock_path, timeline, lease_until)
-VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, %(boot_id)s, %(lock_path)s, perdure.current_timeline(),
+INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_until)
+VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(),
         clock_timestamp() + make_interval(secs => %(lease_seconds)s))
 ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until;
 
@@ -22,5 +22,5 @@ SELECT perdure.take_over(%(worker_id)s::uuid, %(only_expired)s);
 
 -- name: workers
 -- Who may be dead is decided by others, from these.
-SELECT id::text, hostname, pid, boot_id, lock_path, lease_until < clock_timestamp()
+SELECT id::text, hostname, pid, lease_until < clock_timestamp()
   FROM perdure.workers ORDER BY joined_at, id;

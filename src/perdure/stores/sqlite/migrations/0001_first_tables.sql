@@ -15,8 +15,6 @@ CREATE TABLE workers (
     id          TEXT NOT NULL PRIMARY KEY,
     hostname    TEXT NOT NULL,
     pid         INTEGER NOT NULL,
-    boot_id     TEXT NOT NULL,
-    lock_path   TEXT NOT NULL,
     joined_at   REAL NOT NULL,
     renewed_at  REAL NOT NULL,
     lease_until REAL NOT NULL

@@ -4,8 +4,8 @@ SELECT 1 FROM workers WHERE id = :worker_id;
 
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews.
-INSERT INTO workers (id, hostname, pid, boot_id, lock_path, joined_at, renewed_at, lease_until)
-SELECT :worker_id, :hostname, :pid, :boot_id, :lock_path, now, now, now + :lease_seconds FROM clock WHERE true
+INSERT INTO workers (id, hostname, pid, joined_at, renewed_at, lease_until)
+SELECT :worker_id, :hostname, :pid, now, now, now + :lease_seconds FROM clock WHERE true
 ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until;
 
 -- name: renew_worker
@@ -26,4 +26,4 @@ RETURNING id;
 
 -- name: workers
 -- Who may be dead is decided by others, from these.
-SELECT id, hostname, pid, boot_id, lock_path, lease_until < (SELECT now FROM clock) FROM workers ORDER BY joined_at, id;
+SELECT id, hostname, pid, lease_until < (SELECT now FROM clock) FROM workers ORDER BY joined_at, id;
