@@ -12,7 +12,10 @@ import contextlib
 import logging
 import os
 import threading
+import time
+import weakref
 from collections.abc import Iterator
+from contextvars import ContextVar, Token
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -22,7 +25,7 @@ from ._core.lineage import scope
 from ._engine.options import Options
 from ._engine.runtime import Runtime
 from .errors import UsageError
-from .stores.open import open_store, redact
+from .stores.open import forks, open_store, redact
 
 log = logging.getLogger("perdure")
 
@@ -48,9 +51,12 @@ class Perdure:
             known = ", ".join(name for name in Options.__dataclass_fields__)
             unknown = ", ".join(name for name in settings if name not in Options.__dataclass_fields__)
             raise UsageError(f"Perdure has no setting {unknown}; there are {known}") from None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may shut down in the middle of a launch
         self._runtime: Runtime | None = None
-        INSTANCES.append(self)
+        self._living: list[Runtime] = []
+        """What launches, works or shuts down: a forked child must let go of it."""
+        with _registering:
+            INSTANCES.add(self)
 
     @property
     def url(self) -> str:
@@ -83,31 +89,39 @@ class Perdure:
             return runtime
         with self._lock:
             if self._runtime is None:
-                store = open_store(self._find_url())
-                runtime = Runtime(store, self._options, DEFINITIONS)
-                runtime.loop = running_loop()
-                try:
-                    recovered = runtime.launch()
-                except BaseException:
-                    runtime.worker.drop(keep_file=True)
-                    store.close()
-                    raise
-                log.info(
-                    "perdure works on %s as worker %s; %d runs recovered", self.url, runtime.worker.worker_id, recovered
-                )
-                self._runtime = runtime
+                self._runtime = self._launch()
+                with _registering:
+                    _at_work.add(self)
             return self._runtime
+
+    def _launch(self) -> Runtime:
+        runtime = Runtime(open_store(self._find_url()), self._options, DEFINITIONS)
+        runtime.loop = running_loop()
+        self._living.append(runtime)
+        try:
+            recovered = runtime.launch()
+        except BaseException:
+            self._living.remove(runtime)
+            raise
+        log.info("perdure works on %s as worker %s; %d runs recovered", self.url, runtime.worker.worker_id, recovered)
+        return runtime
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Stop: let running bodies end for `timeout` seconds (by default `shutdown_seconds`), hand all runs back,
         leave.
 
-        Nothing is lost: what was not finished goes on at the next start of any process. Idempotent.
+        Nothing is lost: what was not finished goes on at the next start of any process. Who still waits here for a
+        run is told so. Idempotent.
         """
         with self._lock:
             runtime, self._runtime = self._runtime, None
+            with _registering:
+                _at_work.discard(self)
         if runtime is not None:
-            runtime.shutdown(timeout)
+            try:
+                runtime.shutdown(timeout)
+            finally:
+                self._living.remove(runtime)
 
     async def ashutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # it is handed on
         """`shutdown` from an event loop, which goes on meanwhile so that its runs can end."""
@@ -120,31 +134,34 @@ class Perdure:
         return Running(self)
 
     def forget_parent(self) -> None:
-        """In a forked child: the parent's runtime is not ours; the next durable call launches one of our own."""
-        self._lock = threading.Lock()
-        runtime, self._runtime = self._runtime, None
-        if runtime is not None:
-            runtime.abandon()
+        """In a forked child: the parent's runtimes are not ours; the next durable call launches one of our own."""
+        self._lock = threading.RLock()
+        self._runtime = None
+        while self._living:
+            self._living.pop().abandon()
 
 
 class Running:
-    """See `Perdure.running`."""
+    """See `Perdure.running`. Blocks may be nested, and overlap in several threads: each calls its own instance, and an
+    instance is shut down at the end of its last block.
+    """
 
     def __init__(self, app: Perdure) -> None:
         self._app = app
-        self._previous: Perdure | None = None
+        self._token: Token[Perdure | None] | None = None
 
     def __enter__(self) -> Perdure:
-        global _default
         self._app.launch()
-        self._previous, _default = _default, self._app
+        with _registering:
+            _blocks.append(self._app)
+        self._token = _block.set(self._app)
         return self._app
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._restore()
-        self._app.shutdown()
+        if self._is_last():
+            self._app.shutdown()
 
     async def __aenter__(self) -> Perdure:
         return self.__enter__()
@@ -152,27 +169,61 @@ class Running:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._restore()
-        await self._app.ashutdown()
+        if self._is_last():
+            await self._app.ashutdown()
 
-    def _restore(self) -> None:
-        global _default
-        if _default is self._app:
-            _default = self._previous
+    def _is_last(self) -> bool:
+        """The block ends; whether no other one of its instance is open."""
+        if self._token is not None:
+            with contextlib.suppress(ValueError):  # a framework may end it in another context than it began in
+                _block.reset(self._token)
+        with _registering:
+            _blocks.reverse()
+            _blocks.remove(self._app)  # its latest
+            _blocks.reverse()
+            return self._app not in _blocks
 
 
-INSTANCES: list[Perdure] = []
-"""Every instance of this process, for its forks and its end."""
+INSTANCES: weakref.WeakSet[Perdure] = weakref.WeakSet()
+"""Every instance of this process, for its forks."""
+
+_at_work: set[Perdure] = set()
+"""The launched ones, for the end of the process: they work, even where nobody refers to them any more."""
+
+_blocks: list[Perdure] = []
+"""The instances of the open `running` blocks; the latest is the default one where the calling code is in none."""
+
+_block: ContextVar[Perdure | None] = ContextVar("perdure_block", default=None)
+"""The instance of the block that the calling code stands in. It may have ended: the context outlives the block."""
+
+_registering = threading.RLock()
+"""Guards all these. Taken after an instance's own lock, never before."""
 
 _default: Perdure | None = None
 
 
 def default_app() -> Perdure:
-    """The instance of the module-level surface."""
+    """The instance of the module-level surface: of the block that the call is made in, else of the latest block, else
+    the one that the first call makes.
+    """
     global _default
-    if _default is None:
-        _default = Perdure()
-    return _default
+    with _registering:
+        chosen = _chosen()
+    if chosen is not None:
+        return chosen
+    made = Perdure()
+    with _registering:
+        chosen = _chosen()  # another thread may have made one meanwhile
+        if chosen is None:
+            chosen = _default = made
+        return chosen
+
+
+def _chosen() -> Perdure | None:
+    here = _block.get()
+    if here is not None and here in _blocks:
+        return here
+    return _blocks[-1] if _blocks else _default
 
 
 def current_runtime() -> Runtime:
@@ -186,7 +237,7 @@ def current_runtime() -> Runtime:
 
 def launched_runtimes() -> Iterator[Runtime]:
     """The runtimes that work right now in this process."""
-    return (app._runtime for app in INSTANCES if app._runtime is not None)
+    return (app._runtime for app in list(_at_work) if app._runtime is not None)
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -203,8 +254,10 @@ def launch() -> None:
 
 def shutdown(timeout: float | None = None) -> None:
     """Shut the default instance down; see `Perdure.shutdown`."""
-    if _default is not None:
-        _default.shutdown(timeout)
+    with _registering:
+        chosen = _chosen()
+    if chosen is not None:
+        chosen.shutdown(timeout)
 
 
 def running(url: str | os.PathLike[str] | None = None, **settings: Any) -> Running:
@@ -213,18 +266,50 @@ def running(url: str | os.PathLike[str] | None = None, **settings: Any) -> Runni
 
 
 def _shut_all_down() -> None:
-    for app in list(INSTANCES):
+    for app in list(_at_work):
         try:
             app.shutdown()
         except Exception:
             log.exception("%r did not shut down cleanly; nothing is lost, the next start goes on", app)
 
 
+_forking = threading.RLock()
+_stopped: list[threading.RLock] = []
+"""The locks of the instances, while a fork is under way."""
+
+
+def _wait_for_launches() -> None:
+    """Before a fork: a launch comes to its end. A child that is forked in its middle would inherit half a worker, and
+    the locks of modules that are being imported, which nobody would ever release there.
+    """
+    _forking.acquire()
+    deadline = time.monotonic() + forks.PATIENCE_SECONDS
+    with _registering:
+        locks = [app._lock for app in INSTANCES]
+    for lock in (*locks, _registering):
+        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            _stopped.append(lock)
+
+
+def _let_launch() -> None:
+    while _stopped:
+        _stopped.pop().release()
+    _forking.release()
+
+
 def _forget_parent() -> None:
-    for app in INSTANCES:
-        app.forget_parent()
+    """In the child: no thread is left that could release what the parent's threads hold."""
+    global _forking, _registering
+    _forking, _registering = threading.RLock(), threading.RLock()
+    _stopped.clear()
+    _at_work.clear()
+    for app in list(INSTANCES):
+        try:
+            app.forget_parent()
+        except Exception:
+            log.exception("%r was not let go of cleanly in a forked child", app)
 
 
 atexit.register(_shut_all_down)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
+    os.register_at_fork(before=_wait_for_launches, after_in_parent=_let_launch, after_in_child=_forget_parent)

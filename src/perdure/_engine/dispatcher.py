@@ -20,6 +20,7 @@ from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
 from ..typing import RunId
 from .ids import fresh_id
 from .lanes import Lane, OnVerdict
+from .threads import start_thread
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -203,8 +204,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start the claiming thread."""
-        self._thread = threading.Thread(target=self._dispatch, name="perdure-dispatcher", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._dispatch, "perdure-dispatcher")
 
     def call(self) -> None:
         """There may be something to claim."""

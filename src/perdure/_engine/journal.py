@@ -22,6 +22,7 @@ from .._entries import Entry, Refused, RunCreated, Verdict
 from ..errors import RunInterrupted, StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Fenced, Store
 from .lanes import Batch, Lane, OnVerdict, Pending, Ring
+from .threads import start_thread
 
 log = logging.getLogger("perdure")
 
@@ -257,8 +258,7 @@ class Journal:
 
     def start(self) -> None:
         """Start the writer thread."""
-        self._writer = threading.Thread(target=self._write, name="perdure-journal", daemon=True)
-        self._writer.start()
+        self._writer = start_thread(self._write, "perdure-journal")
 
     def call_writer(self) -> None:
         """There is something to commit and nobody else will."""

@@ -59,7 +59,14 @@ class Runtime:
         self.is_stopping = self.is_forked = self.has_left = False
 
     def launch(self) -> int:
-        """Open, join, recover, start the loops. How many runs were recovered."""
+        """Open, join, recover, start the loops; how many runs were recovered. After an error nothing stays behind."""
+        try:
+            return self._start()
+        except BaseException:
+            self.shutdown(0.0)
+            raise
+
+    def _start(self) -> int:
         self.store.migrate()
         self.worker.join()
         recovered = self.recovery.recover()

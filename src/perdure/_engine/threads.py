@@ -16,6 +16,15 @@ log = logging.getLogger("perdure")
 IDLE_SECONDS = 5.0
 
 
+def start_thread(work: Callable[[], object], name: str) -> threading.Thread:
+    """A daemon thread, started. Raises `RuntimeError` where none can be had: the interpreter ends, or there are too
+    many.
+    """
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
 class Threads:
     """Runs each job at once on an idle thread, or on a new one. How many run is the dispatcher's business."""
 
@@ -28,7 +37,7 @@ class Threads:
         self.count = 0
 
     def run(self, job: Callable[[], object]) -> bool:
-        """Start `job`; it handles its own errors. False where the interpreter ends and no thread can be had."""
+        """Start `job`; it handles its own errors. False where no thread can be had."""
         with self._lock:
             self._jobs.append(job)
             if self._idle >= len(self._jobs):
@@ -37,7 +46,7 @@ class Threads:
             self.count += 1
             number = self.count
         try:
-            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+            start_thread(self._work, f"{self._name}-{number}")
         except RuntimeError:
             with self._lock:
                 self.count -= 1

@@ -185,7 +185,7 @@ class Worker:
         self.renewed_at = asked_at
 
     def leave(self, seconds: float) -> bool:
-        """Hand everything back and remove the row; False where the database has not done so in `seconds`.
+        """Hand everything back and remove the row; False where that is still under way after `seconds`, or failed.
 
         On the heartbeat's thread: a database that does not answer must not hold up the end of the process, which may
         start no thread any more. The file lock goes last, so that nobody takes us for dead before; the file stays,
@@ -201,7 +201,7 @@ class Worker:
             if self._thread.is_alive():
                 log.warning("the database does not answer; the next start will find the runs that were held here")
         self.drop(keep_file=not self._has_left)
-        return self._has_left
+        return self._has_left or self._thread is None
 
     def drop(self, *, keep_file: bool) -> None:
         """Let go of the file lock."""

@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 PATIENCE_SECONDS = 10.0
@@ -60,13 +61,13 @@ def pin(*inherited: object) -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
 
 
-def taint(path: str | os.PathLike[str]) -> None:
+def taint(path: Path) -> None:
     """Nothing in this process, or in its children, may open the file any more; a new one of that name it may."""
     with suppress(OSError):
         _tainted.add(_identity(path))
 
 
-def is_tainted(path: str | os.PathLike[str]) -> bool:
+def is_tainted(path: Path) -> bool:
     """Whether this process must not open the file."""
     if _tainted:
         with suppress(OSError):
@@ -74,8 +75,8 @@ def is_tainted(path: str | os.PathLike[str]) -> bool:
     return False
 
 
-def _identity(path: str | os.PathLike[str]) -> tuple[int, int]:
-    found = os.stat(path)
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
     return found.st_dev, found.st_ino
 
 

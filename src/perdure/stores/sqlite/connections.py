@@ -233,7 +233,8 @@ class Database:
 
     def abandon(self) -> None:
         """In a forked child: start anew, without the connections that the fork could not close."""
-        if any([connection.forget() for connection in self._all()]):
+        were_open = [connection.forget() for connection in self._all()]
+        if any(were_open):
             forks.taint(self.path)
 
     def pause(self, deadline: float) -> None:
