@@ -134,7 +134,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 5: a claim whose reply was lost is handed back.",
         "reply",
         {
-            "both": at("engine/recovery.Recovery.look", "if runtime.claims.is_unknown: runtime.claims.reconcile()"),
+            "both": at("engine/recovery.Recovery.look", "or runtime.claims.is_unknown: runtime.claims.reconcile()"),
             "postgres": at("postgres/perdure.reconcile", "WHERE worker = me AND id NOT IN (SELECT unnest(known))"),
             "sqlite": at("sqlite/hand_back_runs", "id NOT IN (SELECT value FROM json_each(:known))"),
         },

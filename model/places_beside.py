@@ -131,7 +131,12 @@ BESIDE: tuple[Guard, ...] = (
         "lock_before_row",
         "Rule 10: a worker's file is locked before its row can be seen.",
         "files",
-        {"both": at("engine/worker.Worker.join", "self._lock = FileLock(path) row = WorkerRow(")},
+        {
+            "both": at(
+                "engine/worker.Worker.join",
+                "_lock_file(lock_path(self._store.lock_directory, worker_id)) try: self._store.join(",
+            )
+        },
     ),
     Guard(
         "unlock_after_row",
@@ -139,7 +144,7 @@ BESIDE: tuple[Guard, ...] = (
         "files",
         {
             "both": (
-                *at("engine/worker.Worker._beat", "self._store.leave(self.worker_id)"),
+                *at("engine/worker.Worker._hand_all_back", "self._store.leave(self.worker_id)"),
                 *at(
                     "engine/worker.Worker.leave",
                     "self._thread.join(seconds)",

@@ -101,6 +101,16 @@ def is_free(path: Path) -> bool:
     return True
 
 
+def _lock_file(path: Path) -> FileLock:
+    try:
+        return FileLock(path)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the lock file {path} of this worker cannot be made ({error.strerror}): make room, or let this process "
+            "write to its directory"
+        ) from error
+
+
 class Worker:
     """This process in the database. `on_lost` is called when the row is gone or could not be renewed for one lease."""
 
@@ -119,15 +129,8 @@ class Worker:
     def join(self) -> None:
         """Take a new id, lock its file, insert its row; after an error everything is as it was."""
         worker_id = str(uuid.uuid4())
-        path = lock_path(self._store.lock_directory, worker_id)
-        try:
-            lock = FileLock(path)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"the lock file {path} of this worker cannot be made ({error.strerror}): make room, or let this "
-                "process write to its directory"
-            ) from error
         asked_at = time.monotonic()
+        lock = _lock_file(lock_path(self._store.lock_directory, worker_id))
         try:
             self._store.join(WorkerRow(worker_id, socket.gethostname(), os.getpid()), self._lease_seconds)
         except BaseException:
