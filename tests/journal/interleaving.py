@@ -19,51 +19,67 @@ class Stuck(AssertionError):  # noqa: N818  # what the test finds, not an error 
 
 
 class Scheduler:
-    """Runs threads one at a time. `switches` maps the number of a step to the thread that goes on from there."""
+    """Runs threads one at a time. `switches` maps the number of a step to the thread that goes on from there.
+
+    Whoever ends a step chooses who goes on: only he runs, and a thread that chooses itself is not held up.
+    """
 
     def __init__(self, switches: dict[int, int], files: Iterable[str]) -> None:
         self._switches = switches
         self._files = frozenset(files)
-        self._turns: list[threading.Semaphore] = []
-        self._back = threading.Semaphore(0)
+        self._turns: list[threading.Lock] = []
+        self._all_done = threading.Lock()
         self._blocked: list[Callable[[], bool] | None] = []
         self._ended: list[bool] = []
+        self._awaited = 0
         self._here = threading.local()
-        self._is_over = False
+        self._is_stuck = self._is_over = False
         self.steps = 0
 
     def run(self, jobs: list[Callable[[], object]], *, servants: int = 0) -> None:
         """Run the jobs until all but the last `servants` have ended. Raises `Stuck`."""
-        self._turns = [threading.Semaphore(0) for _ in jobs]
+        self._turns = [threading.Lock() for _ in jobs]
         self._blocked = [None for _ in jobs]
         self._ended = [False for _ in jobs]
+        self._awaited = len(jobs) - servants
+        for lock in [*self._turns, self._all_done]:
+            lock.acquire()
         threads = [threading.Thread(target=self._work, args=job, daemon=True) for job in enumerate(jobs)]
         for thread in threads:
             thread.start()
-        current = 0
-        try:
-            while not all(self._ended[: len(jobs) - servants]):
-                current = self._next(current)
-                self._turns[current].release()
-                self._back.acquire()
-                self.steps += 1
-        finally:
-            self._is_over = True
-            for turn in self._turns:
-                turn.release()
-            for thread in threads:
-                thread.join(10)
+        self._turns[self._next(0)].release()
+        self._all_done.acquire()
+        self._is_over = True
+        for turn in self._turns:
+            turn.release()
+        for thread in threads:
+            thread.join(10)
+        if self._is_stuck:
+            raise Stuck(f"after {self.steps} steps, switched at {self._switches}")
 
     def _next(self, current: int) -> int:
+        """Who goes on; nobody, -1, where all have ended or nobody can."""
         can = [n for n, end in enumerate(self._ended) if not end and self._can_go_on(n)]
+        if all(self._ended[: self._awaited]):
+            return -1
         if not can:
-            raise Stuck(f"after {self.steps} steps, switched at {self._switches}")
+            self._is_stuck = True
+            return -1
         wanted = self._switches.get(self.steps, current)
         return wanted if wanted in can else can[0]
 
     def _can_go_on(self, number: int) -> bool:
         blocked = self._blocked[number]
         return blocked is None or not blocked()
+
+    def _end_step(self, number: int) -> bool:
+        """Let the next one go on; whether that is the caller."""
+        self.steps += 1
+        chosen = self._next(number)
+        if chosen == number:
+            return True
+        (self._turns[chosen] if chosen >= 0 else self._all_done).release()
+        return False
 
     def _work(self, number: int, job: Callable[[], object]) -> None:
         self._here.number = number
@@ -77,7 +93,8 @@ class Scheduler:
         finally:
             sys.settrace(None)
             self._ended[number] = True
-            self._back.release()
+            if not self._is_over:
+                self._end_step(number)
 
     def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
         if frame.f_code.co_filename not in self._files:
@@ -94,8 +111,8 @@ class Scheduler:
                 raise SystemExit
             return
         self._blocked[number] = blocked
-        self._back.release()
-        self._turns[number].acquire()
+        if not self._end_step(number):
+            self._turns[number].acquire()
         self._blocked[number] = None
         if self._is_over:
             raise SystemExit
@@ -112,6 +129,10 @@ class ScheduledThreading:
     def Lock(self) -> ScheduledLock:  # noqa: N802  # as `threading` calls it
         """As `threading.Lock`."""
         return ScheduledLock(self._scheduler)
+
+    def RLock(self) -> ScheduledRLock:  # noqa: N802  # as `threading` calls it
+        """As `threading.RLock`."""
+        return ScheduledRLock(self._scheduler)
 
     def Condition(self, lock: ScheduledLock) -> ScheduledCondition:  # noqa: N802  # as `threading` calls it
         """As `threading.Condition`."""
@@ -145,6 +166,32 @@ class ScheduledLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release()
+
+
+class ScheduledRLock(ScheduledLock):
+    """A lock that its owner may take again."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        super().__init__(scheduler)
+        self._owner = self._depth = 0
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """As `RLock.acquire`."""
+        if not self._is_owned() and not super().acquire(blocking):
+            return False
+        self._owner = threading.get_ident()
+        self._depth += 1
+        return True
+
+    def release(self) -> None:
+        """As `RLock.release`."""
+        self._depth -= 1
+        if not self._depth:
+            self._owner = 0
+            super().release()
+
+    def _is_owned(self) -> bool:
+        return self._owner == threading.get_ident()
 
 
 class ScheduledCondition(ScheduledLock):
