@@ -39,22 +39,42 @@ class Handle(Future[R]):
     `await handle` and `asyncio.gather(handle, ...)` on an event loop, and `handle.wait()` is a coroutine for task
     groups.
     To stop waiting, by a timeout or by cancelling the waiter, never touches the run: only `cancel()` does.
+    A run that was cancelled has an error, `RunCancelledError`, for whoever waits, `asyncio.wrap_future` included:
+    `CancelledError` would tell a waiter that it was cancelled itself. Where this process shuts down before the run
+    has ended, whoever waits gets a `PerdureError` that says so.
     """
 
     def __init__(self, runtime: Runtime, run_id: RunId) -> None:
-        # Future.__init__ is called by __getattr__ when somebody first looks at the future in it.
+        # Future.__init__ is called when somebody first looks at the future in it.
         self.run_id = run_id
         self._runtime = runtime
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _FUTURE_ATTRIBUTES:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @property
+    def _condition(self) -> threading.Condition:
+        """The future's lock, which whoever waits takes first: this is where the future is made, and where a forked
+        child is told that it would wait for ever.
+        """
         self._runtime.check_owner()
-        with _making:
-            if "_condition" not in vars(self):
-                Future.__init__(self)
-                self._runtime.ends.watch(self.run_id, self._on_end)
-        return getattr(self, name)
+        if not self._is_made:
+            with _making:
+                if not self._is_made:
+                    Future.__init__(self)
+                    self._runtime.ends.watch(self.run_id, self._on_end)
+        return self._made_condition
+
+    @_condition.setter
+    def _condition(self, made: threading.Condition) -> None:
+        self._made_condition = made
+
+    @property
+    def _is_made(self) -> bool:
+        return "_done_callbacks" in vars(self)  # what Future.__init__ sets last
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _FUTURE_ATTRIBUTES or self._is_made:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with self._condition:
+            return getattr(self, name)
 
     def __repr__(self) -> str:
         return f"<Handle of run {self.run_id}>"
@@ -62,9 +82,7 @@ class Handle(Future[R]):
     def _on_end(self, ended: EndedRun) -> None:
         """Called by whoever commits, who must not run other people's callbacks: those get a thread."""
         with self._condition:
-            if self._done_callbacks:
-                self._runtime.threads.run(lambda: self._finish(ended))
-            else:
+            if not self._done_callbacks or not self._runtime.threads.run(lambda: self._finish(ended)):
                 self._finish(ended)
 
     def _finish(self, ended: EndedRun) -> None:
@@ -97,7 +115,7 @@ class Handle(Future[R]):
         return super().exception(timeout)
 
     def _result_in_run(self, here: Branch, timeout: float | None) -> R:
-        branch = own_branch(here, threading.get_ident)
+        branch = self._branch_in(here)
         if branch.is_async:
             raise UsageError(
                 f"`await` the handle of run {self.run_id}: .result() would block the workflow's event loop"
@@ -106,6 +124,17 @@ class Handle(Future[R]):
             return drive(await_run(branch.run, branch.next_key(), self.run_id, timeout), branch.run)  # type: ignore[no-any-return]  # the run's type is the caller's claim
         except CallCancelled:
             raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds") from None
+
+    def _branch_in(self, here: Branch) -> Branch:
+        """The branch that waits; a run can wait, durably, only for what its own database will tell it of."""
+        branch = own_branch(here, threading.get_ident)
+        runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
+        if runtime.store.lock_directory != self._runtime.store.lock_directory:  # which is one database's alone
+            raise UsageError(
+                f"run {self.run_id} is in another database than run {branch.run.run_id}, which cannot wait for it "
+                "durably: wait for it in a step"
+            )
+        return branch
 
     def _check_thread(self) -> None:
         self._runtime.check_owner()
@@ -136,8 +165,9 @@ class Handle(Future[R]):
         return await asyncio.to_thread(self._runtime.claims.cancel, self.run_id)
 
     def cancelled(self) -> bool:
-        """Whether the run has ended by being cancelled."""
-        return self.done() and isinstance(super().exception(), RunCancelledError)
+        """Whether the run has ended by being cancelled. Not said to asyncio, which would cancel the waiter for it."""
+        is_asked_by_asyncio = sys._getframe(1).f_globals.get("__name__") == "asyncio.futures"
+        return not is_asked_by_asyncio and self.done() and isinstance(super().exception(), RunCancelledError)
 
     def __await__(self) -> Generator[Any, None, R]:
         return self.wait().__await__()
@@ -146,7 +176,7 @@ class Handle(Future[R]):
         """`await` the run's value, as a coroutine for `TaskGroup.create_task` and `asyncio.wait`."""
         here = scope.get()
         if type(here) is Branch:
-            branch = own_branch(here, threading.get_ident)
+            branch = self._branch_in(here)
             return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
         self._runtime.check_owner()
         loop = asyncio.get_running_loop()
@@ -156,7 +186,7 @@ class Handle(Future[R]):
         def on_end(ended: EndedRun) -> None:
             runtime.wakes.wake(loop, future, ended)
 
-        if "_condition" in vars(self) and self.done():
+        if self._is_made and self.done():
             return super().result()
         runtime.ends.watch(self.run_id, on_end)
         try:

@@ -6,13 +6,16 @@ in one statement by the poller, however many are waited for.
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .._core.run import Run
 from .._entries import EndedRun
 from ..stores.protocol import Store
 from ..typing import RunId
+
+log = logging.getLogger("perdure")
 
 OnEnd = Callable[[EndedRun], None]
 
@@ -82,8 +85,7 @@ class Ends:
             watchers = self._watchers.pop(ended.run_id, ())
             self._parents.pop(ended.run_id, None)
             self._remember(ended)
-        for on_end in watchers:
-            on_end(ended)
+        tell(watchers, ended)
 
     def recall(self, run_id: RunId) -> None:
         """The run ended some time ago: read its end now, for who is about to look at it."""
@@ -156,13 +158,28 @@ class Ends:
             watchers, self._watchers = self._watchers, {}
             self._is_closed = True
         for run_id, waiting in watchers.items():
-            for on_end in waiting:
-                on_end(untold(run_id))
+            tell(waiting, untold(run_id))
+
+    def abandon(self) -> None:
+        """In a forked child: another thread of the parent may have been in the lock, and nobody waits here."""
+        self._lock = threading.Lock()
+        self._watchers.clear()
+        self._parents.clear()
+        self._is_closed = True
 
     @property
     def is_waited_for(self) -> bool:
         """Whether anybody waits."""
         return bool(self._watchers)
+
+
+def tell(watchers: Iterable[OnEnd], ended: EndedRun) -> None:
+    """Tell all of them. What goes wrong with one must not keep the others waiting."""
+    for on_end in watchers:
+        try:
+            on_end(ended)
+        except Exception:
+            log.exception("the end of run %s could not be told", ended.run_id)
 
 
 def untold(run_id: RunId) -> EndedRun:

@@ -113,6 +113,7 @@ class Runtime:
         self.is_stopping = self.is_forked = True
         self.held.renew_locks()
         self.dispatcher.abandon()
+        self.ends.abandon()
         for run in list(self.held.active.values()):
             run.interruption = "forked"
         self.definitions.forget_queues(self.dispatcher.declare)
