@@ -1,4 +1,8 @@
-"""What went wrong, in our own errors: every `psycopg` exception is translated here, and nowhere else."""
+"""What went wrong, in our own errors: every `psycopg` exception is translated here, and nowhere else.
+
+The server's details and contexts hold users' keys and values. Neither our errors nor the driver's, which stay behind
+them as their cause and so stand in tracebacks, show more than the primary message and the SQLSTATE.
+"""
 
 from __future__ import annotations
 
@@ -66,4 +70,11 @@ def translate_connecting(failure: Exception, address: Address) -> StoreUnavailab
 
 
 def _text(failure: Exception, address: Address) -> str:
-    return address.scrub(" ".join(str(failure).split())) or type(failure).__name__
+    """What may be shown of it; from now on the failure itself shows no more."""
+    if not isinstance(failure, psycopg.Error):
+        return getattr(failure, "reason", "") or type(failure).__name__
+    primary, code = failure.diag.message_primary, failure.sqlstate
+    text = str(failure) if primary is None else f"{primary} (SQLSTATE {code})"
+    text = address.scrub(" ".join(text.split())) or type(failure).__name__
+    failure.args = (text,)
+    return text
