@@ -318,7 +318,7 @@ def test_a_cancelled_call_that_nobody_cancels_again_keeps_the_run_open(tmp_path:
     original, PROGRAMS["by_timeout"] = PROGRAMS["by_timeout"], lambda: endless("e")
     try:
         with launched(url) as app:
-            wait_until(lambda: any(run.order.open_keys for run in app._launched().active.values()))
+            wait_until(lambda: any(run.order.open_keys for run in app._launched().held.active.values()))
             assert look(url).state == "held"
     finally:
         PROGRAMS["by_timeout"] = original

@@ -182,7 +182,7 @@ def test_user_code_cannot_swallow_a_difference(tmp_path: Path) -> None:
     CODE["changing"] = swallow
     with launched(url) as app:
         wait_until_parked(url)
-        wait_until(lambda: not app._launched().active)
+        wait_until(lambda: not app._launched().held.active)
     assert look(url).state == "parked"
     assert recorded_names(url) == names
     assert ran == BODIES

@@ -86,7 +86,7 @@ def test_a_long_sleep_leaves_memory_and_wakes_on_time(program: Callable[..., Any
     with launched(store_url, **SETTINGS) as app:
         handle = begin(program, 0.5)
         row = wait_until_parked(store_url)
-        wait_until(lambda: not app._launched().active)
+        wait_until(lambda: not app._launched().held.active)
         assert row.worker_id is None
         assert row.due_at is not None
         assert began + 0.5 <= row.due_at <= time.time() + 0.5
@@ -251,7 +251,7 @@ def test_a_run_of_which_all_branches_wait_durably_is_parked(program: Callable[..
     with launched(url, **SETTINGS) as app:
         begin_waiting(program)
         wait_until_parked(url)
-        wait_until(lambda: RUN_ID not in app._launched().active)
+        wait_until(lambda: RUN_ID not in app._launched().held.active)
         if program.__name__.endswith("threads"):
             wait_until(lambda: not has_branch_threads())
 
@@ -280,8 +280,8 @@ def test_a_thread_that_will_give_up_waiting_keeps_the_run_in_memory(tmp_path: Pa
     url = str(tmp_path / "p.db")
     with launched(url, **SETTINGS) as app:
         begin_waiting(by_timed_thread)
-        wait_until(lambda: RUN_ID in app._launched().active)
-        run = app._launched().active[RUN_ID]
+        wait_until(lambda: RUN_ID in app._launched().held.active)
+        run = app._launched().held.active[RUN_ID]
         wait_until(lambda: len(run.state.waits) == 2)
         host, late = app._launched().execution.thread_host, time.monotonic() - 1
         with run.state.changed:
@@ -340,7 +340,7 @@ def test_code_that_swallows_the_unwinding_does_nothing_durable(program: Callable
         begin_waiting(program)
         wait_until_parked(url)
         names = recorded_names(url)
-        wait_until(lambda: not app._launched().active)
+        wait_until(lambda: not app._launched().held.active)
     row = look(url)
     assert row.state == "parked"
     assert not row.needs_mend

@@ -17,7 +17,8 @@ from ..errors import RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
 from .lanes import Lane
 from .loop_ends import is_ending
-from .loop_host import LoopHost, LoopState
+from .loop_host import LoopHost
+from .loop_state import LoopState
 from .loops import OwnLoop
 from .tasks import install_factory
 from .thread_host import InlineHost, ThreadHost, ThreadState

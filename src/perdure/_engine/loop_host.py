@@ -20,6 +20,7 @@ from .._core.flow import (
     Pause,
     Request,
     Settle,
+    StartChild,
     StayOpen,
     Turn,
 )
@@ -27,10 +28,9 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
-from .gate import Gate
-from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended
+from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended
 from .lanes import Lane
-from .loop_ends import guard, is_ending
+from .loop_state import LoopState
 from .tasks import BRANCH_OF
 from .waiting import waits_within
 
@@ -42,33 +42,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-
-class LoopState:
-    """What the tasks of one run share."""
-
-    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
-        self.loop = loop
-        self.uses_slots = self.has_slot = uses_slots
-        """Whether the run takes a slot of its queue, and whether it has it now."""
-        guard(loop)
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.gate = Gate(run, loop, self.tasks)
-        self.waits = Waits()
-        self.futures: set[asyncio.Future[Any]] = set()
-        """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
-        self.durable: set[asyncio.Future[Any]] = set()
-        """Those of them that a parked run would wake for: the end of a run, a time."""
-        self.root: asyncio.Task[Any] | None = None
-        self.is_to_look = False
-        """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
-        self.looked_at = 0.0
-        """When it was last looked whether the run has waited for long enough, by the loop's clock."""
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether the run's loop comes to its end."""
-        return is_ending(self.loop)
 
 
 class LoopHost(Host):
@@ -179,6 +152,18 @@ class LoopHost(Host):
         self.runtime.claims.append(run, entry, on_verdict)
         self.handed_in(run)
         return future
+
+    def start_child(self, run: Run, request: StartChild) -> Any:
+        return self._start_and_wait(run, request) if request.waits else super().start_child(run, request)
+
+    async def _start_and_wait(self, run: Run, request: StartChild) -> Verdict:
+        state: LoopState = run.state
+        future: asyncio.Future[Verdict] = state.loop.create_future()
+        tell = partial(self.runtime.wakes.wake, state.loop, future)
+        self.runtime.dispatcher.create(request.entry, run.lane, tell, leads=True)
+        self.handed_in(run)
+        verdict: Verdict = await self._wait(run, future)
+        return verdict
 
     async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:  # type: ignore[override]  # awaited
         return await self._off_loop(run, lambda: self.runtime.store.history(run.run_id))
