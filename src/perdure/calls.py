@@ -4,47 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import warnings
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ._core.definitions import Definition, find_definition
+from ._core.definitions import Definition
 from ._core.flow import adrive, drive
-from ._core.flows.child import await_run, check_created, child_id, start_child, unwrap_end
+from ._core.flows.child import await_run, start_child, unwrap_end
 from ._core.flows.step import run_step
 from ._core.lineage import Branch, scope
 from ._core.step_call import StepCall
 from ._engine.ids import fresh_id
-from ._engine.lanes import Lane
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
-from ._entries import RunCreated, Verdict
-from .app import current_runtime, launched_runtimes
-from .errors import LineageError, NotDurableError, UsageError
+from ._entries import RunCreated
+from .app import current_runtime, launched_runtimes, running_loop
+from .errors import LineageError, UsageError
 from .handle import Handle
-from .typing import DEFAULT_QUEUE, RunId
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """How a run is to be started; never mixed with the function's own arguments."""
-
-    id: RunId | None = None
-    delay: float | None = None
-    priority: int = 0
-
-    def __post_init__(self) -> None:
-        if self.id is not None and (not isinstance(self.id, str) or not self.id or len(self.id) > 500):
-            raise UsageError("id= must be a text of 1 to 500 characters")
-        if self.id is not None and ("\0" in self.id or not self.id.isprintable()):
-            raise UsageError("id= must not contain control characters")
-        if self.delay is not None and not 0 <= self.delay < 1e9:
-            raise UsageError(f"delay={self.delay} must be a number of seconds, 0 or more")
-
-
-PLAIN = Submission()
+from .starts import PLAIN, make_child_entry, make_entry, runtime_of
 
 
 def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -54,11 +32,17 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
         if here is None:
             check_context(definition)
         return definition.function(*args, **kwargs)
-    branch = own_branch(here, threading.get_ident)
+    branch = own_branch(here)
     if definition.is_async and not branch.is_async:
         raise UsageError(
             f"step {definition.name} is async and the workflow that calls it is not: make the workflow `async def`, or "
             f"`perdure.start({definition.function.__name__}, ...).result()`"
+        )
+    if branch.is_async and not definition.is_async and definition.retry.may_pause:
+        raise UsageError(
+            f"step {definition.name} is sync, and the pauses between its retries would stop the event loop of the "
+            "async workflow that calls it: make it `async def`, start it (`await perdure.start(...)`), or give it "
+            "Retry(initial_seconds=0)"
         )
     run = branch.run
     key = branch.next_key()
@@ -68,7 +52,7 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
         return named(adrive(flow, run), definition)
     if not branch.is_async:
         return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint)), run)
-    inline = run.host.runtime.execution.inline_host  # type: ignore[attr-defined]  # the engine's hosts have a runtime
+    inline = runtime_of(branch).execution.inline_host
     return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint, is_instant=True)), run, inline)
 
 
@@ -113,11 +97,11 @@ def call_workflow(definition: Definition, args: tuple[Any, ...], kwargs: dict[st
     """In a workflow: a child, waited for. In a step: the plain function. Outside: a run, waited for."""
     here = scope.get()
     if type(here) is Branch:
-        return call_child(definition, own_branch(here, threading.get_ident), args, kwargs)
+        return call_child(definition, own_branch(here), args, kwargs)
     if here is not None:
         return definition.function(*args, **kwargs)
     runtime = current_runtime()
-    entry = make_entry(runtime, definition, args, kwargs, PLAIN, DEFAULT_QUEUE)
+    entry = make_entry(runtime, definition, (args, kwargs), PLAIN)
     if definition.is_async:
         return named(acall_here(runtime, definition, entry), definition)
     return call_here(runtime, definition, entry)
@@ -131,7 +115,7 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
             f"workflow {definition.name} is async and the one that calls it is not: "
             f"`perdure.start({definition.function.__name__}, ...).result()` instead"
         )
-    entry = make_child_entry(branch, definition, args, kwargs, PLAIN, DEFAULT_QUEUE)
+    entry = make_child_entry(branch, definition, (args, kwargs), PLAIN)
     key = branch.next_key()
     if definition.is_async:
 
@@ -151,12 +135,27 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
 def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
     """Execute a fresh sync run on this thread. Its creation shares the commit of whatever it records first."""
     entry.held_as = claim = fresh_id()
-    run, outcome = runtime.execution.call(entry, claim, definition)
-    if run.end is not None:
-        return unwrap_end(runtime.serializer, run.end)
-    if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
-        raise outcome.error
-    return Handle[Any](runtime, entry.run_id).result()  # it was parked, or goes on elsewhere
+    with blocked_loop(runtime):
+        run, outcome = runtime.execution.call(entry, claim, definition)
+        if run.end is not None:
+            return unwrap_end(runtime.serializer, run.end)
+        if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+            raise outcome.error
+        return Handle[Any](runtime, entry.run_id).result()  # it was parked, or goes on elsewhere
+
+
+@contextmanager
+def blocked_loop(runtime: Runtime) -> Iterator[None]:
+    """While a coroutine calls a sync workflow its loop stands still: async runs begin on another one meanwhile."""
+    loop = running_loop()
+    if loop is None or runtime.loop is not loop:
+        yield
+        return
+    runtime.loop = None
+    try:
+        yield
+    finally:
+        runtime.loop = runtime.loop or loop
 
 
 async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
@@ -170,138 +169,3 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     if outcome is not None and isinstance(outcome.error, SystemExit):
         raise outcome.error
     return await Handle[Any](runtime, entry.run_id).wait()
-
-
-def start(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], submission: Submission, queue: str
-) -> Handle[Any]:
-    """Start a run and return when it is durable; inside a run, at once."""
-    definition = definition_of(function)
-    args = bound_args(function, definition, args)
-    here = scope.get()
-    if type(here) is Branch:
-        return start_in_run(definition, own_branch(here, threading.get_ident), args, kwargs, submission, queue)
-    runtime = current_runtime()
-    entry = make_entry(runtime, definition, args, kwargs, submission, queue)
-    verdicts: list[Verdict] = []
-    lane = Lane()
-    number = runtime.dispatcher.create(entry, lane, verdicts.append, leads=True)
-    runtime.journal.wait(lane, number)
-    return accept_handle(runtime, entry, verdicts[0])
-
-
-async def astart(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], submission: Submission, queue: str
-) -> Handle[Any]:
-    """`start` on an event loop, which goes on until the run is durable."""
-    definition = definition_of(function)
-    args = bound_args(function, definition, args)
-    here = scope.get()
-    if type(here) is Branch:
-        return start_in_run(definition, own_branch(here, threading.get_ident), args, kwargs, submission, queue)
-    runtime = await asyncio.to_thread(current_runtime) if not any(launched_runtimes()) else current_runtime()
-    runtime.loop = runtime.loop or asyncio.get_running_loop()
-    entry = make_entry(runtime, definition, args, kwargs, submission, queue)
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Verdict] = loop.create_future()
-    runtime.dispatcher.create(entry, Lane(), lambda verdict: runtime.wakes.wake(loop, future, verdict))
-    return accept_handle(runtime, entry, await future)
-
-
-def start_in_run(
-    definition: Definition,
-    branch: Branch,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    submission: Submission,
-    queue: str,
-) -> Handle[Any]:
-    """Start a child; the journal keeps the order, so there is nothing to wait for."""
-    run = branch.run
-    entry = make_child_entry(branch, definition, args, kwargs, submission, queue)
-    child = drive(start_child(run, entry), run)
-    return Handle(run.host.runtime, child)  # type: ignore[attr-defined]  # the engine's hosts have a runtime
-
-
-def definition_of(function: Any) -> Definition:
-    """The definition, or the error that says how to make the function durable."""
-    definition = find_definition(function)
-    if definition is None:
-        name = getattr(function, "__qualname__", None) or repr(type(function).__name__)
-        raise NotDurableError(
-            f"{name} cannot be started durably: decorate it with @perdure.workflow (it calls steps) or @perdure.step "
-            "(it does one thing), so that another process can find it by name"
-        )
-    return definition
-
-
-def bound_args(function: Any, definition: Definition, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments with what a bound method is bound to in front."""
-    bound_to = getattr(function, "__self__", None)
-    return args if bound_to is None or not definition.binds else (bound_to, *args)
-
-
-def make_entry(
-    runtime: Runtime,
-    definition: Definition,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    submission: Submission,
-    queue: str,
-) -> RunCreated:
-    """The entry for a run that is started outside any run."""
-    stored, fingerprint = definition.store_arguments(runtime.serializer, args, kwargs)
-    drawn = fresh_id()
-    return RunCreated(
-        submission.id or drawn,
-        definition.kind,
-        definition.name,
-        fingerprint,
-        stored,
-        drawn,
-        queue=queue,
-        priority=submission.priority,
-        due_at=due_at(submission),
-        max_attempts=definition.max_attempts,
-    )
-
-
-def make_child_entry(
-    branch: Branch,
-    definition: Definition,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    submission: Submission,
-    queue: str,
-) -> RunCreated:
-    """The entry for a child of the run that this call is made in."""
-    run = branch.run
-    run.check_alive()
-    key = branch.next_key()
-    stored, fingerprint = definition.store_arguments(run.serializer, args, kwargs)
-    return RunCreated(
-        submission.id or child_id(run.run_id, key),
-        definition.kind,
-        definition.name,
-        fingerprint,
-        stored,
-        run.next_entry_id(),
-        run.claim,
-        run.run_id,
-        key,
-        queue=queue,
-        priority=submission.priority,
-        due_at=due_at(submission),
-        max_attempts=definition.max_attempts,
-    )
-
-
-def due_at(submission: Submission) -> float | None:
-    """When a delayed run is due."""
-    return None if submission.delay is None else time.time() + submission.delay
-
-
-def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
-    """The handle of the run that was made, or of the same one that was there already."""
-    check_created(entry, verdict)
-    return Handle(runtime, entry.run_id)

@@ -15,8 +15,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._core.flow import CallCancelled, adrive, drive
-from ._core.flows.child import await_run, unwrap_end
+from ._core.flow import CallCancelled, Outcome, adrive, drive
+from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap, unwrap_end
 from ._core.lineage import Branch, scope
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
@@ -89,45 +89,44 @@ class Handle(Future[R]):
         if not self.set_running_or_notify_cancel():
             return
         try:
-            value = unwrap_end(self._runtime.serializer, ended)
+            outcome = outcome_of(self._runtime.serializer, ended)
         except Exception as error:
-            self.set_exception(error)
+            outcome = Outcome(error=error)
+        if outcome.error is not None:
+            self.set_exception(outcome.error)
         else:
-            self.set_result(value)
+            self.set_result(outcome.value)
 
     def result(self, timeout: float | None = None) -> R:
         """The run's value; its error raised. `TimeoutError` after `timeout` seconds, which does not touch the run."""
         here = scope.get()
         if type(here) is Branch:
-            return self._result_in_run(here, timeout)
+            return unwrap(self._outcome_in_run(here, timeout))  # type: ignore[no-any-return]  # the run's type is the caller's claim
         self._check_thread()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The run's error, or None when it has a value."""
-        if type(scope.get()) is Branch:
-            try:
-                self.result(timeout)
-            except Exception as error:
-                return error
-            return None
+        here = scope.get()
+        if type(here) is Branch:
+            return self._outcome_in_run(here, timeout).error
         self._check_thread()
         return super().exception(timeout)
 
-    def _result_in_run(self, here: Branch, timeout: float | None) -> R:
+    def _outcome_in_run(self, here: Branch, timeout: float | None) -> Outcome:
         branch = self._branch_in(here)
         if branch.is_async:
             raise UsageError(
                 f"`await` the handle of run {self.run_id}: .result() would block the workflow's event loop"
             )
         try:
-            return drive(await_run(branch.run, branch.next_key(), self.run_id, timeout), branch.run)  # type: ignore[no-any-return]  # the run's type is the caller's claim
+            return drive(await_outcome(branch.run, branch.next_key(), self.run_id, timeout), branch.run)
         except CallCancelled:
             raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds") from None
 
     def _branch_in(self, here: Branch) -> Branch:
         """The branch that waits; a run can wait, durably, only for what its own database will tell it of."""
-        branch = own_branch(here, threading.get_ident)
+        branch = own_branch(here)
         runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
         if runtime.store.lock_directory != self._runtime.store.lock_directory:  # which is one database's alone
             raise UsageError(
@@ -153,16 +152,19 @@ class Handle(Future[R]):
         """
         if sys._getframe(1).f_globals.get("__name__") == "asyncio.futures":
             return False
-        self._runtime.check_owner()
-        here = scope.get()
-        if type(here) is Branch and here.run.lane is not None:
-            lane = here.run.lane  # the run may have been made a moment ago, by an entry that is still in the journal
-            self._runtime.journal.wait(lane, lane.appended)
-        return self._runtime.claims.cancel(self.run_id)
+        return self._cancel()
 
     async def acancel(self) -> bool:
         """`cancel` from an event loop, which goes on meanwhile."""
-        return await asyncio.to_thread(self._runtime.claims.cancel, self.run_id)
+        return await asyncio.to_thread(self._cancel)
+
+    def _cancel(self) -> bool:
+        self._runtime.check_owner()
+        here = scope.get()
+        if type(here) is Branch:
+            lane = here.run.lane  # the run may have been made a moment ago, by an entry that is still in the journal
+            self._runtime.journal.wait(lane, lane.appended)
+        return self._runtime.claims.cancel(self.run_id)
 
     def cancelled(self) -> bool:
         """Whether the run has ended by being cancelled. Not said to asyncio, which would cancel the waiter for it."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ._core.definitions import DEFINITIONS
 from .app import current_runtime
-from .calls import PLAIN, Submission
-from .calls import astart as _astart
-from .calls import start as _start
 from .errors import RunNotFoundError, UsageError
 from .handle import Handle
-from .typing import DEFAULT_QUEUE, TERMINAL, RunId
+from .starts import PLAIN, Submission, start_all
+from .starts import astart as _astart
+from .starts import start as _start
+from .typing import TERMINAL, RunId
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,8 +34,12 @@ class Starter:
     @overload
     def start(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
     def start(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
-        """Start a run of a workflow or step; returns when it is durable (inside a run: at once)."""
-        return _start(fn, args, kwargs, self._submission, DEFAULT_QUEUE)
+        """Start a run of a workflow or step; returns when it is durable.
+
+        Inside a run it returns at once, unless an `id` was given: then it waits for one commit, to know whether that
+        is taken. In an async workflow use `astart` then, or the event loop waits too.
+        """
+        return _start(fn, (args, kwargs), self._submission)
 
     @overload
     async def astart(
@@ -43,7 +49,7 @@ class Starter:
     async def astart(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
     async def astart(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
         """`start` from a coroutine: the event loop goes on until the run is durable."""
-        return await _astart(fn, args, kwargs, self._submission, DEFAULT_QUEUE)
+        return await _astart(fn, (args, kwargs), self._submission)
 
 
 _plain = Starter()
@@ -71,11 +77,29 @@ def handle(run_id: RunId) -> Handle[Any]:
     return Handle(runtime, run_id)
 
 
+_blocks: ContextVar[tuple[Block, ...]] = ContextVar("perdure_blocks", default=())
+"""The `with queue:` blocks in which the running code stands, and the tasks that it makes there."""
+
+
+class Block:
+    """One `with queue:` block, and what was submitted in it."""
+
+    __slots__ = ("handles", "queue")
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.handles: list[Handle[Any]] = []
+
+    @staticmethod
+    def find(queue: str) -> Block | None:
+        """The innermost block of this queue."""
+        return next((block for block in reversed(_blocks.get()) if block.queue == queue), None)
+
+
 class QueueStarter(Executor):
     """Submits to one queue, with options; a `concurrent.futures.Executor`. Made by `Queue.with_options`."""
 
-    def __init__(self, queue: str, submission: Submission) -> None:
-        self._queue = queue
+    def __init__(self, submission: Submission) -> None:
         self._submission = submission
 
     @overload
@@ -83,12 +107,14 @@ class QueueStarter(Executor):
     @overload
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
-        """Put a run of a workflow or step on the queue; returns when it is durable (inside a run: at once).
+        """Put a run of a workflow or step on the queue; returns when it is durable.
+
+        Inside a run it returns at once, unless an `id` was given: see `start` of `perdure.with_options`.
 
         Raises `NotDurableError` for a function that is neither, and `SerializationError` for arguments that cannot be
         stored; then nothing was started.
         """
-        return self._note(_start(fn, args, kwargs, self._submission, self._queue))
+        return self._note([_start(fn, (args, kwargs), self._submission)])[0]
 
     @overload
     async def asubmit(
@@ -98,7 +124,7 @@ class QueueStarter(Executor):
     async def asubmit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
     async def asubmit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
         """`submit` from a coroutine: the event loop goes on until the run is durable."""
-        return self._note(await _astart(fn, args, kwargs, self._submission, self._queue))
+        return self._note([await _astart(fn, (args, kwargs), self._submission)])[0]
 
     def map(
         self,
@@ -107,17 +133,21 @@ class QueueStarter(Executor):
         timeout: float | None = None,
         chunksize: int = 1,
     ) -> Iterator[R]:
-        """As `Executor.map`: submits all calls at once, gives the values in the order of the calls.
+        """As `Executor.map`: submits all calls at once, in as few commits as they fit in; gives the values in the order
+        of the calls. `timeout` is for all of them together.
 
         Stopping early, or a timeout, does not cancel the runs that were submitted.
         """
-        handles = [self.submit(fn, *args) for args in zip(*iterables, strict=False)]
-        return (future.result(timeout) for future in handles)
+        until = None if timeout is None else time.monotonic() + timeout
+        handles = self._note(start_all(fn, [(args, {}) for args in zip(*iterables, strict=False)], self._submission))
+        return (handle.result(None if until is None else max(0.0, until - time.monotonic())) for handle in handles)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Nothing to stop: the runs are durable, and `perdure.shutdown()` ends the work of the process."""
 
-    def _note(self, made: Handle[Any]) -> Handle[Any]:
+    def _note(self, made: list[Handle[Any]]) -> list[Handle[Any]]:
+        if (block := Block.find(self._submission.queue)) is not None:
+            block.handles += made
         return made
 
 
@@ -125,7 +155,8 @@ class Queue(QueueStarter):
     """A durable queue in the place of a `ThreadPoolExecutor`. Making one does no I/O.
 
     `concurrency` is how many of its runs execute at once in each process, by default as many as that pool has threads:
-    `min(32, cpus + 4)`. As a context manager it waits, at the end of the block, for what was submitted in the block.
+    `min(32, cpus + 4)`. As a context manager it waits, at the end of the block, for what the code of the block
+    submitted, and the tasks that were made there; other threads have blocks of their own.
     """
 
     def __init__(self, name: str, concurrency: int | None = None) -> None:
@@ -133,10 +164,9 @@ class Queue(QueueStarter):
             raise UsageError("Queue(name): give the queue a name, a text that is not empty")
         if concurrency is not None and concurrency < 1:
             raise UsageError(f"queue {name!r}: concurrency={concurrency} must be 1 or more")
-        super().__init__(name, PLAIN)
+        super().__init__(Submission(queue=name))
         self.name = name
         self.concurrency = concurrency or min(32, (os.cpu_count() or 1) + 4)
-        self._in_block: list[Handle[Any]] | None = None
         DEFINITIONS.add_queue(name, self.concurrency)
 
     def __repr__(self) -> str:
@@ -144,20 +174,16 @@ class Queue(QueueStarter):
 
     def with_options(self, *, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> QueueStarter:
         """How to submit: `queue.with_options(priority=-1).submit(fn, ...)`; see `perdure.with_options`."""
-        return QueueStarter(self.name, Submission(id, delay, priority))
-
-    def _note(self, made: Handle[Any]) -> Handle[Any]:
-        if self._in_block is not None:
-            self._in_block.append(made)
-        return made
+        return QueueStarter(Submission(id, delay, priority, self.name))
 
     def __enter__(self) -> Queue:
-        self._in_block = []
+        _blocks.set((*_blocks.get(), Block(self.name)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        made, self._in_block = self._in_block or [], None
-        for one in made:
-            one.exception()
+        ended = Block.find(self.name)
+        _blocks.set(tuple(block for block in _blocks.get() if block is not ended))
+        for handle in ended.handles if ended is not None else ():
+            handle.exception()

@@ -1,16 +1,23 @@
-"""Threads inside a sync workflow: a pool that carries the run's lineage into its threads."""
+"""Threads inside a sync workflow: a pool that carries the run's lineage into its threads.
+
+Not built on `ThreadPoolExecutor`: the interpreter joins the threads of that one when it exits, and a durable run must
+not hold the program up. The engine's threads are daemons; here is the limit, and what waits for a worker.
+"""
 
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from ._core.lineage import Branch, scope
 from ._core.run import Run
 from ._engine.tasks import own_branch
+from ._engine.threads import Threads as DaemonThreads
 from .errors import UsageError
 
 P = ParamSpec("P")
@@ -24,26 +31,30 @@ class BranchFuture(Future[R]):
 
     def result(self, timeout: float | None = None) -> R:
         """See `Future.result`."""
-        with Joining(self.run):
+        with Joining(self.run, is_timed=timeout is not None):
             return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """See `Future.exception`."""
-        with Joining(self.run):
+        with Joining(self.run, is_timed=timeout is not None):
             return super().exception(timeout)
 
 
 class Joining:
-    """The calling thread waits for other threads of the run, and so does not keep it from being parked."""
+    """The calling thread waits for other threads of the run, and so does not keep it from being parked, unless it will
+    give up by itself: a parked run would forget when.
+    """
 
-    def __init__(self, run: Run | None) -> None:
+    def __init__(self, run: Run | None, *, is_timed: bool = False) -> None:
         here = scope.get()
         self._state = run.state if run is not None and type(here) is Branch and here.run is run else None
+        self._is_timed = is_timed
 
     def __enter__(self) -> None:
         if self._state is not None:
             with self._state.changed:
                 self._state.joining += 1
+                self._state.timed += self._is_timed
                 self._state.reacting = None
                 self._state.changed.notify_all()
 
@@ -51,6 +62,58 @@ class Joining:
         if self._state is not None:
             with self._state.changed:
                 self._state.joining -= 1
+                self._state.timed -= self._is_timed
+
+
+class Job:
+    """A call that was submitted; `branch` is its branch of the run, None outside any run."""
+
+    __slots__ = ("branch", "context", "future", "work")
+
+    def __init__(self, work: Callable[[], Any], branch: Branch | None) -> None:
+        self.work = work
+        self.branch = branch
+        self.future: BranchFuture[Any] = BranchFuture()
+        self.context = contextvars.copy_context()
+        if branch is not None:
+            self.future.run = branch.run
+            self.context.run(scope.set, branch)
+
+    def begin(self) -> None:
+        """A worker is the job's from now on: the run must not be parked before it waits durably itself."""
+        if self.branch is not None:
+            state = self.branch.run.state
+            with state.changed:
+                state.branches += 1
+
+    def execute(self) -> None:
+        """Give the future its outcome; also one that is not an `Exception`, as an interruption of the run is."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            if self.branch is not None:
+                self.branch.owner = threading.get_ident()
+                self.branch.run.check_alive()
+            value = self.context.run(self.work)
+        except BaseException as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(value)
+
+    def end(self) -> None:
+        """The branch is over; others of the run may be waiting for that."""
+        if self.branch is not None:
+            state = self.branch.run.state
+            with state.changed:
+                state.branches -= 1
+                if state.reacting is not None and (state.reacting[0] + "/").startswith(self.branch.path):
+                    state.reacting = None
+                state.changed.notify_all()
+
+    def cancel(self) -> None:
+        """It will not begin."""
+        self.future.cancel()
+        self.future.set_running_or_notify_cancel()
 
 
 class Threads(Executor):
@@ -59,66 +122,88 @@ class Threads(Executor):
     def __init__(self, max_workers: int | None = None) -> None:
         if max_workers is not None and max_workers < 1:
             raise UsageError(f"threads(max_workers={max_workers}): give 1 or more")
-        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="perdure-branch")
+        self._most = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        self._own_threads = DaemonThreads("perdure-branch")
+        self._changed = threading.Condition()
+        self._jobs: deque[Job] = deque()
+        """What waits for a worker."""
+        self._workers = 0
+        self._is_shut_down = False
         self._run: Run | None = None
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> BranchFuture[R]:
-        """Run `fn` in a thread, as a branch of the workflow: its durable calls are recorded under that branch."""
-        future: BranchFuture[R] = BranchFuture()
+        """Run `fn` in a thread, as a branch of the workflow: its durable calls are recorded under that branch.
+
+        `RuntimeError` after the pool was shut down, or while the interpreter exits.
+        """
         here = scope.get()
-        if type(here) is Branch:
-            parent = own_branch(here, threading.get_ident)
-            if parent.is_async:
-                raise UsageError("perdure.threads() is for sync workflows; in an async one create tasks")
-            branch = parent.fork(getattr(fn, "__qualname__", type(fn).__qualname__), is_async=False)
-            future.run = self._run = parent.run
-            context = contextvars.copy_context()
-            context.run(scope.set, branch)
-            with parent.run.state.changed:
-                parent.run.state.branches += 1
-            self._pool.submit(context.run, work_in_branch, branch, future, fn, args, kwargs)
-        else:
-            self._pool.submit(contextvars.copy_context().run, work, future, fn, args, kwargs)
-        return future
+        parent = own_branch(here) if type(here) is Branch else None
+        if parent is not None and parent.is_async:
+            raise UsageError("perdure.threads() is for sync workflows; in an async one create tasks")
+        with self._changed:
+            if self._is_shut_down:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            branch = None
+            if parent is not None:
+                branch = parent.fork(getattr(fn, "__qualname__", type(fn).__qualname__), is_async=False)
+                self._run = parent.run
+            job = Job(lambda: fn(*args, **kwargs), branch)
+            if self._workers == self._most:
+                self._jobs.append(job)
+                return job.future
+            self._workers += 1
+        self._start_worker(job)
+        return job.future
+
+    def _start_worker(self, job: Job) -> None:
+        job.begin()
+        threads = self._own_threads if job.branch is None else threads_of(job.branch.run)
+        if not threads.run(lambda: self._work(job)):
+            job.end()
+            with self._changed:
+                self._workers -= 1
+                self._changed.notify_all()
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    def _work(self, first: Job) -> None:
+        """A worker: one job after the other, until none waits."""
+        job: Job | None = first
+        while job is not None:
+            job.execute()
+            with self._changed:
+                following = self._jobs.popleft() if self._jobs else None
+                self._workers -= following is None
+                self._changed.notify_all()
+            if following is not None:
+                following.begin()  # before the end of the last one: in between nobody would be at work
+            job.end()
+            job = following
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See `Executor.shutdown`."""
-        with Joining(self._run):
-            self._pool.shutdown(wait, cancel_futures=cancel_futures)
+        with self._changed:
+            self._is_shut_down = True
+            given_up = list(self._jobs) if cancel_futures else []
+            if cancel_futures:
+                self._jobs.clear()
+        for job in given_up:
+            job.cancel()
+        with Joining(self._run), self._changed:
+            while wait and self._workers:
+                self._changed.wait()
 
 
-def work(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Give the future its outcome; also one that is not an `Exception`, as an interruption of the run is."""
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        value = fn(*args, **kwargs)
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(value)
-
-
-def work_in_branch(
-    branch: Branch, future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    """The same in a branch of a run, whose end the others may be waiting for."""
-    branch.owner = threading.get_ident()
-    state = branch.run.state
-    try:
-        work(future, fn, args, kwargs)
-    finally:
-        with state.changed:
-            state.branches -= 1
-            if state.reacting is not None and (state.reacting[0] + "/").startswith(branch.path):
-                state.reacting = None
-            state.changed.notify_all()
+def threads_of(run: Run) -> DaemonThreads:
+    """The threads of the instance that holds the run: they count towards its budget."""
+    held_by: DaemonThreads = run.host.runtime.threads  # type: ignore[attr-defined]  # the engine's hosts have a runtime
+    return held_by
 
 
 def threads(max_workers: int | None = None) -> Threads:
     """Threads for a sync workflow: `with perdure.threads() as pool: pool.submit(my_step, x)`.
 
     An `Executor` whose threads are branches of the run, numbered when they are submitted, so that their steps get the
-    same keys whatever the timing. `max_workers` as of `ThreadPoolExecutor`.
+    same keys whatever the timing. `max_workers` as of `ThreadPoolExecutor`. The end of the program does not wait for
+    them: a run that is not finished then goes on at the next start.
     """
     return Threads(max_workers)

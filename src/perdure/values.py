@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random as _random
-import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Generator
@@ -23,7 +22,7 @@ def _draw(name: str, draw: Callable[[], Any]) -> Any:
     here = scope.get()
     if type(here) is not Branch:
         return draw()
-    branch = own_branch(here, threading.get_ident)
+    branch = own_branch(here)
     return drive(draw_value(branch.run, branch.next_key(), name, draw), branch.run)
 
 
@@ -89,7 +88,7 @@ def _sleep(*, seconds: float | None = None, until: float | None = None) -> Await
             time.sleep(left)
             return _Slept()
         return asyncio.sleep(left)
-    branch = own_branch(here, threading.get_ident)
+    branch = own_branch(here)
     flow = sleep_flow(branch.run, branch.next_key(), seconds=seconds, until=until)
     if branch.is_async:
         return adrive(flow, branch.run)

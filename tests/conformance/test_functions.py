@@ -303,3 +303,33 @@ def test_code_without_a_file_can_be_durable_and_executed_again() -> None:
     assert namespace["both"]() == "cell"
     exec(compile(cell, "<cell 1>", "exec"), namespace)  # noqa: S102
     assert namespace["both"]() == "cell"
+
+
+@workflow
+def called_from_a_coroutine() -> list[str]:
+    """A sync workflow with a step and a branch."""
+    with perdure.threads(1) as pool:
+        seen = [inside(), pool.submit(inside).result()]
+    replay()
+    return seen
+
+
+@workflow
+def starts_an_async_child() -> str:
+    """Its child cannot run on the loop that this one blocks."""
+    return perdure.start(says_hello).result()
+
+
+@workflow
+async def says_hello() -> str:
+    """Async."""
+    return "hello"
+
+
+def test_a_sync_workflow_may_be_called_from_a_coroutine() -> None:
+    """It blocks the loop, as any sync function; the task that calls it is not taken for a foreign one."""
+
+    async def go() -> list[str]:
+        return [*called_from_a_coroutine(), starts_an_async_child()]
+
+    assert asyncio.run(go()) == ["inside", "inside", "hello"]

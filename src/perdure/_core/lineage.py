@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 class Branch:
     """One line of execution in a run: its calls follow each other. Used by one task or thread at a time."""
 
-    __slots__ = ("_calls", "_names", "is_async", "owner", "path", "run")
+    __slots__ = ("_calls", "_names", "is_async", "owner", "path", "run", "within")
 
-    def __init__(self, run: Run, path: str = "", *, is_async: bool, owner: Any = None) -> None:
+    def __init__(self, run: Run, path: str = "", *, is_async: bool, owner: Any = None, within: Any = None) -> None:
         self.run = run
         self.path = path
         self.is_async = is_async
         self.owner = owner
         """The task (async) or thread id (sync) that this branch belongs to; None until it first runs."""
+        self.within = within
+        """The task in which a sync run was called, and whose loop it blocks."""
         self._calls = 0
         self._names: dict[str, int] = {}
 

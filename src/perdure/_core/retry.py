@@ -34,6 +34,11 @@ class Retry:
         if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
             raise UsageError("Retry(on=...): give an exception class or a tuple of them")
 
+    @property
+    def may_pause(self) -> bool:
+        """Whether there may be a pause between two attempts."""
+        return self.attempts > 1 and self.initial_seconds > 0 and self.max_seconds > 0
+
     def pause_seconds(self, failed: int, error: BaseException, chance: float) -> float | None:
         """The pause after the `failed`-th failed attempt, or None when it was the last. `chance` is in [0, 1)."""
         if failed >= self.attempts or not isinstance(error, self.on):

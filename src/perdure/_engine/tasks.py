@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Coroutine
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -30,9 +31,10 @@ def install_factory(loop: asyncio.AbstractEventLoop) -> None:
 
     def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         here = scope.get()
-        if type(here) is not Branch:
+        parent = creating_branch(here) if type(here) is Branch and here.is_async else None
+        if parent is None:
             return make_task(inner, loop, coro, options)
-        return make_branch_task(here, inner, loop, coro, options)
+        return make_branch_task(parent, inner, loop, coro, options)
 
     setattr(factory, _FACTORY_MARK, True)
     loop.set_task_factory(factory)
@@ -49,15 +51,13 @@ def make_task(
 
 
 def make_branch_task(
-    here: Branch,
+    parent: Branch,
     inner: Any,
     loop: asyncio.AbstractEventLoop,
     coro: Coroutine[Any, Any, Any],
     options: dict[str, Any],
 ) -> asyncio.Task[Any]:
     """A task made by a run's code: a new branch, unless it is the inner task of `wait_for`."""
-    creator = current_task()
-    parent = here if creator is None or here.owner is creator else BRANCH_OF.get(creator, here)
     maker = asyncio_maker()
     if maker == "as_completed":
         coro.close()
@@ -112,7 +112,26 @@ def current_task() -> asyncio.Task[Any] | None:
         return None
 
 
-def own_branch(here: Branch, whoami: Callable[[], int]) -> Branch:
+def creating_branch(here: Branch) -> Branch | None:
+    """The branch whose code makes a task right now. None for what a callback makes, since when that runs is no part of
+    the program: such a task is no branch, and its durable calls are refused.
+    """
+    creator = current_task()
+    return None if creator is None else branch_of_task(here, creator)
+
+
+def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
+    """The task's own branch; `here` is that of its context. None for one that no code of the run has made."""
+    if here.owner is task:
+        return here
+    branch = BRANCH_OF.get(task)
+    if branch is None and here.owner is None:  # an eager task that runs before its factory has returned
+        here.owner = task
+        branch = BRANCH_OF[task] = here
+    return branch
+
+
+def own_branch(here: Branch) -> Branch:
     """The branch in which this call is made; `LineageError` where the caller only inherited a run's context."""
     run = here.run
     if run.interruption == "forked":
@@ -121,9 +140,7 @@ def own_branch(here: Branch, whoami: Callable[[], int]) -> Branch:
             "the child is to do as a run of its own."
         )
     if not here.is_async:
-        if here.owner is None:
-            here.owner = whoami()
-        if here.owner == whoami() and current_task() is None:
+        if here.owner == threading.get_ident() and current_task() is here.within:
             return here
         raise LineageError(
             f"a durable call in run {run.run_id} came from another thread or loop than the run's own: its place in the "
@@ -131,16 +148,9 @@ def own_branch(here: Branch, whoami: Callable[[], int]) -> Branch:
             "and `async def` workflows for event loops."
         )
     task = current_task()
-    if task is not None:
-        if here.owner is task:
-            return here
-        branch = BRANCH_OF.get(task)
-        if branch is not None:
-            return branch
-        if here.owner is None:  # an eager task that runs before its factory has returned
-            here.owner = task
-            BRANCH_OF[task] = here
-            return here
+    branch = None if task is None else branch_of_task(here, task)
+    if branch is not None:
+        return branch
     raise LineageError(
         f"a durable call in run {run.run_id} came from a thread, callback or task that only inherited the run's "
         "context: its place in the run is not defined. Call it from the workflow itself or from a task that it creates."

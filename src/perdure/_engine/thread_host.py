@@ -33,6 +33,7 @@ from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended
 from .lanes import Lane
+from .tasks import current_task
 
 REACTION_SECONDS = 0.01
 """How long the next delivery waits for the branch that got the last one to come back with its next call."""
@@ -100,7 +101,7 @@ class ThreadHost(Host):
             scope.reset(token)
 
     def execute(self, run: Run, request: Execute) -> Outcome:
-        branch = Branch(run, is_async=False, owner=threading.get_ident())
+        branch = Branch(run, is_async=False, owner=threading.get_ident(), within=current_task())
         token = scope.set(branch)
         run.state.branches = 1
         try:

@@ -27,18 +27,37 @@ def child_id(run_id: RunId, key: str) -> RunId:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def start_child(run: Run, entry: RunCreated) -> Flow[RunId]:
-    """Make the child unless it is there. Waits for nothing: the journal keeps the order."""
+def start_child(run: Run, entry: RunCreated, *, is_instant: bool = True) -> Flow[RunId]:
+    """Make the child unless it is there. Waits for nothing, as the journal keeps the order, unless the caller chose the
+    id: then the answer is that of the database. Not `is_instant`, other branches go on meanwhile and it takes its turn.
+    """
     run.check_alive()
-    assert entry.parent_key is not None
-    recorded = run.take_child(entry.parent_key, entry.name, entry.fingerprint)
-    if recorded is not None:
-        return recorded.run_id
-    is_own_id = entry.run_id == child_id(run.run_id, entry.parent_key)
-    verdict: Verdict | None = yield StartChild(entry, waits=not is_own_id)
-    if verdict is not None:
-        check_created(entry, verdict)
-    return entry.run_id
+    key = entry.parent_key
+    assert key is not None
+    recorded = run.take_child(key, entry.name, entry.fingerprint)
+    if entry.run_id == child_id(run.run_id, key):
+        if recorded is None:
+            yield StartChild(entry)
+    elif is_instant:
+        if recorded is None:
+            yield from create_child(run, entry)
+    else:
+        yield from stay_open(run, key)
+        try:
+            if recorded is None:
+                yield from create_child(run, entry)
+            yield from log_turn(run, key)
+        except CallCancelled:
+            yield from log_cancel(run, key)
+            raise
+    return entry.run_id if recorded is None else recorded.run_id
+
+
+def create_child(run: Run, entry: RunCreated) -> Flow[None]:
+    """Make a run under an id of the caller's; raises `RunExistsError` where another one has it."""
+    verdict: Verdict = yield StartChild(entry, waits=True)
+    run.check_alive()
+    check_created(entry, verdict)
 
 
 def check_created(entry: RunCreated, verdict: Verdict) -> None:
@@ -58,8 +77,15 @@ def check_created(entry: RunCreated, verdict: Verdict) -> None:
         )
 
 
-def await_run(run: Run, key: str, run_id: RunId, timeout: float | None = None) -> Flow[Any]:
-    """Wait for the other run's end: its value, or its error raised. After `timeout` seconds the call is cancelled."""
+def await_run(run: Run, key: str, run_id: RunId) -> Flow[Any]:
+    """Wait for the other run's end: its value, or its error raised."""
+    return unwrap((yield from await_outcome(run, key, run_id)))
+
+
+def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = None) -> Flow[Outcome]:
+    """Wait for the other run's end, and tell its error from one of the wait. After `timeout` seconds the call is
+    cancelled.
+    """
     run.check_alive()
     yield from stay_open(run, key, timeout)
     try:
@@ -68,7 +94,7 @@ def await_run(run: Run, key: str, run_id: RunId, timeout: float | None = None) -
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
-    return unwrap(run.read(key, lambda: outcome_of(run.serializer, ended)))
+    return run.read(key, lambda: outcome_of(run.serializer, ended))
 
 
 def unwrap_end(serializer: Serializer, ended: EndedRun) -> Any:

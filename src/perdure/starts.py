@@ -1,0 +1,178 @@
+"""Starting a run of a workflow or step: from outside any run, or as a child of the run that does so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ._core.definitions import Definition, find_definition
+from ._core.flow import adrive, drive
+from ._core.flows.child import check_created, child_id, start_child
+from ._core.lineage import Branch, scope
+from ._engine.ids import fresh_id
+from ._engine.lanes import Lane
+from ._engine.runtime import Runtime
+from ._engine.tasks import own_branch
+from ._entries import RunCreated, Verdict
+from .app import current_runtime, default_app
+from .errors import NotDurableError, UsageError
+from .handle import Handle
+from .typing import DEFAULT_QUEUE, RunId
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """How a run is to be started; never mixed with the function's own arguments."""
+
+    id: RunId | None = None
+    delay: float | None = None
+    priority: int = 0
+    queue: str = DEFAULT_QUEUE
+
+    def __post_init__(self) -> None:
+        if self.id is not None and (not isinstance(self.id, str) or not self.id or len(self.id) > 500):
+            raise UsageError("id= must be a text of 1 to 500 characters")
+        if self.id is not None and ("\0" in self.id or not self.id.isprintable()):
+            raise UsageError("id= must not contain control characters")
+        if self.delay is not None and not 0 <= self.delay < 1e9:
+            raise UsageError(f"delay={self.delay} must be a number of seconds, 0 or more")
+
+    def due_at(self) -> float | None:
+        """When a delayed run is due."""
+        return None if self.delay is None else time.time() + self.delay
+
+
+PLAIN = Submission()
+
+
+def start(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
+    """Start a run and return when it is durable; inside a run at once, unless the caller chose the id: then another run
+    may have it, and the answer takes a commit, for which it blocks the loop of an async run (`astart` does not).
+    """
+    return start_all(function, [arguments], submission)[0]
+
+
+def start_all(function: Any, calls: Sequence[Arguments], submission: Submission) -> list[Handle[Any]]:
+    """A run for each of the arguments. Outside a run they share their commits; none is started if any is refused."""
+    definition = definition_of(function)
+    here = scope.get()
+    if type(here) is Branch:
+        return [start_in_run(own_branch(here), definition, bound(function, call), submission) for call in calls]
+    runtime = current_runtime()
+    entries = [make_entry(runtime, definition, bound(function, call), submission) for call in calls]
+    verdicts: dict[int, Verdict] = {}
+    lane, number = Lane(), 0
+    for place, entry in enumerate(entries):
+        number = runtime.dispatcher.create(entry, lane, partial(verdicts.__setitem__, place), leads=True)
+    runtime.journal.wait(lane, number)
+    return [accept_handle(runtime, entry, verdicts[place]) for place, entry in enumerate(entries)]
+
+
+def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, submission: Submission) -> Handle[Any]:
+    """Start a child."""
+    run = branch.run
+    runtime = runtime_of(branch)
+    entry = make_child_entry(branch, definition, arguments, submission)
+    blocking = runtime.execution.inline_host if branch.is_async and submission.id is not None else None
+    return Handle(runtime, drive(start_child(run, entry, is_instant=branch.is_async), run, blocking))
+
+
+async def astart(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
+    """`start` on an event loop, which goes on meanwhile."""
+    definition = definition_of(function)
+    arguments = bound(function, arguments)
+    here = scope.get()
+    if type(here) is Branch:
+        branch = own_branch(here)
+        flow = start_child(branch.run, make_child_entry(branch, definition, arguments, submission))
+        return Handle(runtime_of(branch), await adrive(flow, branch.run))
+    if here is None and not default_app().is_launched:
+        await asyncio.to_thread(default_app().launch)
+    runtime = current_runtime()
+    entry = make_entry(runtime, definition, arguments, submission)
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Verdict] = loop.create_future()
+    runtime.dispatcher.create(entry, Lane(), partial(runtime.wakes.wake, loop, future))
+    return accept_handle(runtime, entry, await future)
+
+
+def runtime_of(branch: Branch) -> Runtime:
+    """The instance that holds the run."""
+    runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
+    return runtime
+
+
+def definition_of(function: Any) -> Definition:
+    """The definition, or the error that says how to make the function durable."""
+    definition = find_definition(function)
+    if definition is None:
+        name = getattr(function, "__qualname__", None) or repr(type(function).__name__)
+        raise NotDurableError(
+            f"{name} cannot be started durably: decorate it with @perdure.workflow (it calls steps) or @perdure.step "
+            "(it does one thing), so that another process can find it by name"
+        )
+    return definition
+
+
+def bound(function: Any, arguments: Arguments) -> Arguments:
+    """The arguments with what a bound method is bound to in front."""
+    bound_to = getattr(function, "__self__", None)
+    definition = find_definition(function)
+    if bound_to is None or definition is None or not definition.binds:
+        return arguments
+    return (bound_to, *arguments[0]), arguments[1]
+
+
+def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, submission: Submission) -> RunCreated:
+    """The entry for a run that is started outside any run."""
+    stored, fingerprint = definition.store_arguments(runtime.serializer, *arguments)
+    drawn = fresh_id()
+    return RunCreated(
+        submission.id or drawn,
+        definition.kind,
+        definition.name,
+        fingerprint,
+        stored,
+        drawn,
+        queue=submission.queue,
+        priority=submission.priority,
+        due_at=submission.due_at(),
+        max_attempts=definition.max_attempts,
+    )
+
+
+def make_child_entry(
+    branch: Branch, definition: Definition, arguments: Arguments, submission: Submission
+) -> RunCreated:
+    """The entry for a child of the run that this call is made in."""
+    run = branch.run
+    run.check_alive()
+    key = branch.next_key()
+    stored, fingerprint = definition.store_arguments(run.serializer, *arguments)
+    return RunCreated(
+        submission.id or child_id(run.run_id, key),
+        definition.kind,
+        definition.name,
+        fingerprint,
+        stored,
+        run.next_entry_id(),
+        run.claim,
+        run.run_id,
+        key,
+        queue=submission.queue,
+        priority=submission.priority,
+        due_at=submission.due_at(),
+        max_attempts=definition.max_attempts,
+    )
+
+
+def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
+    """The handle of the run that was made, or of the same one that was there already."""
+    check_created(entry, verdict)
+    return Handle(runtime, entry.run_id)
