@@ -262,7 +262,7 @@ def test_a_run_that_something_else_may_wake_is_not_parked(program: Callable[...,
     url = str(tmp_path / "p.db")
     with launched(url, **SETTINGS) as app:
         begin_waiting(program)
-        host = app._launched().loop_host
+        host = app._launched().execution.loop_host
         looks: list[RunRow] = []
         consider = host._consider_parking
 
