@@ -18,7 +18,7 @@ from perdure.stores.postgres import PostgresStore
 from perdure.stores.sqlite import SqliteStore
 from tests.stores.entries import C1, W1, created, finished, join
 
-SECRET = "the patient's name"
+PRIVATE = "the patient's name"
 
 
 def said(action: Callable[[], object]) -> str:
@@ -32,10 +32,10 @@ def test_a_refused_value_is_not_shown(postgres_url: str) -> None:
     """Postgres tells the context of what it refuses: the JSON around it, with its values."""
     store = PostgresStore(postgres_url)
     join(store, W1)
-    entry = created("r", input=Stored("json", f'"{SECRET} \0"'))
+    entry = created("r", input=Stored("json", f'"{PRIVATE} \0"'))
     with pytest.raises(StoreRefusedError, match="SQLSTATE 22P05"):
         store.apply(W1, [entry])
-    assert SECRET not in said(lambda: store.apply(W1, [entry]))
+    assert PRIVATE not in said(lambda: store.apply(W1, [entry]))
     store.close()
 
 
@@ -44,9 +44,9 @@ def test_a_key_that_is_taken_is_not_shown(postgres_url: str) -> None:
     store = PostgresStore(postgres_url)
     join(store, W1)
     with psycopg.connect(postgres_url) as person:
-        person.execute("INSERT INTO perdure.inputs (run_id, codec, body) VALUES (%s, 'json', '1')", [SECRET])
-    text = said(lambda: store.apply(W1, [created(SECRET)]))
-    assert SECRET not in text
+        person.execute("INSERT INTO perdure.inputs (run_id, codec, body) VALUES (%s, 'json', '1')", [PRIVATE])
+    text = said(lambda: store.apply(W1, [created(PRIVATE)]))
+    assert PRIVATE not in text
     assert "inputs_pkey" in text
     store.close()
 
@@ -57,12 +57,11 @@ def test_a_damaged_text_is_not_shown(tmp_path: Path) -> None:
     store.migrate()
     join(store, W1)
     store.apply(W1, [created("r", held_as=C1), finished("r", C1)])
+    damaged = PRIVATE.encode() + b" \xff"
     with closing(sqlite3.connect(store.path)) as person, person:
-        person.execute(
-            "UPDATE outputs SET body = CAST(? AS TEXT)", [f"{SECRET} \udcff".encode(errors="surrogateescape")]
-        )
+        person.execute("UPDATE outputs SET body = CAST(? AS TEXT)", [damaged])
     text = said(lambda: store.ended(["r"]))
-    assert SECRET not in text
+    assert PRIVATE not in text
     assert "column 'body'" in text
     store.close()
 
@@ -72,7 +71,7 @@ def test_a_text_without_utf8_is_not_shown(store_url: str) -> None:
     store = open_store(store_url)
     store.migrate()
     join(store, W1)
-    for entry in (created(f"{SECRET} \ud800"), created("r", input=Stored("json", f"{SECRET} \ud800"))):
-        assert SECRET not in said(lambda entry=entry: store.apply(W1, [entry]))
-    assert SECRET not in said(lambda: store.run(f"{SECRET} \ud800"))
+    for entry in (created(f"{PRIVATE} \ud800"), created("r", input=Stored("json", f"{PRIVATE} \ud800"))):
+        assert PRIVATE not in said(lambda entry=entry: store.apply(W1, [entry]))
+    assert PRIVATE not in said(lambda: store.run(f"{PRIVATE} \ud800"))
     store.close()

@@ -76,7 +76,8 @@ def test_a_childs_commit_survives_the_parents_close(store: SqliteStore) -> None:
     closing.start()
     assert fork(child) == 0
     closing.join()
-    assert state(SqliteStore(store.path), "late") == "ready"
+    assert state(store, "late") == "ready"
+    store.close()
 
 
 def test_a_fork_waits_for_the_commit_under_way(store: SqliteStore) -> None:

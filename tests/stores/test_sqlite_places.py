@@ -227,7 +227,8 @@ def test_the_wal_is_copied_now_and_then(tmp_path: Path, runs_alone: bool) -> Non
     assert around == (("begin", "commit") if runs_alone else ("commit", "begin"))
     assert Path(f"{store.path}-wal").stat().st_size < 2 * WAL_LIMIT_BYTES
     store.close()
-    assert claim(SqliteStore(store.path), W1) == []
+    assert claim(store, W1) == []
+    store.close()
 
 
 def test_a_reader_does_not_make_every_commit_a_checkpoint(tmp_path: Path) -> None:
@@ -247,4 +248,17 @@ def test_a_reader_does_not_make_every_commit_a_checkpoint(tmp_path: Path) -> Non
         store.apply(W1, [recorded("r", C1, str(number), outcome=large)])
     assert 2 <= names.count("checkpoint_wal") <= 8
     reader.close()
+    store.close()
+
+
+def test_opening_waits_for_a_neighbour_that_has_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last connection of another process copies the WAL when it closes, and lets nobody in meanwhile."""
+    store = SqliteStore(tmp_path / "perdure.db")
+    store.migrate()
+    store.close()
+    neighbour = sqlite3.connect(store.path, isolation_level=None)
+    neighbour.execute("PRAGMA locking_mode = EXCLUSIVE")
+    neighbour.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr("perdure.stores.sqlite.connections.time.sleep", lambda seconds: neighbour.close())
+    assert store.workers() == []
     store.close()

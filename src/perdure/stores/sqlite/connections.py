@@ -130,7 +130,7 @@ class Connection:
         return sqlite is not None or lock.locked()
 
     def _run(self, statement: Statement, parameters: Row) -> sqlite3.Cursor:
-        """Run it; while another process has the write lock, try again and again.
+        """Run it; while another process has the write lock, or all of the file when it closes it, try again and again.
 
         SQLite's own waiting sleeps up to 100 ms between two looks: beside a process that commits without a pause, whose
         lock is free for some microseconds at a time, it was seen to wait for ten seconds.
@@ -138,9 +138,8 @@ class Connection:
         database = self._database
         if database.on_statement is not None:
             database.on_statement(statement.name)
-        cursor = self._cursor or self._open()
         try:
-            return cursor.execute(statement.text, parameters)
+            return (self._cursor or self._open()).execute(statement.text, parameters)
         except sqlite3.OperationalError as failure:
             if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                 raise
@@ -148,7 +147,7 @@ class Connection:
         for pause in itertools.cycle(_PAUSES):
             time.sleep(pause)
             try:
-                return cursor.execute(statement.text, parameters)
+                return (self._cursor or self._open()).execute(statement.text, parameters)
             except sqlite3.OperationalError as failure:
                 if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
