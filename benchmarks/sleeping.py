@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
-SLEEP_SECONDS = 2.0
+SLEEP_SECONDS = float(os.environ.get("BENCH_SLEEP_SECONDS", "2"))
+"""Two, as the shape says; the test that tries every program asks for less."""
 
 
 class Dormitory:
@@ -17,7 +19,7 @@ class Dormitory:
         self._most_threads = 0
 
     def lie_down(self, number: int) -> None:
-        """Due from now on in two seconds. What the contestant takes before it sleeps makes the sleeper late."""
+        """Due from now on in `SLEEP_SECONDS`. What the contestant takes before it sleeps makes the sleeper late."""
         self._due_at.setdefault(number, time.time() + SLEEP_SECONDS)
         self._most_threads = max(self._most_threads, threading.active_count())
 

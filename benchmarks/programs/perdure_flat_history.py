@@ -30,43 +30,43 @@ def steps(count: int) -> int:
     return count
 
 
-def start_some() -> None:
-    for handle in [perdure.start(echo, number) for number in range(STARTS)]:
+def start_some(count: int) -> None:
+    for handle in [perdure.start(echo, number) for number in range(count)]:
         handle.result()
 
 
-def submit_some() -> None:
-    list(queue.map(one, range(QUEUED)))
+def submit_some(count: int) -> None:
+    list(queue.map(one, range(count)))
 
 
-PROBES: dict[str, Callable[[], object]] = {
-    "steps": lambda: steps(STEPS),
-    "starts": start_some,
-    "queued": submit_some,
+PROBES: dict[str, tuple[Callable[[int], object], int]] = {
+    "steps": (steps, STEPS),
+    "starts": (start_some, STARTS),
+    "queued": (submit_some, QUEUED),
 }
 
 
-def probe(url: str) -> dict[str, float]:
-    """The best of some tries of each kind of work, so that a neighbour's noise is no growth."""
+def probe(url: str, most: int) -> dict[str, float]:
+    """The best of some tries of each kind of work, so that a neighbour's noise is no growth; of `most` units each."""
     best: dict[str, float] = {}
     with perdure.running(url):
-        for work in PROBES.values():
-            work()
+        for work, count in PROBES.values():
+            work(min(count, most))
         for _ in range(TIMES):
-            for name, work in PROBES.items():
+            for name, (work, count) in PROBES.items():
                 began = time.perf_counter()
-                work()
+                work(min(count, most))
                 best[name] = min(best.get(name, float("inf")), time.perf_counter() - began)
     return best
 
 
 if __name__ == "__main__":
     order = read_order()
-    before = probe(order.url)
+    before = probe(order.url, order.count)
     with perdure.running(order.url):
         perdure.with_options(id="template").start(steps, 3).result()
     with measured(Tally()) as window:
         run_script(order, "history", order.count)
-    after = probe(order.url)
+    after = probe(order.url, order.count)
     growths = {f"growth_{name}": after[name] / before[name] for name in before}
     answer(window, order.count, growth=max(growths.values()), **growths)

@@ -17,13 +17,29 @@ from sqlite3 import connect
 
 import pytest
 
-from benchmarks.shape import Shape, all_shapes
+from benchmarks.shape import STORES, Shape, all_shapes
 from tests.stores.postgres_server import server_of
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "benchmarks" / "programs"
+
+
+def marks_of(store: str, shape: Shape, variant: str, contestant: str) -> list[pytest.MarkDecorator]:
+    """Perdure's variants are the same on every store: by default each is tried on SQLite, the first on Postgres too."""
+    is_repeated = store == "postgres" and contestant == "perdure" and variant != next(iter(shape.variants))
+    return [pytest.mark.long] if is_repeated else []
+
+
 CASES = [
-    pytest.param(shape, variant, contestant, id="-".join(filter(None, (shape.name, variant, contestant))))
+    pytest.param(
+        store,
+        shape,
+        variant,
+        contestant,
+        id="-".join(filter(None, (store, shape.name, variant, contestant))),
+        marks=marks_of(store, shape, variant, contestant),
+    )
+    for store in STORES
     for shape in all_shapes()
     for variant in shape.variants
     for contestant in shape.contestants
@@ -31,28 +47,32 @@ CASES = [
 ]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A file in WAL mode, or a database, with nothing in it yet."""
-    if request.param == "sqlite":
+@pytest.fixture
+def unused_database_url(request: pytest.FixtureRequest, store: str, contestant: str, tmp_path: Path) -> Iterator[str]:
+    """A file in WAL mode, or a database, with nothing in it yet; Perdure's own tables may be there, without rows."""
+    if store == "sqlite":
         with closing(connect(tmp_path / "bench.db")) as made:
             made.execute("PRAGMA journal_mode = WAL")
         yield f"sqlite:///{tmp_path / 'bench.db'}"
-        return
-    with server_of(request.config).database(empty=True) as url:
-        yield url
+    elif contestant == "perdure":
+        yield server_of(request.config).emptied()
+    else:
+        with server_of(request.config).database(empty=True) as url:
+            yield url
 
 
-@pytest.mark.parametrize(("shape", "variant", "contestant"), CASES)
-def test_a_tiny_measurement_answers(shape: Shape, variant: str, contestant: str, empty_database_url: str) -> None:
+@pytest.mark.parametrize(("store", "shape", "variant", "contestant"), CASES)
+def test_a_tiny_measurement_answers(
+    store: str, shape: Shape, variant: str, contestant: str, unused_database_url: str
+) -> None:
     """The program ends well and prints one line with every figure that the shape's tables ask for."""
     module = f"benchmarks.programs.{contestant}_{shape.name}"
-    arguments = ["--url", empty_database_url, "--variant", variant, "--count", str(shape.tiny), "--patience", "80"]
+    arguments = ["--url", unused_database_url, "--variant", variant, "--count", str(shape.tiny), "--patience", "80"]
 
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", module, *arguments, "--counted"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]), "BENCH_SLEEP_SECONDS": "0.1"},
         capture_output=True,
         text=True,
         timeout=100,

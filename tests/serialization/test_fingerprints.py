@@ -21,7 +21,7 @@ from tests.serialization.samples import make_serializer
 
 serializer = make_serializer()
 ROOT = Path(__file__).parents[2]
-many = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def printed(python: str, seed: int) -> str:

@@ -23,7 +23,7 @@ from tests.serialization import samples
 from tests.serialization.samples import make_serializer
 
 serializer = make_serializer()
-many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many
