@@ -144,6 +144,9 @@ class Dispatcher:
     def finished(self, run: Run) -> None:
         """The run has left this process."""
         self._end_alone(run)
+        if run.state is None:  # it could not even begin, with the slot that it was given
+            self._free_slot(run.queue)
+            return
         if not run.state.uses_slots:
             return
         with self._lock:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+from contextlib import suppress
+from functools import partial
+
+from .threads import start_thread
+
+log = logging.getLogger("perdure")
 
 
 class OwnLoop:
-    """A loop on a daemon thread, started when first asked for, and again where user code has ended it."""
+    """A loop on a daemon thread, started when first asked for, and again where it has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -21,22 +28,26 @@ class OwnLoop:
                 self._loop, self._thread = self._start()
             return self._loop
 
-    @classmethod
-    def _start(cls) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=cls._run, args=(loop,), name="perdure-loop", daemon=True)
         try:
-            thread.start()
+            return loop, start_thread(partial(self._run, loop), "perdure-loop")
         except BaseException:
             loop.close()
             raise
-        return loop, thread
 
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Until it is stopped by us: a task that stops the loop, or wants to end the process, is one of many on it."""
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
+            while True:
+                try:
+                    loop.run_forever()
+                except (SystemExit, KeyboardInterrupt) as error:
+                    log.warning("a task on the event loop of perdure raised %r; the loop goes on", error)
+                with self._lock:
+                    if loop is not self._loop:
+                        return
         finally:
             loop.close()
 
@@ -46,6 +57,7 @@ class OwnLoop:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None or loop.is_closed():
             return
-        loop.call_soon_threadsafe(loop.stop)
+        with suppress(RuntimeError):  # it has just come to its end by itself
+            loop.call_soon_threadsafe(loop.stop)
         if thread is not threading.current_thread():
             thread.join(seconds)
