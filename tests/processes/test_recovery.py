@@ -156,6 +156,23 @@ def test_the_heartbeat_goes_on_after_any_error(store_url: str) -> None:
         app._launched().store.on_statement = None  # type: ignore[attr-defined]
 
 
+def test_a_worker_that_was_taken_over_joins_again_once_it_can(
+    store: Store, store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no place for its lock file at first; it tries again and again."""
+    with perdure.running(store_url, poll_seconds=3600.0, lease_seconds=0.09):
+        [worker] = store.workers()
+        directory = Path(store.lock_directory)
+        directory.rename(directory.with_suffix(".aside"))
+        directory.touch()
+        store.take_over(worker.worker_id, only_expired=False)
+        wait_until(lambda: "could not join again" in caplog.text)
+        assert store.workers() == []
+        directory.unlink()
+        wait_until(lambda: len(store.workers()) == 1)
+        assert echo("x") == "x"
+
+
 def test_now_and_then_what_is_held_and_not_known_is_handed_back(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
