@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -91,6 +92,13 @@ class Service:
         response.raise_for_status()
         answer: str = response.json()["answer"]
         return answer
+
+    def report(self) -> dict[str, Any]:
+        """What the service says of its documents: how many are indexed, and which failed, with the reason."""
+        response = self._client.get("/documents")
+        response.raise_for_status()
+        found: dict[str, Any] = response.json()
+        return found
 
     def indexed(self) -> int:
         """How many documents the database has as indexed."""

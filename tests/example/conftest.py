@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from itertools import count
@@ -43,12 +44,18 @@ def no_key() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a server that lives as long as the tests."""
+def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server that lives as long as the tests, with pgvector: the one of the other tests, unless that is
+    not ours.
+    """
     from examples.document_indexing.database import throw_away_postgres
+    from tests.stores.postgres_server import server_of
 
-    with throw_away_postgres() as url:
-        yield url
+    if "PERDURE_TEST_POSTGRES_URL" in os.environ:
+        with throw_away_postgres() as url:
+            yield url
+    else:
+        yield server_of(request.config).url
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import http.server
 import threading
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,19 +18,20 @@ from examples.document_indexing.index import DocumentIndex, document_index
 from examples.document_indexing.plain import app as plain
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A web server with one sound filing and several bad files; its URL."""
+    folder = tmp_path_factory.mktemp("files")
     sound = render(first_filings(1)[0])
-    (tmp_path / "sound.pdf").write_bytes(sound)
-    (tmp_path / "page.pdf").write_text("<!DOCTYPE html><title>Please log in</title>")
-    (tmp_path / "broken.pdf").write_bytes(sound[:300])
-    Canvas(str(tmp_path / "blank.pdf")).save()
-    secret = Canvas(str(tmp_path / "secret.pdf"), encrypt="password")
+    (folder / "sound.pdf").write_bytes(sound)
+    (folder / "page.pdf").write_text("<!DOCTYPE html><title>Please log in</title>")
+    (folder / "broken.pdf").write_bytes(sound[:300])
+    Canvas(str(folder / "blank.pdf")).save()
+    secret = Canvas(str(folder / "secret.pdf"), encrypt="password")
     secret.drawString(100, 100, "secret")
     secret.save()
     handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=tmp_path)) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()

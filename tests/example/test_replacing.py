@@ -17,7 +17,10 @@ from examples.document_indexing.index import DocumentIndex
 from examples.document_indexing.service import environment
 from tests.example.pages import chunk_counts, pages_of, url_of
 
-WAITS_FOR_A_LOCK = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+LOCKS = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+    "WHERE locktype = 'advisory' AND datname = current_database()"
+)
 TEXTS = "SELECT text FROM data_chunks_local ORDER BY id"
 FILING = first_filings(1)[0]
 
@@ -25,7 +28,7 @@ FILING = first_filings(1)[0]
 def wait_for_a_blocked_writer(database_url: str) -> None:
     """Return when some session waits for a document's lock."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        while connection.execute(WAITS_FOR_A_LOCK).fetchone() == (0,):
+        while connection.execute(f"{LOCKS} AND NOT granted").fetchone() == (0,):
             pass
 
 
@@ -73,7 +76,7 @@ def test_a_transaction_that_is_committed_late_is_replaced(index: DocumentIndex, 
 def wait_for_lock_holder(database_url: str) -> None:
     """Return when some session holds a document's lock."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        while connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,):
+        while connection.execute(LOCKS).fetchone() == (0,):
             pass
 
 

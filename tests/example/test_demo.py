@@ -1,0 +1,51 @@
+"""The demonstration says honestly whether the durable service kept its promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from examples.document_indexing.demo import Outcome, verdict
+from examples.document_indexing.service import ROOT, Chunks, environment
+
+
+def outcome(*, indexed: int = 10, run_twice: int = 2, distinct: int = 50) -> Outcome:
+    """What became of ten documents of five chunks, two of them in flight at the kill."""
+    return Outcome("durable", 10, indexed, 2, run_twice, Chunks(50, distinct, indexed))
+
+
+def test_a_kept_promise_has_no_complaint() -> None:
+    """As many bodies twice as were in flight are what a kill costs."""
+    assert verdict(outcome()) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "complaint"),
+    [
+        (outcome(indexed=9), "1 documents lost"),
+        (outcome(distinct=45), "5 chunks duplicated"),
+        (outcome(run_twice=3), "3 bodies run twice, though only 2 were in flight"),
+    ],
+)
+def test_every_broken_promise_is_named(broken: Outcome, complaint: str) -> None:
+    """A loss, a duplicate, a body too many: each alone fails the demonstration."""
+    assert verdict(broken) == [complaint]
+
+
+@pytest.mark.long
+def test_the_demonstration_runs_to_its_table() -> None:
+    """With few documents: the durable service loses nothing, the question is answered, nothing is left running."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "examples.document_indexing.demo"],
+        cwd=ROOT,
+        env=environment(DOCS="20", COLUMNS="200"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (lost,) = (line for line in ran.stdout.splitlines() if "lost " in line and "│" in line)
+    assert [cell.strip() for cell in lost.strip("│").split("│")][:2] == ["lost", "0"]
+    assert "5.67" in ran.stdout
