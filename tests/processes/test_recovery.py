@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,10 +20,9 @@ from perdure._engine.worker import LEFTOVER_SECONDS, FileLock, free_locks, lock_
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store, WorkerRow
 from tests.processes.conftest import Rows
+from tests.processes.waiting import PATIENCE_SECONDS, wait_until
 from tests.stores.entries import A_MINUTE, created, state
 from tests.stores.rivals import Rival
-
-PATIENCE_SECONDS = 20.0
 
 
 @step(name="recovery:echo")
@@ -61,14 +60,6 @@ def perdure_arguments(name: str) -> str:
     assert definition is not None
     stored, _ = definition.store_arguments(Serializer(TypeRegistry()), (name,), {})
     return stored.text
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Look again and again, for as long as the test's patience lasts."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        os.sched_yield()
 
 
 def test_the_dead_are_found_at_launch_and_their_files_go(store: Store, store_url: str) -> None:
