@@ -70,7 +70,7 @@ BESIDE: tuple[Guard, ...] = (
         "Rule 11: the last attempt is claimed alone.",
         "solitude",
         {
-            "both": at("engine/dispatcher.Dispatcher._reserve", "if self._alone is not None"),
+            "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._alone is not None"),
             "postgres": at("postgres/perdure.claim_runs", "alone = CASE WHEN run.attempts = 0"),
             "sqlite": at("sqlite/claimable_runs", ":alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,"),
         },
@@ -102,7 +102,7 @@ BESIDE: tuple[Guard, ...] = (
         "one_slot_per_run",
         "One slot lets all branches of a run go on that have asked.",
         "slots",
-        {"both": at("engine/dispatcher.Dispatcher._free_slot", "resumed += slots.take_asking(run)")},
+        {"both": at("engine/slots.Slots.resume", "resumed += self.take_asking(run)")},
     ),
     Guard(
         "one_turn_at_a_time",

@@ -38,6 +38,7 @@ class Claims:
                 if isinstance(verdict, Accepted):
                     self._tell(run, entry, verdict)
             finally:
+                self._runtime.dispatcher.give_back(run)
                 then(verdict)
 
         return self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
@@ -161,7 +162,7 @@ class Claims:
 
     def cancel_here(self, run_id: str) -> None:
         """The run has a cancel: if it is in this process, interrupt it."""
-        run = self._runtime.held.active.get(run_id)
+        run = self._runtime.held.note_cancel(run_id)
         if run is None or run.is_cancelled:
             return
         run.is_cancelled = True

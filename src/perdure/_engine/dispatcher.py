@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
 from ..typing import RunId
 from .ids import fresh_id
 from .lanes import Lane, OnVerdict
+from .slots import Slots
 from .threads import start_thread
 
 if TYPE_CHECKING:
@@ -27,30 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perdure")
 
-CLAIM_AT_ONCE = 64
-
-
-class Slots:
-    """The slots of one queue in this process."""
-
-    __slots__ = ("has_backlog", "is_asking", "limit", "resuming", "used")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
-        self.has_backlog = True
-        """Whether runs may wait in the database: then nobody is started past them."""
-        self.is_asking = False
-        """Whether a claim is under way: what it will find goes first."""
-        self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
-
-    def take_asking(self, run: Run) -> list[Callable[[], None]]:
-        """What lets the branches of this run go on that ask for a slot; they ask no more."""
-        if not self.resuming:
-            return []
-        asking = [go_on for asker, go_on in self.resuming if asker is run]
-        self.resuming = deque(entry for entry in self.resuming if entry[0] is not run)
-        return asking
+LATE_SECONDS = 1.0
+"""A run that was claimed ahead and waits for longer goes back, for another process perhaps."""
 
 
 class Dispatcher:
@@ -86,26 +65,30 @@ class Dispatcher:
             slots = self._slots.get(queue)
             if slots is None or self._is_stopping or self._alone is not None or not self._runtime.worker.may_start:
                 return False
-            if slots.has_backlog or slots.is_asking or slots.resuming or slots.used >= slots.limit:
+            if not slots.is_free:
                 slots.has_backlog = True
                 return False
             slots.used += 1
             return True
 
-    def _free_slot(self, queue: str, *, count: int = 1) -> None:
-        resumed: list[Callable[[], None]] = []
+    def _free_slot(self, queue: str) -> None:
+        with self._lock:
+            self._slots[queue].used -= 1
+        self._fill(queue)
+
+    def _fill(self, queue: str) -> None:
+        """Use the free slots: first for who goes on, then for who was claimed ahead, then claim."""
         with self._lock:
             slots = self._slots[queue]
-            slots.used -= count
-            while slots.resuming and slots.used < slots.limit:
-                run = slots.resuming[0][0]
-                resumed += slots.take_asking(run)  # one slot for all branches that asked
-                slots.used += 1
-                run.state.has_slot = True
-            should_claim = slots.has_backlog and slots.used < slots.limit
+            resumed = slots.resume()
+            may_begin = not self._is_stopping and self._alone is None
+            begun = slots.begin() if may_begin else []
+            is_to_claim = slots.wants_more
         for go_on in resumed:
             go_on()
-        if should_claim:
+        for run in begun:
+            self._runtime.execution.begin_claimed(run)
+        if is_to_claim:
             self.call()
 
     def yield_slot(self, run: Run) -> None:
@@ -146,13 +129,17 @@ class Dispatcher:
         self._end_alone(run)
         if run.state is None:  # it could not even begin, with the slot that it was given
             self._free_slot(run.queue)
-            return
+        else:
+            self.give_back(run)
+
+    def give_back(self, run: Run) -> None:
+        """The run's claim has ended: nothing of it goes on. From any thread, and more than once."""
         if not run.state.uses_slots:
             return
         with self._lock:
             self._slots[run.queue].take_asking(run)
-        if run.state.has_slot:
-            run.state.has_slot = False
+            had_slot, run.state.has_slot = run.state.has_slot, False
+        if had_slot:
             self._free_slot(run.queue)
 
     def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
@@ -201,8 +188,8 @@ class Dispatcher:
             if slots is None:
                 return
             slots.has_backlog = True
-            is_free = slots.used < slots.limit
-        if is_free:
+            is_to_claim = slots.wants_more
+        if is_to_claim:
             self.call()
 
     def start(self) -> None:
@@ -236,40 +223,35 @@ class Dispatcher:
             except Exception:
                 log.exception("the dispatcher failed; it goes on")
 
-    def _reserve(self) -> dict[str, int]:
-        with self._lock:
-            if self._alone is not None or not self._runtime.worker.may_start:
-                return {}
-            wanted: dict[str, int] = {}
-            for queue, slots in self._slots.items():
-                free = min(slots.limit - slots.used, CLAIM_AT_ONCE)
-                if free > 0 and slots.has_backlog and not slots.resuming:
-                    wanted[queue] = free
-                    slots.used += free
-                    slots.has_backlog, slots.is_asking = False, True  # from now on a new one is noted again
-            return wanted
-
     def _claim(self) -> bool:
         """Claim once; whether it is worth trying again at once."""
-        wanted = self._reserve()
-        if not wanted:
+        asked = self._begin_to_ask()
+        if not asked:
             return False
         claimed: list[ClaimedRun] = []
         try:
-            claimed = self._ask(wanted, alone=False)
+            claimed = self._ask(asked, alone=False)
             if not claimed and self._may_try_alone and not self._runtime.held.active:
                 self._may_try_alone = False
-                claimed = self._ask(wanted, alone=True)
+                claimed = self._ask(asked, alone=True)
         finally:
-            again = self._release_unused(wanted, claimed)
-        for run in claimed:
-            self._runtime.execution.begin_claimed(run)
-        return again
+            self._receive(asked, claimed)
+        with self._lock:
+            return any(self._slots[queue].wants_more for queue in asked)
 
-    def _ask(self, wanted: dict[str, int], *, alone: bool) -> list[ClaimedRun]:
+    def _begin_to_ask(self) -> dict[str, int]:
+        for queue in self.queues():
+            self._fill(queue)  # a run at its last attempt may have been in the way
+        with self._lock:
+            if self._alone is not None or not self._runtime.worker.may_start:
+                return {}
+            now = time.monotonic()
+            return {queue: slots.ask(now) for queue, slots in self._slots.items() if slots.wants_more}
+
+    def _ask(self, asked: dict[str, int], *, alone: bool) -> list[ClaimedRun]:
         runtime = self._runtime
-        claims = [fresh_id() for _ in range(sum(wanted.values()))]
-        request = ClaimRequest(wanted, runtime.definitions.names(), alone)
+        claims = [fresh_id() for _ in range(sum(asked.values()))]
+        request = ClaimRequest(asked, runtime.definitions.names(), alone)
         worker_id = runtime.worker.worker_id
         try:
             with runtime.journal.turn():
@@ -277,30 +259,38 @@ class Dispatcher:
                 claimed = runtime.store.claim(worker_id, request, claims)
                 for run in claimed:  # within the turn: nobody may think that we do not know these
                     runtime.held.expect(run.run_id, run.claim)
-                    if alone:
-                        self._alone = run.run_id
         except Fenced:  # after a failover our row may be there still, and no heartbeat tells
             runtime.claims.lost_right(worker_id)
             return []
+        if alone and claimed:
+            self._begin_alone(claimed[0])
+            return []
         return claimed
 
-    def _release_unused(self, wanted: dict[str, int], claimed: list[ClaimedRun]) -> bool:
-        """Give back the slots that no run was found for, and note which queues may have more."""
-        again = False
-        counts = dict.fromkeys(wanted, 0)
+    def _begin_alone(self, claimed: ClaimedRun) -> None:
+        """Nothing else begins until it has ended or waits."""
+        self._alone = claimed.run_id
+        with self._lock:
+            self._slots[claimed.queue].used += 1
+        self._runtime.execution.begin_claimed(claimed)
+
+    def _receive(self, asked: dict[str, int], claimed: list[ClaimedRun]) -> None:
+        by_queue: dict[str, list[ClaimedRun]] = {queue: [] for queue in asked}
         for run in claimed:
-            counts[run.queue] += 1
-        for queue, asked in wanted.items():
-            got = counts[queue]
+            by_queue[run.queue].append(run)
+        now = time.monotonic()
+        for queue, runs in by_queue.items():
             with self._lock:
-                slots = self._slots[queue]
-                slots.is_asking = False
-                if got == asked:
-                    slots.has_backlog = True
-                again = again or (slots.has_backlog and slots.used - (asked - got) < slots.limit)
-            if got < asked:
-                self._free_slot(queue, count=asked - got)
-        return again
+                self._slots[queue].receive(runs, asked[queue], now)
+            self._fill(queue)
+
+    def return_late(self) -> None:
+        """Hand back what was claimed ahead and could not begin soon."""
+        with self._lock:
+            before = time.monotonic() - LATE_SECONDS
+            late = [run for slots in self._slots.values() for run in slots.take_late(before)]
+        for run in late:
+            self._runtime.execution.return_unbegun(run)
 
     def abandon(self) -> None:
         """In a forked child, which leaves a run of its parent: another thread may have been in the lock."""

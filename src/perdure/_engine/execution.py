@@ -12,7 +12,7 @@ from .._core.definitions import Definition
 from .._core.flow import Outcome, adrive, drive
 from .._core.flows.life import live
 from .._core.run import Run
-from .._entries import RunCreated, Stored
+from .._entries import RunCreated, RunReleased, Stored
 from ..errors import RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
 from .lanes import Lane
@@ -77,6 +77,13 @@ class Execution:
         run.is_last_attempt = claimed.attempts >= claimed.max_attempts
         self._begin(run, claimed.input, is_fresh=claimed.is_fresh)
 
+    def return_unbegun(self, claimed: ClaimedRun) -> None:
+        """Hand back what was claimed and cannot begin soon; the entry goes first, so that it stays known until then."""
+        entry = RunReleased(claimed.run_id, claimed.claim)
+        self._runtime.journal.append(
+            Lane(), entry, lambda verdict: self._runtime.held.forget(claimed.claim), leads=False
+        )
+
     def _begin(self, run: Run, stored: Stored, *, is_fresh: bool) -> None:
         definition = self._runtime.definitions.get(run.name)
         assert definition is not None  # a claim, like a creation, names what we know
@@ -86,7 +93,7 @@ class Execution:
         except Exception as error:  # no thread or loop can be had: the process ends, or there are too many
             log.warning("run %s of %s cannot begin here and is handed back: %s", run.run_id, run.name, error)
             self._runtime.claims.let_go(run)
-            self._leave(run)
+            self.leave(run)
 
     def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         self._enter(run, self.thread_host, ThreadState(uses_slots=True))
@@ -163,7 +170,8 @@ class Execution:
             self._runtime.claims.let_go(run)
             raise
         finally:
-            self._leave(run)
+            if not run.state.is_handed_in:
+                self.leave(run)
 
     async def _aexecute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
         """The same on an event loop."""
@@ -178,7 +186,7 @@ class Execution:
             self._fail(run, error)
             return None
         finally:
-            self._leave(run)
+            self.leave(run)
 
     def _fail(self, run: Run, error: Exception) -> None:
         if isinstance(error, StoreError):  # the database did not answer: that is not the run's doing
@@ -188,14 +196,15 @@ class Execution:
         log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
         self._runtime.claims.let_go(run, charged=True, reason="it failed to begin")
 
-    def _leave(self, run: Run) -> None:
+    def leave(self, run: Run) -> None:
+        """The run is not executed here any more."""
         self._runtime.held.leave(run)
         self._runtime.dispatcher.finished(run)
 
     def leave_stranded(self, run: Run) -> None:
         """The run's loop was closed without a word to its tasks: none of them will ever run again."""
         self._runtime.claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
-        self._leave(run)
+        self.leave(run)
 
     def look_for_stranded(self) -> None:
         """Hand back the runs of loops that are closed."""

@@ -17,6 +17,8 @@ class Held:
         """Those that execute or wait here, by id."""
         self._about_to_begin: dict[str, RunId] = {}
         """Those that are expected, by claim."""
+        self._cancelled: set[RunId] = set()
+        """Those of them that were cancelled before they began."""
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
 
@@ -29,6 +31,9 @@ class Held:
         """The run begins; False where its claim was given up after it was expected."""
         with self._lock:
             self.active[run.run_id] = run
+            if run.run_id in self._cancelled:
+                self._cancelled.discard(run.run_id)
+                run.is_cancelled = True
             return self._about_to_begin.pop(run.claim, None) is not None
 
     def leave(self, run: Run) -> None:
@@ -39,10 +44,23 @@ class Held:
                 del self.active[run.run_id]
             self._left.notify_all()
 
+    def note_cancel(self, run_id: RunId) -> Run | None:
+        """The run has a cancel. Who has not begun yet learns it then; else here it is."""
+        with self._lock:
+            if run_id in self._about_to_begin.values():
+                self._cancelled.add(run_id)
+            return self.active.get(run_id)
+
+    def forget(self, claim: str) -> None:
+        """The run will not begin after all; nor is it held."""
+        with self._lock:
+            self._cancelled.discard(self._about_to_begin.pop(claim, ""))
+
     def give_up(self) -> list[Run]:
         """No claim is ours any more: whom to tell."""
         with self._lock:
             self._about_to_begin.clear()
+            self._cancelled.clear()
             return list(self.active.values())
 
     def known(self) -> tuple[list[RunId], list[Run]]:

@@ -87,7 +87,7 @@ class Journal:
         """Block until the lane's `number`-th entry is committed; commits on this thread where the turn is free."""
         while lane.committed < number:
             lane.check()
-            if self._lead():
+            if self.lead():
                 continue
             signal = threading.Lock()
             signal.acquire()
@@ -95,8 +95,10 @@ class Journal:
                 signal.acquire()
         lane.check()
 
-    def _lead(self) -> bool:
-        """Commit a batch on this thread if nobody else is about to. Ctrl-C may strike between any two instructions."""
+    def lead(self) -> bool:
+        """Commit a batch on this thread, if the turn is free; else who has it sees to what waits. Ctrl-C may strike
+        between any two instructions.
+        """
         try:
             if not self._turn.acquire(blocking=False):
                 return False

@@ -97,6 +97,7 @@ class Poller:
         if runtime.ends.is_waited_for:
             runtime.ends.poll()
         runtime.execution.look_for_stranded()
+        runtime.dispatcher.return_late()
         runtime.recovery.look()
 
     def stop(self, seconds: float) -> None:

@@ -45,6 +45,8 @@ class ThreadState:
     def __init__(self, *, uses_slots: bool) -> None:
         self.uses_slots = self.has_slot = uses_slots
         """Whether the run takes a slot of its queue, and whether it has it now."""
+        self.is_handed_in = False
+        """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
         self.changed = threading.Condition(threading.RLock())
         self.waits = Waits()
         self.branches = 0
@@ -79,8 +81,17 @@ class ThreadHost(Host):
         while not self.runtime.worker.may_start:
             self.pause(run, Pause(UNSURE_SECONDS))
 
-    def commit(self, run: Run, request: Commit) -> Verdict:
-        return self.runtime.claims.commit(run, request.entry)
+    def commit(self, run: Run, request: Commit) -> Verdict | None:
+        """What ends the claim. A thread that nobody waits for goes on to another run, and this one leaves when it is
+        committed.
+        """
+        state: ThreadState = run.state
+        if not state.uses_slots:
+            return self.runtime.claims.commit(run, request.entry)
+        self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
+        state.is_handed_in = True
+        self.journal.lead()
+        return None
 
     def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call

@@ -54,8 +54,9 @@ class FileLock:
                 self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock up and remove the file."""
-        self.path.unlink(missing_ok=True)
+        """Give the lock up and remove the file; one that cannot be removed is found unlocked by others."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
         self.drop()
 
     def drop(self) -> None:

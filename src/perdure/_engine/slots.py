@@ -1,0 +1,99 @@
+"""The slots of one queue in this process, and what waits here for one. Rules alone: the dispatcher locks and acts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from .._core.run import Run
+from ..stores.protocol import ClaimedRun
+
+CLAIM_AT_ONCE = 64
+AHEAD_SECONDS = 0.05
+"""Runs are claimed ahead of their slots for so long as this process will need for them at its present rate: short ones
+share a claim, and a long one never waits here while another process could have it.
+"""
+
+
+class Slots:
+    """How many runs of the queue execute here, and who is next: those that go on, then those that begin."""
+
+    __slots__ = ("_began", "_looked_at", "ahead", "has_backlog", "is_asking", "limit", "ready", "resuming", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self.has_backlog = True
+        """Whether runs may wait in the database: then nobody is started past them."""
+        self.is_asking = False
+        """Whether a claim is under way: what it will find goes first."""
+        self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
+        self.ready: deque[tuple[ClaimedRun, float]] = deque()
+        """Claimed ahead, and when."""
+        self.ahead = 0
+        """How many may be."""
+        self._began = 0
+        self._looked_at = 0.0
+
+    def take_asking(self, run: Run) -> list[Callable[[], None]]:
+        """What lets the branches of this run go on that ask for a slot; they ask no more."""
+        if not self.resuming:
+            return []
+        asking = [go_on for asker, go_on in self.resuming if asker is run]
+        self.resuming = deque(entry for entry in self.resuming if entry[0] is not run)
+        return asking
+
+    def resume(self) -> list[Callable[[], None]]:
+        """Give free slots to runs that ask for theirs back: one for all branches of a run."""
+        resumed: list[Callable[[], None]] = []
+        while self.resuming and self.used < self.limit:
+            run = self.resuming[0][0]
+            resumed += self.take_asking(run)
+            self.used += 1
+            run.state.has_slot = True
+        return resumed
+
+    def begin(self) -> list[ClaimedRun]:
+        """Give free slots to runs that were claimed ahead."""
+        begun: list[ClaimedRun] = []
+        while self.ready and self.used < self.limit:
+            begun.append(self.ready.popleft()[0])
+            self.used += 1
+        self._began += len(begun)
+        return begun
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a run that is made here may begin past the database: nobody waits for the slot before it."""
+        is_first = not (self.has_backlog or self.is_asking or self.resuming or self.ready)
+        return is_first and self.used < self.limit
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it is time for a claim."""
+        if not self.has_backlog or self.is_asking or self.resuming:
+            return False
+        return self.used < self.limit or len(self.ready) < self.ahead // 2
+
+    def ask(self, now: float) -> int:
+        """Begin a claim: for how many runs."""
+        rate = self._began / max(now - self._looked_at, 0.001)
+        self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS))
+        self._began, self._looked_at = 0, now
+        self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
+        return min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready))
+
+    def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> None:
+        """The claim's answer."""
+        self.is_asking = False
+        self.has_backlog = self.has_backlog or len(claimed) == asked
+        self.ready.extend((run, now) for run in claimed)
+
+    def take_late(self, before: float) -> list[ClaimedRun]:
+        """Those that were claimed before that time and still wait: the runs in the slots take longer than expected."""
+        late: list[ClaimedRun] = []
+        while self.ready and self.ready[0][1] < before:
+            late.append(self.ready.popleft()[0])
+        if late:
+            self.ahead, self.has_backlog = 0, True
+        return late

@@ -1,0 +1,90 @@
+"""The rules of a queue's slots: who is next, and how many are claimed ahead of their slots."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from perdure._engine.slots import CLAIM_AT_ONCE, Slots
+
+
+def runs(number: int) -> list[Any]:
+    """What a claim has found; the rules never look inside."""
+    return list(range(number))
+
+
+def serve(slots: Slots, *, claimed: int, at: float) -> int:
+    """One claim that finds so many, or all that are asked for; how many those were."""
+    asked = slots.ask(at)
+    slots.receive(runs(min(claimed, asked)), asked, at)
+    return asked
+
+
+def test_a_claim_asks_for_the_free_slots_while_nothing_is_known_of_the_rate() -> None:
+    """What cannot begin at once stays where every process can have it."""
+    assert serve(Slots(4), claimed=100, at=10.0) == 4
+
+
+def test_short_runs_are_claimed_ahead() -> None:
+    """Four runs in a hundredth of a second: twenty will be needed in the time that a claim looks ahead."""
+    slots = Slots(4)
+    serve(slots, claimed=100, at=10.0)
+    slots.begin()
+    slots.used = 0
+
+    assert serve(slots, claimed=100, at=10.01) == 4 + 20
+
+
+def test_no_more_than_a_claims_worth_is_claimed_ahead() -> None:
+    """However short the runs are."""
+    slots = Slots(4)
+    serve(slots, claimed=100, at=10.0)
+    slots.begin()
+    slots.used = 0
+
+    assert serve(slots, claimed=100, at=10.0) == CLAIM_AT_ONCE
+
+
+def test_long_runs_are_not_claimed_ahead() -> None:
+    """Another process may have a free slot for them."""
+    slots = Slots(4)
+    serve(slots, claimed=100, at=10.0)
+    slots.begin()
+    slots.used = 0
+
+    assert serve(slots, claimed=100, at=12.0) == 4
+
+
+def test_what_was_claimed_ahead_begins_before_what_is_made_here() -> None:
+    """The oldest first."""
+    slots = Slots(1)
+    slots.receive(runs(2), asked=2, now=10.0)
+    slots.has_backlog = False
+
+    slots.begin()
+    slots.used = 0
+
+    assert not slots.is_free
+    assert slots.begin() == [1]
+
+
+def test_who_goes_on_comes_before_who_begins() -> None:
+    """A run that has waited holds memory; one that was only claimed does not."""
+    slots = Slots(1)
+    asker: Any = SimpleNamespace(state=SimpleNamespace(has_slot=False))
+    slots.resuming.append((asker, lambda: None))
+    slots.receive(runs(1), asked=1, now=10.0)
+
+    assert len(slots.resume()) == 1
+    assert slots.begin() == []
+
+
+def test_a_run_that_was_claimed_ahead_and_waits_for_long_goes_back() -> None:
+    """A long run has taken the slot after short ones; then nothing is claimed ahead any more, and it is looked for."""
+    slots = Slots(1)
+    slots.receive(runs(1), asked=3, now=10.0)
+    slots.receive(runs(1), asked=3, now=12.0)
+    slots.ahead, slots.has_backlog = 20, False
+
+    assert slots.take_late(11.0) == [0]
+    assert (len(slots.ready), slots.ahead, slots.has_backlog) == (1, 0, True)
