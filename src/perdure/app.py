@@ -40,7 +40,7 @@ class Perdure:
 
     Keyword arguments are the settings of `perdure._engine.options.Options`, all times in seconds: `lease_seconds`,
     `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`, `shutdown_seconds`, `concurrency`, `most_threads`,
-    `max_value_bytes`, `strict`, `codec`.
+    `max_value_bytes`, `strict`, `codec`, `readable`.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Any) -> None:

@@ -166,6 +166,6 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     run, outcome = await runtime.execution.acall(entry, claim, definition)
     if run.end is not None:
         return unwrap_end(runtime.serializer, run.end)
-    if outcome is not None and isinstance(outcome.error, SystemExit):
+    if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit)):
         raise outcome.error
     return await Handle[Any](runtime, entry.run_id).wait()

@@ -8,7 +8,7 @@ import pytest
 
 import perdure
 from perdure import Handle, Queue, Retry, start, step, with_options, workflow
-from tests.conformance.ledger import await_signal, ran, signals, state_of, until
+from tests.conformance.ledger import MOMENT_SECONDS, await_signal, ran, signals, state_of, until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -285,3 +285,25 @@ def test_it_can_be_cancelled_from_a_loop() -> None:
         return cancelled
 
     assert asyncio.run(go())
+
+
+@workflow
+async def acancels_its_child() -> bool:
+    """A run on a loop that changes its mind while the database is busy."""
+    signals["begun"].set()
+    await_signal("database is busy")
+    task = asyncio.create_task(start(sleeps, "never wanted").acancel())
+    await asyncio.wait([task], timeout=5 * MOMENT_SECONDS)
+    signals["asked"].set()
+    return await task
+
+
+def test_a_child_that_was_started_a_moment_ago_can_be_cancelled_from_a_loop(app: perdure.Perdure) -> None:
+    """Its creation may not be committed yet, but it is not unknown."""
+    assert app._runtime is not None
+    handle = start(acancels_its_child)
+    await_signal("begun")
+    with app._runtime.journal.turn():
+        signals["database is busy"].set()
+        await_signal("asked")
+    assert handle.result(20) is True

@@ -10,7 +10,7 @@ import pytest
 
 import perdure
 from perdure import Handle, Queue, start, step, with_options, workflow
-from tests.conformance.ledger import areplay, await_signal, ran, replay, signals, state_of, until
+from tests.conformance.ledger import MOMENT_SECONDS, areplay, await_signal, ran, replay, signals, state_of, until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -276,3 +276,35 @@ def test_a_step_may_start_a_run_of_its_own() -> None:
     """DBOS forbids it, Inngest's `step.sendEvent` is it; the run is started once per execution of the body."""
     assert starts_in_a_step() == "FROM A STEP"
     assert ran == ["from a step"]
+
+
+@workflow
+def sleeps_for_long() -> None:
+    """It does not end by itself."""
+    perdure.sleep(3600)
+
+
+@workflow
+def asks_for_its_childs_error() -> list[str]:
+    """Too early, and when there is one."""
+    handle = perdure.start(sleeps_for_long)
+    seen = []
+    try:
+        handle.exception(MOMENT_SECONDS)
+    except TimeoutError:
+        seen.append("too early")
+    handle.cancel()
+    return [*seen, type(handle.exception()).__name__]
+
+
+@workflow
+async def asks_on_a_loop() -> str:
+    """A wait that would stop the loop."""
+    return repr(perdure.start(sleeps_for_long).exception())
+
+
+def test_an_error_of_the_wait_is_not_given_as_the_error_of_the_run() -> None:
+    """As `Future.exception`: a timeout is raised, and so is a wrong use."""
+    assert asks_for_its_childs_error() == ["too early", "RunCancelledError"]
+    with pytest.raises(perdure.UsageError, match="await"):
+        asyncio.run(asks_on_a_loop())

@@ -11,7 +11,7 @@ import pytest
 import perdure
 from perdure import step, workflow
 from perdure.errors import RecordedError
-from tests.conformance.ledger import ran, replay, until
+from tests.conformance.ledger import ran, replay
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -326,43 +326,3 @@ def test_a_durable_call_in_a_finally_runs_once() -> None:
     """Temporal runs `finally` when a workflow is evicted (sdk-python's known trap); durable calls there do nothing."""
     assert finally_runs() == "done"
     assert ran == ["finally", "finally", "cleaned"]
-
-
-@workflow
-def interrupted_by_hand() -> str:
-    """Ctrl-C at the first execution."""
-    ran.append("workflow")
-    fails_never()
-    if ran.count("workflow") == 1:
-        raise KeyboardInterrupt
-    return "went on"
-
-
-def test_ctrl_c_releases_the_run_and_reaches_who_called() -> None:
-    """Absurd and DBOS leave it pending: it goes on, with what it has recorded."""
-    with pytest.raises(KeyboardInterrupt):
-        interrupted_by_hand()
-    until(lambda: ran.count("workflow") == 2)
-    assert ran.count("cleaned") == 1
-
-
-@step
-def raises_base() -> None:
-    """An error that is no `Exception`, and none that ends a process."""
-    raise OwnBaseError("base")
-
-
-class OwnBaseError(BaseException):
-    """As trio's and pytest's own."""
-
-
-@workflow
-def base_error() -> None:
-    """It passes through."""
-    raises_base()
-
-
-def test_an_error_that_is_no_exception_ends_the_run_too() -> None:
-    """Temporal fails the task for ever on these (sdk-python); here the run fails and says why."""
-    with pytest.raises(OwnBaseError, match="base"):
-        base_error()

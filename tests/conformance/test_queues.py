@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import Executor
 from typing import Any
 
@@ -230,3 +231,52 @@ def test_a_burst_is_done_whole() -> None:
     assert three.with_options(priority=9).submit(quick, "last").result() == "last"
     assert len(set(ran)) == 1001
     assert len(ran) == 1001
+
+
+def test_blocks_of_one_queue_in_several_threads_wait_each_for_their_own() -> None:
+    """A block must not wait for what others submit, nor lose what it submitted itself."""
+    inside, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with three:
+            three.submit(hold, "held by another")
+            inside.set()
+            await_signal("own block is over")
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(PATIENCE_SECONDS)
+    with three:
+        own = three.with_options(priority=1).submit(quick, "own")
+    assert own.done()
+    signals["own block is over"].set()
+    assert not done.is_set()
+    signals["held by another"].set()
+    assert done.wait(PATIENCE_SECONDS)
+    thread.join()
+
+
+def test_the_timeout_of_a_map_is_for_all_of_it() -> None:
+    """As `Executor.map`; each value alone would be in time."""
+    begun_at = time.monotonic()
+    results = one.map(hold, ["map a", "map b"], timeout=0.3)
+    signals["never"].wait(0.2)
+    signals["map a"].set()
+    assert next(results) == "map a"
+    with pytest.raises(TimeoutError):
+        next(results)
+    assert time.monotonic() - begun_at < 0.49
+    signals["map b"].set()
+
+
+def test_a_map_shares_its_commits(app: perdure.Perdure) -> None:
+    """A commit for each would cost a thousand times as much; none of it is started if one argument is refused."""
+    assert app._runtime is not None
+    before = app._runtime.journal._batches
+    three.with_options(delay=3600).map(quick, range(500))
+    assert app._runtime.journal._batches - before < 20
+    with pytest.raises(perdure.SerializationError):
+        three.map(quick, ["refused", object()])
+    assert three.submit(quick, "next").result() == "next"
+    assert ran == ["next"]

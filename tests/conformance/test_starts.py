@@ -12,7 +12,7 @@ import pytest
 
 import perdure
 from perdure import start, step, with_options, workflow
-from tests.conformance.ledger import await_signal, ran, replay, signals, state_of, until
+from tests.conformance.ledger import areplay, await_signal, ran, replay, signals, state_of, until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -286,3 +286,62 @@ def test_a_delayed_run_does_not_begin_before_its_time(app: perdure.Perdure) -> N
         handle.result()
     assert with_options(delay=0.05).start(job, "soon").result() == "soon 0"
     assert ran == ["soon"]
+
+
+@step
+def named_work(name: str) -> str:
+    """What is started."""
+    ran.append(name)
+    return name
+
+
+@workflow
+async def starts_by_id_on_a_loop(name: str) -> list[str]:
+    """A start that has to wait for the database, beside other work, and once more from the top."""
+
+    async def start_named() -> str:
+        return await (await perdure.with_options(id=f"{name} by id").astart(named_work, name))
+
+    signals["begun"].set()
+    await_signal("database is busy")
+    task = asyncio.create_task(start_named())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    signals["loop goes on"].set()
+    seen = [await task, await neighbour(name), *await asyncio.gather(start_named(), neighbour(name))]
+    await areplay()
+    return seen
+
+
+@step
+async def neighbour(name: str) -> str:
+    """Beside it."""
+    return f"{name} beside"
+
+
+def test_astart_inside_a_run_does_not_stop_the_loop_while_it_waits(app: perdure.Perdure) -> None:
+    """Whether the id is taken, only the database knows; `start` has to block for that, `astart` must not."""
+    assert app._runtime is not None
+    handle = perdure.start(starts_by_id_on_a_loop, "patient")
+    await_signal("begun")
+    with app._runtime.journal.turn():
+        signals["database is busy"].set()
+        await_signal("loop goes on")
+    assert handle.result() == ["patient", "patient beside"] * 2
+    assert ran == ["patient"]
+
+
+@workflow
+async def starts_another(name: str) -> str:
+    """An id that is somebody else's."""
+    await perdure.with_options(id="taken by another").astart(named_work, "another")
+    try:
+        await perdure.with_options(id="taken by another").astart(named_work, name)
+    except perdure.RunExistsError as error:
+        return error.run_id
+    return "nobody noticed"
+
+
+def test_astart_inside_a_run_says_that_an_id_is_taken() -> None:
+    """At the call, as `start` does."""
+    assert asyncio.run(starts_another("me")) == "taken by another"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._entries import Entry, RunCreated
@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Outcome:
-    """How a body ended: with a value, or with an error."""
+    """How a body ended: with a value, or with an error. Both are the user's: no repr shows them."""
 
-    value: Any = None
-    error: BaseException | None = None
+    value: Any = field(default=None, repr=False)
+    error: BaseException | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -68,8 +68,8 @@ class Execute:
     """Run the function of a workflow in the run's first branch. Answer: its `Outcome`."""
 
     function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: dict[str, Any] = field(repr=False)
     method = "execute"
 
 
@@ -194,7 +194,10 @@ class Host(Protocol):
 
 
 def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:
-    """Run a flow to its end with blocking answers, those of the run's host unless another is given."""
+    """Run a flow to its end with blocking answers, those of the run's host unless another is given.
+
+    What ends the program comes out as it is, and with it ends the run's claim: see `Run.exits`.
+    """
     answer = (host or run.host).answer
     try:
         request = next(flow)
@@ -207,6 +210,9 @@ def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:
                 request = flow.send(reply)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # the generator's type says T
+    except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+        run.exits(error)
+        raise
 
 
 async def adrive(flow: Flow[T], run: Run) -> T:
@@ -231,6 +237,9 @@ async def adrive(flow: Flow[T], run: Run) -> T:
                 request = flow.send(reply)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # the generator's type says T
+    except (KeyboardInterrupt, SystemExit) as error:
+        run.exits(error)
+        raise
     except (CallCancelled, RunInterrupted):
         if cancellation is not None:
             raise cancellation from None

@@ -87,8 +87,8 @@ class Run:
         """Somebody outside has asked for the run's end."""
         self.is_last_attempt = False
         """Whether the run is dead if its process dies with it: then it is held alone."""
-        self.exit: SystemExit | None = None
-        """What a branch beside the first one ended the program with."""
+        self.exit: BaseException | None = None
+        """What a call ended the program with: Ctrl-C, or `sys.exit`."""
         self.interruption: Interruption | None = None
         """Why nothing durable may happen in this claim any more."""
         self.difference: PerdureError | None = None
@@ -132,6 +132,15 @@ class Run:
         """Raise `RunInterrupted` where nothing durable may happen any more."""
         if self.interruption is not None:
             raise RunInterrupted(f"run {self.run_id} is {self.interruption}: this process can do nothing more for it")
+
+    def exits(self, error: BaseException) -> None:
+        """A call has ended with what ends the program. That is not recorded, so nothing that the run's code does with
+        it may be: its claim ends, and the next one makes the call again.
+        """
+        self.exit = self.exit or error
+        if self.interruption is None:
+            self.interruption = "exiting"
+            self.host.interrupt(self)
 
     def check_not_over(self) -> None:
         """After a body: may its outcome still be recorded? A run that is being let go of may finish what it began."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ class StepCall:
     run: Run
     definition: Definition
     key: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: dict[str, Any] = field(repr=False)
     fingerprint: str
     is_instant: bool = False
     """A sync step in an async run: nothing can come between its call and its outcome, so it takes no turn."""

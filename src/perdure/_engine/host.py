@@ -15,6 +15,7 @@ from .._core.run import Run
 from .._entries import EndedRun, HistoryRows, RunParked, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
+from .tasks import current_task
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -106,6 +107,15 @@ class Host:
             children_seen=len(seen) if len(foreign) < len(waits.runs) else None,
             waits_for=foreign,
         )
+
+
+def spare_loop(run: Run, error: BaseException) -> None:
+    """A task that ends with what ends the program would end the loop, and with it every other run there: the run's
+    first branch does so for it. Raises `RunInterrupted` in any other one.
+    """
+    if current_task() is not run.state.root:
+        run.exits(error)
+        raise interrupted(run) from error
 
 
 def may_have_ended(run: Run, run_id: RunId) -> bool:

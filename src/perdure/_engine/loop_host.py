@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from .._core.flow import (
@@ -28,7 +28,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
-from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended
+from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .loop_state import LoopState
 from .tasks import BRANCH_OF
@@ -191,7 +191,6 @@ class LoopHost(Host):
         return outcome.value  # type: ignore[no-any-return]  # what `read` gave
 
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
-        state: LoopState = run.state
         call = request.call
         definition = call.definition
         token = scope.set(StepScope(run, call.key, request.number))
@@ -215,27 +214,17 @@ class LoopHost(Host):
             if task.cancelling():
                 raise
             return Outcome(error=error)  # the body cancelled itself
-        except RunInterrupted:
+        except (RunInterrupted, GeneratorExit):
             raise
-        except Exception as error:
-            return Outcome(error=error)
-        except BaseException as error:
+        except (KeyboardInterrupt, SystemExit) as error:
             if run.kind == "step":
                 return Outcome(error=error)
-            if isinstance(error, SystemExit) and task is not state.root:
-                self._exit(run, error)
+            spare_loop(run, error)
             raise
+        except BaseException as error:
+            return Outcome(error=error)
         finally:
             scope.reset(token)
-
-    def _exit(self, run: Run, error: SystemExit) -> NoReturn:
-        """A task that ends with it would end the loop, and with it every other run there: the first branch does so
-        for it.
-        """
-        run.exit = error
-        run.interruption = run.interruption or "exiting"
-        self._interrupt_here(run)
-        raise interrupted(run) from error
 
     async def execute(self, run: Run, request: Execute) -> Outcome:
         state: LoopState = run.state
@@ -246,7 +235,7 @@ class LoopHost(Host):
         state.tasks.add(root)
         token = scope.set(branch)
         try:
-            return Outcome(await request.function(*request.args, **request.kwargs))
+            return Outcome(await request.function(*request.args, **request.kwargs), run.exit)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)

@@ -34,4 +34,8 @@ class Options:
     are active.
     """
     codec: Codec = field(default_factory=JsonCodec)
-    """How values are written; old values are read with the codec that they were written with."""
+    """How values are written."""
+    readable: tuple[Codec, ...] = ()
+    """Further codecs that stored values may be written with, such as the one that was used before. JSON, compressed
+    or not, can always be read; pickle only where it is named, for to read it is to run it.
+    """

@@ -36,7 +36,9 @@ class Runtime:
         self.store = store
         self.options = options
         self.definitions = definitions
-        self.serializer = Serializer(definitions.types, options.codec, max_bytes=options.max_value_bytes)
+        self.serializer = Serializer(
+            definitions.types, options.codec, max_bytes=options.max_value_bytes, readable=options.readable
+        )
         self.held = Held()
         self.wakes = Wakes()
         self.claims = Claims(self)

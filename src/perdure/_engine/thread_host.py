@@ -31,7 +31,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended
+from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .tasks import current_task
 
@@ -100,12 +100,12 @@ class ThreadHost(Host):
             value = call.definition.function(*call.args, **call.kwargs)
         except RunInterrupted:
             raise
-        except Exception as error:
-            return Outcome(error=error)
-        except BaseException as error:
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             if run.kind == "step":
                 return Outcome(error=error)
             raise
+        except BaseException as error:
+            return Outcome(error=error)
         else:
             return Outcome(value)
         finally:
@@ -116,12 +116,12 @@ class ThreadHost(Host):
         token = scope.set(branch)
         run.state.branches = 1
         try:
-            return Outcome(request.function(*request.args, **request.kwargs))
+            return Outcome(request.function(*request.args, **request.kwargs), run.exit)
         except BaseException as error:
-            return Outcome(error=error)
+            return Outcome(error=run.exit or error)
         finally:
             scope.reset(token)
-            if run.interruption is None:
+            if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
             self.interrupt(run)
 
@@ -348,6 +348,13 @@ class InlineHost(ThreadHost):
     """A sync step inside an async run: it blocks the loop for as long as its body and one commit take, as its
     body would.
     """
+
+    def attempt(self, run: Run, request: Attempt) -> Outcome:
+        try:
+            return super().attempt(run, request)
+        except (KeyboardInterrupt, SystemExit) as error:
+            spare_loop(run, error)
+            raise
 
     def pause(self, run: Run, request: Pause) -> None:
         time.sleep(request.seconds)

@@ -10,7 +10,7 @@ from ..definitions import Definition
 from ..flow import Commit, Execute, Flow, LoadHistory, Outcome, Settle
 from ..run import Run
 from ..step_call import StepCall
-from .step import attempt_all, store_outcome
+from .step import announce, attempt_all, store_outcome
 
 
 def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Flow[Outcome | None]:
@@ -35,23 +35,20 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
         yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
         return None
     if run.kind == "step":
-        outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""), is_fresh=is_fresh)
+        outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""))
     else:
         outcome = yield Execute(definition.function, args, kwargs)
     yield from end(run, outcome)
     return outcome
 
 
-def run_alone(call: StepCall, *, is_fresh: bool) -> Flow[Outcome]:
+def run_alone(call: StepCall) -> Flow[Outcome]:
     """A step that is a run by itself: its outcome is the run's, so there is no checkpoint to write."""
-    if call.definition.at_most_once and not is_fresh:
-        return Outcome(
-            error=PerdureError(
-                f"step {call.definition.name}, run {call.run.run_id}, may run at most once, and its process ended "
-                "while it was held: whether it took effect is not known. Find out, then start it with a new id if "
-                "it did not."
-            )
-        )
+    try:
+        if call.definition.at_most_once:
+            yield from announce(call, "then start it with a new id if it did not")
+    except PerdureError as unknown:
+        return Outcome(error=unknown)
     try:
         yield Settle()
         outcome, _ = yield from attempt_all(call)

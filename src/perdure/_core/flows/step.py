@@ -28,7 +28,7 @@ def run_step(call: StepCall) -> Flow[Any]:
         return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
     try:
         if call.definition.at_most_once:
-            yield from announce(call)
+            yield from announce(call, "then handle this error in the workflow")
         yield Settle()  # what any branch of the run has seen is committed
         started_at = yield Now()
         outcome, attempts = yield from attempt_all(call)
@@ -80,13 +80,15 @@ def attempt_all(call: StepCall) -> Flow[tuple[Outcome, int]]:
         number += 1
 
 
-def announce(call: StepCall) -> Flow[None]:
-    """At most once: say that the body is about to run, so that no later claim runs it again."""
+def announce(call: StepCall, mend: str) -> Flow[None]:
+    """At most once: say that the body is about to run, so that no later claim runs it again. Raises `PerdureError`,
+    with what to do, where an earlier one has said so.
+    """
     run, mark = call.run, call.key + "?"
     if run.checkpoints.pop(mark, None) is not None:
         raise PerdureError(
             f"step {call.definition.name} of run {run.run_id} may run at most once, and the process ended while it "
-            "ran: whether it took effect is not known. Find out, then handle this error in the workflow."
+            f"ran: whether it took effect is not known. Find out, {mend}."
         )
     nothing, _ = run.serializer.accept(None, what="a mark")
     yield Record(

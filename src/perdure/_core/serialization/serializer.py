@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..._entries import Stored
 from ...errors import SerializationError
 from . import json_text
-from .codecs import Codec, JsonCodec
+from .codecs import Codec, JsonCodec, ZlibCodec
 from .encoding import INT_LIMIT, Tree
 from .raised import message_of
 from .recording import ErrorReader, ErrorWriter, add_note, least_tree
@@ -19,6 +19,8 @@ from .sameness import same
 from .tags import TUPLE
 
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
+SAFE_CODECS: Final[tuple[Codec, ...]] = (JsonCodec(), ZlibCodec(JsonCodec()))
+"""Those that come with us and run no code of the text's choice."""
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -26,7 +28,7 @@ class Serializer:
     """Stores values by one codec and reads those of every codec it was given.
 
     `max_bytes` limits the stored text. `readable` are further codecs that may be met in the database, such as the
-    one that was used before. JSON can always be read; pickle only where the user has named it.
+    one that was used before. JSON, compressed or not, can always be read; pickle only where the user has named it.
 
     What comes back: a value that is equal and of the same type at every level. NaN equals NaN, -0.0 is not 0.0, True
     is not 1, subclasses of builtin types are refused. Identity is not kept: an object that is met twice comes back
@@ -46,7 +48,7 @@ class Serializer:
         self._codec: Codec = JsonCodec() if codec is None else codec
         self._is_json = type(self._codec) is JsonCodec
         self._max_bytes = max_bytes
-        self._codecs: dict[str, Codec] = {known.name: known for known in (JsonCodec(), *readable, self._codec)}
+        self._codecs: dict[str, Codec] = {known.name: known for known in (*SAFE_CODECS, *readable, self._codec)}
 
     def dump(self, value: object, *, what: str) -> Stored:
         """Encode a value; raises `SerializationError` that names `what`, the path inside the value and the mend."""
