@@ -38,12 +38,11 @@ def kill_again_and_again(
     assert ran == rows.recorded_keys()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_a_kill_at_any_moment_loses_nothing_and_repeats_no_recorded_body(
-    start_program: Start, rows: Rows, ledger: Path, seed: int
+    start_program: Start, rows: Rows, ledger: Path
 ) -> None:
     """Parents with many children on a queue of one and of eight, sync and async, nested; killed again and again."""
-    kill_again_and_again(start_program, rows, ledger, kills=6, children=200, seed=seed)
+    kill_again_and_again(start_program, rows, ledger, kills=6, children=60, seed=1)
 
 
 @pytest.mark.long

@@ -156,10 +156,12 @@ def test_a_worker_that_was_taken_over_joins_again_once_it_can(
         directory = Path(store.lock_directory)
         directory.rename(directory.with_suffix(".aside"))
         directory.touch()
-        store.take_over(worker.worker_id, only_expired=False)
-        wait_until(lambda: "could not join again" in caplog.text)
-        assert store.workers() == []
-        directory.unlink()
+        try:
+            wait_until(lambda: store.take_over(worker.worker_id, only_expired=False) is not None)
+            wait_until(lambda: "could not join again" in caplog.text)
+            assert store.workers() == []
+        finally:
+            directory.unlink()
         wait_until(lambda: len(store.workers()) == 1)
         assert echo("x") == "x"
 
