@@ -91,8 +91,14 @@ def refuse(handle: Handle[str]) -> None:
     assert not perdure.handle(handle.run_id).done()
 
 
+def fork_thrice() -> None:
+    """The first time while somebody else launches, perhaps."""
+    for _ in range(3):
+        in_child(lambda: work("child"))
+
+
 def committing() -> None:
-    """Threads of the parent commit without a pause while another one forks, again and again."""
+    """Threads of the parent launch, and commit without a pause, while two others fork again and again."""
     stop = threading.Event()
     errors: list[BaseException] = []
 
@@ -107,9 +113,11 @@ def committing() -> None:
     threads = [threading.Thread(target=commit) for _ in range(3)]
     for thread in threads:
         thread.start()
-    forker = threading.Thread(target=lambda: [in_child(lambda: work("child")) for _ in range(3)])
-    forker.start()
-    forker.join()
+    forkers = [threading.Thread(target=fork_thrice) for _ in range(2)]
+    for forker in forkers:
+        forker.start()
+    for forker in forkers:
+        forker.join()
     stop.set()
     for thread in threads:
         thread.join()
