@@ -13,6 +13,7 @@ from tests.processes.conftest import Console, Program, Rows, bodies
 from tests.processes.ledger import VARIABLE
 from tests.processes.programs import functions
 from tests.processes.waiting import PATIENCE_SECONDS
+from tests.stores.conftest import KINDS
 
 LIVES = 12
 """More than the program can need to get over a run with three attempts."""
@@ -37,7 +38,13 @@ def live_until_quiet(console: Console, lines: list[str], status: int, *, blocked
     raise AssertionError(f"no process has lived in {LIVES} attempts")
 
 
-@pytest.mark.parametrize(("how", "status"), [("kill", -signal.SIGKILL), ("exit", 3)])
+WAYS = [("sqlite", "exit", 3), ("postgres", "kill", -signal.SIGKILL)]
+"""The ways to end a process, and on which store each is tried."""
+
+
+@pytest.mark.parametrize(
+    ("store_url", "how", "status"), [way for way in WAYS if way[0] in KINDS], indirect=["store_url"]
+)
 def test_a_run_that_ends_its_worker_is_dead_at_its_limit_and_its_neighbours_are_not(
     console: Console, rows: Rows, ledger: Path, how: str, status: int
 ) -> None:

@@ -8,11 +8,16 @@ import pytest
 
 from tests.processes.conftest import Console, Rows, bodies
 from tests.processes.waiting import wait_until
+from tests.stores.conftest import KINDS
 
-FAMILIES = ["family", "afamily"]
+
+def crossed(sync: str, asynchronous: str) -> pytest.MarkDecorator:
+    """Both kinds of functions, on both stores, each but once: neither knows of the other."""
+    pairs = [("sqlite", asynchronous), ("postgres", sync)] if "postgres" in KINDS else [("sqlite", asynchronous)]
+    return pytest.mark.parametrize(("store_url", "function"), pairs, indirect=["store_url"])
 
 
-@pytest.mark.parametrize("function", FAMILIES)
+@crossed("family", "afamily")
 def test_a_cancel_from_another_process_ends_children_and_grandchildren(
     console: Console, rows: Rows, ledger: Path, function: str
 ) -> None:
@@ -33,7 +38,7 @@ def test_a_cancel_from_another_process_ends_children_and_grandchildren(
     assert not [key for key in bodies(ledger) if key.endswith(":1")], "a step began after the cancel"
 
 
-@pytest.mark.parametrize("function", ["hold", "ahold"])
+@crossed("hold", "ahold")
 def test_a_cancel_that_was_acknowledged_outlives_the_process_that_held_the_run(
     console: Console, rows: Rows, function: str
 ) -> None:
@@ -49,7 +54,7 @@ def test_a_cancel_that_was_acknowledged_outlives_the_process_that_held_the_run(
     assert rows.states() == {"x": "cancelled"}
 
 
-@pytest.mark.parametrize("function", ["nap", "anap"])
+@crossed("nap", "anap")
 def test_a_parked_run_is_cancelled_by_a_process_that_never_held_it(console: Console, rows: Rows, function: str) -> None:
     """It sleeps for an hour and nobody holds it."""
     first = console(park_after_seconds=0.0)

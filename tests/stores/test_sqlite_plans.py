@@ -1,4 +1,4 @@
-"""History never slows the queue: how SQLite answers the hot questions beside a hundred thousand finished runs."""
+"""History never slows the queue: how SQLite answers the hot questions beside many finished runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from perdure.stores.sqlite import SqliteStore
 from perdure.stores.sqlite.statements import statements
 from tests.stores.entries import W1, WORK, claim, created, finished, join
 
-HISTORY = 100_000
+HISTORY = 20_000
 HOT = (
     "fence",
     "record_checkpoints",
@@ -65,7 +65,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
 
 
 def fill(path: Path) -> None:
-    """A hundred thousand finished runs, each with input and output, and a little that is not finished."""
+    """Twenty thousand finished runs, each with input and output, and a little that is not finished."""
     store = SqliteStore(path)
     store.migrate()
     join(store, W1)
