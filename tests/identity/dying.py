@@ -120,7 +120,7 @@ class Life:
 
     def log(self, request: LogTurn) -> StepRecorded:
         """A row of the order log."""
-        outcome = SERIALIZER.dump([request.position, request.key], what="the order log")
+        outcome = SERIALIZER.accept([request.position, request.key], what="the order log")[0]
         key = f"#{request.position}"
         return StepRecorded(RUN_ID, self.run.claim, key, key, "order", "order", "-", False, outcome)
 

@@ -45,7 +45,7 @@ def main() -> None:
     serializer = Serializer(registry)
     found = []
     for args, kwargs in calls():
-        stored = serializer.dump_arguments(args, kwargs, what="it")
+        stored = serializer.accept_arguments(args, kwargs, what="it")[0]
         found.append([serializer.fingerprint(stored), serializer.fingerprint_of(args, kwargs)])
     sys.stdout.write(json.dumps(found))
 

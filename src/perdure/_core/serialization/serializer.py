@@ -50,12 +50,6 @@ class Serializer:
         self._max_bytes = max_bytes
         self._codecs: dict[str, Codec] = {known.name: known for known in (*SAFE_CODECS, *readable, self._codec)}
 
-    def dump(self, value: object, *, what: str) -> Stored:
-        """Encode a value; raises `SerializationError` that names `what`, the path inside the value and the mend."""
-        if self._is_json and (text := _scalar_text(value)) is not None:
-            return self._checked(text, what)
-        return self._checked(self._encode(value, what), what)
-
     def accept(self, value: object, *, what: str) -> tuple[Stored, Any]:
         """Encode a value, decode it again, and return both; refuse what does not come back as it was."""
         if self._is_json and (text := _scalar_text(value)) is not None:
@@ -113,10 +107,6 @@ class Serializer:
                 f"instead, such as a path or a key"
             )
         return Stored(self._codec.name, text)
-
-    def dump_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str) -> Stored:
-        """Encode a call's arguments; as `dump`."""
-        return self.dump(_joined(args, kwargs), what=what)
 
     def accept_arguments(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str
