@@ -104,18 +104,18 @@ class Execution:
         loop = self._runtime.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
             try:
-                loop.call_soon_threadsafe(self._begin_on, loop, run, definition, stored, is_fresh)
+                self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
             except RuntimeError:  # it was closed just now
                 self._runtime.loop = None
             else:
                 return
         loop = self.own_loop.get()
-        loop.call_soon_threadsafe(self._begin_on, loop, run, definition, stored, is_fresh)
+        self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
 
     def _begin_on(
         self, loop: asyncio.AbstractEventLoop, run: Run, definition: Definition, stored: Stored, is_fresh: bool
     ) -> None:
-        if is_ending(loop):  # since just now: what it has not begun it never would
+        if loop.is_closed() or is_ending(loop):  # since just now: what it has not begun it never would
             self._begin(run, stored, is_fresh=is_fresh)
             return
         self._enter_loop(run, loop, uses_slots=True)
@@ -186,7 +186,8 @@ class Execution:
             self._fail(run, error)
             return None
         finally:
-            self.leave(run)
+            if not run.state.is_handed_in:
+                self.leave(run)
 
     def _fail(self, run: Run, error: Exception) -> None:
         if isinstance(error, StoreError):  # the database did not answer: that is not the run's doing
@@ -207,7 +208,10 @@ class Execution:
         self.leave(run)
 
     def look_for_stranded(self) -> None:
-        """Hand back the runs of loops that are closed."""
+        """Hand back the runs of loops that are closed; those that did not yet begin there do so on another one."""
+        for function, args in self._runtime.wakes.take_stranded():
+            if function == self._begin_on:
+                function(*args)
         for run in list(self._runtime.held.active.values()):
             if isinstance(run.state, LoopState) and run.state.loop.is_closed():
                 self.leave_stranded(run)

@@ -33,6 +33,7 @@ from .lanes import Lane
 from .loop_state import LoopState
 from .tasks import BRANCH_OF
 from .waiting import waits_within
+from .wakes import finish
 
 LEAST_LOOK_SECONDS = 1.0
 """How often, at most, a run that could not be parked is looked at again."""
@@ -138,8 +139,15 @@ class LoopHost(Host):
             lane.check()
         run.check_alive()
 
-    async def commit(self, run: Run, request: Commit) -> Verdict:
-        return await asyncio.shield(self._commit(run, request.entry))
+    def commit(self, run: Run, request: Commit) -> Any:
+        """What ends the claim. Where nobody waits for the task it ends now, and the run leaves when it is committed."""
+        state: LoopState = run.state
+        if not state.uses_slots:
+            return asyncio.shield(self._commit(run, request.entry))
+        self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
+        state.is_handed_in = True
+        self.handed_in(run)
+        return None
 
     def _commit(self, run: Run, entry: Entry) -> asyncio.Future[Verdict]:
         state: LoopState = run.state
@@ -380,9 +388,3 @@ class LoopHost(Host):
             entry = self.parking(run, waits)
             self.runtime.claims.append(run, entry, lambda verdict: self.interrupt(run))
             self.handed_in(run)
-
-
-def finish(future: asyncio.Future[None]) -> None:
-    """Wake who waits for a timer."""
-    if not future.done():
-        future.set_result(None)

@@ -18,6 +18,8 @@ class LoopState:
         self.loop = loop
         self.uses_slots = self.has_slot = uses_slots
         """Whether the run takes a slot of its queue, and whether it has it now."""
+        self.is_handed_in = False
+        """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
         guard(loop)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(run, loop, self.tasks)

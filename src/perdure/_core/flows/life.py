@@ -30,7 +30,7 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
         return None
     try:
         args, kwargs = definition.load_arguments(run.serializer, stored)
-        definition.signature.bind(*args, **kwargs)
+        definition.bind(args, kwargs)
     except Exception as error:  # as above
         yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
         return None
