@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import perdure
+import perdure.app
 from perdure import lifespan
 from tests.processes.ledger import note
-from tests.processes.programs.functions import ahold, began, block, hold, two
+from tests.processes.programs.functions import ahold, hold, may_end, two
+
+perdure.app._default = perdure.Perdure(shutdown_seconds=0.5)  # the default instance, which waits less for bodies
 
 
 @asynccontextmanager
@@ -41,9 +44,13 @@ async def state(name: str) -> bool:
 @app.get("/wait/{name}")
 async def wait(name: str) -> str:
     """The client may hang up while this waits."""
-    handle = await perdure.with_options(id=name).astart(ahold, name)
+    if name != "hung-up":
+        handle = await asyncio.to_thread(perdure.handle, name)
+    else:
+        handle = await perdure.with_options(id=name).astart(ahold, name)
     note("waiting", name)
-    return await handle
+    value: str = await handle
+    return value
 
 
 @app.get("/call/{name}")
@@ -52,4 +59,8 @@ async def call(name: str) -> str:
     return await ahold(name)
 
 
-__all__ = ["app", "began", "block"]
+@app.post("/let/{name}")
+def let(name: str) -> str:
+    """The body of this name may end."""
+    may_end[name].set()
+    return name
