@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 import perdure
 from perdure import step, workflow
-from tests.conformance.ledger import areplay, ran, replay, until
+from tests.conformance.ledger import areplay, await_signal, ran, replay, signals, until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -148,3 +149,48 @@ def test_nothing_follows_a_step_that_ended_the_program_but_the_next_attempt(func
     ran.append(kind)
     assert perdure.start(function).result(20) == "went on"
     assert ran == [kind, "body", "swallowed", "body", "cleaned"]
+
+
+@step
+async def ainterrupted_once() -> None:
+    """The same on a loop."""
+    await asyncio.sleep(0)
+    ran.append("body")
+    if ran.count("body") == 1:
+        raise SystemExit(3)
+
+
+@workflow
+async def exits_in_a_task(is_async: bool) -> str:
+    """A branch beside the first one ends the program."""
+
+    async def branch() -> None:
+        await asyncio.sleep(0)
+        if is_async:
+            await ainterrupted_once()
+        else:
+            interrupted_once()
+
+    await asyncio.gather(branch(), asyncio.sleep(0))
+    return "went on"
+
+
+@workflow
+async def beside() -> str:
+    """Another run on the same loop."""
+    signals["beside began"].set()
+    await asyncio.to_thread(await_signal, "beside")
+    cleans_up()
+    return "not disturbed"
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync step", "async step"])
+def test_a_branch_that_ends_the_program_does_not_end_the_loop_of_the_others(is_async: bool) -> None:
+    """A task that ends with `SystemExit` ends its loop; here the run alone is handed back."""
+    ran.append("exit")
+    other = perdure.start(beside)
+    await_signal("beside began")
+    assert perdure.start(exits_in_a_task, is_async).result(20) == "went on"
+    signals["beside"].set()
+    assert other.result(20) == "not disturbed"
+    assert ran.count("body") == 2
