@@ -272,15 +272,19 @@ class ThreadHost(Host):
         state: ThreadState = run.state
         waits = state.waits
         entry: RunParked | None = None
-        self.runtime.dispatcher.yield_slot(run)
         with state.changed:
             (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
             state.timed += timeout is not None
             self._came_back_to_wait(state)
-            try:
+        try:
+            # After it is noted that this branch waits, or another one might take the slot again and never give it back;
+            # and outside the lock, since the slot's next user has one of its own.
+            self.runtime.dispatcher.yield_slot(run)
+            with state.changed:
                 if self._wait_in_memory(run, found, due_at, timeout):
                     entry = self.parking(run, waits)
-            finally:
+        finally:
+            with state.changed:
                 (waits.runs.remove(run_id) if run_id is not None else waits.due.remove(due_at or 0.0))
                 state.timed -= timeout is not None
         if entry is not None:
