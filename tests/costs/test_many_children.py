@@ -15,7 +15,7 @@ import pytest
 from perdure.stores.open import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = [2_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+SIZES = [1_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
 LIMITS = [pytest.param(0, id="default limit"), pytest.param(1, id="limit 1")]
 OVERHEAD_MB = 60
 """What the instance, its threads and connections may take beside the children."""
