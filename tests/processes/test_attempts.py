@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import perdure
-from tests.processes.conftest import Console, Program, Rows, bodies
+from tests.processes.conftest import Console, Program, Rows, Start, bodies
 from tests.processes.ledger import VARIABLE
 from tests.processes.programs import functions
 from tests.processes.waiting import PATIENCE_SECONDS
@@ -19,17 +19,18 @@ LIVES = 12
 """More than the program can need to get over a run with three attempts."""
 
 
-def live_until_quiet(console: Console, lines: list[str], status: int, *, blocked_lives: int = 0) -> Program:
+def live_until_quiet(start_program: Start, lines: list[str], status: int, *, blocked_lives: int = 0) -> Program:
     """Start the process again and again while a poison run ends it with `status`; the one that lives.
 
     In its first lives the neighbours do not end.
     """
+    launch = "app = perdure.running(poll_seconds=0.1).__enter__()"
+    go_on = "[event.set() for event in [may_end[f'n{i}'] for i in range(2)]] and None"
     for life in range(LIVES):
-        program = console()
-        if life >= blocked_lives:
-            program.run("[event.set() for event in [may_end[f'n{i}'] for i in range(2)]] and None")
+        program = start_program("console")
+        program.read_until("ready")
         try:
-            for line in lines:
+            for line in (launch, *([go_on] if life >= blocked_lives else []), *lines):
                 program.run(line)
         except (AssertionError, BrokenPipeError):
             assert program.wait() == status, program.complaints()
@@ -46,7 +47,7 @@ WAYS = [("sqlite", "exit", 3), ("postgres", "kill", -signal.SIGKILL)]
     ("store_url", "how", "status"), [way for way in WAYS if way[0] in KINDS], indirect=["store_url"]
 )
 def test_a_run_that_ends_its_worker_is_dead_at_its_limit_and_its_neighbours_are_not(
-    console: Console, rows: Rows, ledger: Path, how: str, status: int
+    start_program: Start, rows: Rows, ledger: Path, how: str, status: int
 ) -> None:
     """Three attempts of the poison, the last one alone; the neighbours were at work every time it struck."""
     lines = [
@@ -54,7 +55,7 @@ def test_a_run_that_ends_its_worker_is_dead_at_its_limit_and_its_neighbours_are_
         f"p = perdure.with_options(id='p').start(poisoned, '{how}')",
         "error = p.exception(30)",
     ]
-    program = live_until_quiet(console, lines, status, blocked_lives=2)
+    program = live_until_quiet(start_program, lines, status, blocked_lives=2)
     assert program.run("type(error).__name__") == "RunDeadError"
     assert program.run("[perdure.handle(f'n{i}').result(20) for i in range(2)]") == ["n0", "n1"]
     assert rows.states() == {"p": "dead", "n0": "succeeded", "n1": "succeeded"}
@@ -75,10 +76,10 @@ def test_sys_exit_in_a_queued_step_ends_as_dead_in_a_process_that_lives(console:
     assert "sys.exit" in str(reason)
 
 
-def test_a_parent_that_waits_for_a_poison_child_outlives_it(console: Console, rows: Rows) -> None:
+def test_a_parent_that_waits_for_a_poison_child_outlives_it(start_program: Start, rows: Rows) -> None:
     """Both are attempted as often; the parent's last attempt gives way to the child's, which dies alone."""
     lines = ["m = perdure.with_options(id='m').start(mother_of_poison, 'kill')", "value = m.result(30)"]
-    program = live_until_quiet(console, lines, -signal.SIGKILL)
+    program = live_until_quiet(start_program, lines, -signal.SIGKILL)
     assert program.run("value") == "outlived it"
     assert sorted(rows.states().values()) == ["dead", "succeeded"]
 
