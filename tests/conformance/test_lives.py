@@ -9,6 +9,7 @@ import importlib
 import logging
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +56,50 @@ def test_a_run_goes_on_where_it_was_when_the_process_left(url: str) -> None:
     with running(url):
         assert perdure.handle("r").result() == ["first", "second", "third"]
     assert ran == ["first", "second", "third"]
+
+
+@workflow
+def holds_in_threads() -> list[str]:
+    """Two bodies at once."""
+    with perdure.threads(2) as pool:
+        return list(pool.map(hold, ["left", "right"]))
+
+
+@step
+async def ahold(name: str) -> str:
+    """It waits for the test, and the loop goes on."""
+    ran.append(name)
+    signals[f"{name} began"].set()
+    await asyncio.to_thread(await_signal, name)
+    return name
+
+
+@workflow
+async def holds_in_tasks() -> list[str]:
+    """The same on a loop."""
+    return await asyncio.gather(ahold("left"), ahold("right"))
+
+
+@pytest.mark.parametrize("function", [holds_in_threads, holds_in_tasks], ids=["threads", "tasks"])
+def test_what_ends_in_several_branches_while_the_process_leaves_is_recorded(
+    tmp_path: Path, function: Callable[[], object]
+) -> None:
+    """The grace period is for all bodies that run, not for one of each run."""
+    with running(tmp_path / "a.db") as app:
+        perdure.with_options(id="r").start(function)
+        await_signal("left began")
+        await_signal("right began")
+        assert app._runtime is not None
+        run = app._runtime.held.active["r"]
+        leaving = threading.Thread(target=app.shutdown)
+        leaving.start()
+        until(lambda: run.interruption is not None)
+        signals["left"].set()
+        signals["right"].set()
+        leaving.join()
+    with running(tmp_path / "a.db"):
+        assert perdure.handle("r").result(20) == ["left", "right"]
+    assert sorted(ran) == ["left", "right"]
 
 
 def test_who_waits_when_the_process_leaves_is_told_so(url: str) -> None:

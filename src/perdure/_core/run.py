@@ -142,9 +142,16 @@ class Run:
             self.interruption = "exiting"
             self.host.interrupt(self)
 
+    @property
+    def may_finish(self) -> bool:
+        """Whether the outcome of a body that ran may still be recorded: a run that is being let go of may finish what
+        it began.
+        """
+        return self.interruption in (None, "released", "cancelled", "exiting")
+
     def check_not_over(self) -> None:
-        """After a body: may its outcome still be recorded? A run that is being let go of may finish what it began."""
-        if self.interruption not in (None, "released", "cancelled"):
+        """After a body: raise `RunInterrupted` where its outcome cannot be recorded any more."""
+        if not self.may_finish:
             self.check_alive()
 
     def take(self, key: str, kind: CheckpointKind, name: str, fingerprint: str) -> Checkpoint | None:

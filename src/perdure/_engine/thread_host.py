@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from .._core.flow import (
@@ -159,7 +159,7 @@ class ThreadHost(Host):
             heappush(state.turns, entry)
             since, seen = time.monotonic(), order.next_position
             self._came_back(state, key)
-            while run.interruption is None:
+            while run.interruption is None or (run.may_finish and order.is_due(key)):
                 wait = None
                 if state.turns[0] is entry and order.is_due(key) and state.recording is None:
                     wait = self._reaction_left(state)
@@ -173,7 +173,9 @@ class ThreadHost(Host):
                     if wait <= 0:
                         self._give_up(run, key)
                 state.changed.wait(wait)
-        run.check_alive()
+            state.turns.remove(entry)  # others may still finish what they began
+            heapify(state.turns)
+            state.changed.notify_all()
         raise interrupted(run)
 
     @staticmethod
