@@ -22,10 +22,6 @@ class Statement:
     text: str
     parameters: tuple[str, ...]
 
-    def bind(self, values: dict[str, object]) -> tuple[object, ...]:
-        """The values in the statement's order; a missing one raises `KeyError`."""
-        return tuple(values[name] for name in self.parameters)
-
 
 @cache
 def statements() -> dict[str, Statement]:
