@@ -15,6 +15,7 @@ import pytest
 
 import perdure
 from perdure import ForkedError, Handle, PerdureError, RunCancelledError, UsageError, start
+from perdure._engine.runtime import Runtime
 from perdure.app import current_runtime
 from perdure.handle import _making
 from tests.processes.children import in_child
@@ -52,6 +53,12 @@ async def afetch() -> str:
     """The same, async."""
     value: str = await foreign[0]
     return value
+
+
+@perdure.workflow(name="handles.note")
+def note() -> str:
+    """It is quick."""
+    return "noted"
 
 
 @pytest.fixture(autouse=True)
@@ -240,3 +247,41 @@ def test_a_forked_child_is_refused_whatever_was_asked_of_the_handle_before() -> 
     may_end.set()
     assert status == 0
     assert [handle.result(PATIENCE_SECONDS) for handle in (untouched, asked)] == ["done", "done"]
+
+
+@pytest.mark.parametrize("way", ["called", "started"])
+def test_who_calls_while_another_thread_shuts_down_is_told_and_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whatever the moment. Nothing is left that says it works, and what was started will go on."""
+    app = perdure.Perdure(tmp_path / "perdure.db", shutdown_seconds=0.0)
+    found: list[Runtime] = []
+    for module in ("calls", "starts"):  # they have found their instance just before it shuts down
+        monkeypatch.setattr(f"perdure.{module}.current_runtime", lambda: found[-1])
+    errors: list[BaseException] = []
+    made: list[str] = []
+
+    def call_on() -> None:
+        try:
+            while True:
+                if way == "called":
+                    note()
+                else:
+                    made.append(start(note).run_id)
+        except BaseException as error:
+            errors.append(error)
+
+    for _ in range(20):
+        with app.running():
+            found.append(app._launched())
+            callers = [threading.Thread(target=call_on, daemon=True) for _ in range(3)]
+            for caller in callers:
+                caller.start()
+        for caller in callers:
+            caller.join(PATIENCE_SECONDS)
+            assert not caller.is_alive()
+    assert {type(error) for error in errors} == {PerdureError}, errors
+    assert list((tmp_path / "perdure.db-workers").glob("*")) == []
+    monkeypatch.undo()
+    with app.running():
+        assert {perdure.handle(run_id).result(PATIENCE_SECONDS) for run_id in made} <= {"noted"}

@@ -13,7 +13,7 @@ from .._core.flow import Outcome, adrive, drive
 from .._core.flows.life import live
 from .._core.run import Run
 from .._entries import RunCreated, RunReleased, Stored
-from ..errors import RunInterrupted, StoreError
+from ..errors import PerdureError, RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
 from .lanes import Lane
 from .loop_ends import is_ending
@@ -147,15 +147,31 @@ class Execution:
         """Create a run and execute it on this thread. Its creation shares the commit of whatever it records first."""
         run = self.make(entry, claim)
         self._enter(run, self.thread_host, ThreadState(uses_slots=False))
-        self._runtime.journal.append(run.lane, entry, leads=True)
-        return run, self.execute(run, definition, entry.input, is_fresh=True)
+        self._create(run, entry)
+        outcome = self.execute(run, definition, entry.input, is_fresh=True)
+        self._check_created(run)
+        return run, outcome
 
     async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
         run = self.make(entry, claim)
         self._enter_loop(run, asyncio.get_running_loop(), uses_slots=False)
-        self._runtime.journal.append(run.lane, entry, leads=True)
-        return run, await asyncio.shield(self._start_task(run, definition, entry.input, is_fresh=True))
+        self._create(run, entry)
+        outcome = await asyncio.shield(self._start_task(run, definition, entry.input, is_fresh=True))
+        self._check_created(run)
+        return run, outcome
+
+    def _create(self, run: Run, entry: RunCreated) -> None:
+        try:
+            self._runtime.journal.append(run.lane, entry, leads=True)
+        except RunInterrupted as error:
+            self.leave(run)
+            raise PerdureError(f"{run.kind} {run.name} was not started: {error}") from error
+
+    def _check_created(self, run: Run) -> None:
+        """A run whose creation was still in the journal when this worker left will never go on."""
+        if self._runtime.journal.is_closed and not run.lane.committed:
+            raise PerdureError(f"{run.kind} {run.name} was not started: {run.lane.failure}")
 
     def execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
         """Execute a sync run on this thread, to its end or until it is interrupted."""

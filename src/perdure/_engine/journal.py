@@ -21,7 +21,7 @@ from .._core.run import Run
 from .._entries import Entry, Refused, RunCreated, Verdict
 from ..errors import RunInterrupted, StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Fenced, Store
-from .lanes import Batch, Lane, OnVerdict, Pending, Ring
+from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
 from .threads import start_thread
 
 log = logging.getLogger("perdure")
@@ -155,6 +155,10 @@ class Journal:
             try:
                 verdicts = self._store.apply(self._worker_id(), entries)
             except Fenced:
+                if self.is_closed:  # this worker has left meanwhile, and must not come back for this
+                    for lane, item in batch:
+                        self.fail_lane(lane, departure(lane), [item])
+                    return
                 self._on_fenced()
                 self._send_outside_again(batch)
                 return
@@ -248,7 +252,8 @@ class Journal:
         """End the lane: `sent` and what waits in it is void, but for a run's creation where only a claim ended."""
         waiting, wakes = self._ring.clear(lane, error)
         for item in (*(sent or ()), *waiting):
-            if item.is_outside and isinstance(error, RunInterrupted) and isinstance(item.entry, RunCreated):
+            is_to_go_again = isinstance(error, RunInterrupted) and not self.is_closed
+            if item.is_outside and is_to_go_again and isinstance(item.entry, RunCreated):
                 item.entry.held_as = None
                 self.append(Lane(), item.entry, item.on_verdict)
             else:
@@ -257,6 +262,11 @@ class Journal:
             self._on_lost(lane.run, error)
         for wake in wakes:
             wake()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is committed here any more."""
+        return self._ring.is_closed
 
     def start(self) -> None:
         """Start the writer thread."""
@@ -309,3 +319,12 @@ class Journal:
             self._wake.notify_all()
         if self._writer is not None and self._writer is not threading.current_thread():
             self._writer.join(max(0.1, deadline - time.monotonic() + 1.0))
+
+    def close(self, seconds: float) -> None:
+        """Nothing is committed here any more: tell whoever waits, and whoever comes later. Waits so long for a commit
+        that is under way.
+        """
+        for lane in self._ring.close():
+            self.fail_lane(lane, departure(lane))
+        if self._turn.acquire(timeout=seconds):
+            self._turn.release()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from .._core.run import Run
 from .._entries import Entry, RunCreated, RunFinished, StepRecorded, Stored, Verdict
+from ..errors import PerdureError, RunInterrupted
 
 log = logging.getLogger("perdure")
 
@@ -125,6 +126,8 @@ class Ring:
         """What waits in all lanes."""
         self.pushed = 0
         """How many entries were ever handed in."""
+        self.is_closed = False
+        """Whether nothing more is taken in."""
 
     def __bool__(self) -> bool:
         return bool(self._lanes)
@@ -132,6 +135,8 @@ class Ring:
     def push(self, lane: Lane, item: Pending) -> int:
         """Queue the item; its number in the lane. Raises what ended the lane."""
         with self.lock:
+            if self.is_closed and lane.failure is None:
+                lane.failure = departure(lane)
             if lane.failure is not None:
                 raise lane.failure
             lane.pending.append(item)
@@ -190,6 +195,12 @@ class Ring:
             room -= 1
         return taken, False
 
+    def close(self) -> list[Lane]:
+        """Take in nothing more; the lanes in which something waits."""
+        with self.lock:
+            self.is_closed = True
+            return list(self._lanes)
+
     def clear(self, lane: Lane, error: BaseException) -> tuple[list[Pending], list[Callable[[], None]]]:
         """End the lane: what waited in it, and whom to wake."""
         with self.lock:
@@ -200,6 +211,12 @@ class Ring:
             lane.pending.clear()
             waiters, lane.waiters = lane.waiters, []
         return void, [wake for _, wake in waiters]
+
+
+def departure(lane: Lane) -> BaseException:
+    """What whoever hands in something gets when this worker has left: a run is let go of, others are told."""
+    reason = "perdure has shut down in this process, and takes nothing more in"
+    return PerdureError(reason) if lane.run is None else RunInterrupted(reason)
 
 
 def entry_bytes(entry: Entry) -> int:
