@@ -92,6 +92,7 @@ class Runtime:
                 run.host.interrupt(run)
         self.held.wait_until_empty(deadline)
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
+        self.journal.close(STOPPING_SECONDS)
         self.has_left = True
         is_answered = self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
         for run in list(self.held.active.values()):
