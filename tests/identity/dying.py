@@ -77,7 +77,7 @@ class Life:
         )
         self.run.host = self
         self.run.is_concurrent = True
-        self.run.recall(world.store.history(RUN_ID))
+        self.run.recall(world.store.histories([RUN_ID])[0])
         world.requests = 0
 
     def interrupt(self, run: Run) -> None:

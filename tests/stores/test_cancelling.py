@@ -94,8 +94,8 @@ def test_the_holder_hears_of_the_cancel(store: Store) -> None:
     store.cancel("r")
     assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
     assert store.pulse(W2, [""], [WORK]).cancelled == []
-    assert store.history("r").is_cancelled is True
-    assert store.history("s").is_cancelled is False
+    assert store.histories(["r"])[0].is_cancelled is True
+    assert store.histories(["s"])[0].is_cancelled is False
 
 
 def test_everybody_hears_of_a_cancel_that_came_while_the_run_was_put_down(store: Store) -> None:

@@ -49,7 +49,7 @@ def test_a_run_tells_its_times(store: Store) -> None:
 def test_an_unknown_run_is_none(store: Store) -> None:
     """And its history is empty."""
     assert store.run("nothing") is None
-    history = store.history("nothing")
+    history = store.histories(["nothing"])[0]
     assert (history.checkpoints, history.children, history.is_cancelled) == ([], [], False)
 
 
@@ -57,8 +57,8 @@ def test_checkpoints_come_in_the_order_of_recording(store: Store) -> None:
     """Within a batch and across batches, whatever the keys are."""
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "9"), recorded("r", C1, "10")])
     store.apply(W1, [recorded("r", C1, "a"), recorded("r", C1, "1")])
-    assert [checkpoint.key for checkpoint in store.history("r").checkpoints] == ["9", "10", "a", "1"]
-    assert store.checkpoints("r") == store.history("r").checkpoints
+    assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["9", "10", "a", "1"]
+    assert store.checkpoints("r") == store.histories(["r"])[0].checkpoints
 
 
 def test_a_checkpoint_comes_back_as_it_was_recorded(store: Store) -> None:
@@ -67,14 +67,14 @@ def test_a_checkpoint_comes_back_as_it_was_recorded(store: Store) -> None:
     entry = recorded("r", C1, "a/b#1", kind="value", is_error=True, outcome=outcome, position=7, attempts=3)
     store.apply(W1, [created("r", held_as=C1), entry])
     expected = Checkpoint("a/b#1", "value", "app:fetch", "f2", True, outcome, 7, 3)
-    assert store.history("r").checkpoints == [expected]
+    assert store.histories(["r"])[0].checkpoints == [expected]
 
 
 def test_children_come_in_the_order_of_creation(store: Store) -> None:
     """With what is needed to check them against the code, and their state now."""
     store.apply(W1, [created("p", held_as=C1), child("z", "p", C1), child("a", "p", C1, held_as=C2)])
     store.apply(W1, [child("m", "p", C1), finished("a", C2)])
-    assert store.history("p").children == [
+    assert store.histories(["p"])[0].children == [
         ChildRow("z", "key of z", WORK, "f1", "ready"),
         ChildRow("a", "key of a", WORK, "f1", "succeeded"),
         ChildRow("m", "key of m", WORK, "f1", "ready"),
@@ -108,7 +108,7 @@ def test_a_large_value_is_kept(store: Store) -> None:
     """Some megabytes are no matter."""
     text = '"' + "x" * 3_000_000 + '"'
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, outcome=Stored("json", text))])
-    assert store.history("r").checkpoints[0].outcome.text == text
+    assert store.histories(["r"])[0].checkpoints[0].outcome.text == text
 
 
 def test_an_idle_pulse_is_empty(store: Store) -> None:

@@ -152,7 +152,7 @@ def test_what_was_committed_before_the_takeover_is_in_the_next_history(store: St
     store.take_over(W1, only_expired=False)
     [run] = claim(store, W2)
     assert run.is_fresh is False
-    assert [checkpoint.key for checkpoint in store.history("r").checkpoints] == ["1"]
+    assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["1"]
 
 
 def test_a_run_that_kills_its_workers_dies_and_its_neighbours_do_not(store: Store) -> None:

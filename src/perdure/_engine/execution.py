@@ -21,7 +21,8 @@ from .loop_host import LoopHost
 from .loop_state import LoopState
 from .loops import OwnLoop
 from .tasks import install_factory
-from .thread_host import InlineHost, ThreadHost, ThreadState
+from .thread_host import InlineHost, ThreadHost
+from .thread_state import ThreadState
 
 if TYPE_CHECKING:
     from .runtime import Runtime

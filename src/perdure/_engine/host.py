@@ -10,9 +10,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import Chance, LoadHistory, LogTurn, Now, Record, Request, StartChild
+from .._core.flow import Chance, LogTurn, Now, Record, Request, StartChild
 from .._core.run import Run
-from .._entries import EndedRun, HistoryRows, RunParked, Verdict
+from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .tasks import current_task
@@ -88,9 +88,6 @@ class Host:
 
     def chance(self, run: Run, request: Chance) -> float:
         return random.random()  # noqa: S311  # spreads retries, keeps no secret
-
-    def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
-        return self.runtime.store.history(run.run_id)
 
     def parking(self, run: Run, waits: Waits) -> RunParked:
         """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable

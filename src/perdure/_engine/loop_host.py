@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from .._core.flow import (
@@ -40,9 +40,6 @@ LEAST_LOOK_SECONDS = 1.0
 
 if TYPE_CHECKING:
     from .runtime import Runtime
-
-
-T = TypeVar("T")
 
 
 class LoopHost(Host):
@@ -173,30 +170,33 @@ class LoopHost(Host):
         verdict: Verdict = await self._wait(run, future)
         return verdict
 
-    async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:  # type: ignore[override]  # awaited
-        return await self._off_loop(run, lambda: self.runtime.store.history(run.run_id))
+    async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
+        rows: HistoryRows = await self._off_loop(run, partial(self.runtime.histories.ask, run.run_id))
+        return rows
 
-    async def _off_loop(self, run: Run, read: Callable[[], T]) -> T:
-        """Read from the database on a thread of ours: the loop's own pool takes nothing any more while the
-        interpreter ends, and would hold that up.
+    async def _off_loop(self, run: Run, ask: Callable[[Callable[[Outcome], None]], bool]) -> Any:
+        """What is read on a thread of ours: the loop's own pool takes nothing any more while the interpreter ends, and
+        would hold that up.
         """
         state: LoopState = run.state
         future: asyncio.Future[Outcome] = state.loop.create_future()
-
-        def work() -> None:
-            try:
-                outcome = Outcome(read())
-            except Exception as error:
-                outcome = Outcome(error=error)
-            self.runtime.wakes.wake(state.loop, future, outcome)
-
-        if not self.runtime.threads.run(work):
+        if not ask(lambda outcome: self.runtime.wakes.wake(state.loop, future, outcome)):
             run.interruption = run.interruption or "released"
             raise interrupted(run)
         outcome = await self._wait(run, future)
         if outcome.error is not None:
             raise outcome.error
-        return outcome.value  # type: ignore[no-any-return]  # what `read` gave
+        return outcome.value
+
+    def _fetch(self, run: Run, run_id: str, on_read: Callable[[Outcome], None]) -> bool:
+        def work() -> None:
+            try:
+                outcome = Outcome(self.runtime.ends.fetch(run, run_id))
+            except Exception as error:
+                outcome = Outcome(error=error)
+            on_read(outcome)
+
+        return self.runtime.threads.run(work)
 
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
@@ -303,7 +303,7 @@ class LoopHost(Host):
 
     async def _await_end(self, run: Run, run_id: str) -> EndedRun:
         if may_have_ended(run, run_id):
-            fetched = await self._off_loop(run, partial(self.runtime.ends.fetch, run, run_id))
+            fetched: EndedRun | None = await self._off_loop(run, partial(self._fetch, run, run_id))
             if fetched is not None:
                 return fetched
         state: LoopState = run.state

@@ -16,6 +16,7 @@ from .dispatcher import Dispatcher
 from .ends import Ends
 from .execution import Execution
 from .held import Held
+from .histories import Histories
 from .journal import Journal
 from .options import Options
 from .poller import Poller
@@ -55,6 +56,7 @@ class Runtime:
         self.recovery = Recovery(self)
         self.ends = Ends(store, self.held.active.get, self.poller.call)
         self.threads = Threads("perdure-run")
+        self.histories = Histories(store, self.threads)
         self.execution = Execution(self)
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that launched, for async runs that are not started on another one."""

@@ -18,6 +18,7 @@ from .._core.flow import (
     CallCancelled,
     Commit,
     Execute,
+    LoadHistory,
     LogTurn,
     Outcome,
     Pause,
@@ -29,37 +30,15 @@ from .._core.flow import (
 )
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
-from .._entries import EndedRun, RunParked, Verdict
+from .._entries import EndedRun, HistoryRows, RunParked, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, Host, Waits, interrupted, may_have_ended, spare_loop
+from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .tasks import current_task
+from .thread_state import ThreadState
 
 REACTION_SECONDS = 0.01
 """How long the next delivery waits for the branch that got the last one to come back with its next call."""
-
-
-class ThreadState:
-    """What the threads of one run share."""
-
-    def __init__(self, *, uses_slots: bool) -> None:
-        self.uses_slots = self.has_slot = uses_slots
-        """Whether the run takes a slot of its queue, and whether it has it now."""
-        self.is_handed_in = False
-        """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
-        self.changed = threading.Condition(threading.RLock())
-        self.waits = Waits()
-        self.branches = 0
-        """Threads that execute the run's code; joined ones wait for others of them."""
-        self.joining = 0
-        self.timed = 0
-        """Waits that will be given up by themselves: a parked run would forget when."""
-        self.turns: list[tuple[int, int, str]] = []
-        self.turn_count = 0
-        self.reacting: tuple[str, float] | None = None
-        """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
-        self.recording: int | None = None
-        """The thread that has a new position and has not yet handed it to the journal: until then nobody is served."""
 
 
 class ThreadHost(Host):
@@ -72,6 +51,25 @@ class ThreadHost(Host):
 
     def child_ended(self, run: Run, ended: EndedRun) -> None:
         self.interrupt(run)
+
+    def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
+        state: ThreadState = run.state
+        outcomes: list[Outcome] = []
+
+        def on_read(outcome: Outcome) -> None:
+            with state.changed:
+                outcomes.append(outcome)
+                state.changed.notify_all()
+
+        if not self.runtime.histories.ask(run.run_id, on_read):
+            run.interruption = run.interruption or "released"
+        with state.changed:
+            while not outcomes and run.interruption is None:
+                state.changed.wait()
+        if outcomes and outcomes[0].error is not None:
+            raise outcomes[0].error
+        run.check_alive()
+        return outcomes[0].value  # type: ignore[no-any-return]  # what was asked for
 
     def settle(self, run: Run, request: Settle) -> None:
         lane: Lane = run.lane

@@ -151,8 +151,10 @@ class Store(Protocol):
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         """Rule 5: hand back, uncharged, what this worker holds in the database and not in `known`."""
 
-    def history(self, run_id: RunId) -> HistoryRows:
-        """All that the run has recorded; checkpoints in order of recording, children in order of creation."""
+    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
+        """All that each of the runs has recorded; checkpoints in order of recording, children in order of creation.
+        As many statements for many runs as for one.
+        """
 
     def run(self, run_id: RunId) -> RunRow | None:
         """The run, or None."""

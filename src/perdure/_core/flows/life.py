@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
-from ...errors import PerdureError, RunInterrupted, SerializationError
+from ...errors import PerdureError, RunInterrupted, SerializationError, StoreUnavailableError
 from ..definitions import Definition
 from ..flow import Commit, Execute, Flow, LoadHistory, Outcome, Settle
 from ..run import Run
@@ -19,9 +19,10 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     Returns how its code ended, if it was executed at all.
     """
     if not is_fresh:
-        history = yield LoadHistory()
         try:
-            run.recall(history)
+            run.recall((yield LoadHistory()))
+        except StoreUnavailableError:
+            raise
         except Exception as error:  # rows may say anything: this run waits for people, and no other
             yield from park_for_mend(run, f"its history cannot be read: {describe(error)}")
             return None

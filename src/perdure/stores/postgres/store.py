@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from ..._entries import Checkpoint, ChildRow, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
 from ...errors import StoreRefusedError
 from ...typing import RunId
+from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
 from .batches import Batch, text_array
@@ -126,14 +127,13 @@ class PostgresStore:
         self._count_write(worker_id)
         return list(back)
 
-    def history(self, run_id: RunId) -> HistoryRows:
+    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
+        parameters = {"run_ids": text_array(run_ids)}
         with self._database.spare() as connection:
-            checkpoints = connection.ask("history_checkpoints", {"run_id": run_id})
-            children = connection.ask("history_children", {"run_id": run_id})
-            cancelled = connection.ask("cancelled_among", {"run_ids": text_array([run_id])})
-        return HistoryRows(
-            [_checkpoint(row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled)
-        )
+            checkpoints = connection.ask("history_checkpoints", parameters)
+            children = connection.ask("history_children", parameters)
+            cancelled = connection.ask("cancelled_among", parameters)
+        return histories_of(run_ids, checkpoints, children, cancelled)
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._database.ask("run", {"run_id": run_id}):
@@ -170,7 +170,8 @@ class PostgresStore:
         self._database.ask("explain_unknown_runs", parameters)
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        return [_checkpoint(row) for row in self._database.ask("history_checkpoints", {"run_id": run_id})]
+        rows = self._database.ask("history_checkpoints", {"run_ids": text_array([run_id])})
+        return [checkpoint_of(row)[1] for row in rows]
 
     def close(self) -> None:
         self._database.close()
@@ -214,8 +215,3 @@ def _claimed(row: Row, claims: Sequence[str]) -> ClaimedRun:
         parent_key=parent_key,
         is_cancelled=is_cancelled,
     )
-
-
-def _checkpoint(row: Row) -> Checkpoint:
-    key, kind, name, fingerprint, is_error, codec, body, position, attempts = row
-    return Checkpoint(key, kind, name, fingerprint, is_error, Stored(codec, body), position, attempts)

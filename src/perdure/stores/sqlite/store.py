@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from math import isinf
 from pathlib import Path
 
-from ..._entries import Checkpoint, ChildRow, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
 from ...typing import RunId
+from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
 from .batches import apply_batch
 from .checkpointing import Checkpointer
@@ -95,14 +96,13 @@ class SqliteStore:
             _fence(connection, worker_id)
             return hand_back(connection, worker_id, known)
 
-    def history(self, run_id: RunId) -> HistoryRows:
+    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
+        parameters = [texts(run_ids)]
         with self._database.spare().reading() as connection:
-            checkpoints = connection.query("history_checkpoints", [run_id])
-            children = connection.query("history_children", [run_id])
-            cancelled = connection.query("cancelled_among", [texts([run_id])])
-        return HistoryRows(
-            [_checkpoint(row) for row in checkpoints], [ChildRow(*row) for row in children], bool(cancelled)
-        )
+            checkpoints = connection.query("history_checkpoints", parameters)
+            children = connection.query("history_children", parameters)
+            cancelled = connection.query("cancelled_among", parameters)
+        return histories_of(run_ids, checkpoints, children, cancelled)
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._ask("run", run_id):
@@ -139,7 +139,7 @@ class SqliteStore:
             connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        return [_checkpoint(row) for row in self._ask("history_checkpoints", run_id)]
+        return [checkpoint_of(row)[1] for row in self._ask("history_checkpoints", texts([run_id]))]
 
     def close(self) -> None:
         self._database.close()
@@ -156,8 +156,3 @@ class SqliteStore:
 def _fence(connection: Connection, worker_id: str) -> None:
     if not connection.query("fence", [worker_id]):
         raise Fenced(f"worker {worker_id} has no row any more")
-
-
-def _checkpoint(row: Row) -> Checkpoint:
-    key, kind, name, fingerprint, is_error, codec, body, position, attempts = row
-    return Checkpoint(key, kind, name, fingerprint, bool(is_error), Stored(codec, body), position, attempts)

@@ -44,8 +44,9 @@ SELECT id, kind, name, state, queue, fingerprint, attempts, extract(epoch FROM c
  WHERE id = %(run_id)s;
 
 -- name: history_children
--- The runs that this run has made, in order of creation.
-SELECT id, parent_key, name, fingerprint, state FROM perdure.runs WHERE parent_id = %(run_id)s ORDER BY seq;
+-- The runs that these runs have made, in order of creation.
+SELECT parent_id, id, parent_key, name, fingerprint, state
+  FROM perdure.runs WHERE parent_id = ANY (%(run_ids)s::text[]) ORDER BY seq;
 
 -- name: ended_runs
 -- Which of the awaited runs have ended, and with what.

@@ -17,8 +17,9 @@ SELECT checkpoints.run_id, checkpoints.key, checkpoints.claim, checkpoints.entry
    AND checkpoints.key = json_extract(wanted.value, '$[1]');
 
 -- name: history_checkpoints
--- What a run has recorded, in order of recording.
-SELECT key, kind, name, fingerprint, is_error, codec, body, position, attempts
-  FROM checkpoints
- WHERE run_id = :run_id
- ORDER BY seq;
+-- What the runs have recorded, each in order of recording.
+SELECT run_id, checkpoints.key, kind, name, fingerprint, is_error, codec, body, position, attempts
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN checkpoints
+ WHERE run_id = wanted.value
+ ORDER BY wanted.key, seq;

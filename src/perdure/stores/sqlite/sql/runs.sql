@@ -165,8 +165,12 @@ SELECT id, kind, name, state, queue, fingerprint, attempts, created_at, due_at, 
  WHERE id = :run_id;
 
 -- name: history_children
--- The runs that this run has made, in order of creation.
-SELECT id, parent_key, name, fingerprint, state FROM runs WHERE parent_id = :run_id ORDER BY seq;
+-- The runs that these runs have made, each in order of creation.
+SELECT parent_id, runs.id, parent_key, name, fingerprint, state
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN runs
+ WHERE parent_id = wanted.value
+ ORDER BY wanted.key, seq;
 
 -- name: ended_runs
 -- Which of the awaited runs have ended, and with what.
