@@ -142,3 +142,18 @@ def test_a_damaged_record_parks_its_run_alone_until_it_is_mended(launch: Launch,
         rows.ask(statement, *values)
     with launch():
         assert [perdure.handle(run_id).result(PATIENCE_SECONDS) for run_id in damages] == list(damages)
+
+
+def test_bytes_that_are_no_text_stop_nobody_else(launch: Launch, rows: Rows, store_url: str) -> None:
+    """SQLite keeps any bytes in a column of text; the claim that meets them finds all other runs too."""
+    if store_url.startswith("postgresql"):
+        pytest.skip("Postgres refuses them when they are written")
+    with launch():
+        for run_id in ("input", "codec", "good"):
+            perdure.with_options(id=run_id, delay=AN_HOUR).start(echo, run_id)
+    rows.ask("UPDATE inputs SET body = CAST(x'ff2231' AS TEXT) WHERE run_id = 'input'")
+    rows.ask("UPDATE inputs SET codec = CAST(x'ff2231' AS TEXT) WHERE run_id = 'codec'")
+    rows.ask("UPDATE runs SET due_at = NULL")
+    with launch():
+        assert perdure.handle("good").result(PATIENCE_SECONDS) == "good"
+        check_parked(rows, ["input", "codec"])

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ _PAUSES: Final = (0.0003, 0.0007, 0.0005, 0.0011, 0.0004, 0.0019)
 
 _SETTINGS: Final = ("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us", "limit_wal", "cache_pages")
 _CACHED_STATEMENTS: Final = 256
+_TEXT: Final = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Text that is none must not fail the statement that meets it, every claim perhaps: who reads the value says so."""
 
 
 class Connection:
@@ -216,6 +219,7 @@ class Database:
             check_same_thread=False,
             cached_statements=_CACHED_STATEMENTS,
         )
+        connection.text_factory = _TEXT
         try:
             for name in _SETTINGS:
                 connection.execute(statements()[name].text)
