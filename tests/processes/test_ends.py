@@ -86,7 +86,9 @@ def test_a_script_that_submits_and_ends_loses_nothing(start_program: Start, cons
     assert set(rows.states().values()) == {"succeeded"}
 
 
-@pytest.mark.parametrize("way", ["exit", "aexit"])
+@pytest.mark.parametrize(
+    ("store_url", "way"), [("sqlite", "exit"), ("sqlite", "aexit"), ("postgres", "aexit")], indirect=["store_url"]
+)
 def test_sys_exit_in_a_step_ends_the_program_with_its_status_and_the_run_goes_on_later(
     start_program: Start, rows: Rows, way: str
 ) -> None:
@@ -103,7 +105,11 @@ def test_sys_exit_in_a_step_ends_the_program_with_its_status_and_the_run_goes_on
     assert rows.states() == {run_id: "succeeded"}
 
 
-@pytest.mark.parametrize("way", ["interrupt", "ainterrupt"])
+@pytest.mark.parametrize(
+    ("store_url", "way"),
+    [("sqlite", "interrupt"), ("sqlite", "ainterrupt"), ("postgres", "interrupt")],
+    indirect=["store_url"],
+)
 def test_ctrl_c_releases_a_run_that_was_called_directly(
     start_program: Start, console: Console, rows: Rows, way: str
 ) -> None:
@@ -134,12 +140,11 @@ def test_sigterm_while_the_database_does_not_answer_ends_in_seconds(
     assert following.run("perdure.handle('busy').result(10)") == "busy"
 
 
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
 def test_sigterm_while_postgres_refuses_everybody_ends_in_seconds(
-    start_program: Start, store_url: str, rows: Rows, console: Console
+    start_program: Start, store_url: str, console: Console
 ) -> None:
     """Its connections are cut and no new one is let in; the run is found at the next start."""
-    if not store_url.startswith("postgres"):
-        pytest.skip("a server's business")
     program = start_program("ends", "terminate")
     program.read_until("busy")
     with refusing_everybody(store_url):

@@ -14,7 +14,12 @@ from tests.processes.children import in_child
 from tests.processes.conftest import Rows, Start
 
 
-@pytest.mark.parametrize("way", ["idle", "busy", "committing", "pooled", "preload"])
+@pytest.mark.parametrize(
+    ("store_url", "way"),
+    [("sqlite", way) for way in ("idle", "busy", "committing", "pooled", "preload")]
+    + [("postgres", way) for way in ("busy", "committing", "preload")],
+    indirect=["store_url"],
+)
 def test_parent_and_child_both_work_after_a_fork(start_program: Start, rows: Rows, way: str) -> None:
     """The program checks itself, in both processes; afterwards every run has ended well and nobody is left."""
     program = start_program("forks", way)

@@ -158,6 +158,7 @@ def server(store_url: str, ledger: Path, tmp_path: Path) -> Iterator[Any]:
         process.wait()
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # the example's tests do it on Postgres
 def test_a_real_server_is_stopped_and_started_and_its_work_goes_on(
     server: Any, rows: Rows, ledger: Path, tmp_path: Path
 ) -> None:
