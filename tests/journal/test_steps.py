@@ -12,7 +12,7 @@ import pytest
 import perdure
 from perdure import Queue, Retry, SerializationError, StepTimeoutError, step, workflow
 from perdure._core.definitions import Definition
-from perdure._core.flow import Attempt, Chance, Outcome, Pause, Settle
+from perdure._core.flow import Attempt, Chance, Now, Outcome, Pause, Settle
 from perdure._core.flows.step import attempt_all
 from perdure._core.retry import NO_RETRY
 from perdure._core.step_call import StepCall
@@ -86,6 +86,8 @@ def answer(outcomes: list[Outcome], retry: Retry, chance: float) -> tuple[Outcom
                 reply = outcomes[request.number - 1]
             elif isinstance(request, Chance):
                 reply = chance
+            elif isinstance(request, Now):
+                reply = sum(pauses)
             elif isinstance(request, Pause):
                 pauses.append(request.seconds)
             else:
@@ -127,6 +129,15 @@ def test_after_the_last_attempt_the_error_is_the_outcome() -> None:
     assert len(pauses) == 1
 
 
+def test_no_attempt_begins_when_its_time_is_over() -> None:
+    """The pause counts too: an attempt after it would begin too late."""
+    retry = Retry(attempts=100, initial_seconds=10.0, factor=1.0, within_seconds=60.0, jitter=False)
+
+    assert retry.pause_seconds(4, ConnectionError(), 0.0, 50.0) == 10.0
+    assert retry.pause_seconds(4, ConnectionError(), 0.0, 51.0) is None
+    assert answer([failed() for _ in range(9)], retry, 0.0)[1] == 7
+
+
 def test_only_the_named_errors_are_tried_again() -> None:
     """Another kind is the outcome at once; so is what is no `Exception`."""
     retry = Retry(attempts=5, on=(ConnectionError, TimeoutError))
@@ -148,7 +159,8 @@ def test_without_a_policy_there_is_one_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"attempts": 0}, {"initial_seconds": -1}, {"factor": 0}, {"max_seconds": -1}, {"on": "x"}]
+    "values",
+    [{"attempts": 0}, {"initial_seconds": -1}, {"factor": 0}, {"max_seconds": -1}, {"on": "x"}, {"within_seconds": 0}],
 )
 def test_a_policy_that_makes_no_sense_is_refused(values: dict[str, Any]) -> None:
     """When it is written, not when it is needed."""

@@ -64,14 +64,16 @@ def run_step(call: StepCall) -> Flow[Any]:
 
 def attempt_all(call: StepCall) -> Flow[tuple[Outcome, int]]:
     """Run the body, again where its retry policy says so; the last outcome, and how often the body ran."""
-    number = 1
+    retry, number = call.definition.retry, 1
+    began_at: float = 0.0 if retry.within_seconds is None else (yield Now())
     while True:
         outcome: Outcome = yield Attempt(call, number)
         call.run.check_not_over()
         if outcome.error is None:
             return outcome, number
         chance = yield Chance()
-        seconds = call.definition.retry.pause_seconds(number, outcome.error, chance)
+        elapsed = 0.0 if retry.within_seconds is None else (yield Now()) - began_at
+        seconds = retry.pause_seconds(number, outcome.error, chance, elapsed)
         if seconds is None:
             return outcome, number
         call.run.check_alive()
