@@ -20,7 +20,6 @@ PRIMARY_CODE: Final = 0xFF
 
 def translate(failure: Exception, path: Path, patience_seconds: float) -> StoreError:
     """The error to raise from `failure`."""
-    _cut_value(failure)
     code = getattr(failure, "sqlite_errorcode", 0) & PRIMARY_CODE
     if code == sqlite3.SQLITE_TOOBIG or isinstance(failure, REFUSALS) or str(failure).startswith("Error binding"):
         return StoreRefusedError(f"the database {path} refused a value: {failure}")
@@ -38,13 +37,6 @@ def translate(failure: Exception, path: Path, patience_seconds: float) -> StoreE
             "the files beside it (-wal, -shm) and their directory"
         )
     return StoreUnavailableError(f"the database {path} did not do what was asked: {failure}")
-
-
-def _cut_value(failure: Exception) -> None:
-    """Python's driver shows a text that is no UTF-8 as a whole: cut it out, here and in the traceback."""
-    text, found, _ = str(failure).partition(" with text ")
-    if found and isinstance(failure, sqlite3.Error):
-        failure.args = (text,)
 
 
 def busy_message(path: Path, patience_seconds: float) -> str:
