@@ -15,8 +15,8 @@ class Retry:
     `initial_seconds * factor ** (n - 1)`, at most `max_seconds`; with `jitter` a random share between half of it and
     all of it, so that many clients do not come back at once (the "equal jitter" of Marc Brooker, AWS Architecture
     Blog, 2015). With `within_seconds` no attempt begins later than so long after the first one; it counts anew when
-    another process takes the run over. Only errors that are instances of `on` are tried again; a timeout of the attempt counts as
-    `perdure.StepTimeoutError`, which is a `TimeoutError`.
+    another process takes the run over. Only errors that are instances of `on` are tried again; a timeout of the attempt
+    counts as `perdure.StepTimeoutError`, which is a `TimeoutError`.
     """
 
     attempts: int = 3
