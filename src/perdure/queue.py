@@ -61,8 +61,7 @@ def with_options(*, id: RunId | None = None, delay: float | None = None, priorit
     """How to start: `perdure.with_options(id="order-17").start(fn, ...)`.
 
     `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
-    raise `RunExistsError`. `delay` in seconds. Runs of lower `priority` begin first; only short ones that a process has
-    claimed ahead, for some milliseconds of work, may still go before a more urgent one that comes later.
+    raise `RunExistsError`. `delay` in seconds. Runs of lower `priority` begin first.
     """
     return Starter(Submission(id, delay, priority))
 

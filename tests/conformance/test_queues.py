@@ -19,8 +19,6 @@ pytestmark = pytest.mark.usefixtures("app")
 one = Queue("conformance one", concurrency=1)
 three = Queue("conformance three", concurrency=3)
 inner = Queue("conformance inner", concurrency=1)
-sorted_queue = Queue("conformance sorted", concurrency=1)
-"""No short runs go through it, so none are claimed ahead of their turn."""
 
 at_work: list[str] = []
 """Bodies that run right now."""
@@ -85,10 +83,10 @@ def test_a_limit_is_reached_and_not_passed() -> None:
 
 def test_lower_priority_goes_first_and_equals_in_their_order() -> None:
     """DBOS's priority queues; those that wait are sorted, not those that run."""
-    blocker = sorted_queue.submit(hold, "blocker")
+    blocker = one.submit(hold, "blocker")
     await_signal("blocker began")
     order = [("late", 5), ("first", -1), ("middle", 0), ("second", -1), ("later", 5)]
-    handles = [sorted_queue.with_options(priority=priority).submit(quick, name) for name, priority in order]
+    handles = [one.with_options(priority=priority).submit(quick, name) for name, priority in order]
     signals["blocker"].set()
     assert {handle.result() for handle in handles} == {name for name, _ in order}
     assert blocker.result() == "blocker"

@@ -10,7 +10,7 @@ from perdure._engine.slots import CLAIM_AT_ONCE, Slots
 
 def runs(number: int) -> list[Any]:
     """What a claim has found; the rules never look inside."""
-    return list(range(number))
+    return [SimpleNamespace(priority=0, nth=nth) for nth in range(number)]
 
 
 def serve(slots: Slots, *, claimed: int, at: float) -> int:
@@ -65,7 +65,18 @@ def test_what_was_claimed_ahead_begins_before_what_is_made_here() -> None:
     slots.used = 0
 
     assert not slots.is_free
-    assert slots.begin() == [1]
+    assert [run.nth for run in slots.begin()] == [1]
+
+
+def test_nothing_is_claimed_ahead_where_some_are_more_urgent() -> None:
+    """What was goes back, for it may be less urgent than what comes."""
+    slots = Slots(1)
+    slots.receive(runs(3), asked=3, now=10.0)
+    slots.begin()
+
+    assert len(slots.note(priority=-1)) == 2
+    assert slots.ask(10.0) == 0
+    assert slots.note(priority=5) == []
 
 
 def test_who_goes_on_comes_before_who_begins() -> None:
@@ -86,5 +97,5 @@ def test_a_run_that_was_claimed_ahead_and_waits_for_long_goes_back() -> None:
     slots.receive(runs(1), asked=3, now=12.0)
     slots.ahead, slots.has_backlog = 20, False
 
-    assert slots.take_late(11.0) == [0]
+    assert len(slots.take_late(11.0)) == 1
     assert (len(slots.ready), slots.ahead, slots.has_backlog) == (1, 0, True)

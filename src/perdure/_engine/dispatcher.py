@@ -187,8 +187,10 @@ class Dispatcher:
             slots = self._slots.get(entry.queue)
             if slots is None:
                 return
-            slots.has_backlog = True
+            back = slots.note(entry.priority)
             is_to_claim = slots.wants_more
+        for run in back:
+            self._runtime.execution.return_unbegun(run)
         if is_to_claim:
             self.call()
 

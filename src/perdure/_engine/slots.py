@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -18,7 +19,18 @@ share a claim, and a long one never waits here while another process could have 
 class Slots:
     """How many runs of the queue execute here, and who is next: those that go on, then those that begin."""
 
-    __slots__ = ("_began", "_looked_at", "ahead", "has_backlog", "is_asking", "limit", "ready", "resuming", "used")
+    __slots__ = (
+        "_began",
+        "_has_priorities",
+        "_looked_at",
+        "ahead",
+        "has_backlog",
+        "is_asking",
+        "limit",
+        "ready",
+        "resuming",
+        "used",
+    )
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -32,6 +44,8 @@ class Slots:
         """Claimed ahead, and when."""
         self.ahead = 0
         """How many may be."""
+        self._has_priorities = False
+        """Whether there were runs that go before others: then none is claimed ahead, for a more urgent one may come."""
         self._began = 0
         self._looked_at = 0.0
 
@@ -78,7 +92,7 @@ class Slots:
     def ask(self, now: float) -> int:
         """Begin a claim: for how many runs."""
         rate = self._began / max(now - self._looked_at, 0.001)
-        self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS))
+        self.ahead = 0 if self._has_priorities else min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS))
         self._began, self._looked_at = 0, now
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
         return min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready))
@@ -88,6 +102,15 @@ class Slots:
         self.is_asking = False
         self.has_backlog = self.has_backlog or len(claimed) == asked
         self.ready.extend((run, now) for run in claimed)
+        self._has_priorities = self._has_priorities or any(run.priority for run in claimed)
+
+    def note(self, priority: int) -> list[ClaimedRun]:
+        """A run waits in the database; what is to go back there, so that the more urgent one comes first."""
+        self.has_backlog = True
+        if not priority or self._has_priorities:
+            return []
+        self._has_priorities = True
+        return self.take_late(math.inf)
 
     def take_late(self, before: float) -> list[ClaimedRun]:
         """Those that were claimed before that time and still wait: the runs in the slots take longer than expected."""
