@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ._core.definitions import Definition
 from ._core.flow import adrive, drive
 from ._core.flows.child import await_run, start_child, unwrap_end
-from ._core.flows.step import run_step
 from ._core.lineage import Branch, scope
-from ._core.step_call import StepCall
 from ._engine.ids import fresh_id
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
@@ -22,7 +20,8 @@ from ._entries import RunCreated
 from .app import current_runtime, launched_runtimes, running_loop
 from .errors import LineageError, UsageError
 from .handle import Handle
-from .starts import PLAIN, make_child_entry, make_entry, runtime_of
+from .recorded import call_recorded, named
+from .starts import PLAIN, make_child_entry, make_entry
 
 
 def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -47,20 +46,7 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
     run = branch.run
     key = branch.next_key()
     fingerprint, args, kwargs = definition.accept_step_arguments(run.serializer, args, kwargs)
-    if definition.is_async:
-        flow = run_step(StepCall(run, definition, key, args, kwargs, fingerprint))
-        return named(adrive(flow, run), definition)
-    if not branch.is_async:
-        return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint)), run)
-    inline = runtime_of(branch).execution.inline_host
-    return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint, is_instant=True)), run, inline)
-
-
-def named(coroutine: Any, definition: Definition) -> Coroutine[Any, Any, Any]:
-    """Give the driver's coroutine the name of what it drives, for warnings and task names."""
-    coroutine.__qualname__ = definition.function.__qualname__
-    coroutine.__name__ = definition.function.__name__
-    return coroutine  # type: ignore[no-any-return]  # Coroutine has no names to set, its implementations do
+    return call_recorded(branch, definition, key, args, kwargs, fingerprint)
 
 
 _warned: set[str] = set()

@@ -15,19 +15,36 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._core.definitions import Definition
 from ._core.flow import CallCancelled, Outcome, adrive, drive
 from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap, unwrap_end
+from ._core.flows.value import NO_ARGUMENTS
 from ._core.lineage import Branch, scope
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
 from .app import running_loop
 from .errors import RunCancelledError, UsageError
+from .recorded import call_recorded
 from .typing import RunId
 
 if TYPE_CHECKING:
     from ._engine.runtime import Runtime
 
 R = TypeVar("R")
+
+
+def cancel_run(runtime: Runtime, run_id: RunId) -> bool:
+    """Ask for the run's end."""
+    return runtime.claims.cancel(run_id)
+
+
+async def acancel_run(runtime: Runtime, run_id: RunId) -> bool:
+    """The same without stopping the loop."""
+    return await asyncio.to_thread(runtime.claims.cancel, run_id)
+
+
+CANCEL = Definition(cancel_run, "step", name="perdure:cancel")
+ACANCEL = Definition(acancel_run, "step", name="perdure:cancel")
 
 _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 
@@ -145,26 +162,31 @@ class Handle(Future[R]):
             )
 
     def cancel(self) -> bool:
-        """End the run, wherever it is, and its children. False when it had ended already.
+        """End the run, wherever it is, and its children. False when it had ended already. In a run the answer is
+        recorded, as a step's outcome is.
 
         Not called by `asyncio.wrap_future` or `run_in_executor` when their waiter is cancelled: a client that hangs
         up must not end the run.
         """
         if sys._getframe(1).f_globals.get("__name__") == "asyncio.futures":
             return False
-        return self._cancel()
+        self._runtime.check_open()
+        here = scope.get()
+        if type(here) is Branch:
+            return self._cancel_in(here, CANCEL)  # type: ignore[no-any-return]  # as CANCEL says
+        return cancel_run(self._runtime, self.run_id)
 
     async def acancel(self) -> bool:
         """`cancel` from an event loop, which goes on meanwhile."""
-        return await asyncio.to_thread(self._cancel)
-
-    def _cancel(self) -> bool:
-        self._runtime.check_owner()
+        self._runtime.check_open()
         here = scope.get()
         if type(here) is Branch:
-            lane = here.run.lane  # the run may have been made a moment ago, by an entry that is still in the journal
-            self._runtime.journal.wait(lane, lane.appended)
-        return self._runtime.claims.cancel(self.run_id)
+            return await self._cancel_in(here, ACANCEL)  # type: ignore[no-any-return]  # as ACANCEL says
+        return await acancel_run(self._runtime, self.run_id)
+
+    def _cancel_in(self, here: Branch, definition: Definition) -> Any:
+        branch = own_branch(here)
+        return call_recorded(branch, definition, branch.next_key(), (self._runtime, self.run_id), {}, NO_ARGUMENTS)
 
     def cancelled(self) -> bool:
         """Whether the run has ended by being cancelled. Not said to asyncio, which would cancel the waiter for it."""

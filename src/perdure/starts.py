@@ -21,6 +21,7 @@ from ._entries import RunCreated, Verdict
 from .app import current_runtime, default_app
 from .errors import NotDurableError, UsageError
 from .handle import Handle
+from .recorded import runtime_of
 from .typing import DEFAULT_QUEUE, RunId
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -100,12 +101,6 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     future: asyncio.Future[Verdict] = loop.create_future()
     runtime.dispatcher.create(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     return accept_handle(runtime, entry, await future)
-
-
-def runtime_of(branch: Branch) -> Runtime:
-    """The instance that holds the run."""
-    runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
-    return runtime
 
 
 def definition_of(function: Any) -> Definition:

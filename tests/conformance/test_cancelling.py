@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -307,3 +308,43 @@ def test_a_child_that_was_started_a_moment_ago_can_be_cancelled_from_a_loop(app:
         signals["database is busy"].set()
         await_signal("asked")
     assert handle.result(20) is True
+
+
+first_answers: list[bool] = []
+
+
+@workflow
+async def asks_twice(run_id: str, *, blocks: bool) -> bool:
+    """Cancel another run, and be executed again from there on."""
+    handle = perdure.handle(run_id)
+    answer = handle.cancel() if blocks else await handle.acancel()
+    first_answers.append(answer)
+    await perdure.sleep(0.3)
+    return answer
+
+
+@workflow
+def asks_twice_in_a_thread(run_id: str) -> bool:
+    """The same."""
+    answer = perdure.handle(run_id).cancel()
+    first_answers.append(answer)
+    perdure.sleep(0.3)
+    return answer
+
+
+@pytest.mark.parametrize("way", ["await", "on the loop", "sync"])
+def test_the_answer_to_a_cancel_in_a_run_is_recorded(
+    app: perdure.Perdure, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Asked a second time, when the run is replayed, it would be another one."""
+    first_answers.clear()
+    runtime = app._launched()
+    monkeypatch.setattr(runtime, "options", replace(runtime.options, park_after_seconds=0.0))
+    victim = with_options(delay=3600.0).start(body, "never")
+    if way == "sync":
+        handle: perdure.Handle[bool] = start(asks_twice_in_a_thread, victim.run_id)
+    else:
+        handle = start(asks_twice, victim.run_id, blocks=way == "on the loop")
+
+    assert handle.result(60)
+    assert first_answers == [True, True]

@@ -8,7 +8,7 @@ import time
 from .._core.definitions import Definitions
 from .._core.run import Run
 from .._core.serialization import Serializer
-from ..errors import ForkedError, RunInterrupted
+from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Store
 from ..typing import DEFAULT_QUEUE
 from .claims import Claims
@@ -111,6 +111,14 @@ class Runtime:
             raise ForkedError(
                 "this handle belongs to the process that forked this one, and nobody would complete it here: "
                 "perdure.handle(run_id) gives the child one of its own"
+            )
+
+    def check_open(self) -> None:
+        """Raise where nothing can be asked here any more."""
+        self.check_owner()
+        if self.has_left:
+            raise UsageError(
+                "perdure has shut down here: perdure.handle(run_id) gives a handle of the instance that works now"
             )
 
     def abandon(self) -> None:
