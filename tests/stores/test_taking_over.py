@@ -19,6 +19,7 @@ from tests.stores.entries import (
     child,
     claim,
     created,
+    finished,
     join,
     recorded,
     released,
@@ -94,6 +95,18 @@ def test_a_takeover_puts_every_run_where_it_belongs(store: Store) -> None:
     assert [row.worker_id for row in store.workers()] == [W2]
     reasons = {ended.run_id: ended.reason for ended in store.ended(taken)}
     assert reasons["spent"]
+
+
+def test_a_parent_whose_children_ended_is_further_too(store: Store) -> None:
+    """It records no step of its own while it waits: restarts of its worker must not make it dead (rule 11)."""
+    join(store, W1, W2)
+    store.apply(W1, [created("waits", held_as=C1, max_attempts=1), child("ended", "waits", C1, held_as=C2)])
+    store.apply(W1, [created("kills", held_as=C3, max_attempts=1), child("open", "kills", C3)])
+    store.apply(W1, [finished("ended", C2)])
+
+    store.take_over(W1, only_expired=False)
+
+    assert (state(store, "waits"), state(store, "kills")) == ("ready", "dead")
 
 
 def test_a_cancel_passes_to_the_children_at_a_takeover(store: Store) -> None:

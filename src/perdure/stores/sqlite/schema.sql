@@ -40,7 +40,7 @@ CREATE TABLE runs (
     claim         TEXT,
     attempts      INTEGER NOT NULL CHECK (attempts >= 0),
     max_attempts  INTEGER NOT NULL CHECK (max_attempts >= 1),
-    steps_mark    INTEGER NOT NULL DEFAULT 0,
+    progress_mark INTEGER NOT NULL DEFAULT 0,
     finished_by   TEXT,
     last_claim    TEXT,
     last_state    TEXT,
@@ -150,6 +150,14 @@ SELECT runs.*
  WHERE state = 'parked' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
    AND needs_mend = 0
    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+
+-- How far each run has come: the attempts count anew when that is further than at the last charge (rule 11). Ended
+-- children count too: a parent that waits for many records no step of its own, and would be dead of its worker's restarts.
+CREATE VIEW run_progress AS
+SELECT id,
+       (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step')
+       + (SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) AS steps
+  FROM runs;
 
 -- For people: times that can be read (UTC).
 CREATE VIEW run_view AS

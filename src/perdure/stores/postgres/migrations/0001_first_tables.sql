@@ -35,7 +35,7 @@ CREATE TABLE perdure.runs (
     claim         uuid,
     attempts      integer NOT NULL CHECK (attempts >= 0),
     max_attempts  integer NOT NULL CHECK (max_attempts >= 1),
-    steps_mark    integer NOT NULL DEFAULT 0,
+    progress_mark integer NOT NULL DEFAULT 0,
     finished_by   uuid,
     last_claim    uuid,
     last_state    text,

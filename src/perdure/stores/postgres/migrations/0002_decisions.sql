@@ -71,9 +71,11 @@ BEGIN
     PERFORM perdure.pass_cancel_on(ended);
 END $$;
 
--- How many steps a run has recorded: the attempts count anew when there are more than at the last charge (rule 11).
-CREATE FUNCTION perdure.steps_of(run text) RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT count(*) FROM perdure.checkpoints WHERE checkpoints.run_id = run AND checkpoints.kind = 'step'
+-- How far a run has come: the attempts count anew when that is further than at the last charge (rule 11). Ended children
+-- count too: a parent that waits for many records no step of its own, and would be dead of its worker's restarts.
+CREATE FUNCTION perdure.progress_of(run text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT (SELECT count(*) FROM perdure.checkpoints WHERE checkpoints.run_id = run AND checkpoints.kind = 'step')
+         + (SELECT count(*) FROM perdure.runs WHERE runs.parent_id = run AND runs.finished_at IS NOT NULL)
 $$;
 
 -- Why a run is dead.
@@ -210,11 +212,11 @@ BEGIN
                    WHEN how = 'f' THEN entry.state
                    WHEN how = 'p' THEN 'parked'
                    WHEN charged AND run.attempts >= run.max_attempts AND NOT is_cancelled
-                        AND perdure.steps_of(run.id) <= run.steps_mark THEN 'dead'
+                        AND perdure.progress_of(run.id) <= run.progress_mark THEN 'dead'
                    ELSE 'ready'
                END AS becomes
           FROM entry CROSS JOIN LATERAL (
-                   SELECT ctid AS place, id, attempts, max_attempts, steps_mark FROM perdure.runs
+                   SELECT ctid AS place, id, attempts, max_attempts, progress_mark FROM perdure.runs
                     WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held' OFFSET 0) AS run
     ), over AS (
         UPDATE perdure.runs AS run
@@ -388,7 +390,7 @@ BEGIN
               FROM perdure.runs AS run
              WHERE run.state = 'ready' AND run.due_at IS NULL AND run.queue = queues[i] AND run.name = ANY (names)
                AND alone = CASE WHEN run.attempts = 0 OR run.attempts < run.max_attempts - 1 THEN false
-                                ELSE perdure.steps_of(run.id) <= run.steps_mark END
+                                ELSE perdure.progress_of(run.id) <= run.progress_mark END
              ORDER BY run.priority, run.seq
              LIMIT CASE WHEN alone THEN 1 ELSE slots[i] END
                FOR NO KEY UPDATE SKIP LOCKED);
@@ -396,7 +398,7 @@ BEGIN
         RETURN QUERY
         WITH charge AS MATERIALIZED (
             SELECT run.place, run.is_fresh, used + picked.ordinality::integer AS nth,
-                   CASE WHEN run.is_fresh THEN 0 ELSE perdure.steps_of(picked.id)::integer END AS steps
+                   CASE WHEN run.is_fresh THEN 0 ELSE perdure.progress_of(picked.id)::integer END AS steps
               FROM unnest(picked) WITH ORDINALITY AS picked (id, ordinality)
              CROSS JOIN LATERAL (SELECT runs.ctid AS place, runs.started_at IS NULL AS is_fresh FROM perdure.runs
                                   WHERE runs.id = picked.id OFFSET 0) AS run
@@ -404,8 +406,8 @@ BEGIN
             UPDATE perdure.runs AS run
                SET state = 'held', worker = me, claim = claims[charge.nth], reason = NULL,
                    started_at = coalesce(run.started_at, clock_timestamp()),
-                   attempts = CASE WHEN charge.steps > run.steps_mark THEN 1 ELSE run.attempts + 1 END,
-                   steps_mark = greatest(run.steps_mark, charge.steps)
+                   attempts = CASE WHEN charge.steps > run.progress_mark THEN 1 ELSE run.attempts + 1 END,
+                   progress_mark = greatest(run.progress_mark, charge.steps)
               FROM charge
              WHERE run.ctid = charge.place
             RETURNING charge.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
@@ -472,7 +474,7 @@ BEGIN
         SELECT ctid AS place, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages
                                  WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
-                   WHEN attempts >= max_attempts AND perdure.steps_of(id) <= steps_mark THEN 'dead'
+                   WHEN attempts >= max_attempts AND perdure.progress_of(id) <= progress_mark THEN 'dead'
                    ELSE 'ready'
                END AS becomes
           FROM perdure.runs WHERE worker = victim

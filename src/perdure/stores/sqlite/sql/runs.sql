@@ -50,8 +50,7 @@ UPDATE runs
                        || 'a new id once mended', max_attempts) || coalesce('; the last one: ' || reason, '')
  WHERE id = :run_id AND last_claim = :claim AND state = 'ready' AND attempts >= max_attempts
    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
-   AND (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step')
-       <= steps_mark;
+   AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
 
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
@@ -81,17 +80,15 @@ UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for 
 -- name: claimable_runs
 -- The oldest of the lowest priority of one queue. The last attempt is for a worker that holds nothing else (rule 11).
 SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority, inputs.codec, inputs.body,
-       ready.attempts, ready.max_attempts, ready.steps_mark, ready.started_at IS NULL, ready.parent_id,
+       ready.attempts, ready.max_attempts, ready.progress_mark, ready.started_at IS NULL, ready.parent_id,
        ready.parent_key,
-       iif(ready.started_at IS NULL, 0, (SELECT count(*) FROM checkpoints
-                                          WHERE checkpoints.run_id = ready.id AND checkpoints.kind = 'step')),
+       iif(ready.started_at IS NULL, 0, (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)),
        EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel')
   FROM (SELECT * FROM runs
          WHERE state = 'ready' AND due_at IS NULL AND queue = :queue
            AND name IN (SELECT value FROM json_each(:names))
            AND :alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,
-                            (SELECT count(*) FROM checkpoints
-                              WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step') <= steps_mark)
+                            (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark)
            AND (:alone = 0 OR NOT EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = :worker_id))
          ORDER BY priority, seq
          LIMIT :slots) AS ready
@@ -101,7 +98,7 @@ SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority,
 -- name: take_runs
 -- Ready rows that were selected under the same write lock; the attempt is charged here and nowhere else.
 UPDATE runs
-   SET state = 'held', worker = :worker_id, claim = :claim, attempts = :attempts, steps_mark = :steps_mark,
+   SET state = 'held', worker = :worker_id, claim = :claim, attempts = :attempts, progress_mark = :progress_mark,
        started_at = coalesce(started_at, (SELECT now FROM clock)), reason = NULL
  WHERE seq = :seq AND state = 'ready';
 
@@ -127,8 +124,7 @@ UPDATE runs
        reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
                        || 'a new id once mended', max_attempts)
  WHERE worker = :worker_id AND attempts >= max_attempts
-   AND (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step')
-       <= steps_mark
+   AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark
 RETURNING id;
 
 -- name: take_over_runs
