@@ -17,6 +17,9 @@ def crossed(sync: str, asynchronous: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("store_url", "function"), pairs, indirect=["store_url"])
 
 
+ALL_CANCELLED = "all(run.is_cancelled for run in perdure.app.current_runtime().held.active.values())"
+
+
 @crossed("family", "afamily")
 def test_a_cancel_from_another_process_ends_children_and_grandchildren(
     console: Console, rows: Rows, ledger: Path, function: str
@@ -29,11 +32,15 @@ def test_a_cancel_from_another_process_ends_children_and_grandchildren(
     assert first.fail("h.result(20)").startswith("RunCancelledError")
     assert second.fail("perdure.handle('x').result(20)").startswith("RunCancelledError")
     assert second.run("perdure.handle('x').cancel()") is False
+    processes = (first, second)
     for generation in ("%middle", "%hold"):  # a cancel goes down when the parent has ended
         for (run_id,) in rows.ask("SELECT id FROM runs WHERE name LIKE ?", generation):
             error = second.run(f"type(perdure.handle({run_id!r}).exception(20)).__name__")
             assert error == "RunCancelledError", (run_id, rows.states())
-        for process in (first, second):
+        wait_until(
+            lambda: all(process.run(ALL_CANCELLED) for process in processes)
+        )  # what another one holds, by its poll
+        for process in processes:
             process.run("[event.set() for event in [may_end[n] for n in 'abcd']] and None")
     assert not [key for key in bodies(ledger) if key.endswith(":1")], "a step began after the cancel"
 

@@ -56,8 +56,10 @@ class Claims:
             state = verdict.state or entry.state
             output = entry.output if state == entry.state else None
             run.end = EndedRun(run.run_id, state, output, entry.reason)
-            if state == "cancelled":
-                runtime.poller.call()  # its children are to be cancelled too
+            if state == "cancelled":  # so are its children, from the same commit on
+                for child_id in runtime.held.among(run.own_children):
+                    self.cancel_here(child_id)
+                runtime.poller.call()
             runtime.ends.publish(run.end, run.parent_id)
             if run.parent_id is not None and run.parent_id not in runtime.held.active:
                 runtime.dispatcher.expect_backlog()  # it may be parked, and claimable from now on

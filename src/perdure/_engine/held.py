@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 
 from .._core.run import Run
 from ..typing import RunId
@@ -43,6 +44,11 @@ class Held:
             if self.active.get(run.run_id) is run:
                 del self.active[run.run_id]
             self._left.notify_all()
+
+    def among(self, run_ids: Collection[RunId]) -> list[RunId]:
+        """Which of these runs are held here."""
+        with self._lock:
+            return [run_id for run_id in (*self.active, *self._about_to_begin.values()) if run_id in run_ids]
 
     def note_cancel(self, run_id: RunId) -> Run | None:
         """The run has a cancel. Who has not begun yet learns it then; else here it is."""
