@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+COMMITTING = ("commit", "record_lone_checkpoint", "apply_batch", "claim_runs")
+"""What ends a transaction; the last three are one by themselves."""
+
 HOUSEHOLD = frozenset({"pulse", "renew_worker", "workers"})
 """What time costs, not work: counted by itself."""
 
@@ -22,7 +25,7 @@ class Cost:
     def of(cls, names: Iterable[str]) -> Cost:
         """Without the household."""
         counted = Counter(name for name in names if name not in HOUSEHOLD)
-        commits = counted["commit"] + counted["apply_batch"] + counted["claim_runs"]
+        commits = sum(counted[name] for name in COMMITTING)
         return cls(counted.total(), commits, counted)
 
     def __str__(self) -> str:

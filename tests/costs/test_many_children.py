@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from perdure.stores.open import open_store
+from tests.costs.counting import COMMITTING
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [1_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
@@ -41,7 +42,7 @@ def check_frugal(result: dict[str, Any], url: str, number: int, *, claims: int) 
     assert result["total"] == number * (number - 1) // 2
     assert result["threads"] <= 32 + 12
     assert result["grown_mb"] <= OVERHEAD_MB + number * CHILD_KB / 1024
-    transactions = names["commit"] + names["apply_batch"] + names["claim_runs"]
+    transactions = sum(names[name] for name in COMMITTING)
     assert transactions <= claims + number * 2 + 20
     per_child = {name for name, times in names.items() if times > number / 4}
     assert not {

@@ -125,6 +125,15 @@ def apply_batch(connection: Connection, worker_id: str, entries: Sequence[Entry]
     return _apply_what_is_new(connection, worker_id, entries)
 
 
+def record_alone(connection: Connection, worker_id: str, entries: Sequence[Entry]) -> list[Verdict] | None:
+    """The verdict on a step that is a batch by itself; None, and nothing is written, where it is none or not new."""
+    if len(entries) != 1 or not isinstance(entries[0], StepRecorded):
+        return None
+    with connection.alone():
+        made = connection.change("record_lone_checkpoint", rows.recorded(entries[0], worker_id))
+    return [_ACCEPTED] if made else None
+
+
 def end_cancelled(connection: Connection, run_ids: list[RunId]) -> None:
     """What every end by a cancel does: the children get one too, and the message is done with."""
     if run_ids:

@@ -11,7 +11,7 @@ from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdic
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
-from .batches import apply_batch
+from .batches import apply_batch, record_alone
 from .checkpointing import Checkpointer
 from .claims import hand_back, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
@@ -80,9 +80,11 @@ class SqliteStore:
             return put_back_all(connection, worker_id)
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
-        with self._database.turn.writing() as connection:
-            _fence(connection, worker_id)
-            verdicts = apply_batch(connection, worker_id, entries)
+        verdicts = record_alone(self._database.turn, worker_id, entries)
+        if verdicts is None:
+            with self._database.turn.writing() as connection:
+                _fence(connection, worker_id)
+                verdicts = apply_batch(connection, worker_id, entries)
         self._checkpointer.after_commit()
         return verdicts
 

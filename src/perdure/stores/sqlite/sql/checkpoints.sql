@@ -8,6 +8,17 @@ SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerpri
  WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
 ON CONFLICT (run_id, key) DO NOTHING;
 
+-- name: record_lone_checkpoint
+-- A step that commits by itself, which most do: fence, claim and checkpoint in one statement, and so one transaction.
+INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body,
+                         attempts, started_at, recorded_at)
+SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerprint, :is_error, :codec, :body,
+       :attempts, :started_at, (SELECT now FROM clock)
+  FROM runs
+ WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
+   AND EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)
+ON CONFLICT (run_id, key) DO NOTHING;
+
 -- name: checkpoint_traces
 -- Whose checkpoints stand under these keys: a resent entry looks for itself.
 SELECT checkpoints.run_id, checkpoints.key, checkpoints.claim, checkpoints.entry_id
