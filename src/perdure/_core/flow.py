@@ -8,7 +8,7 @@ every request. A host knows how to answer: with blocking calls for `drive`, with
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -226,7 +226,7 @@ async def adrive(flow: Flow[T], run: Run) -> T:
         while True:
             try:
                 reply = answer(run, request)
-                if isinstance(reply, Awaitable):
+                if hasattr(reply, "__await__"):
                     reply = await reply
             except CancelledError as error:
                 cancellation = error

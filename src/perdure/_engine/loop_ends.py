@@ -15,10 +15,10 @@ GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None] | None] 
 """One sleeping task for each loop, cancelled with all the others; None when that has happened."""
 
 
-def guard(loop: asyncio.AbstractEventLoop) -> None:
-    """Give the loop its guard, if it has none. On its own thread."""
+def guard(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    """The loop's guard, a fresh one if it has none. On its own thread."""
     if loop in GUARDS:
-        return
+        return GUARDS[loop]
 
     async def sleep_for_ever() -> None:
         await asyncio.get_running_loop().create_future()
@@ -31,11 +31,14 @@ def guard(loop: asyncio.AbstractEventLoop) -> None:
     task.add_done_callback(forget)
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
     scope.reset(token)
+    return task
 
 
 def is_ending(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether the loop comes to its end and cancels every task, or has done so."""
-    if loop not in GUARDS:
-        return False
-    task = GUARDS[loop]
+    return loop in GUARDS and is_cancelled(GUARDS[loop])
+
+
+def is_cancelled(task: asyncio.Task[None] | None) -> bool:
+    """Whether this guard says so."""
     return task is None or task.done() or task.cancelling() > 0

@@ -8,7 +8,7 @@ from typing import Any
 from .._core.run import Run
 from .gate import Gate
 from .host import Waits
-from .loop_ends import guard, is_ending
+from .loop_ends import guard, is_cancelled
 
 
 class LoopState:
@@ -20,7 +20,7 @@ class LoopState:
         """Whether the run takes a slot of its queue, and whether it has it now."""
         self.is_handed_in = False
         """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
-        guard(loop)
+        self._guard = guard(loop)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(run, loop, self.tasks)
         self.waits = Waits()
@@ -37,4 +37,4 @@ class LoopState:
     @property
     def is_closing(self) -> bool:
         """Whether the run's loop comes to its end."""
-        return is_ending(self.loop)
+        return is_cancelled(self._guard)
