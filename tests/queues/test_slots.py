@@ -8,9 +8,9 @@ from typing import Any
 from perdure._engine.slots import CLAIM_AT_ONCE, Slots
 
 
-def runs(number: int) -> list[Any]:
+def runs(number: int, *, attempts: int = 1) -> list[Any]:
     """What a claim has found; the rules never look inside."""
-    return [SimpleNamespace(priority=0, nth=nth) for nth in range(number)]
+    return [SimpleNamespace(priority=0, attempts=attempts, nth=nth) for nth in range(number)]
 
 
 def serve(slots: Slots, *, claimed: int, at: float) -> int:
@@ -66,6 +66,18 @@ def test_what_was_claimed_ahead_begins_before_what_is_made_here() -> None:
 
     assert not slots.is_free
     assert [run.nth for run in slots.begin()] == [1]
+
+
+def test_a_run_that_was_charged_for_a_death_is_not_claimed_ahead() -> None:
+    """Its next death would be charged too, though it did nothing; for a while nothing is claimed ahead."""
+    slots = Slots(1)
+
+    back = slots.receive(runs(3, attempts=2), asked=3, now=10.0)
+    slots.begin()
+    slots.used = 0
+
+    assert [run.nth for run in back] == [1, 2]
+    assert slots.ask(10.01) == 1
 
 
 def test_nothing_is_claimed_ahead_where_some_are_more_urgent() -> None:

@@ -114,7 +114,7 @@ def test_a_large_value_is_kept(store: Store) -> None:
 def test_an_idle_pulse_is_empty(store: Store) -> None:
     """Nothing waits, nothing is due."""
     store.apply(W1, [created("held", held_as=C1), created("foreign", queue="q"), created("unknown", name="app:gone")])
-    assert store.pulse(W1, [""], [WORK]) == Pulse([], False, None)
+    assert store.pulse(W1, [""], [WORK]) == Pulse([], False, False, None)
 
 
 def test_the_pulse_sees_what_is_claimable(store: Store) -> None:
@@ -161,5 +161,5 @@ def test_nothing_is_asked_about_nothing(store: Store) -> None:
     store.apply(W1, [created("r")])
     assert store.ended([]) == []
     assert store.mend([]) == []
-    assert store.pulse(W1, [], []) == Pulse([], False, None)
+    assert store.pulse(W1, [], []) == Pulse([], False, False, None)
     assert claim(store, W1, names=[]) == []

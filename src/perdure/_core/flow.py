@@ -189,6 +189,9 @@ class Host(Protocol):
     def park_for_mend(self, run: Run, reason: str) -> None:
         """End the run's claim now, without waiting: it waits for people."""
 
+    def park_soon(self, run: Run) -> None:
+        """Park the run now, if every branch of it waits durably, however short it has waited."""
+
     def interrupt(self, run: Run) -> None:
         """Nothing durable may happen in the run any more: wake every branch of it that waits."""
 

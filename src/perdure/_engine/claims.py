@@ -72,8 +72,8 @@ class Claims:
                 runtime.poller.expect(entry.due_at)
             if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
                 runtime.poller.call()
-        elif isinstance(entry, RunReleased) and entry.charged and not runtime.is_stopping:
-            runtime.dispatcher.expect_backlog()  # uncharged not at once: after Ctrl-C the process is about to end
+        elif isinstance(entry, RunReleased) and entry.charged:
+            runtime.poller.call()  # uncharged not at once: after Ctrl-C the process is about to end
 
     def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
         """End the claim of a run that cannot go on here, without waiting for that. Charged where it might be the run's

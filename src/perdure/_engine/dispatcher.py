@@ -42,7 +42,10 @@ class Dispatcher:
         self._called = threading.Event()
         self._is_stopping = False
         self._alone: RunId | None = None
-        self._may_try_alone = True
+        self._has_last_attempts = True
+        """Whether runs may wait that are to be claimed alone; the poll says so."""
+        self._was_alone = False
+        """Whether the run before was: then another one goes next, before the parent perhaps that they wake."""
         self._thread: threading.Thread | None = None
 
     def declare(self, queue: str, concurrency: int) -> None:
@@ -106,8 +109,8 @@ class Dispatcher:
     def _end_alone(self, run: Run) -> None:
         """A run at its last attempt has ended or waits: others may begin again."""
         if self._alone == run.run_id:
-            self._alone = None
-            self.call()
+            self._alone, self._was_alone = None, True
+            self.expect_backlog()
 
     def regain_slot(self, run: Run, grant: Callable[[], None]) -> bool:
         """The run wants to go on: True if it may at once, else `grant` is called when it may."""
@@ -207,8 +210,12 @@ class Dispatcher:
         with self._lock:
             for slots in self._slots.values():
                 slots.has_backlog = True
-            self._may_try_alone = True
         self.call()
+
+    def expect_last_attempts(self) -> None:
+        """Runs wait that are to be claimed alone, when nothing is held here."""
+        self._has_last_attempts = True
+        self.expect_backlog()
 
     def _dispatch(self) -> None:
         while True:
@@ -232,10 +239,12 @@ class Dispatcher:
             return False
         claimed: list[ClaimedRun] = []
         try:
-            claimed = self._ask(asked, alone=False)
-            if not claimed and self._may_try_alone and not self._runtime.held.active:
-                self._may_try_alone = False
-                claimed = self._ask(asked, alone=True)
+            if self._was_alone:
+                self._was_alone = self._ask_alone(asked)
+            if self._alone is None:
+                claimed = self._ask(asked, alone=False)
+            if self._has_last_attempts and self._alone is None and not claimed:
+                self._has_last_attempts = self._ask_alone(asked)
         finally:
             self._receive(asked, claimed)
         with self._lock:
@@ -264,17 +273,21 @@ class Dispatcher:
         except Fenced:  # after a failover our row may be there still, and no heartbeat tells
             runtime.claims.lost_right(worker_id)
             return []
-        if alone and claimed:
-            self._begin_alone(claimed[0])
-            return []
         return claimed
 
-    def _begin_alone(self, claimed: ClaimedRun) -> None:
-        """Nothing else begins until it has ended or waits."""
-        self._alone = claimed.run_id
-        with self._lock:
-            self._slots[claimed.queue].used += 1
-        self._runtime.execution.begin_claimed(claimed)
+    def _ask_alone(self, asked: dict[str, int]) -> bool:
+        """Claim a run at its last attempt, if there is one and nothing is held here: nothing else begins until it has
+        ended or waits.
+        """
+        if not self._runtime.held.is_empty:
+            return False
+        for claimed in self._ask(asked, alone=True):
+            self._alone = claimed.run_id
+            with self._lock:
+                self._slots[claimed.queue].used += 1
+            self._runtime.execution.begin_claimed(claimed)
+            return True
+        return False
 
     def _receive(self, asked: dict[str, int], claimed: list[ClaimedRun]) -> None:
         by_queue: dict[str, list[ClaimedRun]] = {queue: [] for queue in asked}
@@ -283,7 +296,9 @@ class Dispatcher:
         now = time.monotonic()
         for queue, runs in by_queue.items():
             with self._lock:
-                self._slots[queue].receive(runs, asked[queue], now)
+                back = self._slots[queue].receive(runs, asked[queue], now)
+            for run in back:
+                self._runtime.execution.return_unbegun(run)
             self._fill(queue)
 
     def return_late(self) -> None:

@@ -224,6 +224,15 @@ class Execution:
         self._runtime.claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
         self.leave(run)
 
+    def park_if_all_wait(self) -> None:
+        """Let all runs leave memory that wait durably, if every run here does: a run that is to be claimed alone, which
+        may be what they wait for, could not begin beside them.
+        """
+        waiting = list(self._runtime.held.active.values())
+        if all(run.state.waits for run in waiting):
+            for run in waiting:
+                run.host.park_soon(run)
+
     def look_for_stranded(self) -> None:
         """Hand back the runs of loops that are closed; those that did not yet begin there do so on another one."""
         for function, args in self._runtime.wakes.take_stranded():

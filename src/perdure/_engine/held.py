@@ -62,6 +62,11 @@ class Held:
         with self._lock:
             self._cancelled.discard(self._about_to_begin.pop(claim, ""))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held here."""
+        return not (self.active or self._about_to_begin)
+
     def give_up(self) -> list[Run]:
         """No claim is ours any more: whom to tell."""
         with self._lock:

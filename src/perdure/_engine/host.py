@@ -55,6 +55,10 @@ class Host:
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
             self.runtime.claims.append(run, entry, lambda verdict: None)
 
+    def park_soon(self, run: Run) -> None:
+        """See `Host` in `perdure._core.flow`."""
+        raise NotImplementedError
+
     def interrupt(self, run: Run) -> None:
         """Wake every branch that waits; see `Host` in `perdure._core.flow`."""
         raise NotImplementedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -374,6 +375,11 @@ class LoopHost(Host):
         future: asyncio.Future[None] = state.loop.create_future()
         if not self.runtime.dispatcher.regain_slot(run, lambda: self.runtime.wakes.wake(state.loop, future)):
             await self._wait(run, future)
+
+    def park_soon(self, run: Run) -> None:
+        state: LoopState = run.state
+        with suppress(RuntimeError):  # the loop is closed: the run is stranded, and will be found
+            state.loop.call_soon_threadsafe(self._consider_parking, run, True)
 
     def _look_soon(self, run: Run) -> None:
         state: LoopState = run.state

@@ -89,6 +89,9 @@ class Poller:
             runtime.claims.sweep_cancelled()  # it was put down, parked perhaps, just when somebody cancelled it
         if pulse.has_claimable:
             runtime.dispatcher.expect_backlog()
+        if pulse.has_last_attempts:
+            runtime.dispatcher.expect_last_attempts()
+            runtime.execution.park_if_all_wait()
         if pulse.next_due_at is not None:
             late = time.time() - pulse.next_due_at
             # Our clock may say that it is due, the database's, which decides, not yet: look again, ever more rarely.

@@ -15,12 +15,16 @@ AHEAD_SECONDS = 0.05
 share a claim, and a long one never waits here while another process could have it.
 """
 
+CAREFUL_SECONDS = 10.0
+"""So long nothing is claimed ahead after a run that was charged for a worker's death before."""
+
 
 class Slots:
     """How many runs of the queue execute here, and who is next: those that go on, then those that begin."""
 
     __slots__ = (
         "_began",
+        "_careful_until",
         "_has_priorities",
         "_looked_at",
         "ahead",
@@ -48,6 +52,7 @@ class Slots:
         """Whether there were runs that go before others: then none is claimed ahead, for a more urgent one may come."""
         self._began = 0
         self._looked_at = 0.0
+        self._careful_until = 0.0
 
     def take_asking(self, run: Run) -> list[Callable[[], None]]:
         """What lets the branches of this run go on that ask for a slot; they ask no more."""
@@ -92,17 +97,27 @@ class Slots:
     def ask(self, now: float) -> int:
         """Begin a claim: for how many runs."""
         rate = self._began / max(now - self._looked_at, 0.001)
-        self.ahead = 0 if self._has_priorities else min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS))
+        may_look_ahead = now >= self._careful_until and not self._has_priorities
+        self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS)) if may_look_ahead else 0
         self._began, self._looked_at = 0, now
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
         return min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready))
 
-    def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> None:
-        """The claim's answer."""
+    def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> list[ClaimedRun]:
+        """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits for
+        a free slot, lest deaths beside which it did nothing make it dead (rule 11).
+        """
         self.is_asking = False
         self.has_backlog = self.has_backlog or len(claimed) == asked
-        self.ready.extend((run, now) for run in claimed)
         self._has_priorities = self._has_priorities or any(run.priority for run in claimed)
+        free = max(0, self.limit - self.used)
+        back = [run for run in claimed[free:] if run.attempts > 1]
+        if any(run.attempts > 1 for run in claimed):
+            self._careful_until = now + CAREFUL_SECONDS
+        if back:
+            self.has_backlog = True
+        self.ready.extend((run, now) for nth, run in enumerate(claimed) if nth < free or run.attempts <= 1)
+        return back
 
     def note(self, priority: int) -> list[ClaimedRun]:
         """A run waits in the database; what is to go back there, so that the more urgent one comes first."""

@@ -71,6 +71,12 @@ class ThreadHost(Host):
         run.check_alive()
         return outcomes[0].value  # type: ignore[no-any-return]  # what was asked for
 
+    def park_soon(self, run: Run) -> None:
+        state: ThreadState = run.state
+        with state.changed:
+            state.is_to_park = True
+            state.changed.notify_all()
+
     def settle(self, run: Run, request: Settle) -> None:
         lane: Lane = run.lane
         while not lane.is_settled:
@@ -303,6 +309,7 @@ class ThreadHost(Host):
         give_up_at = None if timeout is None else now + timeout
         while run.interruption is None and not found:
             now = time.monotonic()
+            park_at = now if state.is_to_park else park_at
             waits = [park_at - now if park_at > now else 1.0]
             if due_at is not None:
                 waits.append(due_at - time.time())

@@ -20,6 +20,8 @@ class ThreadState:
         self.branches = 0
         """Threads that execute the run's code; joined ones wait for others of them."""
         self.joining = 0
+        self.is_to_park = False
+        """Whether a run of which every branch waits is to leave memory at once."""
         self.timed = 0
         """Waits that will be given up by themselves: a parked run would forget when."""
         self.turns: list[tuple[int, int, str]] = []

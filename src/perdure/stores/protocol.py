@@ -93,12 +93,14 @@ class ClaimRequest:
 
 @dataclass(slots=True)
 class Pulse:
-    """What the bounded poll sees: cancels for runs that this worker holds or nobody does, how much waits, and when
-    next to look.
+    """What the bounded poll sees: cancels for runs that this worker holds or nobody does, whether anything waits, and
+    when next to look.
     """
 
     cancelled: list[RunId] = field(default_factory=list)
     has_claimable: bool = False
+    has_last_attempts: bool = False
+    """Whether some of it is to be claimed alone (rule 11)."""
     next_due_at: float | None = None
 
 

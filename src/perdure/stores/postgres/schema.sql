@@ -115,6 +115,9 @@ CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NUL
 
 -- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
 CREATE INDEX runs_ready ON perdure.runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- Those among them that are to be claimed alone.
+CREATE INDEX runs_last ON perdure.runs (queue)
+    WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
 -- Delayed runs and sleepers, by when their time comes.
 CREATE INDEX runs_due ON perdure.runs (due_at) WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL;
 -- What waits for the end of other runs.

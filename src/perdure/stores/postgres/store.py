@@ -159,8 +159,8 @@ class PostgresStore:
 
     def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
         parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
-        [(cancelled, has_claimable, next_due_at)] = self._database.ask("pulse", parameters)
-        return Pulse(list(cancelled), has_claimable, next_due_at)
+        [(cancelled, has_claimable, has_last_attempts, next_due_at)] = self._database.ask("pulse", parameters)
+        return Pulse(list(cancelled), has_claimable, has_last_attempts, next_due_at)
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._database.ask("mend_runs", {"names": text_array(names)})]

@@ -112,6 +112,9 @@ CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL;
 
 -- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
 CREATE INDEX runs_ready ON runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- Those among them that are to be claimed alone.
+CREATE INDEX runs_last ON runs (queue)
+    WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
 -- What is ready later.
 CREATE INDEX runs_delayed ON runs (due_at) WHERE state = 'ready' AND due_at IS NOT NULL;
 -- Sleepers, by when they wake.

@@ -129,8 +129,10 @@ class SqliteStore:
             return sweep(connection)
 
     def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
-        [(cancelled, has_claimable, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
-        return Pulse(json.loads(cancelled), bool(has_claimable), None if isinf(next_due_at) else next_due_at)
+        [(cancelled, *has, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
+        has_claimable, has_last_attempts = map(bool, has)
+        due_at = None if isinf(next_due_at) else next_due_at
+        return Pulse(json.loads(cancelled), has_claimable, has_last_attempts, due_at)
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]

@@ -69,6 +69,9 @@ SELECT ARRAY(SELECT messages.run_id
                    WHERE queue = ANY (served.queues) AND name = ANY (served.names))
        OR EXISTS (SELECT 1 FROM perdure.woken_runs
                    WHERE queue = ANY (served.queues) AND name = ANY (served.names)),
+       EXISTS (SELECT 1 FROM perdure.runs
+                WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1
+                  AND queue = ANY (served.queues) AND name = ANY (served.names)),
        extract(epoch FROM (SELECT due_at FROM perdure.runs
                             WHERE state IN ('ready', 'parked') AND due_at > statement_timestamp()
                               AND queue = ANY (served.queues) AND name = ANY (served.names)

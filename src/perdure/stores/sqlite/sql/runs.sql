@@ -193,6 +193,10 @@ SELECT (SELECT json_group_array(messages.run_id)
        OR EXISTS (SELECT 1 FROM woken_runs
                    WHERE woken_runs.queue IN (SELECT value FROM json_each(served.queues))
                      AND woken_runs.name IN (SELECT value FROM json_each(served.names))),
+       EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
+                WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
+                  AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1
+                  AND runs.name IN (SELECT value FROM json_each(served.names))),
        min(coalesce((SELECT due_at FROM runs
                       WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
                         AND queue IN (SELECT value FROM json_each(served.queues))
