@@ -104,8 +104,8 @@ class Slots:
         return min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready))
 
     def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> list[ClaimedRun]:
-        """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits for
-        a free slot, lest deaths beside which it did nothing make it dead (rule 11).
+        """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits
+        for a free slot, lest deaths beside which it did nothing make it dead (rule 11).
         """
         self.is_asking = False
         self.has_backlog = self.has_backlog or len(claimed) == asked
