@@ -16,6 +16,8 @@ import perdure
 
 PATIENCE_SECONDS = 20.0
 MOMENT_SECONDS = 0.01
+REPLAY_SECONDS = 0.1
+"""A sleep that is over before its run could leave memory replays nothing: longer than a disk takes to commit."""
 
 ran: list[str] = []
 """One entry for every time that a body, or a workflow, was executed."""
@@ -32,12 +34,12 @@ def await_signal(name: str) -> None:
 
 def replay() -> None:
     """In a sync workflow of the fixture `app`: leave memory, and be executed again from the top."""
-    perdure.sleep(MOMENT_SECONDS)
+    perdure.sleep(REPLAY_SECONDS)
 
 
 async def areplay() -> None:
     """The same in an async workflow."""
-    await perdure.sleep(MOMENT_SECONDS)
+    await perdure.sleep(REPLAY_SECONDS)
 
 
 def until(condition: Callable[[], object]) -> None:
