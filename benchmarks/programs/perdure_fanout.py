@@ -7,7 +7,9 @@ from benchmarks.perdure_side import tally_of
 from benchmarks.program import answer, measured, read_order
 
 WARM_UP = 20
+WIDE = 200
 queue = perdure.Queue("bench")
+wide_queue = perdure.Queue("bench-wide", concurrency=WIDE)
 
 
 @perdure.step
@@ -16,10 +18,11 @@ def job(number: int) -> int:
 
 
 @perdure.workflow
-def parent(count: int) -> int:
+def parent(count: int, is_wide: bool) -> int:
+    jobs = wide_queue if is_wide else queue
     handles = []
     for number in range(count):
-        handles.append(queue.submit(job, number))  # a loop is what is measured
+        handles.append(jobs.submit(job, number))  # a loop is what is measured
     return sum(handle.result() for handle in handles)
 
 
@@ -27,8 +30,8 @@ if __name__ == "__main__":
     order = read_order()
     with perdure.running(order.url):
         tally = tally_of(order)
-        parent(WARM_UP)
+        parent(WARM_UP, order.variant == "wide")
         with measured(tally) as window:
-            total = parent(order.count)
+            total = parent(order.count, order.variant == "wide")
     assert total == sum(range(order.count))
     answer(window, order.count)

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
+from statistics import median
 
 import perdure
 from benchmarks.program import Tally, answer, measured, read_order
 from benchmarks.statements import run_script
 
-SHARE = 10
-"""The second tenth and the last are compared: the first has the warm-up of a fresh process in it."""
+BLOCKS = 100
+EARLY, LATE = slice(10, 40), slice(70, 100)
+"""Medians of blocks are compared, for a vacuum or a checkpoint now and then is no growth; the first blocks have the
+warm-up of a fresh process in them.
+"""
 
 DELAY_SECONDS = 100_000.0
 queue = perdure.Queue("bench")
@@ -41,7 +46,9 @@ if __name__ == "__main__":
     ended_at.clear()
     with perdure.running(order.url), measured(Tally()) as window:
         is_done.wait()
-    part = order.count // SHARE
-    growth = (ended_at[-1] - ended_at[-part - 1]) / (ended_at[2 * part] - ended_at[part])
+    block = max(1, order.count // BLOCKS)
+    ends = ended_at[::block]
+    seconds = [end - begin for begin, end in pairwise(ends)] + [ended_at[-1] - ends[-1]]
+    growth = median(seconds[LATE] or seconds) / median(seconds[EARLY] or seconds)
     # a deep queue that is slower than an empty one is no better than the reverse
     answer(window, order.count, growth=max(growth, 1 / growth))

@@ -1,4 +1,5 @@
-"""A queue with 100,000 ready runs of one step is worked off: the last tenth over the second, or the reverse."""
+"""A queue with 100,000 ready runs of one step is worked off: the median pace near its end over that near its
+beginning, or the reverse."""
 
 from benchmarks.shape import Shape, Target, same
 
