@@ -9,7 +9,11 @@ SHAPE = Shape(
     count=20_000,
     tiny=20,
     figure="per_second",
-    variants={"single": "committed one by one", "batch": "in batches of 1,000, executemany"},
+    variants={
+        "single": "committed one by one",
+        "awaited": "committed one by one on a thread, awaited by an event loop",
+        "batch": "in batches of 1,000, executemany",
+    },
     contestants=("raw",),
     targets={},
     is_memory_compared=False,
