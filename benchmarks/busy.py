@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,3 +25,10 @@ def busy_thread() -> Iterator[None]:
     finally:
         is_over = True
         thread.join()
+
+
+def gil_waits(seconds: float, steps: int) -> float:
+    """How often a step gave the GIL away: beside the busy thread each time takes a switch interval to get it back, next
+    to which everything else that a step does is little.
+    """
+    return seconds / steps / sys.getswitchinterval()

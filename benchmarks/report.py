@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.shape import Shape, Target, all_shapes
+from benchmarks.shape import Target, all_shapes
 
 Case = tuple[str, str, str, str]
 """Shape, variant, store, contestant."""
@@ -78,7 +78,7 @@ def head(result: dict[str, Any]) -> str:
 
 
 def comparison(samples: Samples, store: str, *, is_full: bool) -> Iterator[list[str]]:
-    """One row per target; shapes without one get a row too. A smaller size meets no target, it only suggests."""
+    """One row per target, and per figure that has none. A smaller size meets no target, it only suggests."""
     yield ["shape", "", "Perdure", "DBOS", "bare database", "ratio", "target", "met"]
     for shape in all_shapes():
         for variant, title in shape.variants.items():
@@ -86,27 +86,29 @@ def comparison(samples: Samples, store: str, *, is_full: bool) -> Iterator[list[
             if not any((*case, contestant) in samples for contestant in shape.contestants):
                 continue
             targets = shape.targets.get(variant, ())
-            rows = [row_of(samples, shape, variant, store, target) for target in targets]
-            for row in rows or [row_of(samples, shape, variant, store, None)]:
+            targeted = {target.figure for target in targets}
+            others = [figure for figure in shape.more_figures if figure not in targeted]
+            for what in (*(targets or (shape.figure,)), *others):
+                row = row_of(samples, (shape.name, variant, store), what)
                 if row[-1] and not is_full:
                     row[-1] += ", small size"
                 yield [shape.title, title, *row]
 
 
-def row_of(samples: Samples, shape: Shape, variant: str, store: str, target: Target | None) -> list[str]:
-    """The figures of all three, and how the target stands."""
-    figure = target.figure if target else shape.figure
-    case = (shape.name, variant, store)
+def row_of(samples: Samples, case: tuple[str, str, str], wanted: Target | str) -> list[str]:
+    """A figure of all three, and how its target stands if it has one."""
+    figure = wanted if isinstance(wanted, str) else wanted.figure
+    store = case[-1]
     found = {name: samples.get((*case, name), {}).get(figure, []) for name in ("perdure", "dbos", "raw")}
     cells = [shown(figure, found[name]) for name in found]
-    if target is None:
+    if isinstance(wanted, str):
         return [*cells, "", "", ""]
-    value = ratio(found["perdure"], found[target.rival] if target.rival else [1.0])
+    value = ratio(found["perdure"], found[wanted.rival] if wanted.rival else [1.0])
     if value is None:
-        return [*cells, "", target.bound(store), "not measured"]
-    told = f"{value:.3g} ×" if target.rival else ""
-    told += " of the limit" if target.rival == "raw" else ""
-    return [*cells, told, target.bound(store), "met" if target.is_met(store, value) else "**not met**"]
+        return [*cells, "", wanted.bound(store), "not measured"]
+    told = f"{value:.3g} ×" if wanted.rival else ""
+    told += " of the limit" if wanted.rival == "raw" else ""
+    return [*cells, told, wanted.bound(store), "met" if wanted.is_met(store, value) else "**not met**"]
 
 
 def ratio(ours: list[float], theirs: list[float]) -> float | None:
@@ -114,7 +116,14 @@ def ratio(ours: list[float], theirs: list[float]) -> float | None:
     return median(ours) / median(theirs) if ours and theirs else None
 
 
-UNITS = {"per_second": "/s", "seconds": " s", "late_seconds": " s", "p50_ms": " ms p50", "p99_ms": " ms p99"}
+UNITS = {
+    "per_second": "/s",
+    "seconds": " s",
+    "late_seconds": " s",
+    "p50_ms": " ms p50",
+    "p99_ms": " ms p99",
+    "gil_waits": " waits for the GIL",
+}
 
 
 def shown(figure: str, values: list[float]) -> str:

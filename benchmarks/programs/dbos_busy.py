@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import dbos_side
-from benchmarks.busy import busy_thread
+from benchmarks.busy import busy_thread, gil_waits
 from benchmarks.program import answer, measured, read_order
 from benchmarks.programs.dbos_sequential import WARM_UP, steps
 
@@ -13,5 +13,5 @@ if __name__ == "__main__":
     steps(WARM_UP)
     with busy_thread(), measured(tally) as window:
         steps(order.count)
-    answer(window, order.count)
+    answer(window, order.count, gil_waits=gil_waits(window.seconds, order.count))
     dbos_side.leave()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import perdure
-from benchmarks.busy import busy_thread
+from benchmarks.busy import busy_thread, gil_waits
 from benchmarks.perdure_side import tally_of
 from benchmarks.program import answer, measured, read_order
 from benchmarks.programs.perdure_sequential import WARM_UP, steps
@@ -15,4 +15,4 @@ if __name__ == "__main__":
         steps(WARM_UP)
         with busy_thread(), measured(tally) as window:
             steps(order.count)
-    answer(window, order.count)
+    answer(window, order.count, gil_waits=gil_waits(window.seconds, order.count))

@@ -10,4 +10,5 @@ SHAPE = Shape(
     tiny=3,
     figure="per_second",
     targets={"": (times(5),)},
+    more_figures=("gil_waits",),
 )
