@@ -13,6 +13,7 @@ from benchmarks.program import Order, Tally, answer, measured, read_order
 from perdure._entries import Accepted, RunCreated, StepRecorded, Stored
 from perdure.stores.open import open_store
 from perdure.stores.protocol import WorkerRow
+from perdure.stores.queries import load_queries
 
 WARM_UP = 50
 KEY, ENTRY = "key-to-replace", "entry-to-replace"
@@ -20,28 +21,53 @@ LEASE_SECONDS = 3_600.0
 
 
 class Recorder:
-    """Stands before a cursor and takes down what passes."""
+    """Stands before a SQLite cursor, or the store's connection to Postgres, and takes down what passes."""
 
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
+    def __init__(self, watched: Any) -> None:
+        self._watched = watched
         self.calls: list[tuple[str, str, Any]] = []
 
     def execute(self, text: str, parameters: Any = ()) -> Any:
         self.calls.append(("execute", text, parameters))
-        return self._cursor.execute(text, parameters)
+        return self._watched.execute(text, parameters)
 
     def executemany(self, text: str, rows: Any) -> Any:
         self.calls.append(("executemany", text, rows))
-        return self._cursor.executemany(text, rows)
+        return self._watched.executemany(text, rows)
+
+    def call(self, name: str, parameters: Any) -> Any:
+        self.calls.append(("call", name, parameters))
+        return self._watched.call(name, parameters)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._cursor, name)
+        return getattr(self._watched, name)
+
+
+class BareCall:
+    """A connection to Postgres that knows one statement, and sends it without the driver's own cursor."""
+
+    description = None
+
+    def __init__(self, url: str) -> None:
+        import psycopg  # late: the SQLite variant needs none
+
+        self._connection = psycopg.connect(url, autocommit=True)
+        statement = load_queries("perdure.stores.postgres")["apply_batch"].numbered()
+        self._connection.pgconn.prepare(b"bare", statement.encode())
+
+    def call(self, name: str, parameters: Any) -> None:
+        assert self._connection.pgconn.exec_prepared(b"bare", parameters).get_value(0, 0) == b""
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def renewed(value: Any, number: int) -> Any:
     """The parameters with another key and entry id."""
     if isinstance(value, str):
         return value.replace(KEY, str(number)).replace(ENTRY, f"entry-{number}")
+    if isinstance(value, bytes):
+        return renewed(value.decode(), number).encode()
     if isinstance(value, dict):
         return {name: renewed(part, number) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -49,18 +75,24 @@ def renewed(value: Any, number: int) -> Any:
     return value
 
 
-def take_down(store: Any, run: str) -> list[tuple[str, str, Any]]:
+def take_down(store: Any, run: str, is_postgres: bool) -> list[tuple[str, str, Any]]:
     """Make a run, hold it, record one step: the statements of that last transaction."""
     worker, claim = str(uuid4()), str(uuid4())
     store.migrate()
     store.join(WorkerRow(worker, "bench", 1), LEASE_SECONDS)
     value = Stored("json", "1")
     store.apply(worker, [RunCreated(run, "workflow", "bench:steps", "f", value, str(uuid4()), held_as=claim)])
-    turn = store._database.turn
-    recorder = turn._cursor = Recorder(turn._cursor)
+    database, turn = store._database, store._database.turn
+    recorder = Recorder(turn if is_postgres else turn._cursor)
+    if is_postgres:
+        database.turn = recorder
+    else:
+        turn._cursor = recorder
     step = StepRecorded(run, claim, ENTRY, KEY, "step", "bench:one", "fingerprint", False, value, started_at=0.0)
     assert store.apply(worker, [step]) == [Accepted()]
-    turn._cursor = recorder._cursor
+    database.turn = turn
+    if not is_postgres:
+        turn._cursor = recorder._watched
     return recorder.calls
 
 
@@ -68,9 +100,7 @@ def bare_cursor(order: Order, store: Any) -> Any:
     """A connection of its own with the store's settings."""
     if not order.is_postgres:
         return store._database.connect().cursor()
-    import psycopg  # late: the SQLite variant needs none
-
-    return psycopg.connect(order.url, autocommit=True, prepare_threshold=0).cursor()
+    return BareCall(order.url)
 
 
 def send(cursor: Any, transactions: list[list[tuple[str, str, Any]]]) -> None:
@@ -85,7 +115,7 @@ if __name__ == "__main__":
     order = read_order()
     store = open_store(order.url)
     run = str(uuid4())
-    calls = take_down(store, run)
+    calls = take_down(store, run, order.is_postgres)
     prepared = [
         [(method, text, renewed(parameters, number)) for method, text, parameters in calls]
         for number in range(order.count + WARM_UP)

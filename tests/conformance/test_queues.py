@@ -273,9 +273,9 @@ def test_the_timeout_of_a_map_is_for_all_of_it() -> None:
 def test_a_map_shares_its_commits(app: perdure.Perdure) -> None:
     """A commit for each would cost a thousand times as much; none of it is started if one argument is refused."""
     assert app._runtime is not None
-    before = app._runtime.journal._batches
+    before = app._runtime.journal.batches
     three.with_options(delay=3600).map(quick, range(500))
-    assert app._runtime.journal._batches - before < 20
+    assert app._runtime.journal.batches - before < 20
     with pytest.raises(perdure.SerializationError):
         three.map(quick, ["refused", object()])
     assert three.submit(quick, "next").result() == "next"

@@ -134,6 +134,10 @@ class ScheduledThreading:
         """As `threading.RLock`."""
         return ScheduledRLock(self._scheduler)
 
+    def wait_while(self, is_blocked: Callable[[], bool]) -> None:
+        """For what looks again and again: let others go on until it is worth it."""
+        self._scheduler.pause(is_blocked)
+
     def Condition(self, lock: ScheduledLock) -> ScheduledCondition:  # noqa: N802  # as `threading` calls it
         """As `threading.Condition`."""
         return ScheduledCondition(self._scheduler, lock)

@@ -31,6 +31,11 @@ class ScriptedStore:
         self.after: list[Step] = []
         self.refuse: Callable[[Entry], Exception | None] = lambda entry: None
         self.is_void: Callable[[Entry], bool] = lambda entry: False
+        self.can_begin = False
+
+    def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentEntries:
+        """Send; what `apply` would say is the answer."""
+        return SentEntries(lambda: self.apply(worker_id, entries))
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """One transaction."""
@@ -55,6 +60,35 @@ class ScriptedStore:
             self.committed.append(entry)
         self.effects[name] += 1
         return Accepted()
+
+
+class SentEntries:
+    """A batch whose answer the test holds back until `is_there`; whoever cannot wait for it blocks on `wait`."""
+
+    connection = 1
+    is_sent = True
+
+    def __init__(self, apply: Callable[[], list[Verdict]]) -> None:
+        self._apply = apply
+        self.is_there = True
+
+    def fileno(self) -> int:
+        """No socket is watched here."""
+        return -1
+
+    def is_answered(self) -> bool:
+        """As the test says."""
+        return self.is_there
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """It comes as soon as somebody waits for it."""
+        self.is_there = True
+        return True
+
+    def verdicts(self) -> list[Verdict]:
+        """What `apply` says."""
+        self.wait()
+        return self._apply()
 
 
 class Told:
@@ -82,7 +116,7 @@ def journal_on(store: ScriptedStore, told: Told | None = None) -> Journal:
     """A journal without its writer thread: what is committed is what the test's own threads commit."""
     told = told or Told()
     return Journal(
-        store,  # type: ignore[arg-type]  # of a store the journal needs `apply` alone
+        store,  # type: ignore[arg-type]  # of a store the journal needs no more
         worker_id=lambda: "worker",
         on_fenced=told.note_fenced,
         on_lost=told.note_lost,

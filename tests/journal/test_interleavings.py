@@ -11,12 +11,13 @@ import pytest
 
 from perdure._engine import journal as journal_module
 from perdure._engine import lanes as lanes_module
+from perdure._engine import writer as writer_module
 from perdure._engine.journal import Journal
 from perdure._engine.lanes import Lane
 from tests.journal.interleaving import ScheduledThreading, Scheduler, Stuck
 from tests.journal.scripted import ScriptedStore, journal_on, recorded, run
 
-FILES = (journal_module.__file__, lanes_module.__file__)
+FILES = (journal_module.__file__, lanes_module.__file__, writer_module.__file__)
 PAIRS = 30
 """How many of the ways to switch twice are tried, for each program."""
 Whole = Callable[[Journal], None]
@@ -37,7 +38,28 @@ def watch(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
         signal.acquire()
 
 
-PROGRAMS = {"two threads": (lead, lead), "a thread and a loop": (lead, watch), "two loops": (watch, watch)}
+def send(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
+    """Hand in and send, as an event loop does whose database can be waited for; then what is left, when it is told."""
+    lane = Lane(run(name))
+    signal = scheduled.Lock()
+    signal.acquire()
+    if journal.watch(lane, journal.append(lane, recorded(name), leads=True), signal.release):
+        sent = journal.send()
+        while sent is not None:
+            while not journal.receive(sent):
+                scheduled.wait_while(lambda: journal._turn.is_held)  # type: ignore[attr-defined]  # a scheduled one
+            sent = journal.send() if journal.waiting else None
+        signal.acquire()
+
+
+PROGRAMS = {
+    "two threads": (lead, lead),
+    "a thread and a loop": (lead, watch),
+    "two loops": (watch, watch),
+    "a thread and a loop that sends": (lead, send),
+    "two loops that send": (send, send),
+    "a loop that sends and a caller that does not wait": (send, watch),
+}
 Program = tuple[Callable[[Journal, str, ScheduledThreading], None], ...]
 
 
@@ -47,12 +69,14 @@ def execute(monkeypatch: pytest.MonkeyPatch, owners: Program, switches: dict[int
     scheduled = ScheduledThreading(scheduler)
     monkeypatch.setattr(journal_module, "threading", scheduled)
     monkeypatch.setattr(lanes_module, "threading", scheduled)
+    monkeypatch.setattr(writer_module, "threading", scheduled)
     store = ScriptedStore()
+    store.can_begin = send in owners
     journal = journal_on(store)
     break_it(journal)
 
     jobs = [partial(owner, journal, f"r{number}", scheduled) for number, owner in enumerate(owners)]
-    scheduler.run([*jobs, journal._write], servants=1)
+    scheduler.run([*jobs, journal._writer._write], servants=1)
 
     assert len(store.committed) == len(owners)
     assert set(store.effects.values()) == {1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from perdure._entries import Entry
 from perdure.stores.postgres.batches import Batch
@@ -24,9 +25,14 @@ class Rival:
         cursor = self.connection.execute(QUERIES[name].text.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
+    def do_batch(self, parameters: list[bytes | None]) -> None:
+        """Run `apply_batch` as the store does, and leave the transaction open."""
+        result = self.connection.pgconn.exec_params(QUERIES["apply_batch"].numbered().encode(), parameters)
+        assert result.status == ExecStatus.TUPLES_OK, result.error_message
+
     def apply(self, worker_id: str, *entries: Entry) -> None:
         """Apply a batch, and leave the transaction open."""
-        self.do("apply_batch", **Batch(entries).parameters(worker_id, 0))
+        self.do_batch(Batch(entries).parameters(worker_id, 0))
 
     def wait_until_somebody_waits_for_me(self) -> None:
         """Return when another session is blocked by this one."""

@@ -2,11 +2,13 @@
 
 Everything that a run makes durable is an entry in its *lane*, a queue of its own. Whoever holds the journal's turn
 takes a batch of what waits in all lanes and applies it in one transaction, then wakes those who wait. A thread that
-waits takes the turn itself when it is free (leader and followers: no hand-over between threads); the writer thread
-takes it for everybody else. A batch starts as soon as the one before it is committed; nobody waits for a timer.
+waits takes the turn itself when it is free (leader and followers: no hand-over between threads). An event loop sends a
+batch and lets its socket say when the answer is there, where the store can do that (`loop_leader`). The writer thread
+takes the turn for everybody else. A batch starts as soon as the one before it is committed; nobody waits for a timer.
 
 Invariants: the entries of a lane are applied in their order, and after one that was refused none of the lane's later
-ones is applied. Nothing is acknowledged before its commit. A batch whose outcome is unknown goes again, the same.
+ones is applied. Nothing is acknowledged before its commit. A batch whose outcome is unknown goes again, the same, and
+void under another worker id but for what outsiders made. Whoever takes the turn first waits for what a loop has sent.
 """
 
 from __future__ import annotations
@@ -20,18 +22,14 @@ from contextlib import contextmanager
 from .._core.run import Run
 from .._entries import Entry, Refused, RunCreated, Verdict
 from ..errors import RunInterrupted, StoreRefusedError, StoreUnavailableError
-from ..stores.protocol import Fenced, Store
+from ..stores.protocol import Fenced, SentBatch, Store
 from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
-from .threads import start_thread
+from .writer import Writer
 
 log = logging.getLogger("perdure")
 
 QUEUED_BYTES = 64 << 20
 """Beyond this, who hands in an entry waits until some are committed."""
-LAGGARD_SECONDS = 0.004
-"""How often the writer thread looks for entries that nobody waits for, while there are any."""
-LOOKS_WHEN_IDLE = 8
-"""After so many looks without a new entry it sleeps."""
 LONGEST_PAUSE_SECONDS = 2.0
 
 
@@ -59,20 +57,23 @@ class Journal:
         """The thread that commits right now: it must not wait for itself."""
         self._under_way: Batch = []
         """Taken and not yet settled. Stays when the committing thread is interrupted (Ctrl-C): then it goes again."""
-        self._batches = 0
-        self._wake = threading.Condition(threading.Lock())
-        self._is_called = False
-        self._expects_laggards = False
-        self._stop_at: float | None = None
-        self._writer: threading.Thread | None = None
+        self._sent_by = ""
+        """The worker id under which it was sent last."""
+        self._sent: SentBatch | None = None
+        """The same, where a loop has sent it and nobody has the answer yet."""
+        self.batches = 0
+        """How many were ever sent."""
+        self._had_many = False
+        self._writer = Writer(self)
+        self.call_writer = self._writer.call
 
     def append(self, lane: Lane, entry: Entry, on_verdict: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Queue an entry; its number in the lane. `leads`: the caller will wait, or call the writer, itself."""
         number = self._ring.push(lane, Pending(entry, on_verdict))
         if not leads:
             self.call_writer()
-        elif not self._expects_laggards:
-            self._expect_laggards()
+        elif not self._writer.expects_laggards:
+            self._writer.expect_laggards()
         if self._ring.bytes > QUEUED_BYTES and self._holder != threading.get_ident():
             self.wait(lane, number)
         return number
@@ -80,8 +81,8 @@ class Journal:
     def append_turn(self, lane: Lane, run: Run, position: int, key: str) -> None:
         """Add a delivery to the run's order log, in the row that is still waiting if there is one."""
         self._ring.push_turn(lane, run, position, key)
-        if not self._expects_laggards:
-            self._expect_laggards()
+        if not self._writer.expects_laggards:
+            self._writer.expect_laggards()
 
     def wait(self, lane: Lane, number: int) -> None:
         """Block until the lane's `number`-th entry is committed; commits on this thread where the turn is free."""
@@ -117,43 +118,117 @@ class Journal:
             lane.waiters.append((number, wake))
             return True
 
+    def send(self) -> SentBatch | None:
+        """Send a batch without ever blocking, for an event loop, which calls `receive` when the answer is there. None
+        where somebody else commits right now, or the writer is to.
+        """
+        if not self._store.can_begin:
+            self.call_writer()
+            return None
+        if self._sent is not None or not self._turn.acquire(blocking=False):
+            return None
+        try:
+            if self._sent is None and not self._under_way:
+                self._ring.take(self._under_way)
+                if self._under_way:
+                    self.batches += 1
+                    self._sent_by = self._worker_id()
+                    self._sent = self._store.begin(self._sent_by, [item.seal() for _, item in self._under_way])
+        except Exception:  # whoever sends it again sees what is wrong
+            log.debug("a batch could not be sent from an event loop; the writer does so", exc_info=True)
+        finally:
+            self._turn.release()
+            if self._sent is None or not self._sent.is_sent:
+                self._call_if_left()
+        return self._sent
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be taken into a batch."""
+        return self._ring.waiting
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether runs share their commits right now: the last batch was of several, or somebody waits already."""
+        return self._had_many or self._ring.waiting > 1
+
+    def receive(self, sent: SentBatch) -> bool:
+        """Settle what a loop has sent, if the answer is there; False if not."""
+        if self._sent is not sent:
+            return True  # somebody else was there first
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._sent is sent and not sent.is_answered():
+                return False
+            self._receive()
+            return True
+        finally:
+            self._turn.release()
+            if self._under_way:
+                self.call_writer()
+
+    def _receive(self) -> None:
+        """Wait for the answer to what a loop has sent, and settle it; after an error it goes again. Within the turn."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            try:
+                verdicts = sent.verdicts()
+            except Exception:
+                log.debug("a batch that was sent from an event loop goes again", exc_info=True)
+                return
+            self._guarded(lambda: self._settle(self._under_way, verdicts))
+            self._under_way = []
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the journal's turn for another decision of this worker, such as a claim."""
         try:
             with self._turn:
+                self._receive()
                 yield
         finally:
             self._call_if_left()
 
     def _call_if_left(self) -> None:
         """After the turn: what was handed in meanwhile is the writer's."""
-        if self._ring or self._under_way:
+        if self.has_work:
             self.call_writer()
 
     def _commit_batch(self) -> None:
         """Commit what the next batch holds. Within the turn."""
+        self._receive()
         batch = self._under_way
-        if not batch:
+        is_new = not batch
+        if is_new:
             self._ring.take(batch)
         if batch:
-            self._batches += 1
-            self._holder = threading.get_ident()
-            try:
-                self._send(batch, [item.seal() for _, item in batch])
-            except Exception as error:
-                log.exception("a batch failed in a way that was not foreseen; its runs are lost here")
-                self._on_unknown()
-                self._fail(batch, error)
-            finally:
-                self._holder = 0
+            self.batches += 1
+            entries = [item.seal() for _, item in batch]
+            if is_new or self._sent_by == self._worker_id():
+                self._guarded(lambda: self._send(batch, entries))
+            else:
+                self._guarded(lambda: self._send_outside_again(batch))
             self._under_way = []
+
+    def _guarded(self, commit: Callable[[], None]) -> None:
+        """Nothing may go wrong in there; if it does, the runs of the batch end here, and everybody else goes on."""
+        self._holder = threading.get_ident()
+        try:
+            commit()
+        except Exception as error:
+            log.exception("a batch failed in a way that was not foreseen; its runs are lost here")
+            self._on_unknown()
+            self._fail(self._under_way, error)
+        finally:
+            self._holder = 0
 
     def _send(self, batch: Batch, entries: list[Entry]) -> None:
         pause = 0.05
         while True:
+            self._sent_by = self._worker_id()
             try:
-                verdicts = self._store.apply(self._worker_id(), entries)
+                verdicts = self._store.apply(self._sent_by, entries)
             except Fenced:
                 if self.is_closed:  # this worker has left meanwhile, and must not come back for this
                     for lane, item in batch:
@@ -164,12 +239,11 @@ class Journal:
                 return
             except StoreUnavailableError as error:
                 self._on_unknown()
-                if self._stop_at is not None and time.monotonic() > self._stop_at:
+                if self._writer.stop_at is not None and time.monotonic() > self._writer.stop_at:
                     self._fail(batch, error)
                     return
                 log.warning("the database did not answer; the same batch goes again in %.2f s: %s", pause, error)
-                with self._wake:
-                    self._wake.wait(pause)
+                self._writer.pause(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             except Exception as error:
                 self._bisect(batch, entries, error)
@@ -230,7 +304,9 @@ class Journal:
                 if not item.is_counted and (not refused or id(item) not in refused):
                     item.is_counted = True
                     lane.committed += 1
-            for lane in {id(lane): lane for lane, _ in batch}.values():
+            lanes = {id(lane): lane for lane, _ in batch}
+            self._had_many = len(lanes) > 1
+            for lane in lanes.values():
                 if lane.waiters:
                     wakes += [wake for number, wake in lane.waiters if number <= lane.committed]
                     lane.waiters = [waiter for waiter in lane.waiters if waiter[0] > lane.committed]
@@ -268,57 +344,29 @@ class Journal:
         """Whether nothing is committed here any more."""
         return self._ring.is_closed
 
-    def start(self) -> None:
-        """Start the writer thread."""
-        self._writer = start_thread(self._write, "perdure-journal")
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is not committed yet."""
+        return bool(self._ring or self._under_way)
 
-    def call_writer(self) -> None:
-        """There is something to commit and nobody else will."""
-        if not self._is_called:
-            with self._wake:
-                self._is_called = True
-                self._wake.notify_all()
+    @property
+    def pushed(self) -> int:
+        """How many entries were ever handed in."""
+        return self._ring.pushed
 
-    def _expect_laggards(self) -> None:
-        with self._wake:
-            self._expects_laggards = True
-            self._wake.notify_all()
-
-    def _write(self) -> None:
-        """Commit when called; and what nobody waits for, once no batch went by between two looks."""
-        batches, pushed, looks = 0, 0, 0
-        while True:
-            with self._wake:
-                if not self._is_called:
-                    if self._stop_at is not None and not self._ring:
-                        return
-                    self._wake.wait(LAGGARD_SECONDS if self._expects_laggards else None)
-                is_called, self._is_called = self._is_called, False
-            if is_called or (batches == self._batches and self._ring):
-                self._commit_all()
-            elif pushed == self._ring.pushed:
-                looks += 1
-                if looks == LOOKS_WHEN_IDLE:
-                    looks, self._expects_laggards = 0, False
-                    if self._ring:  # handed in before its owner could see that nobody looks any more
-                        self._expects_laggards = True
-            else:
-                looks = 0
-            batches, pushed = self._batches, self._ring.pushed
-
-    def _commit_all(self) -> None:
-        while self._ring or self._under_way:
+    def commit_all(self) -> None:
+        """Commit until nothing is left, on this thread."""
+        while self.has_work:
             with self._turn:
                 self._commit_batch()
 
+    def start(self) -> None:
+        """Start the writer thread."""
+        self._writer.start()
+
     def stop(self, deadline: float) -> None:
         """Commit what waits, for as long as the database answers before `deadline` (monotonic), and end the thread."""
-        with self._wake:
-            self._stop_at = deadline
-            self._is_called = True
-            self._wake.notify_all()
-        if self._writer is not None and self._writer is not threading.current_thread():
-            self._writer.join(max(0.1, deadline - time.monotonic() + 1.0))
+        self._writer.stop(deadline)
 
     def close(self, seconds: float) -> None:
         """Nothing is committed here any more: tell whoever waits, and whoever comes later. Waits so long for a commit
@@ -327,4 +375,6 @@ class Journal:
         for lane in self._ring.close():
             self.fail_lane(lane, departure(lane))
         if self._turn.acquire(timeout=seconds):
+            if self._sent is not None and self._sent.wait(seconds):
+                self._receive()
             self._turn.release()

@@ -126,6 +126,8 @@ class Ring:
         """What waits in all lanes."""
         self.pushed = 0
         """How many entries were ever handed in."""
+        self.waiting = 0
+        """How many of them wait now."""
         self.is_closed = False
         """Whether nothing more is taken in."""
 
@@ -143,6 +145,7 @@ class Ring:
             lane.appended = number = lane.appended + 1
             self.bytes += item.size
             self.pushed += 1
+            self.waiting += 1
             if not lane.is_listed:
                 lane.is_listed = True
                 self._lanes.append(lane)
@@ -179,6 +182,7 @@ class Ring:
                 if is_full:
                     break
             self.bytes -= size
+            self.waiting -= len(batch)
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int) -> tuple[int, bool]:
@@ -208,6 +212,7 @@ class Ring:
                 lane.failure = error
             void = list(lane.pending)
             self.bytes -= sum(item.size for item in void)
+            self.waiting -= len(void)
             lane.pending.clear()
             waiters, lane.waiters = lane.waiters, []
         return void, [wake for _, wake in waiters]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from .._core.flow import (
     Attempt,
@@ -31,6 +31,7 @@ from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
+from .loop_leader import LoopLeader
 from .loop_state import LoopState
 from .tasks import BRANCH_OF
 from .waiting import waits_within
@@ -44,12 +45,11 @@ if TYPE_CHECKING:
 
 
 class LoopHost(Host):
-    """Awaits; the journal's writer thread commits."""
+    """Awaits; the loop itself commits where the store can be waited for, the journal's writer thread elsewhere."""
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
-        self._calling: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-        """Loops that are about to call the writer."""
+        self._leaders: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLeader] = WeakKeyDictionary()
 
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
@@ -61,15 +61,15 @@ class LoopHost(Host):
         return super().answer(run, request)
 
     def handed_in(self, run: Run) -> None:
-        """Call the writer once the loop has come to what else is ready now, so that all of that shares the commit."""
-        state: LoopState = run.state
-        if state.loop not in self._calling:
-            self._calling.add(state.loop)
-            state.loop.call_soon(self._call_writer, state.loop)
+        """Have it committed once the loop has come to what else is ready now, so that all of that shares the commit."""
+        loop = run.state.loop
+        self._leader(loop).call(loop)
 
-    def _call_writer(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._calling.discard(loop)
-        self.journal.call_writer()
+    def _leader(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
+        leader = self._leaders.get(loop)
+        if leader is None:
+            leader = self._leaders[loop] = LoopLeader(self.journal)
+        return leader
 
     def interrupt(self, run: Run) -> None:
         state: LoopState = run.state
@@ -132,7 +132,7 @@ class LoopHost(Host):
                 continue
             future: asyncio.Future[None] = loop.create_future()
             if self.journal.watch(lane, lane.appended, partial(self.runtime.wakes.wake, loop, future)):
-                self.handed_in(run)
+                self._leader(loop).hurry(loop)
                 await self._wait(run, future)
             lane.check()
         run.check_alive()

@@ -20,6 +20,9 @@ class Wakes:
 
     def wake(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any = None) -> None:
         """Give the future its result, on its loop. A loop that is closed has nobody left to wake."""
+        if asyncio._get_running_loop() is loop:
+            finish(future, result)
+            return
         with suppress(RuntimeError):
             self.call(loop, finish, future, result)
 

@@ -4,7 +4,7 @@ What the methods promise is the same for all stores and is checked by one contra
 The guards come from the protocol page of the documentation; the rule numbers below refer to it.
 A store knows no workflow code, decides nothing, starts no thread and keeps no clock of its own but the database's.
 
-Threads: `apply`, `claim`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn);
+Threads: `apply`, `begin`, `claim`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn);
 `renew` by the heartbeat thread alone, on its own connection; everything else by any thread.
 Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces),
 `StoreRefusedError` where the data itself is refused, `Fenced` where this worker has lost its right to write.
@@ -104,6 +104,29 @@ class Pulse:
     next_due_at: float | None = None
 
 
+class SentBatch(Protocol):
+    """A batch on its way: sent, and perhaps not answered. For one thread at a time, the one that has the turn."""
+
+    connection: int
+    """Another number for every connection that is opened: a socket's number is used again."""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether all of it has left. If not, `wait` sees to that; the socket will not be readable before."""
+
+    def fileno(self) -> int:
+        """What an event loop may watch: readable when something of the answer is there."""
+
+    def is_answered(self) -> bool:
+        """Whether `verdicts` will not wait."""
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Block until it is answered, or for so long; whether it is."""
+
+    def verdicts(self) -> list[Verdict]:
+        """As `Store.apply`, errors too; waits where it is not answered. Once."""
+
+
 class Store(Protocol):
     """One database. See the module for threads and errors."""
 
@@ -111,6 +134,9 @@ class Store(Protocol):
     """Where the workers of this database, and of no other, keep their lock files on this machine. Known, and made, by
     `migrate`.
     """
+
+    can_begin: bool
+    """Whether `begin` ever sends anything."""
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than
@@ -140,6 +166,11 @@ class Store(Protocol):
         Kinds are applied in the order: created, recorded, finished, parked, released. Applying the same entries again
         is success. A refused entry refuses the later ones of its claim. A run that ends as `cancelled` passes the
         cancel on to its unfinished children. The number of statements does not depend on the number of entries.
+        """
+
+    def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentBatch | None:
+        """`apply` without waiting for the answer, for event loops; nothing else of the turn may be called before it is
+        there. None, and nothing is sent, where that cannot be done without blocking: then `apply` is to be called.
         """
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:

@@ -29,6 +29,13 @@ class Query:
     text: str
     parameters: tuple[str, ...]
 
+    def numbered(self) -> str:
+        """A Postgres statement with `$1`, `$2` … in the place of its parameters; each occurs once."""
+        text = self.text
+        for number, parameter in enumerate(self.parameters, 1):
+            text = text.replace(f"%({parameter})s", f"${number}")
+        return text
+
 
 class Queries(Mapping[str, Query]):
     """The queries of one package, by name. An unknown name raises `KeyError`."""

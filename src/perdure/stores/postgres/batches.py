@@ -51,18 +51,18 @@ class Batch:
                 self.ended.append(entry)
         self.kinds = "".join(letters)
 
-    def parameters(self, worker_id: str, expected: int) -> dict[str, object]:
+    def parameters(self, worker_id: str, expected: int) -> list[bytes | None]:
         """For `apply_batch`. Raises `UnicodeError` for a text that has no UTF-8."""
-        return {
-            "worker_id": worker_id,
-            "expected": expected,
-            "created": _section(self.created),
-            "recorded": _section(self.recorded),
-            "ended": _section(self.ended),
-            "kinds": self.kinds,
-        }
+        return [
+            worker_id.encode(),
+            b"%d" % expected,
+            _section(self.created),
+            _section(self.recorded),
+            _section(self.ended),
+            self.kinds.encode(),
+        ]
 
-    def verdicts(self, answer: str) -> list[Verdict]:
+    def verdicts(self, answer: bytes) -> list[Verdict]:
         """One verdict per entry, from the exceptions that `apply_batch` has told."""
         verdicts: list[Verdict] = [_accepted(entry) for entry in self.entries]
         if not answer:
@@ -75,8 +75,8 @@ class Batch:
         return verdicts
 
 
-def _section(entries: Sequence[Entry]) -> str | None:
-    return _encode(entries).decode() if entries else None
+def _section(entries: Sequence[Entry]) -> bytes | None:
+    return _encode(entries) if entries else None
 
 
 def _accepted(entry: Entry) -> Verdict:

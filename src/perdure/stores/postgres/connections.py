@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from random import random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
 from .. import forks
 from ..queries import load_queries
 from .addresses import Address
+from .calls import Call
 from .failures import FAILURES, RETRIED, translate, translate_connecting
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 Parameters = Mapping[str, object]
 
@@ -41,6 +46,9 @@ class Connection:
         self._database = database
         self._connection: psycopg.Connection[Row] | None = None
         self._cursor: psycopg.Cursor[Row] | None = None
+        self._prepared: set[str] = set()
+        self.opened = 0
+        """Which of all connections this one is, of this process: every opening gets another number."""
 
     def query(self, name: str, parameters: Parameters) -> list[Row]:
         """Send the named query, a transaction of its own, and return its rows.
@@ -48,16 +56,74 @@ class Connection:
         Raises `StoreUnavailableError` where it is not known whether it has happened. A deadlock is tried again: the
         server has undone everything.
         """
-        cursor = self._cursor if self._cursor is not None else self._open()
+        cursor = self._ready_cursor()
         if (listener := self._database.on_statement) is not None:
             listener(name)
         text = _texts[name] if name in _texts else _text(name)
-        for attempt in range(_ATTEMPTS):
+
+        def execute() -> list[Row]:
+            cursor.execute(text, parameters)
+            return cursor.fetchall() if cursor.description is not None else []
+
+        return self._tried(execute)
+
+    def has_prepared(self, name: str) -> bool:
+        """Whether `send` of this one would wait for nothing."""
+        return self._cursor is not None and (name in self._prepared or self._database.address.prepare_threshold is None)
+
+    def send(self, name: str, parameters: Sequence[bytes | None]) -> Call:
+        """Send the named call of a function, a transaction of its own, with its parameters as text, and do not wait.
+
+        Raises `StoreUnavailableError` where it could not be sent. Nothing else may use the connection before `answer`.
+        """
+        connection = self._ready_cursor().connection
+        if (listener := self._database.on_statement) is not None:
+            listener(name)
+        call, statement = Call(connection.pgconn), _numbered(name)
+        is_prepared = self._database.address.prepare_threshold is not None
+        try:
+            if is_prepared and name not in self._prepared:
+                call.prepare(name.encode(), statement)
+                self._prepared.add(name)
+            call.send(name.encode() if is_prepared else statement, parameters, is_prepared=is_prepared)
+        except FAILURES as failure:
+            self.close()
+            raise translate(failure, self._database.address) from failure
+        return call
+
+    def answer(self, call: Call) -> bytes | None:
+        """The value of the call that was sent; waits for it. Errors as of `query`, but nothing is tried again."""
+        try:
+            return self._value(call)
+        except FAILURES as failure:
+            self._forget_if_broken()
+            raise translate(failure, self._database.address) from failure
+
+    def call(self, name: str, parameters: Sequence[bytes | None]) -> bytes | None:
+        """`send` and `answer`, with the promises of `query`."""
+        return self._tried(lambda: self._value(self.send(name, parameters)))
+
+    def _value(self, call: Call) -> bytes | None:
+        try:
+            call.wait()
+            return call.value()
+        except FAILURES:
+            raise
+        except BaseException:  # Ctrl-C: the answer may still come, and belongs to no later call
+            self.close()
+            raise
+
+    def _ready_cursor(self) -> psycopg.Cursor[Row]:
+        if self._connection is not None and self._connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.close()  # Ctrl-C came between a call and its answer
+        return self._cursor if self._cursor is not None else self._open()
+
+    def _tried(self, attempt: Callable[[], T]) -> T:
+        for left in reversed(range(_ATTEMPTS)):
             try:
-                cursor.execute(text, parameters)
-                return cursor.fetchall() if cursor.description is not None else []
+                return attempt()
             except RETRIED as failure:
-                if attempt == _ATTEMPTS - 1:
+                if not left:
                     raise translate(failure, self._database.address) from failure
                 pause = random() * _PAUSE_SECONDS  # noqa: S311  # at once, the same two would meet again
                 time.sleep(pause)
@@ -124,6 +190,8 @@ class Connection:
             connection.close()
             raise
         self._connection, self._cursor = connection, connection.cursor()
+        self._prepared.clear()
+        self.opened = next(_openings)
         return self._cursor
 
     def _prepare(self, connection: psycopg.Connection[Row]) -> None:
@@ -199,6 +267,7 @@ class Database:
         self._start()
 
 
+_openings = itertools.count(1)
 _texts: dict[str, str] = {}
 _living: weakref.WeakSet[Database] = weakref.WeakSet()
 
@@ -206,6 +275,12 @@ _living: weakref.WeakSet[Database] = weakref.WeakSet()
 def _text(name: str) -> str:
     _texts[name] = load_queries(__package__ or "")[name].text
     return _texts[name]
+
+
+@cache
+def _numbered(name: str) -> bytes:
+    """The query as the server itself wants it, with `$1` in the place of the first parameter."""
+    return load_queries(__package__ or "")[name].numbered().encode()
 
 
 def _after_in_child() -> None:

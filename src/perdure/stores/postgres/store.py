@@ -16,7 +16,9 @@ from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
 from .batches import Batch, text_array
+from .calls import Call
 from .connections import Database, Row
+from .failures import FAILURES
 from .places import own_directory
 from .schema import migrate
 
@@ -31,6 +33,7 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._database = Database(parse_address(url))
         self.lock_directory = ""
+        self.can_begin = True
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
 
@@ -84,13 +87,29 @@ class PostgresStore:
         return None if back is None else list(back)
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        batch, parameters = self._batch(worker_id, entries)
+        turn = self._database.turn
+        with turn.lock:
+            return self._verdicts(worker_id, batch, turn.call("apply_batch", parameters))
+
+    def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentCall | None:
+        turn = self._database.turn
+        if not turn.has_prepared("apply_batch"):
+            return None  # connecting blocks, and so does preparing
+        batch, parameters = self._batch(worker_id, entries)
+        with turn.lock:
+            call = turn.send("apply_batch", parameters)
+        return SentCall(call, turn.opened, lambda: self._verdicts(worker_id, batch, turn.answer(call)))
+
+    def _batch(self, worker_id: str, entries: Sequence[Entry]) -> tuple[Batch, list[bytes | None]]:
         batch = Batch(entries)
         try:
-            parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0))
+            return batch, batch.parameters(worker_id, self._writes.get(worker_id, 0))
         except UnicodeError as failure:
             raise StoreRefusedError("a text cannot be stored: it has a lone surrogate, which is no UTF-8") from failure
-        [(answer,)] = self._decide("apply_batch", worker_id, parameters)
-        if answer == "fenced":
+
+    def _verdicts(self, worker_id: str, batch: Batch, answer: bytes | None) -> list[Verdict]:
+        if answer is None or answer == b"fenced":
             raise _fenced(worker_id)
         self._count_write(worker_id)
         return batch.verdicts(answer)
@@ -191,6 +210,34 @@ class PostgresStore:
     def _given_id(self, worker_id: str) -> str:
         """A UUID as this process spelled it; the server has its own way to write one."""
         return self._given_ids.get(worker_id, worker_id)
+
+
+class SentCall:
+    """`SentBatch` for one call; `verdicts` reads its answer."""
+
+    def __init__(self, call: Call, connection: int, verdicts: Callable[[], list[Verdict]]) -> None:
+        self._call = call
+        self.connection = connection
+        self.verdicts = verdicts
+
+    @property
+    def is_sent(self) -> bool:
+        return self._call.is_sent
+
+    def fileno(self) -> int:
+        return self._call.fileno()
+
+    def is_answered(self) -> bool:
+        try:
+            return self._call.is_answered()
+        except FAILURES:
+            return True  # `verdicts` says so
+
+    def wait(self, seconds: float | None = None) -> bool:
+        try:
+            return self._call.wait(seconds)
+        except FAILURES:
+            return True
 
 
 def _fenced(worker_id: str) -> Fenced:

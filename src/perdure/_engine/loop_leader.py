@@ -1,0 +1,83 @@
+"""An event loop that commits for its runs: it sends a batch, goes on, and is told by the socket when it is committed.
+
+No thread is involved, so nothing is handed over between threads and the loop never blocks. While the server works on
+one batch the loop's tasks make the next. What cannot be done so (a store that blocks, a connection that is to be
+opened, an answer that says no) is left to the journal's writer thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Final
+
+from ..stores.protocol import SentBatch
+from .journal import Journal
+
+EARLY_ENTRIES: Final = 32
+"""With so many the batch goes at once, not after all that is ready on the loop: server and loop work side by side."""
+
+
+class LoopLeader:
+    """One loop's. All calls on its thread; it does not refer to the loop, which may be kept by nobody else."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._is_called = False
+        self._sent: SentBatch | None = None
+        """Ours, as long as we do not have the answer."""
+        self._connection = 0
+        self._descriptor = -1
+        """A second one of that connection's socket: nobody else closes it under the loop."""
+        self._is_watching = False
+
+    def call(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Something was handed in: it goes once the loop has come to what else is ready now, and shares its commit."""
+        if not self._is_called:
+            self._is_called = True
+            loop.call_soon(self._lead, loop)
+        elif self._sent is None and self._journal.waiting >= EARLY_ENTRIES:
+            self._send(loop)
+
+    def hurry(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A run waits for what it has handed in: that goes at once, unless runs share their commits right now."""
+        if self._sent is None and not self._journal.is_shared:
+            self._send(loop)
+        else:
+            self.call(loop)
+
+    def _lead(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_called = False
+        self._send(loop)
+
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
+        sent = self._journal.send()
+        if sent is not None and sent.is_sent:
+            self._sent = sent
+            if sent.connection != self._connection:
+                self._forget(loop)
+                self._connection, self._descriptor = sent.connection, os.dup(sent.fileno())
+            if not self._is_watching:
+                self._is_watching = True
+                loop.add_reader(self._descriptor, self._receive, loop)
+
+    def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._sent is None:  # somebody else uses the connection now
+            self._is_watching = False
+            loop.remove_reader(self._descriptor)
+        elif self._journal.receive(self._sent):
+            self._sent = None
+            if self._journal.waiting:
+                self._send(loop)
+
+    def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._is_watching:
+            self._is_watching = False
+            loop.remove_reader(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:  # the loop is gone
+            os.close(self._descriptor)
