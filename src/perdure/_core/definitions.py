@@ -38,6 +38,8 @@ class Definition:
         "signature",
         "source",
         "timeout",
+        "what",
+        "what_it_gives",
     )
 
     def __init__(
@@ -58,6 +60,8 @@ class Definition:
         self.function = function
         self.kind = kind
         self.name = name if name is not None else name_of_function(function)
+        self.what, self.what_it_gives = f"{kind} {self.name}, its arguments", f"the result of {kind} {self.name}"
+        """What is stored of it, for errors."""
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = inspect.signature(function)
         self._binder = Binder(self.signature)
@@ -92,8 +96,8 @@ class Definition:
         """Fingerprint and decoded arguments of a step called in a run; what a method is bound to stays as it is."""
         args, kwargs = self.bind(args, kwargs)
         own, rest = (args[:1], args[1:]) if self.binds else ((), args)
-        stored, rest, kwargs = serializer.accept_arguments(rest, kwargs, what=f"{self.kind} {self.name}, its arguments")
-        return serializer.fingerprint(stored), own + rest, kwargs
+        fingerprint, rest, kwargs = serializer.accept_call(rest, kwargs, what=self.what)
+        return fingerprint, own + rest if own else rest, kwargs
 
     def store_arguments(
         self, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -102,7 +106,7 @@ class Definition:
         args, kwargs = self.bind(args, kwargs)
         if self.binds and isinstance(args[0], type):
             args = (f"{CLASS_MARK} {module_name(args[0].__module__)}:{args[0].__qualname__}", *args[1:])
-        stored, _, _ = serializer.accept_arguments(args, kwargs, what=f"{self.kind} {self.name}, its arguments")
+        stored, _, _ = serializer.accept_arguments(args, kwargs, what=self.what)
         return stored, serializer.fingerprint(stored)
 
     def load_arguments(self, serializer: Serializer, stored: Stored) -> tuple[tuple[Any, ...], dict[str, Any]]:

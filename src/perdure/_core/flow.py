@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Settle:
-    """Wait until everything that the run has handed to the journal so far is committed."""
+    """Wait until everything that the run has handed to the journal so far is committed. Answer: the time, as `Now`."""
 
     method = "settle"
 
@@ -201,16 +201,16 @@ def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:
 
     What ends the program comes out as it is, and with it ends the run's claim: see `Run.exits`.
     """
-    answer = (host or run.host).answer
+    answer, send = (host or run.host).answer, flow.send
     try:
-        request = next(flow)
+        request = send(None)
         while True:
             try:
                 reply = answer(run, request)
             except BaseException as error:
                 request = flow.throw(error)
             else:
-                request = flow.send(reply)
+                request = send(reply)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # the generator's type says T
     except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
@@ -222,10 +222,10 @@ async def adrive(flow: Flow[T], run: Run) -> T:
     """Run a flow to its end on an event loop. A cancellation of the awaiting task reaches the flow as
     `CallCancelled`.
     """
-    answer = run.host.answer
+    answer, send = run.host.answer, flow.send
     cancellation: CancelledError | None = None
     try:
-        request = next(flow)
+        request = send(None)
         while True:
             try:
                 reply = answer(run, request)
@@ -237,7 +237,7 @@ async def adrive(flow: Flow[T], run: Run) -> T:
             except BaseException as error:
                 request = flow.throw(error)
             else:
-                request = flow.send(reply)
+                request = send(reply)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # the generator's type says T
     except (KeyboardInterrupt, SystemExit) as error:

@@ -124,7 +124,7 @@ class Execution:
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
         install_factory(loop)
-        self._enter(run, self.loop_host, LoopState(run, loop, uses_slots=uses_slots))
+        self._enter(run, self.loop_host, LoopState(run, loop, self.loop_host.leader(loop), uses_slots=uses_slots))
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state

@@ -41,4 +41,4 @@ def is_ending(loop: asyncio.AbstractEventLoop) -> bool:
 
 def is_cancelled(task: asyncio.Task[None] | None) -> bool:
     """Whether this guard says so."""
-    return task is None or task.done() or task.cancelling() > 0
+    return task is None or task.cancelling() > 0 or task.done()

@@ -31,6 +31,7 @@ from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
+from .loop_ends import is_cancelled
 from .loop_leader import LoopLeader
 from .loop_state import LoopState
 from .tasks import BRANCH_OF
@@ -54,18 +55,19 @@ class LoopHost(Host):
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
         state: LoopState = run.state
-        if run.interruption is None and state.is_closing:
+        if run.interruption is None and is_cancelled(state.guard):
             run.interruption = "closing"
             if not isinstance(request, Commit):
                 run.check_alive()
-        return super().answer(run, request)
+        return getattr(self, request.method)(run, request)
 
     def handed_in(self, run: Run) -> None:
         """Have it committed once the loop has come to what else is ready now, so that all of that shares the commit."""
-        loop = run.state.loop
-        self._leader(loop).call(loop)
+        state: LoopState = run.state
+        state.leader.call(state.loop)
 
-    def _leader(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
+    def leader(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
+        """The one that commits for this loop's runs."""
         leader = self._leaders.get(loop)
         if leader is None:
             leader = self._leaders[loop] = LoopLeader(self.journal)
@@ -116,26 +118,29 @@ class LoopHost(Host):
     def settle(self, run: Run, request: Settle) -> Any:
         lane: Lane = run.lane
         run.check_alive()
-        if lane.is_settled and self.runtime.worker.may_start:
-            return None
+        if lane.committed == lane.appended and self.runtime.worker.may_start:
+            return time.time()
         return self._settled(run, lane)
 
-    async def _settled(self, run: Run, lane: Lane) -> None:
+    async def _settled(self, run: Run, lane: Lane) -> float:
         """Wait; and again, if before this task could go on another one was handed an outcome, or if this worker may not
         write any more for all it knows.
         """
         state: LoopState = run.state
         loop = state.loop
-        while not (lane.is_settled and self.runtime.worker.may_start):
-            if lane.is_settled:
-                await self.pause(run, Pause(UNSURE_SECONDS))
-                continue
-            future: asyncio.Future[None] = loop.create_future()
-            if self.journal.watch(lane, lane.appended, partial(self.runtime.wakes.wake, loop, future)):
-                self._leader(loop).hurry(loop)
-                await self._wait(run, future)
-            lane.check()
+        while True:
+            while lane.committed != lane.appended:
+                future: asyncio.Future[None] = loop.create_future()
+                if self.journal.watch(lane, lane.appended, partial(self.runtime.wakes.wake, loop, future)):
+                    state.leader.hurry(loop)
+                    await self._wait(run, future)
+                if lane.failure is not None:
+                    raise lane.failure
+            if self.runtime.worker.may_start:
+                break
+            await self.pause(run, Pause(UNSURE_SECONDS))
         run.check_alive()
+        return time.time()
 
     def commit(self, run: Run, request: Commit) -> Any:
         """What ends the claim. Where nobody waits for the task it ends now, and the run leaves when it is committed."""
@@ -203,8 +208,6 @@ class LoopHost(Host):
         call = request.call
         definition = call.definition
         token = scope.set(StepScope(run, call.key, request.number))
-        task = asyncio.current_task()
-        assert task is not None
         try:
             if definition.timeout is None:
                 return Outcome(await definition.function(*call.args, **call.kwargs))
@@ -220,7 +223,8 @@ class LoopHost(Host):
                 return Outcome(error=late)
         except asyncio.CancelledError as error:
             self._check_loop(run)
-            if task.cancelling():
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 raise
             return Outcome(error=error)  # the body cancelled itself
         except (RunInterrupted, GeneratorExit):

@@ -9,18 +9,21 @@ from .._core.run import Run
 from .gate import Gate
 from .host import Waits
 from .loop_ends import guard, is_cancelled
+from .loop_leader import LoopLeader
 
 
 class LoopState:
     """What the tasks of one run share."""
 
-    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
+    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop, leader: LoopLeader, *, uses_slots: bool) -> None:
         self.loop = loop
+        self.leader = leader
+        """What commits on this loop."""
         self.uses_slots = self.has_slot = uses_slots
         """Whether the run takes a slot of its queue, and whether it has it now."""
         self.is_handed_in = False
         """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
-        self._guard = guard(loop)
+        self.guard = guard(loop)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.gate = Gate(run, loop, self.tasks)
         self.waits = Waits()
@@ -37,4 +40,4 @@ class LoopState:
     @property
     def is_closing(self) -> bool:
         """Whether the run's loop comes to its end."""
-        return is_cancelled(self._guard)
+        return is_cancelled(self.guard)

@@ -77,13 +77,14 @@ class ThreadHost(Host):
             state.is_to_park = True
             state.changed.notify_all()
 
-    def settle(self, run: Run, request: Settle) -> None:
+    def settle(self, run: Run, request: Settle) -> float:
         lane: Lane = run.lane
-        while not lane.is_settled:
+        while lane.committed != lane.appended:
             self.journal.wait(lane, lane.appended)
         run.check_alive()
         while not self.runtime.worker.may_start:
             self.pause(run, Pause(UNSURE_SECONDS))
+        return time.time()
 
     def commit(self, run: Run, request: Commit) -> Verdict | None:
         """What ends the claim. A thread that nobody waits for goes on to another run, and this one leaves when it is

@@ -29,13 +29,12 @@ def run_step(call: StepCall) -> Flow[Any]:
     try:
         if call.definition.at_most_once:
             yield from announce(call, "then handle this error in the workflow")
-        yield Settle()  # what any branch of the run has seen is committed
-        started_at = yield Now()
+        started_at = yield Settle()  # what any branch of the run has seen is committed
         outcome, attempts = yield from attempt_all(call)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
-    stored, result = store_outcome(run, outcome, f"the result of step {name}")
+    stored, result = store_outcome(run, outcome, call.definition.what_it_gives)
     try:
         position = None if call.is_instant else (yield from take_turn(run, key))[0]
     except CallCancelled:

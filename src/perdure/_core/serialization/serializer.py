@@ -101,12 +101,15 @@ class Serializer:
             ) from error
 
     def _checked(self, text: str, what: str) -> Stored:
+        self._check_size(text, what)
+        return Stored(self._codec.name, text)
+
+    def _check_size(self, text: str, what: str) -> None:
         if len(text) * 4 > self._max_bytes and (size := len(text.encode())) > self._max_bytes:
             raise SerializationError(
                 f"{what}: $ takes {size} bytes, more than the limit of {self._max_bytes}; store a reference to it "
                 f"instead, such as a path or a key"
             )
-        return Stored(self._codec.name, text)
 
     def accept_arguments(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str
@@ -116,6 +119,16 @@ class Serializer:
             return self._checked(text, what), args, kwargs
         stored, decoded = self.accept(_joined(args, kwargs), what=what)
         return stored, *_parted(decoded)
+
+    def accept_call(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str
+    ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """As `accept_arguments`, for a call whose arguments are not kept: their fingerprint, and they decoded."""
+        if self._is_json and not kwargs and (text := _scalar_arguments_text(args, kwargs)) is not None:
+            self._check_size(text, what)
+            return _digest(text.encode()), args, kwargs
+        stored, args, kwargs = self.accept_arguments(args, kwargs, what=what)
+        return self.fingerprint(stored), args, kwargs
 
     def load_arguments(self, stored: Stored) -> Arguments:
         """Return positional and keyword arguments; as `load`."""
