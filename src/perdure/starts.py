@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +21,7 @@ from ._engine.runtime import Runtime
 from ._engine.tasks import own_branch
 from ._entries import RunCreated, Verdict
 from .app import current_runtime, default_app
-from .errors import NotDurableError, UsageError
+from .errors import NotDurableError, RunInterrupted, UsageError
 from .handle import Handle
 from .recorded import runtime_of
 from .typing import DEFAULT_QUEUE, RunId
@@ -67,12 +69,37 @@ def start_all(function: Any, calls: Sequence[Arguments], submission: Submission)
         return [start_in_run(own_branch(here), definition, bound(function, call), submission) for call in calls]
     runtime = current_runtime()
     entries = [make_entry(runtime, definition, bound(function, call), submission) for call in calls]
-    verdicts: dict[int, Verdict] = {}
-    lane, number = Lane(), 0
+    answers, together = Answers(len(entries)), Lane()
+    handed_in: dict[Lane, int] = {}
     for place, entry in enumerate(entries):
-        number = runtime.dispatcher.create(entry, lane, partial(verdicts.__setitem__, place), leads=True)
-    runtime.journal.wait(lane, number)
+        lane, number = runtime.dispatcher.submit(entry, together, partial(answers.note, place))
+        handed_in[lane] = number
+    for lane, number in handed_in.items():
+        with suppress(RunInterrupted):  # the worker lost its right to write; what outsiders made goes again
+            runtime.journal.wait(lane, number)
+    verdicts = answers.wait()
     return [accept_handle(runtime, entry, verdicts[place]) for place, entry in enumerate(entries)]
+
+
+class Answers:
+    """The verdicts on what was handed in together."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._verdicts: dict[int, Verdict] = {}
+        self._are_there = threading.Event()
+
+    def note(self, place: int, verdict: Verdict) -> None:
+        """One of them. From any thread."""
+        self._verdicts[place] = verdict
+        if len(self._verdicts) == self._count:
+            self._are_there.set()
+
+    def wait(self) -> dict[int, Verdict]:
+        """All of them, once they are there."""
+        if len(self._verdicts) < self._count:
+            self._are_there.wait()
+        return self._verdicts
 
 
 def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, submission: Submission) -> Handle[Any]:
@@ -99,7 +126,8 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     entry = make_entry(runtime, definition, arguments, submission)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Verdict] = loop.create_future()
-    runtime.dispatcher.create(entry, Lane(), partial(runtime.wakes.wake, loop, future))
+    runtime.dispatcher.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
+    runtime.execution.loop_host.leaders.of(loop).call(loop)
     return accept_handle(runtime, entry, await future)
 
 

@@ -145,6 +145,32 @@ class Dispatcher:
         if had_slot:
             self._free_slot(run.queue)
 
+    def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
+        """Hand in the creation of a run from outside any: in which lane, and its number there.
+
+        Where a slot is free it begins at once, in the lane of its own: before its first body it waits for its creation,
+        as for everything that it records. Not under an id of the caller's, which another run may have.
+        """
+        is_own_id = entry.run_id == entry.entry_id
+        if not is_own_id or entry.due_at is not None or not self._take_slot(entry.queue):
+            return lane, self.create(entry, lane, on_created, leads=True)
+        entry.held_as = claim = fresh_id()
+        run = self._runtime.execution.expect(entry)
+
+        def on_verdict(verdict: Verdict) -> None:
+            if isinstance(verdict, Accepted) and entry.held_as is None:  # made again after the fence, for anybody
+                self._note_ready(entry)
+            on_created(verdict)
+
+        try:
+            number = self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
+        except BaseException:
+            self._runtime.held.forget(claim)
+            self._free_slot(entry.queue)
+            raise
+        self._runtime.execution.begin_made(run, entry.input)
+        return run.lane, number
+
     def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Hand the run's creation to the journal; it starts here if a slot is free, once it is durable."""
         queue = entry.queue
@@ -165,7 +191,8 @@ class Dispatcher:
         def on_verdict(verdict: Verdict) -> None:
             try:
                 if isinstance(verdict, Accepted) and entry.held_as is not None:
-                    self._runtime.execution.begin_created(entry)
+                    execution = self._runtime.execution
+                    execution.begin_made(execution.expect(entry), entry.input)
                     return
                 give_back()
                 if isinstance(verdict, Accepted):

@@ -55,11 +55,15 @@ class Execution:
         run.lane = Lane(run)
         return run
 
-    def begin_created(self, entry: RunCreated) -> None:
-        """Start what was made here and is durable now; it has its slot already. Within the journal's turn."""
+    def expect(self, entry: RunCreated) -> Run:
+        """The run of an entry that is held here from the start, and about to begin."""
         assert entry.held_as is not None
         self._runtime.held.expect(entry.run_id, entry.held_as)
-        self._begin(self.make(entry, entry.held_as), entry.input, is_fresh=True)
+        return self.make(entry, entry.held_as)
+
+    def begin_made(self, run: Run, stored: Stored) -> None:
+        """Start what was made here, and is expected; it has its slot already."""
+        self._begin(run, stored, is_fresh=True)
 
     def begin_claimed(self, claimed: ClaimedRun) -> None:
         """Start what was claimed, and is expected; it has its slot already."""
@@ -124,7 +128,7 @@ class Execution:
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
         install_factory(loop)
-        self._enter(run, self.loop_host, LoopState(run, loop, self.loop_host.leader(loop), uses_slots=uses_slots))
+        self._enter(run, self.loop_host, LoopState(run, loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots))
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state

@@ -30,6 +30,10 @@ log = logging.getLogger("perdure")
 
 QUEUED_BYTES = 64 << 20
 """Beyond this, who hands in an entry waits until some are committed."""
+SENT_ENTRIES = 200
+"""The most that an event loop sends at once: more might not fit into the socket, and the loop would wait for all of it
+instead of making the next batch meanwhile.
+"""
 LONGEST_PAUSE_SECONDS = 2.0
 
 
@@ -129,7 +133,7 @@ class Journal:
             return None
         try:
             if self._sent is None and not self._under_way:
-                self._ring.take(self._under_way)
+                self._ring.take(self._under_way, SENT_ENTRIES)
                 if self._under_way:
                     self.batches += 1
                     self._sent_by = self._worker_id()

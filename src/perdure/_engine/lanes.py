@@ -161,16 +161,16 @@ class Ring:
                 return
         self.push(lane, PendingTurns(run, position, key))
 
-    def take(self, batch: Batch) -> None:
-        """Move a slice of each lane in turn into the empty batch; a large entry alone. Ctrl-C at any point may leave an
-        entry in both, or a lane listed twice, and loses none.
+    def take(self, batch: Batch, entries: int = BATCH_ENTRIES) -> None:
+        """Move a slice of each lane in turn into the empty batch, so many in all; a large entry alone. Ctrl-C at any
+        point may leave an entry in both, or a lane listed twice, and loses none.
         """
         size = 0
         with self.lock:
             lanes = self._lanes
-            while lanes and len(batch) < BATCH_ENTRIES:
+            while lanes and len(batch) < entries:
                 lane = lanes[0]
-                taken, is_full = self._slice(lane, batch, size)
+                taken, is_full = self._slice(lane, batch, size, entries)
                 size += taken
                 if is_full and not taken:
                     break  # it was its turn: it opens the next batch
@@ -185,10 +185,10 @@ class Ring:
             self.waiting -= len(batch)
 
     @staticmethod
-    def _slice(lane: Lane, batch: Batch, size: int) -> tuple[int, bool]:
+    def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:
         """Move the next entries of the lane into the batch: their bytes, and whether the batch can hold no more."""
         pending, taken = lane.pending, 0
-        room = min(SLICE_ENTRIES, BATCH_ENTRIES - len(batch))
+        room = min(SLICE_ENTRIES, entries - len(batch))
         while pending and room:
             item = pending[0]
             if batch and size + taken + item.size > BATCH_BYTES:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from .._core.flow import (
     Attempt,
@@ -32,7 +31,7 @@ from ..errors import RunInterrupted, StepTimeoutError
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .loop_ends import is_cancelled
-from .loop_leader import LoopLeader
+from .loop_leader import LoopLeaders
 from .loop_state import LoopState
 from .tasks import BRANCH_OF
 from .waiting import waits_within
@@ -50,7 +49,7 @@ class LoopHost(Host):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
-        self._leaders: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLeader] = WeakKeyDictionary()
+        self.leaders = LoopLeaders(runtime.journal)
 
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
@@ -65,13 +64,6 @@ class LoopHost(Host):
         """Have it committed once the loop has come to what else is ready now, so that all of that shares the commit."""
         state: LoopState = run.state
         state.leader.call(state.loop)
-
-    def leader(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
-        """The one that commits for this loop's runs."""
-        leader = self._leaders.get(loop)
-        if leader is None:
-            leader = self._leaders[loop] = LoopLeader(self.journal)
-        return leader
 
     def interrupt(self, run: Run) -> None:
         state: LoopState = run.state

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ..stores.protocol import SentBatch
 from .journal import Journal
@@ -81,3 +82,18 @@ class LoopLeader:
     def __del__(self) -> None:
         if self._descriptor >= 0:  # the loop is gone
             os.close(self._descriptor)
+
+
+class LoopLeaders:
+    """The leaders of all loops on which runs live."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._leaders: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLeader] = WeakKeyDictionary()
+
+    def of(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
+        """This loop's. On its thread."""
+        leader = self._leaders.get(loop)
+        if leader is None:
+            leader = self._leaders[loop] = LoopLeader(self._journal)
+        return leader

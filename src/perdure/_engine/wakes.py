@@ -28,6 +28,9 @@ class Wakes:
 
     def call(self, loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
         """Call a function that raises nothing on the loop. Raises `RuntimeError` where that is closed."""
+        if asyncio._get_running_loop() is loop:
+            loop.call_soon(function, *args)
+            return
         with self._lock:
             waiting = self._waiting.get(loop)
             if waiting is not None:

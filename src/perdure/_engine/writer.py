@@ -11,7 +11,7 @@ from .threads import start_thread
 if TYPE_CHECKING:
     from .journal import Journal
 
-LAGGARD_SECONDS = 0.004
+LAGGARD_SECONDS = 0.02
 """How often it looks for entries that nobody waits for, while there are any."""
 LOOKS_WHEN_IDLE = 8
 """After so many looks without a new entry it sleeps."""

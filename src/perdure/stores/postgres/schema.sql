@@ -180,6 +180,10 @@ CREATE TYPE perdure.run_created AS (
     parent_id text, parent_key text, held_as uuid, queue text, priority integer, due_at double precision,
     max_attempts integer
 );
+CREATE TYPE perdure.run_lived AS (
+    run_id text, kind text, name text, fingerprint text, input perdure.stored, entry_id text, held_as uuid,
+    queue text, priority integer, max_attempts integer, state text, output perdure.stored, reason text
+);
 CREATE TYPE perdure.step_recorded AS (
     run_id text, claim uuid, entry_id text, key text, kind text, name text, fingerprint text, is_error boolean,
     outcome perdure.stored, position integer, attempts integer, started_at double precision
@@ -264,35 +268,67 @@ BEGIN
     WITH entry AS MATERIALIZED (
         SELECT entry.*, nextval('perdure.runs_seq_seq') AS seq
           FROM json_populate_recordset(NULL::perdure.run_created, entries) AS entry
-    )
-    INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim,
-                              attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
-    OVERRIDING SYSTEM VALUE
-    SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
-           CASE WHEN held_as IS NULL THEN to_timestamp(due_at) END, moment,
-           CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
-           (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
-      FROM entry
-     WHERE claim IS NULL
-        OR EXISTS (SELECT 1 FROM perdure.runs AS creator
-                    WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held' OFFSET 0)
-        OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
-     ORDER BY run_id COLLATE "C"
-    ON CONFLICT (id) DO NOTHING;
-    GET DIAGNOSTICS made = ROW_COUNT;
-    IF made = json_array_length(entries) THEN
-        INSERT INTO perdure.inputs (run_id, codec, body)
-        SELECT run_id, (input).codec, (input).text FROM json_populate_recordset(NULL::perdure.run_created, entries);
-        RETURN NULL;
-    END IF;
-    IF made > 0 THEN
+    ), run AS (
+        INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker,
+                                  claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
+        OVERRIDING SYSTEM VALUE
+        SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
+               CASE WHEN held_as IS NULL THEN to_timestamp(due_at) END, moment,
+               CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
+               (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
+          FROM entry
+         WHERE claim IS NULL
+            OR EXISTS (SELECT 1 FROM perdure.runs AS creator
+                        WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held' OFFSET 0)
+            OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
+         ORDER BY run_id COLLATE "C"
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, created_by
+    ), input AS (
         INSERT INTO perdure.inputs (run_id, codec, body)
         SELECT entry.run_id, (entry.input).codec, (entry.input).text
-          FROM json_populate_recordset(NULL::perdure.run_created, entries) AS entry
-          JOIN perdure.runs AS run ON run.id = entry.run_id AND run.created_by = entry.entry_id
-        ON CONFLICT (run_id) DO NOTHING;
+          FROM entry JOIN run ON run.id = entry.run_id AND run.created_by = entry.entry_id
+    )
+    SELECT count(*) INTO made FROM run;
+    IF made = json_array_length(entries) THEN
+        RETURN NULL;
     END IF;
     RETURN perdure.creation_verdicts(me, entries);
+END $$;
+
+-- Runs from outside whose whole life, from creation to end, falls into one batch: a single row each, which nobody has
+-- seen before, so no cancel can be meant for it. False where one of them is not new; then nothing of this may stay.
+CREATE FUNCTION perdure.create_lived_runs(entries json) RETURNS boolean LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    made integer;
+BEGIN
+    WITH entry AS MATERIALIZED (
+        SELECT entry.*, nextval('perdure.runs_seq_seq') AS seq
+          FROM json_populate_recordset(NULL::perdure.run_lived, entries) AS entry
+    ), run AS (
+        INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, created_at, started_at, finished_at,
+                                  attempts, max_attempts, created_by, finished_by, last_claim, last_state, fingerprint,
+                                  reason)
+        OVERRIDING SYSTEM VALUE
+        SELECT seq, run_id, kind, name, queue, state, priority, moment, moment, moment, 1, max_attempts, entry_id,
+               held_as, held_as, state, fingerprint, reason
+          FROM entry
+         ORDER BY run_id COLLATE "C"
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id
+    ), input AS (
+        INSERT INTO perdure.inputs (run_id, codec, body)
+        SELECT run_id, (entry.input).codec, (entry.input).text FROM entry
+        ON CONFLICT (run_id) DO NOTHING
+    ), output AS (
+        INSERT INTO perdure.outputs (run_id, codec, body)
+        SELECT run_id, (entry.output).codec, (entry.output).text FROM entry WHERE (entry.output).codec IS NOT NULL
+        ON CONFLICT (run_id) DO NOTHING
+    )
+    SELECT count(*) INTO made FROM run;
+    RETURN made = json_array_length(entries);
 END $$;
 
 -- What became of a section of which some runs were not made. Their own trace comes first: a resent entry is accepted.
@@ -478,8 +514,11 @@ BEGIN
 END $$;
 
 -- Rules 1, 2 and 6: a worker's batch. `kinds` has one letter per entry, in the batch's order (c, s, f, p, r); the
--- sections have the entries of each kind in the same order. '' when all are accepted, 'fenced', or the exceptions.
-CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text)
+-- sections have the entries of each kind in the same order. `lived` has runs of which the sections know nothing else.
+-- '' when all are accepted, 'fenced', or the exceptions; 'again', and nothing was written, where there are some beside
+-- `lived`: then the same is to be sent without that section.
+CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
+                                    lived json)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     verdicts jsonb := NULL;
@@ -489,6 +528,9 @@ BEGIN
         RETURN 'fenced';
     END IF;
     BEGIN
+        IF lived IS NOT NULL AND NOT perdure.create_lived_runs(lived) THEN
+            RAISE EXCEPTION 'a run is not new' USING ERRCODE = 'PD002';
+        END IF;
         IF created IS NOT NULL THEN
             verdicts := perdure.create_runs(me, created);
         END IF;
@@ -500,11 +542,17 @@ BEGIN
             more := perdure.end_claims(me, ended, translate(kinds, 'cs', ''));
             verdicts := coalesce(verdicts || more, verdicts, more);
         END IF;
+        IF verdicts IS NOT NULL AND lived IS NOT NULL THEN
+            RAISE EXCEPTION 'there are exceptions' USING ERRCODE = 'PD002';
+        END IF;
         IF verdicts IS NOT NULL AND verdicts @? '$[*][2] ? (@ == "refused")' THEN
             RAISE EXCEPTION 'an entry was refused' USING ERRCODE = 'PD001';
         END IF;
-    EXCEPTION WHEN SQLSTATE 'PD001' THEN
-        verdicts := perdure.apply_in_order(me, created, recorded, ended, kinds);
+    EXCEPTION
+        WHEN SQLSTATE 'PD001' THEN
+            verdicts := perdure.apply_in_order(me, created, recorded, ended, kinds);
+        WHEN SQLSTATE 'PD002' THEN
+            RETURN 'again';
     END;
     RETURN coalesce(verdicts::text, '');
 END $$;

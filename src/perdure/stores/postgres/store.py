@@ -10,7 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
-from ...errors import StoreRefusedError
+from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
@@ -90,7 +90,11 @@ class PostgresStore:
         batch, parameters = self._batch(worker_id, entries)
         turn = self._database.turn
         with turn.lock:
-            return self._verdicts(worker_id, batch, turn.call("apply_batch", parameters))
+            answer = turn.call("apply_batch", parameters)
+            if answer == b"again":
+                parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0), whole_lives=False)
+                answer = turn.call("apply_batch", parameters)
+        return self._verdicts(worker_id, batch, answer)
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentCall | None:
         turn = self._database.turn
@@ -111,6 +115,8 @@ class PostgresStore:
     def _verdicts(self, worker_id: str, batch: Batch, answer: bytes | None) -> list[Verdict]:
         if answer is None or answer == b"fenced":
             raise _fenced(worker_id)
+        if answer == b"again":  # as `apply` does it
+            raise StoreUnavailableError("the batch is to be sent again, its runs entry by entry")
         self._count_write(worker_id)
         return batch.verdicts(answer)
 

@@ -19,6 +19,7 @@ from ..._entries import (
     Verdict,
 )
 from ...typing import RunId, RunState
+from ..lives import lives_in
 from . import rows
 from .connections import Connection
 from .verdicts import judge
@@ -49,11 +50,16 @@ class Batch:
                 self.parked.append(entry)
             else:
                 self.released.append(entry)
+        self.lives = lives_in(self.created, self.recorded, self.finished) if self.created and self.finished else {}
+        if self.lives:
+            self.created = [entry for entry in self.created if entry.held_as not in self.lives]
+            self.finished = [entry for entry in self.finished if entry.claim not in self.lives]
 
     def write(self, connection: Connection) -> bool:
         """Write all entries; False, at the first kind where it shows, if one of them was not new."""
         return (
             (not self.created or self._create(connection))
+            and (not self.lives or self._create_lived(connection))
             and (not self.recorded or self._record(connection))
             and (not self.finished or self._finish(connection))
             and (not self.parked or self._park(connection))
@@ -67,6 +73,16 @@ class Batch:
         if made != len(self.created):
             return False
         connection.change_many("write_inputs", [rows.input_of(e) for e in self.created])
+        return True
+
+    def _create_lived(self, connection: Connection) -> bool:
+        lives = self.lives.values()
+        if connection.change_many("create_lived_runs", [rows.lived(e, end) for e, end in lives]) != len(lives):
+            return False
+        connection.change_many("write_inputs", [rows.input_of(e) for e, _ in lives])
+        if outputs := [rows.output_of(end, end.output) for _, end in lives if end.output]:
+            connection.change_many("write_outputs", outputs)
+        self.states.update((end.run_id, end.state) for _, end in lives)
         return True
 
     def _may_create(self, connection: Connection) -> bool:

@@ -30,7 +30,15 @@ def created(e: RunCreated, worker_id: str) -> Row:
 
 def input_of(e: RunCreated) -> Row:
     """For `write_inputs`."""
-    return (e.input.codec, e.input.text, e.run_id, e.entry_id)
+    return (e.run_id, e.input.codec, e.input.text)
+
+
+def lived(e: RunCreated, end: RunFinished) -> Row:
+    """For `create_lived_runs`."""
+    # fmt: off
+    return (e.run_id, e.kind, e.name, e.queue, end.state, e.priority, e.max_attempts, e.entry_id, e.held_as,
+            e.fingerprint, end.reason)
+    # fmt: on
 
 
 def recorded(e: StepRecorded, worker_id: str) -> Row:
@@ -49,7 +57,7 @@ def finished(e: RunFinished, state: RunState, worker_id: str) -> Row:
 
 def output_of(e: RunFinished, output: Stored) -> Row:
     """For `write_outputs`."""
-    return (output.codec, output.text, e.run_id, e.claim)
+    return (e.run_id, output.codec, output.text)
 
 
 def parked(e: RunParked, worker_id: str) -> Row:

@@ -1,7 +1,7 @@
 -- name: apply_batch
 -- A worker's whole batch: the fence, the entries and the commit in one round trip.
 SELECT perdure.apply_batch(%(worker_id)s::uuid, %(expected)s, %(created)s::json, %(recorded)s::json, %(ended)s::json,
-                           %(kinds)s);
+                           %(kinds)s, %(lived)s::json);
 
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.

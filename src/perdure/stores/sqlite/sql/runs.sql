@@ -8,11 +8,17 @@ VALUES (:run_id, :kind, :name, :queue, :state, :priority, :due_at, (SELECT now F
         :max_attempts, :entry_id, :parent_id, :parent_key, :fingerprint)
 ON CONFLICT (id) DO NOTHING;
 
+-- name: create_lived_runs
+-- Runs from outside whose whole life falls into one batch: nobody has seen them before, so no cancel can be meant for them.
+INSERT INTO runs (id, kind, name, queue, state, priority, created_at, started_at, finished_at, attempts, max_attempts,
+                  created_by, finished_by, fingerprint, reason)
+VALUES (:run_id, :kind, :name, :queue, :state, :priority, (SELECT now FROM clock), (SELECT now FROM clock),
+        (SELECT now FROM clock), 1, :max_attempts, :entry_id, :held_as, :fingerprint, :reason)
+ON CONFLICT (id) DO NOTHING;
+
 -- name: write_inputs
--- Only for the run that this very entry has made.
-INSERT INTO inputs (run_id, codec, body)
-SELECT id, :codec, :body FROM runs WHERE id = :run_id AND created_by = :entry_id
-ON CONFLICT (run_id) DO NOTHING;
+-- For runs that the statement before has made, every one of them.
+INSERT INTO inputs (run_id, codec, body) VALUES (:run_id, :codec, :body) ON CONFLICT (run_id) DO NOTHING;
 
 -- name: finish_runs
 -- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
@@ -22,10 +28,8 @@ UPDATE runs
  WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
 
 -- name: write_outputs
--- Only for the run that this very claim has finished.
-INSERT INTO outputs (run_id, codec, body)
-SELECT id, :codec, :body FROM runs WHERE id = :run_id AND finished_by = :claim
-ON CONFLICT (run_id) DO NOTHING;
+-- For runs that the statement before has ended, every one of them.
+INSERT INTO outputs (run_id, codec, body) VALUES (:run_id, :codec, :body) ON CONFLICT (run_id) DO NOTHING;
 
 -- name: park_runs
 -- The claim ends and gives its attempt back; the run says what it waits for.
