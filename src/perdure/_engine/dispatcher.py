@@ -17,7 +17,7 @@ from .._core.run import Run
 from .._entries import Accepted, Existed, RunCreated, Verdict
 from ..errors import StoreError
 from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
-from ..typing import RunId
+from ..typing import DEFAULT_QUEUE, RunId
 from .ids import fresh_id
 from .lanes import Lane, OnVerdict
 from .slots import Slots
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perdure")
 
+TASKS_PER_THREAD = 8
 LATE_SECONDS = 1.0
 """A run that was claimed ahead and waits for longer goes back, for another process perhaps."""
 
@@ -48,6 +49,18 @@ class Dispatcher:
         """Whether the run before was: then another one goes next, before the parent perhaps that they wake."""
         self._thread: threading.Thread | None = None
 
+    def declare_started(self, concurrency: int) -> None:
+        """This process executes so many runs at once that were started, not submitted: sync ones, which take a thread
+        each; of async ones, which take a kilobyte, `TASKS_PER_THREAD` times as many.
+        """
+        with self._lock:
+            self._slots[DEFAULT_QUEUE] = Slots(concurrency * TASKS_PER_THREAD, self._weigh)
+        self.call()
+
+    def _weigh(self, name: str) -> int:
+        definition = self._runtime.definitions.get(name)
+        return 1 if definition is not None and definition.is_async else TASKS_PER_THREAD
+
     def declare(self, queue: str, concurrency: int) -> None:
         """This process works on the queue, on so many runs at once."""
         with self._lock:
@@ -63,21 +76,22 @@ class Dispatcher:
         with self._lock:
             return list(self._slots)
 
-    def _take_slot(self, queue: str) -> bool:
+    def _take_slot(self, entry: RunCreated) -> bool:
         with self._lock:
-            slots = self._slots.get(queue)
+            slots = self._slots.get(entry.queue)
             if slots is None or self._is_stopping or self._alone is not None or not self._runtime.worker.may_start:
                 return False
             if not slots.is_free:
                 slots.has_backlog = True
                 return False
-            slots.used += 1
+            slots.used += slots.weight(entry)
             return True
 
-    def _free_slot(self, queue: str) -> None:
+    def _free_slot(self, run: Run | RunCreated) -> None:
         with self._lock:
-            self._slots[queue].used -= 1
-        self._fill(queue)
+            slots = self._slots[run.queue]
+            slots.used -= slots.weight(run)
+        self._fill(run.queue)
 
     def _fill(self, queue: str) -> None:
         """Use the free slots: first for who goes on, then for who was claimed ahead, then claim."""
@@ -101,7 +115,7 @@ class Dispatcher:
                 had_slot, run.state.has_slot = run.state.has_slot, False
                 resumed = self._slots[run.queue].take_asking(run)
             if had_slot:
-                self._free_slot(run.queue)
+                self._free_slot(run)
             for go_on in resumed:
                 go_on()
         self._end_alone(run)
@@ -121,7 +135,7 @@ class Dispatcher:
             if run.state.has_slot:  # another branch was granted it just now
                 return True
             if slots.used < slots.limit:
-                slots.used += 1
+                slots.used += slots.weight(run)
                 run.state.has_slot = True
                 return True
             slots.resuming.append((run, grant))
@@ -131,7 +145,7 @@ class Dispatcher:
         """The run has left this process."""
         self._end_alone(run)
         if run.state is None:  # it could not even begin, with the slot that it was given
-            self._free_slot(run.queue)
+            self._free_slot(run)
         else:
             self.give_back(run)
 
@@ -143,7 +157,7 @@ class Dispatcher:
             self._slots[run.queue].take_asking(run)
             had_slot, run.state.has_slot = run.state.has_slot, False
         if had_slot:
-            self._free_slot(run.queue)
+            self._free_slot(run)
 
     def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
         """Hand in the creation of a run from outside any: in which lane, and its number there.
@@ -152,7 +166,7 @@ class Dispatcher:
         as for everything that it records. Not under an id of the caller's, which another run may have.
         """
         is_own_id = entry.run_id == entry.entry_id
-        if not is_own_id or entry.due_at is not None or not self._take_slot(entry.queue):
+        if not is_own_id or entry.due_at is not None or not self._take_slot(entry):
             return lane, self.create(entry, lane, on_created, leads=True)
         entry.held_as = claim = fresh_id()
         run = self._runtime.execution.expect(entry)
@@ -166,15 +180,14 @@ class Dispatcher:
             number = self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
         except BaseException:
             self._runtime.held.forget(claim)
-            self._free_slot(entry.queue)
+            self._free_slot(entry)
             raise
         self._runtime.execution.begin_made(run, entry.input)
         return run.lane, number
 
     def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Hand the run's creation to the journal; it starts here if a slot is free, once it is durable."""
-        queue = entry.queue
-        took = entry.due_at is None and self._take_slot(queue)
+        took = entry.due_at is None and self._take_slot(entry)
         if took:
             entry.held_as = fresh_id()
 
@@ -182,7 +195,7 @@ class Dispatcher:
             nonlocal took
             if took:
                 took = False
-                self._free_slot(queue)
+                self._free_slot(entry)
 
         parent = lane.run
         if parent is not None:
@@ -311,7 +324,8 @@ class Dispatcher:
         for claimed in self._ask(asked, alone=True):
             self._alone = claimed.run_id
             with self._lock:
-                self._slots[claimed.queue].used += 1
+                slots = self._slots[claimed.queue]
+                slots.used += slots.weight(claimed)
             self._runtime.execution.begin_claimed(claimed)
             return True
         return False

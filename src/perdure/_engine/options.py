@@ -24,7 +24,9 @@ class Options:
     shutdown_seconds: float = 5.0
     """How long bodies that run at shutdown may take to end; what has not ended runs again at the next start."""
     concurrency: int = 256
-    """How many runs that were started, not submitted to a queue, execute at once in this process."""
+    """How many sync runs that were started, not submitted to a queue, execute at once in this process; eight times as
+    many async ones, which take no thread.
+    """
     most_threads: int = 200
     """With more sync runs than this in memory, those that wait are parked at once."""
     max_value_bytes: int = 64 << 20

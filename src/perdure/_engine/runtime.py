@@ -10,7 +10,6 @@ from .._core.run import Run
 from .._core.serialization import Serializer
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Store
-from ..typing import DEFAULT_QUEUE
 from .claims import Claims
 from .dispatcher import Dispatcher
 from .ends import Ends
@@ -76,7 +75,7 @@ class Runtime:
         recovered = self.recovery.recover()
         self.worker.start()
         self.journal.start()
-        self.dispatcher.declare(DEFAULT_QUEUE, self.options.concurrency)
+        self.dispatcher.declare_started(self.options.concurrency)
         self.definitions.tell_queues(self.dispatcher.declare)
         self.dispatcher.start()
         self.poller.start()

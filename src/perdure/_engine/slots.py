@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from .._core.run import Run
+from .._entries import RunCreated
 from ..stores.protocol import ClaimedRun
 
 CLAIM_AT_ONCE = 64
@@ -27,6 +28,7 @@ class Slots:
         "_careful_until",
         "_has_priorities",
         "_looked_at",
+        "_weigh",
         "ahead",
         "has_backlog",
         "is_asking",
@@ -36,9 +38,11 @@ class Slots:
         "used",
     )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, weigh: Callable[[str], int] | None = None) -> None:
         self.limit = limit
+        self._weigh = weigh
         self.used = 0
+        """How much of the limit is taken."""
         self.has_backlog = True
         """Whether runs may wait in the database: then nobody is started past them."""
         self.is_asking = False
@@ -54,6 +58,10 @@ class Slots:
         self._looked_at = 0.0
         self._careful_until = 0.0
 
+    def weight(self, run: Run | ClaimedRun | RunCreated) -> int:
+        """How much of the limit the run takes: one, unless the queue weighs its runs, by their functions' names."""
+        return 1 if self._weigh is None else self._weigh(run.name)
+
     def take_asking(self, run: Run) -> list[Callable[[], None]]:
         """What lets the branches of this run go on that ask for a slot; they ask no more."""
         if not self.resuming:
@@ -68,7 +76,7 @@ class Slots:
         while self.resuming and self.used < self.limit:
             run = self.resuming[0][0]
             resumed += self.take_asking(run)
-            self.used += 1
+            self.used += self.weight(run)
             run.state.has_slot = True
         return resumed
 
@@ -76,8 +84,9 @@ class Slots:
         """Give free slots to runs that were claimed ahead."""
         begun: list[ClaimedRun] = []
         while self.ready and self.used < self.limit:
-            begun.append(self.ready.popleft()[0])
-            self.used += 1
+            run = self.ready.popleft()[0]
+            begun.append(run)
+            self.used += self.weight(run)
         self._began += len(begun)
         return begun
 
