@@ -101,6 +101,15 @@ def test_a_sleeper_wakes_when_it_is_due(store: Store) -> None:
     assert (run.run_id, run.is_fresh) == ("r", False)
 
 
+def test_a_claim_says_when_it_was_by_the_databases_clock(store: Store) -> None:
+    """What the database has woken is due: its holder, whose clock may be behind, must not think otherwise."""
+    store.apply(W1, [created("r", held_as=C1), created("fresh")])
+    due_at = time.time() - 0.5
+    store.apply(W1, [parked("r", C1, due_at=due_at)])
+    for run in claim(store, W1):
+        assert due_at <= run.claimed_at <= time.time() + 60
+
+
 def test_a_parent_wakes_when_more_children_have_ended_than_it_saw(store: Store) -> None:
     """The answer is looked up in the claim, whichever came first, the park or the child's end (rule 7)."""
     store.apply(W1, [created("p", held_as=C1), child("a", "p", C1, held_as=C2), child("b", "p", C1, held_as=C3)])

@@ -6,6 +6,7 @@ operation of a dict or under the host's lock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
@@ -35,6 +36,7 @@ class Run:
         "children_asked",
         "children_ended",
         "claim",
+        "clock_origin",
         "difference",
         "end",
         "entry_ids",
@@ -87,6 +89,8 @@ class Run:
         """Somebody outside has asked for the run's end."""
         self.is_last_attempt = False
         """Whether the run is dead if its process dies with it: then it is held alone."""
+        self.clock_origin = -math.inf
+        """What the database's clock said when this process's monotonic one was 0; known of a run that was claimed."""
         self.exit: BaseException | None = None
         """What a call ended the program with: Ctrl-C, or `sys.exit`."""
         self.interruption: Interruption | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ class Execution:
         run.lane = Lane(run)
         run.is_cancelled = claimed.is_cancelled
         run.is_last_attempt = claimed.attempts >= claimed.max_attempts
+        run.clock_origin = claimed.claimed_at - time.monotonic()
         self._begin(run, claimed.input, is_fresh=claimed.is_fresh)
 
     def return_unbegun(self, claimed: ClaimedRun) -> None:

@@ -93,6 +93,13 @@ class Host:
     def chance(self, run: Run, request: Chance) -> float:
         return random.random()  # noqa: S311  # spreads retries, keeps no secret
 
+    @staticmethod
+    def seconds_until(run: Run, due_at: float) -> float:
+        """How long until that time; 0 or less when it is due. The database decides that: it woke the run, so our clock,
+        which may be behind, says no earlier time than that of the claim and what has passed since.
+        """
+        return due_at - max(time.time(), run.clock_origin + time.monotonic())
+
     def parking(self, run: Run, waits: Waits) -> RunParked:
         """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable
         happens.

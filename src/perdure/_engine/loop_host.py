@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -325,13 +324,13 @@ class LoopHost(Host):
         return ended
 
     def await_time(self, run: Run, request: AwaitTime) -> Any:
-        return self._await_time(run, request.due_at) if request.due_at > time.time() else None
+        return self._await_time(run, request.due_at) if self.seconds_until(run, request.due_at) > 0 else None
 
     async def _await_time(self, run: Run, due_at: float) -> None:
         state: LoopState = run.state
         future: asyncio.Future[None] = state.loop.create_future()
         state.waits.due.append(due_at)
-        timer = state.loop.call_later(max(0.0, due_at - time.time()), finish, future)
+        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future)
         try:
             await self._wait_durably(run, future)
         finally:
@@ -387,7 +386,7 @@ class LoopHost(Host):
         waits = state.waits
         if run.interruption is not None or not waits or not waits_within(state.tasks, state.durable):
             return
-        long = not waits.runs and min(waits.due) - time.time() > self.runtime.park_after(run)
+        long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.runtime.park_after(run)
         if long or has_waited:
             entry = self.parking(run, waits)
             self.runtime.claims.append(run, entry, lambda verdict: self.interrupt(run))

@@ -261,7 +261,7 @@ class ThreadHost(Host):
         return found[0]
 
     def await_time(self, run: Run, request: AwaitTime) -> None:
-        if request.due_at > time.time():
+        if self.seconds_until(run, request.due_at) > 0:
             self._wait_durably(run, [], due_at=request.due_at)
 
     def _wait_durably(
@@ -313,7 +313,7 @@ class ThreadHost(Host):
             park_at = now if state.is_to_park else park_at
             waits = [park_at - now if park_at > now else 1.0]
             if due_at is not None:
-                waits.append(due_at - time.time())
+                waits.append(self.seconds_until(run, due_at))
             if give_up_at is not None:
                 waits.append(give_up_at - now)
             if min(waits) <= 0:
@@ -351,7 +351,7 @@ class ThreadHost(Host):
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
             return False
-        if not state.waits.runs and min(state.waits.due) - time.time() > self.runtime.park_after(run):
+        if not state.waits.runs and self.seconds_until(run, min(state.waits.due)) > self.runtime.park_after(run):
             return True
         return time.monotonic() >= park_at
 

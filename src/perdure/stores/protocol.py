@@ -62,7 +62,10 @@ class RunRow:
 
 @dataclass(slots=True)
 class ClaimedRun:
-    """A run that this worker now holds. `is_fresh`: nothing of it was ever executed, so there is no history to read."""
+    """A run that this worker now holds. `is_fresh`: nothing of it was ever executed, so there is no history to read.
+
+    `claimed_at`: when, by the database's clock, which alone says what is due.
+    """
 
     run_id: RunId
     claim: str
@@ -76,7 +79,8 @@ class ClaimedRun:
     is_fresh: bool
     parent_id: RunId | None
     parent_key: str | None
-    is_cancelled: bool = False
+    is_cancelled: bool
+    claimed_at: float
 
 
 @dataclass(slots=True, frozen=True)

@@ -581,7 +581,7 @@ CREATE FUNCTION perdure.claim_runs(me uuid, expected bigint, queues text[], slot
                                    claims uuid[], alone boolean)
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
-               is_cancelled boolean)
+               is_cancelled boolean, claimed_at double precision)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -629,7 +629,8 @@ BEGIN
         SELECT held.nth, held.id, held.kind, held.name, held.queue, held.priority, input.codec, input.body,
                held.attempts, held.max_attempts, held.is_fresh, held.parent_id, held.parent_key,
                EXISTS (SELECT 1 FROM perdure.messages
-                        WHERE messages.run_id = held.id AND messages.kind = 'cancel' OFFSET 0)
+                        WHERE messages.run_id = held.id AND messages.kind = 'cancel' OFFSET 0),
+               extract(epoch FROM clock_timestamp())::double precision
           FROM held CROSS JOIN LATERAL (SELECT inputs.codec, inputs.body FROM perdure.inputs
                                          WHERE inputs.run_id = held.id OFFSET 0) AS input
          ORDER BY held.nth;

@@ -252,7 +252,7 @@ def _fenced(worker_id: str) -> Fenced:
 
 def _claimed(row: Row, claims: Sequence[str]) -> ClaimedRun:
     nth, run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, *rest = row
-    parent_id, parent_key, is_cancelled = rest
+    parent_id, parent_key, is_cancelled, claimed_at = rest
     return ClaimedRun(
         run_id=run_id,
         claim=claims[nth - 1],
@@ -267,4 +267,5 @@ def _claimed(row: Row, claims: Sequence[str]) -> ClaimedRun:
         parent_id=parent_id,
         parent_key=parent_key,
         is_cancelled=is_cancelled,
+        claimed_at=claimed_at,
     )

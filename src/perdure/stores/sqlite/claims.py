@@ -22,7 +22,7 @@ def take_claimable(
     charges: list[Row] = []
     for row in _claimable(connection, worker_id, request):
         seq, run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, mark, is_fresh, *rest = row
-        parent_id, parent_key, steps, is_cancelled = rest
+        parent_id, parent_key, steps, is_cancelled, claimed_at = rest
         attempts = 1 if steps > mark else attempts + 1
         run = ClaimedRun(
             run_id=run_id,
@@ -38,6 +38,7 @@ def take_claimable(
             parent_id=parent_id,
             parent_key=parent_key,
             is_cancelled=bool(is_cancelled),
+            claimed_at=claimed_at,
         )
         taken.append(run)
         charges.append((worker_id, run.claim, attempts, max(steps, mark), seq))

@@ -6,7 +6,7 @@ SELECT perdure.apply_batch(%(worker_id)s::uuid, %(expected)s, %(created)s::json,
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
-       is_cancelled
+       is_cancelled, claimed_at
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
                           %(names)s::text[], %(claims)s::uuid[], %(alone)s);
 

@@ -87,7 +87,8 @@ SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority,
        ready.attempts, ready.max_attempts, ready.progress_mark, ready.started_at IS NULL, ready.parent_id,
        ready.parent_key,
        iif(ready.started_at IS NULL, 0, (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)),
-       EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel')
+       EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel'),
+       (SELECT now FROM clock)
   FROM (SELECT * FROM runs
          WHERE state = 'ready' AND due_at IS NULL AND queue = :queue
            AND name IN (SELECT value FROM json_each(:names))
