@@ -198,6 +198,7 @@ class Execution:
 
     async def _aexecute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
         """The same on an event loop."""
+        run.state.has_begun = True
         try:
             return await adrive(live(run, definition, stored, is_fresh=is_fresh), run)
         except RunInterrupted:

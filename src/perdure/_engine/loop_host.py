@@ -81,7 +81,7 @@ class LoopHost(Host):
         if run.interruption in ("cancelled", "exiting"):
             for task in list(state.tasks):
                 task.cancel()
-            if state.root is not None:
+            if state.root is not None and state.has_begun:  # cancelled before, it would neither begin nor ever end
                 state.root.cancel()
 
     def child_ended(self, run: Run, ended: EndedRun) -> None:

@@ -32,6 +32,8 @@ class LoopState:
         self.durable: set[asyncio.Future[Any]] = set()
         """Those of them that a parked run would wake for: the end of a run, a time."""
         self.root: asyncio.Task[Any] | None = None
+        self.has_begun = False
+        """Whether the root task has come to its first line."""
         self.is_to_look = False
         """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
         self.looked_at = 0.0
