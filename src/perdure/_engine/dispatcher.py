@@ -132,7 +132,7 @@ class Dispatcher:
             return True
         with self._lock:
             slots = self._slots[run.queue]
-            if run.state.has_slot:  # another branch was granted it just now
+            if run.state.has_slot or not run.state.uses_slots:  # granted to another branch, or over, since just now
                 return True
             if slots.used < slots.limit:
                 slots.used += slots.weight(run)
@@ -154,6 +154,7 @@ class Dispatcher:
         if not run.state.uses_slots:
             return
         with self._lock:
+            run.state.uses_slots = False  # a branch that is left behind must not take one that nobody would give back
             self._slots[run.queue].take_asking(run)
             had_slot, run.state.has_slot = run.state.has_slot, False
         if had_slot:
