@@ -55,6 +55,22 @@ def test_long_runs_are_not_claimed_ahead() -> None:
     assert serve(slots, claimed=100, at=12.0) == 4
 
 
+def test_a_claim_never_asks_for_less_than_nothing() -> None:
+    """A slot was freed just now and more wait here than it can take: what other queues ask for is not lessened, and
+    that runs wait in the database is not forgotten.
+    """
+    slots = Slots(1)
+    slots.used = 1
+    slots.receive(runs(5), asked=5, now=10.0)
+    slots.used = 0
+
+    assert slots.wants_more
+    asked = slots.ask(12.0)
+    slots.receive([], asked, 12.0)
+    assert asked == 0
+    assert slots.has_backlog
+
+
 def test_what_was_claimed_ahead_begins_before_what_is_made_here() -> None:
     """The oldest first."""
     slots = Slots(1)

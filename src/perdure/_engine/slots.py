@@ -110,7 +110,7 @@ class Slots:
         self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS)) if may_look_ahead else 0
         self._began, self._looked_at = 0, now
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
-        return min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready))
+        return max(0, min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready)))
 
     def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> list[ClaimedRun]:
         """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits
