@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
+import pytest
+
+import perdure
 from tests.processes.conftest import Console, Rows, bodies
 from tests.processes.waiting import wait_until
 
@@ -78,6 +82,23 @@ def test_a_second_process_takes_nothing_from_one_that_lives(console: Console, ro
     first.run("may_end['x'].set()")
     assert first.run("h.result(20)") == "x"
     assert bodies(ledger) == ["x:0", "x:1"]
+
+
+def test_a_machine_that_slept_begins_nothing_and_calls_nobody_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every lease ran on meanwhile, this worker's own too, while Linux's monotonic clock stood still."""
+    with perdure.running(tmp_path / "p.db") as app:
+        worker, hour = app._launched().worker, 3600.0
+        worker.connected_at -= hour
+        assert worker.is_witness
+        clock = time.clock_gettime
+        monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) + hour)
+        assert not worker.may_start
+        assert not worker.is_witness
+        worker._renew()
+        assert worker.may_start
+        assert not worker.is_witness
 
 
 def test_many_processes_start_and_end_at_once(console: Console, rows: Rows) -> None:

@@ -28,6 +28,16 @@ LEFTOVER_SECONDS = 60.0
 """A file that has no name yet is as old as this only where its maker died, or was stopped, before naming it."""
 
 
+_LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds that only pass, those in which the machine slept too: leases run on then, while Linux's monotonic clock
+    stands still.
+    """
+    return time.clock_gettime(_LEASE_CLOCK)
+
+
 class FileLock:
     """An exclusive lock on a file, held until `release` or the end of the process. Not inherited by children.
 
@@ -130,7 +140,7 @@ class Worker:
     def join(self) -> None:
         """Take a new id, lock its file, insert its row; after an error everything is as it was."""
         worker_id = str(uuid.uuid4())
-        asked_at = time.monotonic()
+        asked_at = elapsed()
         lock = _lock_file(lock_path(self._store.lock_directory, worker_id))
         try:
             self._store.join(WorkerRow(worker_id, socket.gethostname(), os.getpid()), self._lease_seconds)
@@ -152,12 +162,12 @@ class Worker:
     @property
     def may_start(self) -> bool:
         """Whether new work may be started: the lease was renewed within its length."""
-        return time.monotonic() - self.renewed_at < self._lease_seconds
+        return elapsed() - self.renewed_at < self._lease_seconds
 
     @property
     def is_witness(self) -> bool:
         """Whether this worker has renewed without a gap for one lease: only then may it call a lease over (rule 10)."""
-        return self.may_start and time.monotonic() - self.connected_at > self._lease_seconds
+        return self.may_start and elapsed() - self.connected_at > self._lease_seconds
 
     def _beat(self) -> None:
         while not self._stop.wait(self._lease_seconds / 3):
@@ -180,7 +190,7 @@ class Worker:
             self._has_left = True
 
     def _renew(self) -> None:
-        worker_id, asked_at = self.worker_id, time.monotonic()
+        worker_id, asked_at = self.worker_id, elapsed()
         if not self._store.renew(worker_id, self._lease_seconds):
             self._on_lost(worker_id)
             return
