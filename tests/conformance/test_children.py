@@ -308,3 +308,47 @@ def test_an_error_of_the_wait_is_not_given_as_the_error_of_the_run() -> None:
     assert asks_for_its_childs_error() == ["too early", "RunCancelledError"]
     with pytest.raises(perdure.UsageError, match="await"):
         asyncio.run(asks_on_a_loop())
+
+
+@step
+def when_told(name: str) -> str:
+    """It ends when it may."""
+    await_signal(name)
+    return body(name)
+
+
+@workflow
+async def waits_beside_a_start_with_a_taken_id(name: str) -> str:
+    """One branch waits for a child, the other asks for a run that somebody else made long ago."""
+    handle = family.submit(when_told, name)
+
+    async def wait() -> str:
+        return await handle
+
+    async def join() -> str:
+        await with_options(id=f"{name} of another").astart(body, "other")
+        return "joined"
+
+    return "-".join(await asyncio.gather(wait(), join()))
+
+
+def test_a_run_of_somebody_else_is_no_child_that_has_ended(
+    app: perdure.Perdure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polled before its answer, the end of a run whose id was taken counted as a child's, and the parent slept on
+    when its own child ended.
+    """
+    runtime = app._launched()
+    append = runtime.journal.append
+    with_options(id="told of another").start(body, "other").result()
+
+    def poll_and_append(lane: Any, entry: Any, *given: Any, **options: Any) -> int:
+        if entry.run_id == "told of another":
+            runtime.ends.poll()
+        return append(lane, entry, *given, **options)
+
+    monkeypatch.setattr(runtime.journal, "append", poll_and_append)
+    handle = start(waits_beside_a_start_with_a_taken_id, "told")
+    until(lambda: state_of(app, handle.run_id) == "parked")
+    signals["told"].set()
+    assert handle.result(20) == "told-joined"

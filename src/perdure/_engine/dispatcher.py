@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .._core.run import Run
-from .._entries import Accepted, Existed, RunCreated, Verdict
+from .._entries import Accepted, RunCreated, Verdict
 from ..errors import StoreError
 from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
 from ..typing import DEFAULT_QUEUE, RunId
@@ -199,11 +199,13 @@ class Dispatcher:
                 self._free_slot(entry)
 
         parent = lane.run
-        if parent is not None:
+        if parent is not None and on_created is None:  # else its id may be that of somebody else's run
             parent.own_children.add(entry.run_id)
 
         def on_verdict(verdict: Verdict) -> None:
             try:
+                if parent is not None and isinstance(verdict, Accepted):
+                    parent.own_children.add(entry.run_id)
                 if isinstance(verdict, Accepted) and entry.held_as is not None:
                     execution = self._runtime.execution
                     execution.begin_made(execution.expect(entry), entry.input)
@@ -211,8 +213,6 @@ class Dispatcher:
                 give_back()
                 if isinstance(verdict, Accepted):
                     self._note_ready(entry)
-                elif parent is not None and isinstance(verdict, Existed):
-                    parent.own_children.discard(entry.run_id)
             finally:
                 if on_created is not None:
                     on_created(verdict)
