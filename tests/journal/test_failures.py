@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import NoReturn
 
 import pytest
@@ -187,6 +188,28 @@ def test_a_batch_whose_committing_thread_is_interrupted_goes_again(has_happened:
     assert verdicts == [Accepted()] * 3
     assert mine.is_settled
     assert other.is_settled
+
+
+def test_ctrl_c_while_others_are_woken_loses_no_wake_up() -> None:
+    """Struck between two of them, the committing thread wakes again when the batch goes again; nobody waits for ever."""
+    journal = journal_on(ScriptedStore())
+    woken: list[str] = []
+
+    def wake(name: str) -> None:
+        woken.append(name)
+        if woken == ["a"]:
+            interrupt()
+
+    lanes = {name: Lane(run(name)) for name in ("a", "b")}
+    for name, lane in lanes.items():
+        number = journal.append(lane, recorded(name), leads=True)
+        assert journal.watch(lane, number, partial(wake, name))
+    with pytest.raises(KeyboardInterrupt):
+        journal.lead()
+    assert journal.lead()
+
+    assert woken == ["a", "a", "b"]
+    assert not lanes["a"].waiters
 
 
 def test_an_owner_that_fails_when_told_keeps_nobody_from_being_told(caplog: pytest.LogCaptureFixture) -> None:

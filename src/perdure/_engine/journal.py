@@ -17,7 +17,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from .._core.run import Run
 from .._entries import Entry, Refused, RunCreated, Verdict
@@ -35,6 +36,12 @@ SENT_ENTRIES = 200
 instead of making the next batch meanwhile.
 """
 LONGEST_PAUSE_SECONDS = 2.0
+
+
+def release(signal: threading.Lock) -> None:
+    """Wake who waits for the signal; once more does no harm."""
+    with suppress(RuntimeError):
+        signal.release()
 
 
 class Journal:
@@ -96,7 +103,7 @@ class Journal:
                 continue
             signal = threading.Lock()
             signal.acquire()
-            if self.watch(lane, number, signal.release):
+            if self.watch(lane, number, partial(release, signal)):
                 signal.acquire()
         lane.check()
 
@@ -302,20 +309,21 @@ class Journal:
                 except BaseException as error:
                     interrupt = error
         refused = {id(item) for _, item in failed}
-        wakes: list[Callable[[], None]] = []
         with self._ring.lock:
             for lane, item in batch:
                 if not item.is_counted and (not refused or id(item) not in refused):
                     item.is_counted = True
                     lane.committed += 1
-            lanes = {id(lane): lane for lane, _ in batch}
-            self._had_many = len(lanes) > 1
-            for lane in lanes.values():
-                if lane.waiters:
-                    wakes += [wake for number, wake in lane.waiters if number <= lane.committed]
-                    lane.waiters = [waiter for waiter in lane.waiters if waiter[0] > lane.committed]
+            in_batch = {id(lane): lane for lane, _ in batch}
+            self._had_many = len(in_batch) > 1
+            lanes = [lane for lane in in_batch.values() if lane.waiters]
+            wakes = [wake for lane in lanes for number, wake in lane.waiters if number <= lane.committed]
         for wake in wakes:
             wake()
+        if lanes:  # only now: Ctrl-C may have struck before the last was woken, and then all are woken again
+            with self._ring.lock:
+                for lane in lanes:
+                    lane.waiters = [waiter for waiter in lane.waiters if waiter[0] > lane.committed]
         if failed:
             self._fail(failed, RunInterrupted("the claim on this run has ended; another worker may hold it now"))
         if interrupt is not None:
