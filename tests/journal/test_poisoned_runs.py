@@ -11,7 +11,7 @@ import pytest
 import perdure
 from perdure import step, workflow
 from perdure._entries import Entry, RunParked, StepRecorded, Verdict
-from perdure.errors import StoreRefusedError
+from perdure.errors import StoreError, StoreRefusedError, UnsupportedStoreError
 from perdure.stores.sqlite import SqliteStore
 
 
@@ -46,17 +46,27 @@ async def agive(word: str) -> str:
     return word
 
 
+REFUSALS = [
+    StoreRefusedError("poison is not accepted"),
+    UnsupportedStoreError("permission denied for poison: it is not accepted"),
+    ValueError("poison was not foreseen"),
+]
+
+
 @pytest.mark.parametrize("bad", [steps_after, step_at_the_end, on_a_loop])
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
 def test_only_the_run_with_the_bad_entry_is_parked(
-    url: str, monkeypatch: pytest.MonkeyPatch, bad: Callable[[str], Any]
+    url: str, monkeypatch: pytest.MonkeyPatch, bad: Callable[[str], Any], refusal: Exception
 ) -> None:
-    """With a reason that people can read; after the mend and a restart it goes on to its end."""
+    """With a reason that people can read; after the mend and a restart it goes on to its end. Whatever kept the entry
+    out: let go of, uncharged, the run would begin again at once and run its bodies without end.
+    """
     apply = SqliteStore.apply
     is_parked = threading.Event()
 
     def refuse_poison(store: SqliteStore, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         if any(isinstance(entry, StepRecorded) and "poison" in entry.outcome.text for entry in entries):
-            raise StoreRefusedError("poison is not accepted")
+            raise refusal
         verdicts = apply(store, worker_id, entries)
         if any(isinstance(entry, RunParked) for entry in entries):
             is_parked.set()
@@ -72,7 +82,7 @@ def test_only_the_run_with_the_bad_entry_is_parked(
 
     assert row is not None
     assert (row.state, row.needs_mend) == ("parked", True)
-    assert "poison is not accepted" in (row.reason or "")
+    assert (str(refusal) if isinstance(refusal, StoreError) else "ValueError") in (row.reason or "")
 
     monkeypatch.setattr(SqliteStore, "apply", apply)
     with perdure.running(url, shutdown_seconds=0.0, poll_seconds=0.05):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._core.run import Run
 from .._entries import Accepted, EndedRun, Entry, RunFinished, RunParked, RunReleased, Verdict
-from ..errors import RunInterrupted, StoreError, StoreRefusedError
+from ..errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ..stores.protocol import Fenced
 from .lanes import Lane
 
@@ -88,7 +88,8 @@ class Claims:
 
     def lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
-        if isinstance(error, StoreRefusedError) and run.interruption not in ("lost", "forked"):
+        is_refused = isinstance(error, (StoreRefusedError, UnsupportedStoreError))
+        if is_refused and run.interruption not in ("lost", "forked"):  # uncharged it would run again, and so for ever
             reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"
             log.error("%s; the run is parked", reason)
             entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)

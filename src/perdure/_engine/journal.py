@@ -22,7 +22,7 @@ from functools import partial
 
 from .._core.run import Run
 from .._entries import Entry, Refused, RunCreated, Verdict
-from ..errors import RunInterrupted, StoreRefusedError, StoreUnavailableError
+from ..errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Fenced, SentBatch, Store
 from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
 from .writer import Writer
@@ -42,6 +42,13 @@ def release(signal: threading.Lock) -> None:
     """Wake who waits for the signal; once more does no harm."""
     with suppress(RuntimeError):
         signal.release()
+
+
+def unforeseen(error: Exception) -> StoreRefusedError:
+    """What an entry's owner is told that no attempt to store it could get over: as of one that the database refuses."""
+    refusal = StoreRefusedError(f"it could not be stored ({type(error).__name__}); the log has the details")
+    refusal.__cause__ = error
+    return refusal
 
 
 class Journal:
@@ -269,7 +276,7 @@ class Journal:
             if not isinstance(error, StoreRefusedError):
                 log.error("an entry could not be applied, in a way that was not foreseen", exc_info=error)
                 self._on_unknown()
-            self._fail(batch, error)
+            self._fail(batch, error if isinstance(error, StoreError) else unforeseen(error))
             return
         lanes = list(dict.fromkeys(lane for lane, _ in batch))
         if len(lanes) > 1:
