@@ -1,10 +1,15 @@
-"""The order of the whole suite: what takes longest begins first, so that no worker is left with it at the end."""
+"""The order of the whole suite: what takes longest begins first, so that no worker is left with it at the end.
+
+And the fixtures that several folders share.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
+from tests.interpreters import interpreters
 
 LONGEST_FIRST = ("processes", "example", "stores", "conformance", "identity", "costs", "model", "benchmarks")
 """Folders by the time they take. What is not named comes last; inside a folder files and tests stay as they were."""
@@ -19,3 +24,11 @@ def rank(path: Path) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put them in order; fixtures of a module or session are still made once, since files stay together."""
     items.sort(key=lambda item: rank(item.path))
+
+
+@pytest.fixture
+def other_pythons() -> list[str]:
+    """Interpreters of other versions; skips the test where there is none."""
+    if not interpreters()[1:]:
+        pytest.skip("no other Python that the set-up could make ready: name one in PERDURE_TEST_PYTHONS")
+    return interpreters()[1:]

@@ -64,6 +64,13 @@ def choose(paths):
     return min(found, key=lambda p: p[0]) if found else None
 
 
+def choose_other(paths, own):
+    """Return ((major, minor), executable) of the tested Python that differs most from `own`; None without another."""
+    found = [p for p in (probe(path) for path in paths) if p is not None and OLDEST <= p[0] <= NEWEST_TESTED]
+    others = [p for p in found if p[0] != own]
+    return max(others, key=lambda p: (abs(p[0][1] - own[1]), -p[0][1])) if others else None
+
+
 def probe(executable):
     """Return ((major, minor), path of the real interpreter), or None when it cannot serve."""
     try:

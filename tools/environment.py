@@ -26,6 +26,10 @@ import bootstrap
 ROOT = Path(bootstrap.ROOT)
 VENV = Path(bootstrap.VENV)
 VENV_PYTHON = bootstrap.VENV_PYTHON
+OTHER_PYTHON = VENV / "other-python"
+"""An environment of another Python version, with little in it. Inside `.venv`, since it is made and goes with it."""
+FOR_THE_OTHER_PYTHON = ("msgspec", "psycopg", "psycopg-binary", "typing-extensions")
+"""What Perdure needs to run there on both stores."""
 PIP_THAT_CAN_AIM = (22, 3)
 """From this version on pip has `--python`, which installs into another interpreter's environment."""
 
@@ -45,6 +49,7 @@ def main() -> None:
         install(pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", bootstrap.LOCK)
         # The build backend is among the locked packages: building the checkout needs no index.
         install(pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        make_other_python(pip, bootstrap.candidates())
         stamp = Path(bootstrap.STAMP)
         stamp.write_text(f"{bootstrap.digest()}\n{os.path.realpath(sys.executable)}\n", encoding="utf-8")
         say("ready")
@@ -92,6 +97,37 @@ def is_ours() -> bool:
         return False
     same_python = os.path.realpath(base) == os.path.realpath(sys.executable)
     return Path(prefix) == VENV and same_python and str(VENV) in activate
+
+
+# -- another Python version, for the tests that replay with one what the other recorded --------------------------------
+def make_other_python(pip: Command, candidates: list[str]) -> None:
+    """Make `OTHER_PYTHON` of the supported version that differs most from ours, if the machine has another one.
+
+    Only some tests need it, so that nothing here stops the set-up; what was not made is not tried at every start.
+    """
+    shutil.rmtree(OTHER_PYTHON, ignore_errors=True)
+    other = bootstrap.choose_other(candidates, sys.version_info[:2])
+    if other is None:
+        return
+    version = f"{other[0][0]}.{other[0][1]}"
+    packages = ROOT / ".cache" / "other-python.txt"
+    packages.write_text(locked(FOR_THE_OTHER_PYTHON), encoding="utf-8")
+    target = OTHER_PYTHON / "lib" / f"python{version}" / "site-packages"
+    # Our pip chooses the other version's wheels: that Python need not have a pip.
+    wheels = ["--python-version", version, "--only-binary", ":all:", "--target", str(target)]
+    try:
+        run([other[1], "-I", "-m", "venv", "--without-pip", str(OTHER_PYTHON)])
+        run(pip_install(pip, "--no-deps", "--require-hashes", *wheels, "--requirement", str(packages)))
+    except CommandError as error:
+        shutil.rmtree(OTHER_PYTHON, ignore_errors=True)
+        say(f"tests that need Python {version} too will be skipped, since it could not be made ready:\n{error}")
+
+
+def locked(names: tuple[str, ...]) -> str:
+    """The part of the lock that pins these packages."""
+    text = Path(bootstrap.LOCK).read_text(encoding="utf-8")
+    blocks = re.findall(r"^([\w-]+)(==(?:.*\\\n)*.*\n)", text, re.M)
+    return "".join(name + pin for name, pin in blocks if name in names)
 
 
 # -- pip, from wherever there is one ----------------------------------------------------------------------------------
@@ -170,15 +206,30 @@ def version_of(pip: Command) -> tuple[int, int] | None:
 
 def install(pip: Command, *arguments: str) -> None:
     """Run `pip install`; what pip says is shown only when it fails."""
-    command = [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-user", *arguments]
+    try:
+        run(pip_install(pip, *arguments))
+    except CommandError as error:
+        bootstrap.stop(
+            f"{error}\n\nIf the package index cannot be reached, set up pip for it (pip config) and run this again."
+        )
+
+
+def pip_install(pip: Command, *arguments: str) -> Command:
+    """The command, with what every installation here has in common."""
+    return [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-user", *arguments]
+
+
+class CommandError(Exception):
+    """A command has failed; the message has the end of what it said."""
+
+
+def run(command: Command) -> None:
+    """Run a command without showing what it says."""
     environment = {name: value for name, value in os.environ.items() if name not in UNWANTED_BY_PIP}
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         said = [line for line in (ran.stdout + ran.stderr).splitlines() if not line.startswith("WARNING")]
-        bootstrap.stop(
-            f"{' '.join(command)}\nended with {ran.returncode}:\n{chr(10).join(said[-30:])}\n\n"
-            "If the package index cannot be reached, set up pip for it (pip config) and run this again."
-        )
+        raise CommandError(f"{' '.join(command)}\nended with {ran.returncode}:\n{chr(10).join(said[-30:])}")
 
 
 UNWANTED_BY_PIP = frozenset({"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"})

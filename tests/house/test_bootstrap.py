@@ -15,6 +15,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.interpreters import interpreters
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -36,15 +38,28 @@ def checkout(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def bootstrap(checkout: Path) -> ModuleType:
-    """The first stage, imported from the copy."""
-    spec = importlib.util.spec_from_file_location("bootstrap_of_the_copy", checkout / "tools" / "bootstrap.py")
+def imported(path: Path) -> ModuleType:
+    """A script of the set-up as a module."""
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_the_copy", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def bootstrap(checkout: Path) -> ModuleType:
+    """The first stage, imported from the copy."""
+    return imported(checkout / "tools" / "bootstrap.py")
+
+
+@pytest.fixture
+def environment(checkout: Path, bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The second stage, imported from the copy, with the copy's first stage."""
+    monkeypatch.setitem(sys.modules, "bootstrap", bootstrap)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # the second stage adds its own folder
+    return imported(checkout / "tools" / "environment.py")
 
 
 def test_the_newest_tested_python_is_chosen(bootstrap: ModuleType, tmp_path: Path) -> None:
@@ -72,6 +87,54 @@ def test_a_python_that_cannot_serve_is_passed_over(bootstrap: ModuleType, tmp_pa
     paths = [str(shim), str(free_threaded), str(tmp_path / "gone"), str(sound)]
 
     assert bootstrap.choose(paths) == ((3, 11), str(sound))
+
+
+@pytest.mark.parametrize(("own", "other"), [(13, 11), (12, 11), (11, 13)])
+def test_the_other_python_of_the_tests_is_the_farthest_supported_one(
+    bootstrap: ModuleType, tmp_path: Path, own: int, other: int
+) -> None:
+    """What one version recorded, another replays: of the supported ones here, the version that differs most."""
+    paths = [str(fake_python(tmp_path, f"p{minor}", (3, minor))) for minor in (10, 12, 13, 11, 14)]
+
+    assert bootstrap.choose_other(paths, (3, own)) == ((3, other), str(tmp_path / f"p{other}"))
+
+
+def test_no_other_python_is_no_error(bootstrap: ModuleType, tmp_path: Path) -> None:
+    """Where there is only one supported Python, nothing is chosen."""
+    paths = [str(fake_python(tmp_path, f"p{minor}", (3, minor))) for minor in (9, 13, 14)]
+
+    assert bootstrap.choose_other(paths, (3, 13)) is None
+
+
+def test_a_supported_python_of_this_machine_is_ready_to_replay(bootstrap: ModuleType) -> None:
+    """Where the machine has one, the tests that replay under another version are not skipped."""
+    if bootstrap.choose_other(bootstrap.candidates(), sys.version_info[:2]) is None:
+        pytest.skip("no other supported Python on this machine")
+
+    assert [python for python in interpreters() if python != sys.executable]
+
+
+def test_the_other_python_gets_what_the_lock_pins(environment: ModuleType) -> None:
+    """Few packages, each with its version and hashes, and no line of another package."""
+    text = environment.locked(environment.FOR_THE_OTHER_PYTHON)
+
+    packages = re.findall(r"^([\w-]+)==\S+", text, re.M)
+    assert set(packages) == set(environment.FOR_THE_OTHER_PYTHON)
+    for block in text.replace("\\\n", " ").splitlines():
+        assert "--hash=sha256:" in block
+
+
+def test_an_other_python_that_cannot_be_filled_stops_nobody(
+    environment: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It serves some tests only: the set-up says that they will be skipped, leaves nothing half done and goes on."""
+    other = fake_python(tmp_path, "other", (3, 11 if sys.version_info >= (3, 12) else 13))
+    (environment.ROOT / ".cache").mkdir()
+
+    environment.make_other_python([sys.executable, "-c", "raise SystemExit('no such wheel')"], [str(other)])
+
+    assert "will be skipped" in capsys.readouterr().out
+    assert not environment.OTHER_PYTHON.exists()
 
 
 def stamp(bootstrap: ModuleType, made_by: str = "/some/python") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import ipaddress
-import sys
 import zoneinfo
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
@@ -228,6 +227,4 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 values = st.recursive(frozen, _containers, max_leaves=12)
 
-PYTHONS = ("python3.11", "python3.12", "python3.13")
-THIS_PYTHON = sys.executable
 EXACT_NUMBERS = [Decimal("1.10"), Decimal("1.1"), Fraction(1, 3)]
