@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from itertools import chain, repeat
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,7 +23,7 @@ from llama_index.vector_stores.postgres import PGVectorStore
 from pydantic import HttpUrl
 from sqlalchemy import Engine, create_engine, delete, func, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
@@ -30,7 +33,11 @@ from examples.document_indexing.models import DIMENSIONS, PROMPT, models
 # A reader that LlamaIndex imports along with the PDF reader turns on everybody's INFO lines: one per download.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
+logger = logging.getLogger(__name__)
 DEFAULT_DATABASE = "postgresql://postgres@localhost:5432/postgres"
+FIRST_PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Between two tries to write while the database cannot be used; after these always the longest."""
+LONGEST_PAUSE_SECONDS = 10.0
 
 _TABLE_OF_DOCUMENTS = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -85,7 +92,10 @@ class DocumentStore(PGVectorStore):
 
 
 class DocumentIndex:
-    """The documents that have been indexed. Connects on first use; its methods may be called from any thread."""
+    """The documents that have been indexed. Connects on first use; its methods may be called from any thread.
+
+    While the database cannot be used, writing waits for it, and asking raises IndexUnavailableError.
+    """
 
     def __init__(self, database_url: str) -> None:
         self._url = _with_driver(database_url)
@@ -98,38 +108,33 @@ class DocumentIndex:
         chunks = chunks_of(url, pages)
         if not chunks:
             raise DocumentError(f"{url} has no text, only images perhaps: run text recognition (OCR) on it first")
-        index = self._ready()
-        try:
-            index.insert_nodes(chunks)
-        except OperationalError as error:
-            raise self._unavailable(error) from None
+        self._patiently(lambda index: index.insert_nodes(chunks))
         return len(pages)
 
     def say_failed(self, url: str, reason: str) -> None:
         """Note that a document could not be indexed; what was indexed of it before stays."""
-        self._ready()
-        with self._connection() as connection:
-            connection.execute(text(_SAY_FAILED), {"url": url, "failure": reason})
+
+        def say(_: VectorStoreIndex) -> None:
+            with self._connection() as connection:
+                connection.execute(text(_SAY_FAILED), {"url": url, "failure": reason})
+
+        self._patiently(say)
 
     def ask(self, question: str) -> str:
         """Answer a question from the indexed documents."""
-        index = self._ready()
-        engine = index.as_query_engine(
-            llm=models().language,
-            similarity_top_k=models().passages,
-            text_qa_template=PROMPT,
-            response_mode="compact",
-        )
-        try:
+        with self._usable() as index:
+            engine = index.as_query_engine(
+                llm=models().language,
+                similarity_top_k=models().passages,
+                text_qa_template=PROMPT,
+                response_mode="compact",
+            )
             response = str(engine.query(question))
-        except OperationalError as error:
-            raise self._unavailable(error) from None
         return "Nothing is indexed yet that could answer this." if response == "Empty Response" else response
 
     def report(self) -> dict[str, object]:
         """How many documents and chunks there are, and which documents failed, with the reason."""
-        self._ready()
-        with self._connection() as connection:
+        with self._usable(), self._connection() as connection:
             counts = connection.execute(text("SELECT count(*), sum(chunks) FROM documents WHERE failure IS NULL")).one()
             failed = connection.execute(text("SELECT url, failure FROM documents WHERE failure IS NOT NULL")).all()
         return {"indexed": counts[0], "chunks": counts[1] or 0, "failed": dict(failed)}
@@ -139,14 +144,30 @@ class DocumentIndex:
         if self._engine is not None:
             self._engine.dispose()
 
-    def _ready(self) -> VectorStoreIndex:
-        with self._lock:
-            if self._index is None:
-                try:
-                    self._index = self._open()
-                except (OperationalError, ProgrammingError) as error:
-                    raise self._unavailable(error) from None
-            return self._index
+    def _patiently(self, write: Callable[[VectorStoreIndex], object]) -> None:
+        """Write, as often as it takes: a document is not given up because the database is away for a while.
+
+        What is written replaces what was there, so that it may be written twice when only the answer was lost.
+        """
+        for pause in chain(FIRST_PAUSES_SECONDS, repeat(LONGEST_PAUSE_SECONDS)):
+            try:
+                with self._usable() as index:
+                    write(index)
+            except IndexUnavailableError as error:
+                logger.warning("Waiting with a document, next try in %g s: %s", pause, error)
+                time.sleep(pause)
+            else:
+                return
+
+    @contextmanager
+    def _usable(self) -> Iterator[VectorStoreIndex]:
+        """The index, to be used inside: that its database is away is an IndexUnavailableError."""
+        try:
+            with self._lock:
+                self._index = self._index or self._open()
+            yield self._index
+        except (OperationalError, InterfaceError) as error:
+            raise self._unavailable(error) from None
 
     def _open(self) -> VectorStoreIndex:
         # As many connections as the largest default pool has threads.
@@ -158,7 +179,10 @@ class DocumentIndex:
             engine=self._engine,
             async_engine=create_async_engine(self._url),
         )
-        store.set_up()
+        try:
+            store.set_up()
+        except DBAPIError as error:  # whatever it is: without its tables the database is none for us
+            raise self._unavailable(error) from None
         # A document is added in one piece, whatever its size: `add` replaces it.
         return VectorStoreIndex.from_vector_store(
             store, embed_model=models().embedding, insert_batch_size=2**31, transformations=None

@@ -1,15 +1,21 @@
-"""What the example's tests make of filings: their pages as the services read them, without a download."""
+"""What the example's tests make of filings: their pages as the services read them, without a download.
+
+And how they ask the plain service, without a network.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
+import httpx
 import psycopg
 from llama_index.core.schema import Document
 from llama_index.readers.file import PDFReader
 
 from examples.document_indexing.filings import Filing, render
+from examples.document_indexing.plain import app as plain
 
 COUNT_CHUNKS = "SELECT count(*), count(DISTINCT node_id) FROM data_chunks_local"
 
@@ -33,3 +39,14 @@ def chunk_counts(database_url: str) -> tuple[int, int]:
         row = connection.execute(COUNT_CHUNKS).fetchone()
         assert row is not None
         return row[0], row[1]
+
+
+def asked(method: str, path: str, body: object = None) -> httpx.Response:
+    """What the plain service answers."""
+
+    async def answer() -> httpx.Response:
+        transport = httpx.ASGITransport(plain.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service.example") as client:
+            return await client.request(method, path, json=body)
+
+    return asyncio.run(answer())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.server
 import threading
 from collections.abc import Iterator
 from functools import partial
 
-import httpx
 import pytest
 from pydantic import HttpUrl
 from reportlab.pdfgen.canvas import Canvas
@@ -16,6 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 from examples.document_indexing.filings import first_filings, render
 from examples.document_indexing.index import DocumentIndex, document_index
 from examples.document_indexing.plain import app as plain
+from tests.example.pages import asked
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +34,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-
-
-def post(path: str, body: object) -> httpx.Response:
-    """Post to the plain service, without a network."""
-
-    async def asked() -> httpx.Response:
-        transport = httpx.ASGITransport(plain.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://service.example") as client:
-            return await client.post(path, json=body)
-
-    return asyncio.run(asked())
 
 
 @pytest.mark.parametrize(
@@ -93,15 +81,15 @@ def test_a_failed_document_that_is_mended_is_no_longer_reported(index: DocumentI
 
 def test_posting_answers_204_and_nonsense_422(index: DocumentIndex) -> None:
     """What is no URL is refused before anything is done."""
-    assert post("/index", {"urls": []}).status_code == 204
-    assert post("/index", {"urls": ["no url"]}).status_code == 422
+    assert asked("POST", "/index", {"urls": []}).status_code == 204
+    assert asked("POST", "/index", {"urls": ["no url"]}).status_code == 422
 
 
 @pytest.mark.parametrize("field", ["message", "question"])
 def test_chat_takes_a_message_or_a_question(index: DocumentIndex, files: str, field: str) -> None:
     """Both names mean the same."""
     plain.index_documents([HttpUrl(f"{files}/sound.pdf")])
-    reply = post("/chat", {field: "What was Apple's earnings per share in 2021?"})
+    reply = asked("POST", "/chat", {field: "What was Apple's earnings per share in 2021?"})
     assert "5.67" in reply.json()["answer"]
 
 
@@ -109,7 +97,7 @@ def test_a_database_that_is_not_there_is_named_without_its_password(monkeypatch:
     """The answer is 503, says what to do, and keeps the secret."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/nowhere")
     document_index.cache_clear()
-    reply = post("/chat", {"message": "Anything?"})
+    reply = asked("POST", "/chat", {"message": "Anything?"})
     document_index.cache_clear()
     assert reply.status_code == 503
     assert "set DATABASE_URL" in reply.text
