@@ -38,6 +38,16 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
         open_store(url)
 
 
+@pytest.mark.parametrize(
+    "text", ["host=h password=s3cret dbname=d", "dbname = d password='s3cret'", "password=s3cret", "service=mine"]
+)
+def test_a_connection_string_is_no_path(text: str) -> None:
+    """The driver's other way to name a Postgres would become a file with the password as its name."""
+    with pytest.raises(UnsupportedStoreError, match="write it as postgresql://") as caught:
+        open_store(text)
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["mysql://u:s3cret@h/d", "redis://:s3cret@h", "http://x", "sqlite+pysqlite:///x.db"])
 def test_another_scheme_is_refused_with_what_is_possible(url: str) -> None:
     """And without the password."""

@@ -38,6 +38,8 @@ def test_a_refused_connection_says_so() -> None:
         f"postgresql://ann:{MARK}@host/db?no_such_setting=1",
         f"postgresql://ann:{MARK}%zz@host/db",
         f"postgresql://ann:{MARK}[x@host/db",
+        f"postgresql://ann:x@{MARK}@127.0.0.1:1/db",
+        f"postgresql://ann:x/{MARK}@127.0.0.1:1/db",
     ],
 )
 def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:

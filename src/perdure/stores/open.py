@@ -17,6 +17,7 @@ _USER_PASSWORD: Final = re.compile(r"(://[^:/@?#]*):.*@", re.DOTALL)
 """Up to the last `@`: a password with unescaped characters is hidden whole, at the price of hiding more than needed."""
 
 _NAMED_PASSWORD: Final = re.compile(r"(password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|[^&\s]*)", re.IGNORECASE)
+_CONNECTION_STRING: Final = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=")
 _POSSIBLE: Final = (
     "possible are a path such as perdure.db, sqlite:///relative.db, sqlite:////absolute.db and "
     "postgresql://user@host/database"
@@ -43,6 +44,8 @@ def redact(url: str) -> str:
 
 def _sqlite_path(url: str) -> str:
     path = url
+    if _CONNECTION_STRING.match(url):
+        raise UnsupportedStoreError(f"{redact(url)!r} is a connection string: write it as postgresql://; {_POSSIBLE}")
     if url.lower().startswith("sqlite:"):
         rest = url[len("sqlite:") :]
         if not rest.startswith("///"):

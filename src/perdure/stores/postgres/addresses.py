@@ -49,6 +49,7 @@ def parse_address(url: str) -> Address:
     bare = _PREPARE.sub("", url).rstrip("?&")
     found = _PREPARE.search(url)
     try:
+        _refuse_torn_password(bare)
         given = {name: str(value) for name, value in conninfo_to_dict(bare).items() if value is not None}
     except (ProgrammingError, UnicodeError):
         raise UnsupportedStoreError(
@@ -59,6 +60,14 @@ def parse_address(url: str) -> Address:
     given["client_encoding"] = "utf8"
     threshold = 0 if found is None else None if found[1].lower() == "none" else _number(found[1])
     return Address(_where(given), {**_DEFAULTS, **given}, threshold)
+
+
+def _refuse_torn_password(url: str) -> None:
+    """Of a password with a bare `@` or `/` the driver takes the end for the host or the database, which are shown."""
+    place = url.partition("://")[2].partition("?")[0]
+    host, _, database = place.partition("/")
+    if host.count("@") > 1 or "@" in database:
+        raise ProgrammingError("a bare @ or / in the password")
 
 
 def _number(text: str) -> int:
