@@ -23,7 +23,7 @@ from llama_index.vector_stores.postgres import PGVectorStore
 from pydantic import HttpUrl
 from sqlalchemy import Engine, create_engine, delete, func, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
@@ -98,7 +98,7 @@ class DocumentIndex:
     """
 
     def __init__(self, database_url: str) -> None:
-        self._url = _with_driver(database_url)
+        self._database_url = database_url
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._index: VectorStoreIndex | None = None
@@ -171,13 +171,14 @@ class DocumentIndex:
 
     def _open(self) -> VectorStoreIndex:
         # As many connections as the largest default pool has threads.
-        self._engine = create_engine(self._url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        url = _with_driver(self._database_url)
+        self._engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
         store = DocumentStore(
             table_name=f"chunks_{models().name}",
             embed_dim=DIMENSIONS,
             perform_setup=False,
             engine=self._engine,
-            async_engine=create_async_engine(self._url),
+            async_engine=create_async_engine(url),
         )
         try:
             store.set_up()
@@ -194,10 +195,7 @@ class DocumentIndex:
 
     def _unavailable(self, error: DBAPIError) -> IndexUnavailableError:
         reason = " ".join(str(error.orig).split())
-        return IndexUnavailableError(
-            f"The index's database {self._url.render_as_string(hide_password=True)} cannot be used: {reason}. Start "
-            "Postgres with the pgvector extension there, or set DATABASE_URL to one (see the example's README)."
-        )
+        return _unusable(f"The index's database {_shown(self._database_url)} cannot be used: {reason}.")
 
 
 @cache
@@ -214,4 +212,25 @@ def public(url: HttpUrl) -> str:
 
 def _with_driver(database_url: str) -> URL:
     """The URL with the driver that can do both threads and asyncio."""
-    return make_url(database_url).set(drivername="postgresql+psycopg")
+    try:
+        url = make_url(database_url).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or "@" in f"{url.host}{url.database}":  # the end of a password that has a bare @ or /
+        raise _unusable(
+            "DATABASE_URL (not shown, it may hold a password) cannot be read; in a password @ is %40, / %2F."
+        )
+    return url
+
+
+def _shown(database_url: str) -> str:
+    """The URL without a password, which may stand in two places."""
+    url = _with_driver(database_url).difference_update_query(["password", "sslpassword"])
+    return url.render_as_string(hide_password=True)
+
+
+def _unusable(what: str) -> IndexUnavailableError:
+    return IndexUnavailableError(
+        f"{what} Start Postgres with the pgvector extension there, or set DATABASE_URL to one (see the example's "
+        "README), as in postgresql://user:password@host:5432/database."
+    )

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from examples.document_indexing.filings import first_filings
-from examples.document_indexing.index import DocumentIndex
+from examples.document_indexing.index import DocumentIndex, document_index
 from examples.document_indexing.index import logger as index_log
 from tests.example.pages import asked, pages_of, url_of
 
@@ -82,3 +82,25 @@ def test_an_outage_is_answered_at_once_with_what_to_do(
         reply = asked(method, path, {"message": "Anything?"})
     assert reply.status_code == 503
     assert "set DATABASE_URL" in reply.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://127.0.0.1:1/x?user=me&password=hunter2",
+        "postgresql://me:hunter2@127.0.0.1:none/x",
+        "postgresql://me:torn@hunter2@127.0.0.1:1/x",
+        "postgresql://me:torn/hunter2@127.0.0.1:1/x",
+        "host=127.0.0.1 port=1 password=hunter2",
+        "",
+    ],
+)
+def test_no_password_is_shown_wherever_it_stands(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL that cannot be read is an outage too: it says what to do, and documents wait for a better one."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    document_index.cache_clear()
+    reply = asked("GET", "/documents")
+    document_index.cache_clear()
+    assert reply.status_code == 503
+    assert "set DATABASE_URL" in reply.text
+    assert "hunter2" not in reply.text
