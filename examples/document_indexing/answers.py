@@ -74,7 +74,8 @@ def answer(question: str, passages: Iterable[Passage]) -> str:
     if not scored:
         return "The indexed documents say nothing that answers this."
     best_score, best = max(scored, key=lambda pair: pair[0])
-    if best_score < 1.5 or any(_score_year(year, best) <= -3 for year in asked.years):
+    is_about_it = not asked.wanted or asked.wanted & set(words(f"{best.section} {best.label}"))
+    if best_score < 1.5 or not is_about_it or any(_score_year(year, best) <= -3 for year in asked.years):
         return "The indexed documents say nothing that answers this."
     quoted = [_quote(best, asked)]
     if best.cells and best.section and not (asked.wanted | asked.names) & set(words(best.label)):

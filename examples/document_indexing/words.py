@@ -9,7 +9,7 @@ from functools import lru_cache
 FIGURE = r"(?:[$€£]\s*)?\(?[-\u2212]?(?:[$€£]\s*)?\d[\d,]*(?:\.\d+)?\s*%?\)?%?"
 """A number as it stands in a table, with currency, brackets for negatives or a percent sign."""
 
-_YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d(?![\d,]|\.\d)")
+_YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d(?![.,]?\d)")
 _WORD = re.compile(r"[^\W\d_]+")
 
 # In this order: later rules see what earlier ones wrote.
@@ -22,13 +22,13 @@ _SAME = tuple(
         (r"\bfy\s*'?(\d\d)\b", r"20\1"),
         (r"\br\s*&\s*d\b", "research and development"),
         (r"\bp\s*&\s*l\b", "profit and loss"),
-        (r"\beps\b|\b(?:income|profit) per (?:common )?share\b", "earnings per share"),
+        (r"\beps\b|\b(?:income|profit|earn(?:ed)?) per (?:common )?share\b", "earnings per share"),
         (r"\bper[- ](?:common |ordinary )?share\b", "per share"),
         (r"\bnet (?:earnings|profits?)\b|\bprofits? (?:after tax|for the year)\b", "net income"),
         (r"\bearnings\b(?! per)|\b(?<!gross )(?<!operating )profits?\b|\bearn(?:ed)?\b", "net income"),
         (r"\boperating profit\b", "operating income"),
         (r"\bturnover\b|\btotal (?:net )?(?:sales|revenues?)\b|\bnet (?:sales|revenues?)\b", "revenue"),
-        (r"\bsales\b|\brevenues\b", "revenue"),
+        (r"\bsales\b|\brevenues\b|\bsell\b", "revenue"),
         (r"\b(?:headcount|workforce|staff|employ(?:s|ed)?)\b", "employees"),
         (r"\bceo\b", "chief executive"),
         (r"\bcfo\b", "chief financial officer"),
