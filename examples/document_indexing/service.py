@@ -39,6 +39,17 @@ class Chunks:
     documents: int
 
 
+def at_our_end(script: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """A shell whose input ends when this process does: its script's `read` returns then, whatever ended us."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script, "sh", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to handle
+    )
+
+
 def environment(**settings: str) -> dict[str, str]:
     """The environment for our own processes: they find the example, and talk to this machine without a proxy."""
     path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
@@ -59,12 +70,14 @@ class Service:
         self._directory = directory
         self._log = directory / "service.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(trust_env=False, timeout=120)
         directory.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> float:
         """Start the process, on a port that is free, and wait until it answers; returns the seconds this took."""
         begun = time.monotonic()
+        self.kill()
         with self._log.open("ab") as log:
             for _ in range(3):  # somebody else may take the port between our look and the service's start
                 port = _free_port()
@@ -77,6 +90,7 @@ class Service:
                     stderr=log,
                     start_new_session=True,  # Ctrl-C is ours to handle
                 )
+                self._guard = at_our_end('read -r _; kill -KILL "-$1"', str(self._process.pid))
                 self._client.base_url = httpx.URL(f"http://127.0.0.1:{port}")
                 if self._answers():
                     return time.monotonic() - begun
@@ -123,6 +137,10 @@ class Service:
 
     def kill(self) -> None:
         """End the process with SIGKILL, which it cannot see coming, and all that it may have started."""
+        if self._guard is not None:  # first: the number may soon be another process's
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
