@@ -152,10 +152,17 @@ def emptied(path: Path) -> Path:
     return path
 
 
+def documents_wanted(text: str) -> int:
+    """The number in DOCS."""
+    if not text.isdecimal() or int(text) < 1:
+        sys.exit(f"DOCS={text} is no number of documents: give 1 or more, as in DOCS=200")
+    return int(text)
+
+
 def main() -> int:
     """Run the demonstration; the exit status is 0 if the durable service kept its promise."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    count = int(os.environ.get("DOCS") or 200)
+    count = documents_wanted(os.environ.get("DOCS") or "200")
     begun = time.monotonic()
     state = ROOT / ".cache" / "demo"
     outcomes = []

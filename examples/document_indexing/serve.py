@@ -115,7 +115,12 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, default=Path(".cache/demo/filings"), help="where PDFs are kept")
     parser.add_argument("--alone", action="store_true", help="only the file server, until standard input is closed")
     options = parser.parse_args()
-    server = FilingServer(options.port, options.directory)
+    try:
+        server = FilingServer(options.port, options.directory)
+    except OSError as error:
+        parser.error(
+            f"port {options.port} cannot be used ({error.strerror}): give another, or none for one that is free"
+        )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.url, flush=True)
     if options.alone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
@@ -34,17 +35,42 @@ def test_every_broken_promise_is_named(broken: Outcome, complaint: str) -> None:
     assert verdict(broken) == [complaint]
 
 
-@pytest.mark.long
-def test_the_demonstration_runs_to_its_table() -> None:
-    """With few documents: the durable service loses nothing, the question is answered, nothing is left running."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "examples.document_indexing.demo"],
+@pytest.mark.parametrize("docs", ["many", "0", "-3"])
+def test_a_wrong_number_of_documents_is_refused(docs: str) -> None:
+    """In a line that says what is possible, before anything is started."""
+    ran = run_module("demo", DOCS=docs)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines() == [f"DOCS={docs} is no number of documents: give 1 or more, as in DOCS=200"]
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """With the way out: another one, or none, for one that is free."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ran = run_module("serve", "--alone", "--port", port)
+    assert ran.returncode == 2
+    assert f"port {port} cannot be used" in ran.stderr.splitlines()[-1]
+
+
+def run_module(name: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the example to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", f"examples.document_indexing.{name}", *arguments],
         cwd=ROOT,
-        env=environment(DOCS="20", COLUMNS="200"),
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.long
+def test_the_demonstration_runs_to_its_table() -> None:
+    """With few documents: the durable service loses nothing, the question is answered, nothing is left running."""
+    ran = run_module("demo", DOCS="20", COLUMNS="200")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     (lost,) = (line for line in ran.stdout.splitlines() if "lost " in line and "│" in line)
     assert [cell.strip() for cell in lost.strip("│").split("│")][:2] == ["lost", "0"]
