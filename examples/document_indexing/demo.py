@@ -5,13 +5,15 @@ DOCS says how many documents (200). Needs no server, no network and no key; leav
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import sqlite3
 import sys
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from examples.document_indexing.database import new_database, throw_away_postgre
 from examples.document_indexing.filings import first_filings
 from examples.document_indexing.service import ROOT, Chunks, FileServer, Service, ServiceError
 
+STATE = ROOT / ".cache" / "demo"
 KILL_AT = 0.4
 STILL_SECONDS = 6.0
 """No new document for so long after the restart: nothing more will come. Indexing one takes a tenth of a second."""
@@ -152,6 +155,18 @@ def emptied(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Refuse a second demonstration in this checkout: each would empty the directories that the other works in."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another demonstration runs in this checkout: wait for its end, or use a second clone")
+        yield
+
+
 def documents_wanted(text: str) -> int:
     """The number in DOCS."""
     if not text.isdecimal() or int(text) < 1:
@@ -164,22 +179,21 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     count = documents_wanted(os.environ.get("DOCS") or "200")
     begun = time.monotonic()
-    state = ROOT / ".cache" / "demo"
     outcomes = []
-    with ExitStack() as stack:
+    with only_one(), ExitStack() as stack:
         console.print("Starting Postgres and the file server ...")
         postgres = stack.enter_context(throw_away_postgres())
-        files = stack.enter_context(closing(FileServer(state / "filings")))
+        files = stack.enter_context(closing(FileServer(STATE / "filings")))
         urls = [f"{files.url}/{filing.path}" for filing in first_filings(count)]
         for name in ("durable", "plain"):
-            directory = emptied(state / name)
+            directory = emptied(STATE / name)
             service = stack.enter_context(closing(Service(name, new_database(postgres, name), directory)))
             outcomes.append(show(name, urls, files, service, directory))
     show_table(outcomes)
     broken = verdict(outcomes[0])
     for what in broken:
         console.print(f"[bold red]The durable service broke its promise:[/] {what}.")
-    console.print(f"Took {time.monotonic() - begun:.0f} s. Logs and perdure.db are in {state}.")
+    console.print(f"Took {time.monotonic() - begun:.0f} s. Logs and perdure.db are in {STATE}.")
     return 1 if broken else 0
 
 

@@ -118,9 +118,8 @@ def main() -> None:
     try:
         server = FilingServer(options.port, options.directory)
     except OSError as error:
-        parser.error(
-            f"port {options.port} cannot be used ({error.strerror}): give another, or none for one that is free"
-        )
+        place = error.filename or f"port {options.port}"
+        parser.error(f"{place} cannot be used ({error.strerror}): give another; without --port a free one is taken")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.url, flush=True)
     if options.alone:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from examples.document_indexing import demo
 from examples.document_indexing.demo import Outcome, verdict
 from examples.document_indexing.service import ROOT, Chunks, environment
 
@@ -52,6 +54,19 @@ def test_a_port_that_is_taken_is_named() -> None:
         ran = run_module("serve", "--alone", "--port", port)
     assert ran.returncode == 2
     assert f"port {port} cannot be used" in ran.stderr.splitlines()[-1]
+
+
+def test_a_second_demonstration_in_one_checkout_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The two would empty each other's directories and be blamed on the service."""
+    monkeypatch.setattr(demo, "STATE", tmp_path / "demo")
+    with (
+        demo.only_one(),
+        pytest.raises(SystemExit, match="another demonstration runs in this checkout"),
+        demo.only_one(),
+    ):
+        pass
+    with demo.only_one():
+        pass
 
 
 def run_module(name: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
