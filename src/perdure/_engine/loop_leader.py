@@ -55,6 +55,9 @@ class LoopLeader:
         sent = self._journal.send()
         if sent is not None and sent.is_sent:
             self._sent = sent
+            if sent.fileno() < 0:  # whoever waits goes on after what else is ready now, as with any other answer
+                loop.call_soon(self._receive, loop)
+                return
             if sent.connection != self._connection:
                 self._forget(loop)
                 self._connection, self._descriptor = sent.connection, os.dup(sent.fileno())
@@ -64,8 +67,9 @@ class LoopLeader:
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sent is None:  # somebody else uses the connection now
-            self._is_watching = False
-            loop.remove_reader(self._descriptor)
+            if self._is_watching:
+                self._is_watching = False
+                loop.remove_reader(self._descriptor)
         elif self._journal.receive(self._sent):
             self._sent = None
             if self._journal.waiting:

@@ -119,7 +119,7 @@ class SentBatch(Protocol):
         """Whether all of it has left. If not, `wait` sees to that; the socket will not be readable before."""
 
     def fileno(self) -> int:
-        """What an event loop may watch: readable when something of the answer is there."""
+        """What an event loop may watch: readable when something of the answer is there. -1: all of it is."""
 
     def is_answered(self) -> bool:
         """Whether `verdicts` will not wait."""
@@ -174,7 +174,8 @@ class Store(Protocol):
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentBatch | None:
         """`apply` without waiting for the answer, for event loops; nothing else of the turn may be called before it is
-        there. None, and nothing is sent, where that cannot be done without blocking: then `apply` is to be called.
+        there. None, and nothing has happened, where that would block for longer than a loop may stand still: then
+        `apply` is to be called.
         """
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:

@@ -20,6 +20,10 @@ from .connections import Database
 WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 """A checkpoint when the WAL is longer; `limit_wal` cuts the file back to the same length."""
 
+PAGES_PER_COMMIT: Final = 4
+LOOK_PAGES: Final = 64
+"""A commit and each of its entries are taken for so many pages; after how many the WAL is looked at."""
+
 _FIXED: Final = ((3, 44, 6), (3, 50, 7))
 
 
@@ -29,22 +33,37 @@ def is_wal_reset_fixed(version: tuple[int, ...] = sqlite3.sqlite_version_info) -
 
 
 class Checkpointer:
-    """Looks at the WAL's length after a commit of the journal, and copies it now and then."""
+    """Looks at the WAL's length after some commits of the journal, and copies it now and then."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._wal = Path(f"{database.path}-wal")
         self._threshold = WAL_LIMIT_BYTES
+        self._unseen_pages = 0
+        self.is_due = False
+        """Whether `checkpoint` has something to do."""
         self.runs_alone = not is_wal_reset_fixed()
 
-    def after_commit(self) -> None:
-        """Checkpoint if the WAL has grown; if a reader kept pages back, not again before it has grown as much more."""
+    def note_commit(self, entries: int) -> None:
+        """A commit of so many entries is made: look at the WAL, if that may have grown by enough. Not every time: the
+        question gives up the interpreter's lock, which beside a busy thread costs ten commits.
+        """
+        self._unseen_pages += PAGES_PER_COMMIT + entries
+        if self._unseen_pages >= LOOK_PAGES:
+            self._unseen_pages = 0
+            self.is_due = self._length() > self._threshold
+
+    def _length(self) -> int:
         try:
-            length = self._wal.stat().st_size
+            return self._wal.stat().st_size
         except OSError:
-            return
-        if length > self._threshold:
-            self._threshold = WAL_LIMIT_BYTES if self._checkpoint() else length + WAL_LIMIT_BYTES
+            return 0
+
+    def checkpoint(self) -> None:
+        """Copy it; if a reader kept pages back, not again before it has grown as much more."""
+        self.is_due = False
+        length = self._length()
+        self._threshold = WAL_LIMIT_BYTES if self._checkpoint() else length + WAL_LIMIT_BYTES
 
     def _checkpoint(self) -> bool:
         try:

@@ -42,6 +42,8 @@ class Connection:
         self._statements = statements()
         self._sqlite: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
+        self.is_patient = True
+        """Whether a statement waits while another process writes."""
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
@@ -144,7 +146,7 @@ class Connection:
         try:
             return (self._cursor or self._open()).execute(statement.text, parameters)
         except sqlite3.OperationalError as failure:
-            if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+            if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or not self.is_patient:
                 raise
         deadline = time.monotonic() + database.patience_seconds
         for pause in itertools.cycle(_PAUSES):

@@ -8,6 +8,7 @@ from math import isinf
 from pathlib import Path
 
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
@@ -15,6 +16,7 @@ from .batches import apply_batch, record_alone
 from .checkpointing import Checkpointer
 from .claims import hand_back, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
+from .pace import Committed, Pace
 from .places import check_place, check_version
 from .rows import texts
 from .schema import migrate
@@ -30,7 +32,8 @@ class SqliteStore:
     def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
         self.path = Path(path).absolute()
         self.lock_directory = f"{self.path}-workers"
-        self.can_begin = False
+        self.can_begin = True
+        self._pace = Pace()
         self._database = Database(self.path, patience_seconds)
         self._checkpointer = Checkpointer(self._database)
 
@@ -81,16 +84,32 @@ class SqliteStore:
             return put_back_all(connection, worker_id)
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
-        verdicts = record_alone(self._database.turn, worker_id, entries)
-        if verdicts is None:
-            with self._database.turn.writing() as connection:
-                _fence(connection, worker_id)
-                verdicts = apply_batch(connection, worker_id, entries)
-        self._checkpointer.after_commit()
+        verdicts = self._commit(worker_id, entries)
+        if self._checkpointer.is_due:
+            self._checkpointer.checkpoint()
         return verdicts
 
-    def begin(self, worker_id: str, entries: Sequence[Entry]) -> None:
-        return None  # a commit waits for the disk, on the thread that makes it
+    def begin(self, worker_id: str, entries: Sequence[Entry]) -> Committed | None:
+        if not self._pace.is_short(len(entries)) or self._checkpointer.is_due:
+            return None
+        turn = self._database.turn
+        turn.is_patient = False
+        try:
+            return Committed(self._commit(worker_id, entries))
+        except StoreUnavailableError:  # another process writes just now
+            return None
+        finally:
+            turn.is_patient = True
+
+    def _commit(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        with self._pace.measured(len(entries)):
+            verdicts = record_alone(self._database.turn, worker_id, entries)
+            if verdicts is None:
+                with self._database.turn.writing() as connection:
+                    _fence(connection, worker_id)
+                    verdicts = apply_batch(connection, worker_id, entries)
+        self._checkpointer.note_commit(len(entries))
+        return verdicts
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
         with self._database.turn.writing() as connection:

@@ -1,0 +1,77 @@
+"""When an event loop commits to SQLite itself: only where it will not stand still for long."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure._entries import Accepted
+from perdure.stores.sqlite import SqliteStore
+from perdure.stores.sqlite.pace import SHORT_SECONDS, Pace
+from tests.stores.entries import W1, created, worker
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """One that has committed a few times, and knows that this is quick."""
+    made = SqliteStore(tmp_path / "perdure.db")
+    made.migrate()
+    made.join(worker(W1), 3600.0)
+    made._pace._fixed = made._pace._each = 0.0
+    yield made
+    made.close()
+
+
+def test_a_pace_that_is_not_known_is_not_short() -> None:
+    """The first commit opens the file."""
+    assert not Pace().is_short(1)
+
+
+def test_many_entries_take_longer_than_few() -> None:
+    """A loop may stand still for a few, not for a thousand."""
+    pace = Pace()
+    pace._fixed, pace._each = SHORT_SECONDS / 10, SHORT_SECONDS / 1000
+    assert pace.is_short(100)
+    assert not pace.is_short(1000)
+
+
+def test_a_commit_that_took_long_makes_the_next_one_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And commits that are quick again bring the loop back."""
+    now = [0.0]
+    monkeypatch.setattr("perdure.stores.sqlite.pace.time.perf_counter", lambda: now[0])
+    pace = Pace()
+
+    def commit(seconds: float) -> None:
+        with pace.measured(1):
+            now[0] += seconds
+
+    commit(SHORT_SECONDS / 10)
+    assert pace.is_short(1)
+    commit(SHORT_SECONDS * 20)
+    assert not pace.is_short(1)
+    for _ in range(20):
+        commit(SHORT_SECONDS / 10)
+    assert pace.is_short(1)
+
+
+def test_what_is_committed_at_once_has_its_verdicts(store: SqliteStore) -> None:
+    """As `apply` gives them."""
+    sent = store.begin(W1, [created("r")])
+    assert sent is not None
+    assert sent.is_answered()
+    assert sent.verdicts() == [Accepted()]
+    assert store.run("r") is not None
+
+
+def test_a_loop_does_not_wait_for_another_process_that_writes(store: SqliteStore) -> None:
+    """Nothing has happened then, and `apply`, which waits, still does it."""
+    stranger = sqlite3.connect(store.path, isolation_level=None)
+    stranger.execute("BEGIN IMMEDIATE")
+    assert store.begin(W1, [created("r")]) is None
+    assert store.run("r") is None
+    stranger.execute("COMMIT")
+    stranger.close()
+    assert store.apply(W1, [created("r")]) == [Accepted()]
