@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +20,7 @@ from ._engine.runtime import Runtime
 from ._engine.tasks import own_branch
 from ._entries import RunCreated, Verdict
 from .app import current_runtime, default_app
-from .errors import NotDurableError, RunInterrupted, UsageError
+from .errors import NotDurableError, RunInterrupted, StoreError, UsageError
 from .handle import Handle
 from .recorded import runtime_of
 from .typing import DEFAULT_QUEUE, RunId
@@ -75,8 +74,13 @@ def start_all(function: Any, calls: Sequence[Arguments], submission: Submission)
         lane, number = runtime.dispatcher.submit(entry, together, partial(answers.note, place))
         handed_in[lane] = number
     for lane, number in handed_in.items():
-        with suppress(RunInterrupted):  # the worker lost its right to write; what outsiders made goes again
+        try:
             runtime.journal.wait(lane, number)
+        except RunInterrupted:  # the worker lost its right to write; what outsiders made goes again
+            continue
+        except StoreError:
+            if lane.committed < number:
+                raise  # else the run was made, and has met this itself since
     verdicts = answers.wait()
     return [accept_handle(runtime, entry, verdicts[place]) for place, entry in enumerate(entries)]
 
