@@ -52,7 +52,7 @@ class Conductor:
         """Every case in every round; who begins changes from round to round."""
         for number in range(rounds):
             for shape, variant, store in cases(shapes, stores):
-                taking_part = [name for name in shape.contestants if name in contestants]
+                taking_part = [n for n in shape.contestants if n in contestants and shape.takes_part(n, variant)]
                 turn = number % max(len(taking_part), 1)
                 for contestant in taking_part[turn:] + taking_part[:turn]:
                     yield self._run(shape, variant, store, contestant, number, shape.size(scale))
@@ -60,7 +60,7 @@ class Conductor:
     def count(self, shapes: Sequence[Shape], stores: Sequence[str], contestants: Sequence[str]) -> Iterator[Record]:
         """What one unit costs in statements, commits, fsyncs and bytes: a run of some units less a run of none."""
         for shape, variant, store in cases([shape for shape in shapes if shape.counted], stores):
-            for contestant in (name for name in shape.contestants if name in contestants and name != "raw"):
+            for contestant in (n for n in contestants if n != "raw" and shape.takes_part(n, variant)):
                 none = self._run(shape, variant, store, contestant, 0, 0, is_counted=True)
                 some = self._run(shape, variant, store, contestant, 0, shape.counted, is_counted=True)
                 units = shape.counted * shape.units_per_count

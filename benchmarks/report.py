@@ -1,6 +1,7 @@
 """From records to the page: tables of medians with ratios and targets, bars, what was counted, memory, the machine.
 
-`python -m benchmarks.report RESULTS.json` prints the page of an earlier run again.
+`python -m benchmarks.report RESULTS.json ...` prints the page of earlier runs again, of several together where each
+measured other shapes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,25 @@ def samples_of(records: list[dict[str, Any]]) -> Samples:
         figures = samples.setdefault(case, {})
         for name, value in record["figures"].items():
             figures.setdefault(name, []).append(value)
+    for shape in all_shapes():
+        first, *others = shape.variants
+        for (name, variant, store, contestant), figures in list(samples.items()):
+            if shape.others_once and (name, variant) == (shape.name, first) and contestant != "perdure":
+                samples.update({(name, other, store, contestant): figures for other in others})
     return samples
+
+
+def together(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """One result of several, made on one machine one after the other."""
+    runs = sorted({result["runs"] for result in results})
+    return {
+        **results[0],
+        "command": "` and `".join(result["command"] for result in results),
+        "runs": runs[0] if len(runs) == 1 else f"{runs[0]} to {runs[-1]}",
+        "note": " ".join(filter(None, (result["note"] for result in results))),
+        "records": [record for result in results for record in result["records"]],
+        "counted": [record for result in results for record in result["counted"]],
+    }
 
 
 def head(result: dict[str, Any]) -> str:
@@ -199,4 +218,4 @@ def table(rows: Iterator[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    print(page_of(json.loads(Path(sys.argv[1]).read_text())))
+    print(page_of(together([json.loads(Path(name).read_text()) for name in sys.argv[1:]])))

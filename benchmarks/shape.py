@@ -53,6 +53,13 @@ class Shape:
     units_per_count: int = 1
     more_figures: tuple[str, ...] = ()
     is_memory_compared: bool = True
+    others_once: bool = False
+    """The variants are Perdure's alone: the others are measured in the first one, and that counts for all."""
+
+    def takes_part(self, contestant: str, variant: str) -> bool:
+        """Whether this contestant is measured in this variant."""
+        is_first = variant == next(iter(self.variants))
+        return contestant in self.contestants and (contestant == "perdure" or is_first or not self.others_once)
 
     def size(self, scale: float) -> int:
         """The count at a scale; never below the tiny one."""

@@ -12,4 +12,5 @@ SHAPE = Shape(
     variants={"default": "Perdure's queue of 6 at once, its default; DBOS's has no limit", "wide": "Perdure's of 200"},
     targets={"default": (times(80),), "wide": (times(80),)},
     counted=200,
+    others_once=True,
 )
