@@ -14,7 +14,7 @@ CORE: tuple[Guard, ...] = (
         {
             "postgres": at("postgres/perdure.apply_batch", "IF NOT perdure.fence(me, expected) THEN"),
             "sqlite": (
-                *at("sqlite/store.SqliteStore.apply", "_fence(connection, worker_id)"),
+                *at("sqlite/store.SqliteStore._commit", "_fence(connection, worker_id)"),
                 *at("sqlite/store._fence", "raise Fenced"),
                 *at("sqlite/fence", "FROM workers WHERE id = :worker_id"),
             ),
@@ -31,7 +31,7 @@ CORE: tuple[Guard, ...] = (
             ),
             "sqlite": (
                 *at("sqlite/begin", "BEGIN IMMEDIATE"),
-                *at("sqlite/store.SqliteStore.apply", WRITING),
+                *at("sqlite/store.SqliteStore._commit", WRITING),
                 *at("sqlite/store.SqliteStore.take_over", WRITING),
             ),
         },

@@ -1,7 +1,7 @@
 """The production statements and functions, as text by name: where the guards of the model are looked for.
 
 Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function or a view
-of the migrations (the last definition counts), `sqlite/store.SqliteStore.apply` and
+of the migrations (the last definition counts), `sqlite/store.SqliteStore._commit` and
 `engine/journal.Journal._send` are Python.
 Comments are left out, white space is one blank: a guard that is only talked about is not there.
 """
