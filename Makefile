@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-long bench bench-lock model check format lock clean
+.PHONY: help setup demo test test-long bench bench-floors bench-lock model check format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
@@ -43,6 +43,10 @@ test-long: setup
 # Makes two environments more, in .cache/bench; hours at full size. BENCH="--shape sequential --runs 1"
 bench: setup
 	$(RUN) -m benchmarks.run $(BENCH)
+
+# What a step and a run cost in Python alone, and in the store alone: a minute.
+bench-floors: setup
+	PYTHONPATH=src $(RUN) -m benchmarks.floors
 
 bench-lock: setup
 	for name in perdure dbos; do \

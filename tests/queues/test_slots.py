@@ -127,3 +127,12 @@ def test_a_run_that_was_claimed_ahead_and_waits_for_long_goes_back() -> None:
 
     assert len(slots.take_late(11.0)) == 1
     assert (len(slots.ready), slots.ahead, slots.has_backlog) == (1, 0, True)
+
+
+def test_where_runs_weigh_room_is_made_for_the_heaviest() -> None:
+    """What a claim brings is not known before: a heavy run must not wait here while another process could have it."""
+    slots = Slots(16, lambda name: 8, 8)
+    assert slots.ask(0.0) == 2
+    slots.receive([], 2, 0.0)
+    slots.used, slots.has_backlog = 9, True
+    assert not slots.wants_more

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("perdure")
 
 TASKS_PER_THREAD = 8
+"""How many async runs take as much of what this process executes at once as a sync one."""
 LATE_SECONDS = 1.0
 """A run that was claimed ahead and waits for longer goes back, for another process perhaps."""
 
@@ -54,7 +55,7 @@ class Dispatcher:
         each; of async ones, which take a kilobyte, `TASKS_PER_THREAD` times as many.
         """
         with self._lock:
-            self._slots[DEFAULT_QUEUE] = Slots(concurrency * TASKS_PER_THREAD, self._weigh)
+            self._slots[DEFAULT_QUEUE] = Slots(concurrency * TASKS_PER_THREAD, self._weigh, TASKS_PER_THREAD)
         self.call()
 
     def _weigh(self, name: str) -> int:

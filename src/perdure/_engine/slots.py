@@ -28,6 +28,7 @@ class Slots:
         "_careful_until",
         "_has_priorities",
         "_looked_at",
+        "_unit",
         "_weigh",
         "ahead",
         "has_backlog",
@@ -38,9 +39,11 @@ class Slots:
         "used",
     )
 
-    def __init__(self, limit: int, weigh: Callable[[str], int] | None = None) -> None:
+    def __init__(self, limit: int, weigh: Callable[[str], int] | None = None, heaviest: int = 1) -> None:
         self.limit = limit
         self._weigh = weigh
+        self._unit = heaviest
+        """What is claimed is not known before: room is made for the heaviest."""
         self.used = 0
         """How much of the limit is taken."""
         self.has_backlog = True
@@ -97,11 +100,16 @@ class Slots:
         return is_first and self.used < self.limit
 
     @property
+    def _room(self) -> int:
+        """For how many runs of unknown weight there are slots."""
+        return max(0, self.limit - self.used) // self._unit
+
+    @property
     def wants_more(self) -> bool:
         """Whether it is time for a claim."""
         if not self.has_backlog or self.is_asking or self.resuming:
             return False
-        return self.used < self.limit or len(self.ready) < self.ahead // 2
+        return self._room > 0 or len(self.ready) < self.ahead // 2
 
     def ask(self, now: float) -> int:
         """Begin a claim: for how many runs."""
@@ -110,7 +118,7 @@ class Slots:
         self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS)) if may_look_ahead else 0
         self._began, self._looked_at = 0, now
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
-        return max(0, min(CLAIM_AT_ONCE, self.limit - self.used + self.ahead - len(self.ready)))
+        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready)))
 
     def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> list[ClaimedRun]:
         """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits
@@ -119,7 +127,7 @@ class Slots:
         self.is_asking = False
         self.has_backlog = self.has_backlog or len(claimed) == asked
         self._has_priorities = self._has_priorities or any(run.priority for run in claimed)
-        free = max(0, self.limit - self.used)
+        free = self._room
         back = [run for run in claimed[free:] if run.attempts > 1]
         if any(run.attempts > 1 for run in claimed):
             self._careful_until = now + CAREFUL_SECONDS
