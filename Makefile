@@ -17,6 +17,7 @@ help:
 	@echo "make test       the whole suite, under five minutes"
 	@echo "make test-long  the kill tests, hundreds of times"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
+	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
 	@echo "make model      the protocol's model, every scenario (some minutes)"
 	@echo "make check      formatting, lint, types, architecture"
 	@echo "make format     let ruff format and mend what it can"

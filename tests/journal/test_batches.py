@@ -9,7 +9,7 @@ import pytest
 
 from perdure._engine import journal as journal_module
 from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, MOST_TURNS, Lane
-from perdure._entries import Accepted, StepRecorded
+from perdure._entries import Accepted, RunParked, StepRecorded
 from tests.journal.scripted import ScriptedStore, created, journal_on, recorded, run
 
 
@@ -133,6 +133,16 @@ def test_who_hands_in_more_than_the_queue_holds_waits(monkeypatch: pytest.Monkey
         assert journal._ring.bytes <= 10_000
 
     assert len(store.committed) > 80
+
+
+def test_the_end_of_a_claim_does_not_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes room, and whoever hands it in may hold what the committing thread waits for."""
+    monkeypatch.setattr(journal_module, "QUEUED_BYTES", 10)
+    store = ScriptedStore()
+    journal = journal_on(store)
+    journal.append(Lane(run("r")), RunParked("r", "claim of r", needs_mend=True, reason="it differs"), leads=True)
+    assert not store.committed
+    assert journal.waiting == 1
 
 
 def test_an_entry_that_nobody_waits_for_is_committed() -> None:

@@ -20,8 +20,10 @@ log = logging.getLogger("perdure")
 OnEnd = Callable[[EndedRun], None]
 
 ASK_AT_ONCE = 1000
-KEPT_BYTES = 1 << 14
-"""A child's larger output is read again when the parent asks, rather than kept in memory until then."""
+KEPT_BYTES = 1 << 11
+"""A child's larger output is read again when the parent asks, rather than kept in memory until then: a parent may have
+tens of thousands of them.
+"""
 AHEAD_BYTES = 4 << 20
 """How much of the children's outputs is read at once, ahead of what the parent asks for."""
 MOST_AHEAD = 250

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from .._core.run import Run
-from .._entries import Entry, Refused, RunCreated, Verdict
+from .._entries import Entry, Refused, RunCreated, StepRecorded, Verdict
 from ..errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Fenced, SentBatch, Store
 from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
@@ -30,7 +30,8 @@ from .writer import Writer
 log = logging.getLogger("perdure")
 
 QUEUED_BYTES = 64 << 20
-"""Beyond this, who hands in an entry waits until some are committed."""
+"""Beyond this, who hands in an entry waits until some are committed; not with the end of a claim, which makes room."""
+ROOMY = (StepRecorded, RunCreated)
 SENT_ENTRIES = 200
 """The most that an event loop sends at once: more might not fit into the socket, and the loop would wait for all of it
 instead of making the next batch meanwhile.
@@ -92,7 +93,7 @@ class Journal:
             self.call_writer()
         elif not self._writer.expects_laggards:
             self._writer.expect_laggards()
-        if self._ring.bytes > QUEUED_BYTES and self._holder != threading.get_ident():
+        if self._ring.bytes > QUEUED_BYTES and isinstance(entry, ROOMY) and self._holder != threading.get_ident():
             self.wait(lane, number)
         return number
 
