@@ -153,8 +153,18 @@ class Service:
 
     def _command(self, port: int) -> list[str]:
         app = f"examples.document_indexing.{self.name}.app:app"
-        return [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning",
-                "--timeout-graceful-shutdown", "10"]
+        return [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            app,
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+            "--timeout-graceful-shutdown",
+            "10",
+        ]
 
     def _answers(self) -> bool:
         deadline = time.monotonic() + START_SECONDS

@@ -33,9 +33,7 @@ QUEUED_BYTES = 64 << 20
 """Beyond this, who hands in an entry waits until some are committed; not with the end of a claim, which makes room."""
 ROOMY = (StepRecorded, RunCreated)
 SENT_ENTRIES = 200
-"""The most that an event loop sends at once: more might not fit into the socket, and the loop would wait for all of it
-instead of making the next batch meanwhile.
-"""
+"""The most that an event loop sends at once: more might not fit into the socket."""
 LONGEST_PAUSE_SECONDS = 2.0
 
 
