@@ -61,7 +61,7 @@ def test_only_the_run_with_the_bad_entry_is_parked(
     """With a reason that people can read; after the mend and a restart it goes on to its end. Whatever kept the entry
     out: let go of, uncharged, the run would begin again at once and run its bodies without end.
     """
-    apply = SqliteStore.apply
+    apply = SqliteStore._commit
     is_parked = threading.Event()
 
     def refuse_poison(store: SqliteStore, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
@@ -72,7 +72,7 @@ def test_only_the_run_with_the_bad_entry_is_parked(
             is_parked.set()
         return verdicts
 
-    monkeypatch.setattr(SqliteStore, "apply", refuse_poison)
+    monkeypatch.setattr(SqliteStore, "_commit", refuse_poison)
     with perdure.running(url, shutdown_seconds=0.0) as app:
         handle = perdure.start(bad, "poison")
         neighbours = [perdure.start(steps_after, str(number)) for number in range(20)]
@@ -84,6 +84,6 @@ def test_only_the_run_with_the_bad_entry_is_parked(
     assert (row.state, row.needs_mend) == ("parked", True)
     assert (str(refusal) if isinstance(refusal, StoreError) else "ValueError") in (row.reason or "")
 
-    monkeypatch.setattr(SqliteStore, "apply", apply)
+    monkeypatch.setattr(SqliteStore, "_commit", apply)
     with perdure.running(url, shutdown_seconds=0.0, poll_seconds=0.05):
         assert "poison" in perdure.handle(handle.run_id).result(60)

@@ -45,7 +45,7 @@ class Witness:
 
     def watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Note every commit from now on."""
-        apply = SqliteStore.apply
+        apply = SqliteStore._commit
 
         def apply_and_note(store: SqliteStore, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
             verdicts = apply(store, worker_id, entries)
@@ -56,7 +56,7 @@ class Witness:
                     self.ended.add(entry.run_id)
             return verdicts
 
-        monkeypatch.setattr(SqliteStore, "apply", apply_and_note)
+        monkeypatch.setattr(SqliteStore, "_commit", apply_and_note)
 
 
 witness = Witness()

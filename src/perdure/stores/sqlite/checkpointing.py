@@ -11,9 +11,11 @@ SQLite's own checkpoint on closing the last connection is safe: it runs under an
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ..._entries import Entry, RunCreated, RunFinished, StepRecorded
 from ...errors import StoreUnavailableError
 from .connections import Database
 
@@ -22,7 +24,8 @@ WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 
 PAGES_PER_COMMIT: Final = 4
 LOOK_PAGES: Final = 64
-"""A commit and each of its entries are taken for so many pages; after how many the WAL is looked at."""
+"""What a commit takes beside its entries; after how many pages the WAL is looked at."""
+PAGE_BYTES: Final = 4096
 
 _FIXED: Final = ((3, 44, 6), (3, 50, 7))
 
@@ -30,6 +33,17 @@ _FIXED: Final = ((3, 44, 6), (3, 50, 7))
 def is_wal_reset_fixed(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
     """Whether this SQLite may checkpoint beside writers."""
     return version >= (3, 51, 3) or any(fix <= version < (fix[0], fix[1] + 1, 0) for fix in _FIXED)
+
+
+def pages_of(entry: Entry) -> int:
+    """Roughly what an entry adds to the WAL."""
+    if isinstance(entry, StepRecorded):
+        return 1 + len(entry.outcome.text) // PAGE_BYTES
+    if isinstance(entry, RunCreated):
+        return 1 + len(entry.input.text) // PAGE_BYTES
+    if isinstance(entry, RunFinished) and entry.output is not None:
+        return 1 + len(entry.output.text) // PAGE_BYTES
+    return 1
 
 
 class Checkpointer:
@@ -44,11 +58,11 @@ class Checkpointer:
         """Whether `checkpoint` has something to do."""
         self.runs_alone = not is_wal_reset_fixed()
 
-    def note_commit(self, entries: int) -> None:
-        """A commit of so many entries is made: look at the WAL, if that may have grown by enough. Not every time: the
-        question gives up the interpreter's lock, which beside a busy thread costs ten commits.
+    def note_commit(self, entries: Sequence[Entry]) -> None:
+        """A commit of these is made: look at the WAL, if that may have grown by enough. Not every time: the question
+        gives up the interpreter's lock, which beside a busy thread costs ten commits.
         """
-        self._unseen_pages += PAGES_PER_COMMIT + entries
+        self._unseen_pages += PAGES_PER_COMMIT + sum(map(pages_of, entries))
         if self._unseen_pages >= LOOK_PAGES:
             self._unseen_pages = 0
             self.is_due = self._length() > self._threshold

@@ -108,7 +108,7 @@ class SqliteStore:
                 with self._database.turn.writing() as connection:
                     _fence(connection, worker_id)
                     verdicts = apply_batch(connection, worker_id, entries)
-        self._checkpointer.note_commit(len(entries))
+        self._checkpointer.note_commit(entries)
         return verdicts
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
