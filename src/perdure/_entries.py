@@ -112,6 +112,18 @@ class RunReleased:
 Entry = RunCreated | StepRecorded | RunParked | RunFinished | RunReleased
 
 
+def entry_bytes(entry: Entry) -> int:
+    """Roughly what the entry weighs in memory and on the wire."""
+    kind = type(entry)
+    if kind is StepRecorded:
+        return 200 + len(entry.outcome.text)  # type: ignore[union-attr]  # as `kind` says
+    if kind is RunCreated:
+        return 300 + len(entry.input.text)  # type: ignore[union-attr]
+    if isinstance(entry, RunFinished) and entry.output is not None:
+        return 200 + len(entry.output.text)
+    return 200
+
+
 @dataclass(slots=True)
 class Accepted:
     """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's, where it ended."""

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from .._core.run import Run
-from .._entries import Entry, RunCreated, RunFinished, StepRecorded, Stored, Verdict
+from .._entries import Entry, StepRecorded, Stored, Verdict, entry_bytes
 from ..errors import PerdureError, RunInterrupted
 
 log = logging.getLogger("perdure")
@@ -222,15 +222,3 @@ def departure(lane: Lane) -> BaseException:
     """What whoever hands in something gets when this worker has left: a run is let go of, others are told."""
     reason = "perdure has shut down in this process, and takes nothing more in"
     return PerdureError(reason) if lane.run is None else RunInterrupted(reason)
-
-
-def entry_bytes(entry: Entry) -> int:
-    """Roughly what the entry weighs in memory and on the wire."""
-    kind = type(entry)
-    if kind is StepRecorded:
-        return 200 + len(entry.outcome.text)  # type: ignore[union-attr]  # as `kind` says
-    if kind is RunCreated:
-        return 300 + len(entry.input.text)  # type: ignore[union-attr]
-    if isinstance(entry, RunFinished) and entry.output is not None:
-        return 200 + len(entry.output.text)
-    return 200

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ..._entries import Entry, RunCreated, RunFinished, StepRecorded
+from ..._entries import Entry, entry_bytes
 from ...errors import StoreUnavailableError
 from .connections import Database
 
@@ -35,17 +35,6 @@ def is_wal_reset_fixed(version: tuple[int, ...] = sqlite3.sqlite_version_info) -
     return version >= (3, 51, 3) or any(fix <= version < (fix[0], fix[1] + 1, 0) for fix in _FIXED)
 
 
-def pages_of(entry: Entry) -> int:
-    """Roughly what an entry adds to the WAL."""
-    if isinstance(entry, StepRecorded):
-        return 1 + len(entry.outcome.text) // PAGE_BYTES
-    if isinstance(entry, RunCreated):
-        return 1 + len(entry.input.text) // PAGE_BYTES
-    if isinstance(entry, RunFinished) and entry.output is not None:
-        return 1 + len(entry.output.text) // PAGE_BYTES
-    return 1
-
-
 class Checkpointer:
     """Looks at the WAL's length after some commits of the journal, and copies it now and then."""
 
@@ -62,7 +51,7 @@ class Checkpointer:
         """A commit of these is made: look at the WAL, if that may have grown by enough. Not every time: the question
         gives up the interpreter's lock, which beside a busy thread costs ten commits.
         """
-        self._unseen_pages += PAGES_PER_COMMIT + sum(map(pages_of, entries))
+        self._unseen_pages += PAGES_PER_COMMIT + sum(1 + entry_bytes(entry) // PAGE_BYTES for entry in entries)
         if self._unseen_pages >= LOOK_PAGES:
             self._unseen_pages = 0
             self.is_due = self._length() > self._threshold
