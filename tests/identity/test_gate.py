@@ -89,13 +89,13 @@ def test_a_call_that_stays_open_does_not_use_up_the_patience() -> None:
 
     async def main() -> list[str]:
         order = Order([(0, "!late"), (1, "a")])
-        order.open_keys.add("late")
+        order.stays_open("late")
         gave_up: list[str] = []
         gate = Gate(make_run(order), asyncio.get_running_loop(), set())
         turn = gate.wait("a", 0.001, gave_up.append)
         await asyncio.wait([turn], timeout=0.05)
         first = list(gave_up)
-        order.open_keys.clear()  # nobody asks for it any more
+        order.was_closed("late")  # nobody asks for it any more
         await asyncio.wait([turn], timeout=0.05)
         return [*first, "then", *gave_up]
 

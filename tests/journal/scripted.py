@@ -126,14 +126,18 @@ def journal_on(store: ScriptedStore, told: Told | None = None) -> Journal:
 
 SERIALIZER = Serializer(TypeRegistry())
 _numbers = count()
+_held: list[Run] = []
+"""A lane does not keep its run: in a process, the register of what it holds does."""
 
 
 def run(name: str) -> Run:
     """A run that is held under a claim of its own."""
-    return Run(
+    held = Run(
         name, f"claim of {name}", kind="workflow", name="app:work", queue="", attempts=1, parent_id=None,
         serializer=SERIALIZER,
     )  # fmt: skip
+    _held.append(held)
+    return held
 
 
 def recorded(name: str, *, size: int = 0) -> StepRecorded:

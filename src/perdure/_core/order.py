@@ -10,7 +10,13 @@ Before its first fork a run has one branch, the order of its deliveries follows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+_NO_POSITIONS: Final[Mapping[str, int]] = {}
+_NO_KEYS: Final[Mapping[int, str]] = {}
+_NO_CALLS: Final[Collection[str]] = frozenset()
+"""What all runs share that have nothing recorded: they are many, and these are never written to."""
 
 CANCELLED_MARK = "!"
 """In the log, before the key of a call that the run's own code cancelled before it had an outcome."""
@@ -22,18 +28,25 @@ class Order:
     __slots__ = ("_cancelled", "_keys", "_positions", "next_position", "open_keys")
 
     def __init__(self, recorded: Iterable[tuple[int, str]] = ()) -> None:
-        self._positions: dict[str, int] = {}
-        self._keys: dict[int, str] = {}
-        self._cancelled: set[str] = set()
-        for position, marked in recorded:
-            key = marked.removeprefix(CANCELLED_MARK)
-            if key != marked:
-                self._cancelled.add(key)
-            self._positions[key] = position
-            self._keys[position] = key
+        self._positions = _NO_POSITIONS
+        self._keys = _NO_KEYS
+        self._cancelled = _NO_CALLS
         self.next_position = 0
-        self.open_keys: set[str] = set()
+        self.open_keys = _NO_CALLS
         """Calls that stay open until the run's own code cancels them again: asked for, if not yet due."""
+        if recorded:
+            calls = [(position, marked.removeprefix(CANCELLED_MARK), marked) for position, marked in recorded]
+            self._positions = {key: position for position, key, _ in calls}
+            self._keys = {position: key for position, key, _ in calls}
+            self._cancelled = {key for _, key, marked in calls if key != marked}
+
+    def stays_open(self, key: str) -> None:
+        """The call was asked for and waits to be cancelled."""
+        self.open_keys = {*self.open_keys, key}
+
+    def was_closed(self, key: str) -> None:
+        """It waits no more."""
+        self.open_keys = frozenset(open_key for open_key in self.open_keys if open_key != key)
 
     @property
     def is_replaying(self) -> bool:

@@ -29,6 +29,7 @@ class Run:
     """One claim of one run, while this process holds it."""
 
     __slots__ = (
+        "__weakref__",
         "attempts",
         "checkpoints",
         "child_ends",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .._core.definitions import Definition
 from .._core.flow import Outcome, adrive, drive
 from .._core.flows.life import live
+from .._core.lineage import scope
 from .._core.run import Run
 from .._entries import RunCreated, RunReleased, Stored
 from ..errors import PerdureError, RunInterrupted, StoreError
@@ -110,6 +111,9 @@ class Execution:
     def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         loop = self._runtime.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
+            if asyncio._get_running_loop() is loop:
+                self._begin_on(loop, run, definition, stored, is_fresh)
+                return
             try:
                 self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
             except RuntimeError:  # it was closed just now
@@ -130,7 +134,7 @@ class Execution:
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
         install_factory(loop)
-        self._enter(run, self.loop_host, LoopState(run, loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots))
+        self._enter(run, self.loop_host, LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots))
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state
@@ -143,11 +147,17 @@ class Execution:
     def _start_task(
         self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool
     ) -> asyncio.Task[Outcome | None]:
-        """The run's task. In an empty context: whoever started the run is not part of it."""
+        """The run's task. In an empty context, and no branch of whoever starts the run, who is not part of it."""
         state: LoopState = run.state
-        state.root = state.loop.create_task(
-            self._aexecute(run, definition, stored, is_fresh=is_fresh), name=f"perdure {run.run_id}", context=Context()
-        )
+        token = scope.set(None)
+        try:
+            state.root = state.loop.create_task(
+                self._aexecute(run, definition, stored, is_fresh=is_fresh),
+                name=f"perdure {run.run_id}",
+                context=Context(),
+            )
+        finally:
+            scope.reset(token)
         return state.root
 
     def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:

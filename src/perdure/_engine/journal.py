@@ -352,8 +352,9 @@ class Journal:
                 self.append(Lane(), item.entry, item.on_verdict)
             else:
                 item.tell(Refused(str(error)))
-        if lane.run is not None:
-            self._on_lost(lane.run, error)
+        run = lane.run
+        if run is not None:
+            self._on_lost(run, error)
         for wake in wakes:
             wake()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 
@@ -89,18 +90,31 @@ class PendingTurns(Pending):
 
 
 class Lane:
-    """What one claim, or one outsider, has handed in. `failure` ends it: nothing of it is applied from there on."""
+    """What one claim, or one outsider, has handed in. `failure` ends it: nothing of it is applied from there on.
 
-    __slots__ = ("appended", "committed", "failure", "is_listed", "pending", "run", "waiters")
+    It does not keep its run, which keeps it: what has ended is gone at once, and not when garbage is collected.
+    """
+
+    __slots__ = ("_run", "appended", "committed", "failure", "is_listed", "pending", "waiters")
 
     def __init__(self, run: Run | None = None) -> None:
-        self.run = run
+        self._run = None if run is None else weakref.ref(run)
         self.pending: deque[Pending] = deque()
         self.appended = 0
         self.committed = 0
         self.failure: BaseException | None = None
         self.is_listed = False
         self.waiters: list[tuple[int, Callable[[], None]]] = []
+
+    @property
+    def run(self) -> Run | None:
+        """Whose claim it is; None for an outsider, and when nobody knows the run any more."""
+        return None if self._run is None else self._run()
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it belongs to no claim."""
+        return self._run is None
 
     @property
     def is_settled(self) -> bool:
@@ -221,4 +235,4 @@ class Ring:
 def departure(lane: Lane) -> BaseException:
     """What whoever hands in something gets when this worker has left: a run is let go of, others are told."""
     reason = "perdure has shut down in this process, and takes nothing more in"
-    return PerdureError(reason) if lane.run is None else RunInterrupted(reason)
+    return PerdureError(reason) if lane.is_outside else RunInterrupted(reason)

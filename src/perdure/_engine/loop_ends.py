@@ -7,38 +7,50 @@ by its own code, nor begin anew on a loop that will not go on.
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakKeyDictionary
 
 from .._core.lineage import scope
+from .per_loop import PerLoop
 
-GUARDS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None] | None] = WeakKeyDictionary()
-"""One sleeping task for each loop, cancelled with all the others; None when that has happened."""
+class Guard:
+    """A task that sleeps on its loop, and is cancelled there with all the others; none when that has happened."""
+
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the loop comes to its end, or has done so."""
+        task = self.task
+        return task is None or task.cancelling() > 0 or task.done()
 
 
-def guard(loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+GUARDS: PerLoop[Guard] = PerLoop()
+
+
+def guard(loop: asyncio.AbstractEventLoop) -> Guard:
     """The loop's guard, a fresh one if it has none. On its own thread."""
-    if loop in GUARDS:
-        return GUARDS[loop]
+    known = GUARDS.get(loop)
+    if known is not None:
+        return known
+    made = Guard()
 
     async def sleep_for_ever() -> None:
         await asyncio.get_running_loop().create_future()
 
     def forget(_: object) -> None:
-        GUARDS[loop] = None  # the task holds its loop, which would never be freed
+        made.task = None  # the task holds its loop, which would never be freed
 
     token = scope.set(None)
-    task = GUARDS[loop] = loop.create_task(sleep_for_ever(), name="perdure-guard")
+    task = made.task = loop.create_task(sleep_for_ever(), name="perdure-guard")
     task.add_done_callback(forget)
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
     scope.reset(token)
-    return task
+    return GUARDS.set(loop, made)
 
 
 def is_ending(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether the loop comes to its end and cancels every task, or has done so."""
-    return loop in GUARDS and is_cancelled(GUARDS[loop])
-
-
-def is_cancelled(task: asyncio.Task[None] | None) -> bool:
-    """Whether this guard says so."""
-    return task is None or task.cancelling() > 0 or task.done()
+    known = GUARDS.get(loop)
+    return known is not None and known.is_cancelled

@@ -30,9 +30,8 @@ from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
-from .loop_ends import is_cancelled
 from .loop_leader import LoopLeaders
-from .loop_state import LoopState
+from .loop_state import LoopState, LoopWaits
 from .tasks import BRANCH_OF
 from .waiting import waits_within
 from .wakes import finish
@@ -54,7 +53,7 @@ class LoopHost(Host):
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
         state: LoopState = run.state
-        if run.interruption is None and is_cancelled(state.guard):
+        if run.interruption is None and state.guard.is_cancelled:
             run.interruption = "closing"
             if not isinstance(request, Commit):
                 run.check_alive()
@@ -74,11 +73,7 @@ class LoopHost(Host):
 
     def _interrupt_here(self, run: Run) -> None:
         state: LoopState = run.state
-        error = interrupted(run)
-        state.gate.fail(error)
-        for future in list(state.futures):
-            if not future.done():
-                future.set_exception(error)
+        state.interrupt(interrupted(run))
         if run.interruption in ("cancelled", "exiting"):
             for task in list(state.tasks):
                 task.cancel()
@@ -265,25 +260,25 @@ class LoopHost(Host):
 
     async def stay_open(self, run: Run, request: StayOpen) -> None:
         state: LoopState = run.state
-        run.order.open_keys.add(request.key)
+        run.order.stays_open(request.key)
         try:
             await self._wait(run, state.loop.create_future())
         finally:
-            run.order.open_keys.discard(request.key)
+            run.order.was_closed(request.key)
 
     def turn(self, run: Run, request: Turn) -> Any:
         state: LoopState = run.state
         if run.interruption is not None and run.may_finish and run.order.is_due(request.key):
             return run.order.advance(request.key)  # no need to come to rest in between: nothing can react any more
         run.check_alive()
-        if state.gate.try_now(request.key):
+        if state.gate(run).try_now(request.key):
             return run.order.advance(request.key)
         return self._turn_later(run, request.key)
 
     async def _turn_later(self, run: Run, key: str) -> tuple[int, bool]:
         state: LoopState = run.state
         patience = self.runtime.options.replay_patience_seconds
-        await self._wait(run, state.gate.wait(key, patience, lambda key: self._give_up(run, key)))
+        await self._wait(run, state.gate(run).wait(key, patience, lambda key: self._give_up(run, key)))
         return run.order.advance(key)
 
     @staticmethod
@@ -314,12 +309,13 @@ class LoopHost(Host):
         if run_id in run.children_ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
             return run.child_ends.pop(run_id, None) or await self._await_end(run, run_id)
-        state.waits.runs.append(run_id)
+        waits = state.durable_waits()
+        waits.runs.append(run_id)
         try:
-            ended: EndedRun = await self._wait_durably(run, future)
+            ended: EndedRun = await self._wait_durably(run, waits, future)
         finally:
             self.runtime.ends.forget(run_id, on_end)
-            state.waits.runs.remove(run_id)
+            waits.runs.remove(run_id)
         await self._regain_slot(run)
         run.child_ends.pop(run_id, None)
         return ended
@@ -330,16 +326,17 @@ class LoopHost(Host):
     async def _await_time(self, run: Run, due_at: float) -> None:
         state: LoopState = run.state
         future: asyncio.Future[None] = state.loop.create_future()
-        state.waits.due.append(due_at)
+        waits = state.durable_waits()
+        waits.due.append(due_at)
         timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future)
         try:
-            await self._wait_durably(run, future)
+            await self._wait_durably(run, waits, future)
         finally:
             timer.cancel()
-            state.waits.due.remove(due_at)
+            waits.due.remove(due_at)
         await self._regain_slot(run)
 
-    async def _wait_durably(self, run: Run, future: asyncio.Future[Any]) -> Any:
+    async def _wait_durably(self, run: Run, waits: LoopWaits, future: asyncio.Future[Any]) -> Any:
         """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
         self.runtime.dispatcher.yield_slot(run)
         state: LoopState = run.state
@@ -356,11 +353,11 @@ class LoopHost(Host):
             later = state.loop.call_later(max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look)
 
         later = state.loop.call_later(self.runtime.park_after(run), look)
-        state.durable.add(future)
+        waits.futures.add(future)
         try:
             return await self._wait(run, future)
         finally:
-            state.durable.discard(future)
+            waits.futures.discard(future)
             later.cancel()
 
     async def _regain_slot(self, run: Run) -> None:
@@ -385,7 +382,7 @@ class LoopHost(Host):
     def _consider_parking(self, run: Run, has_waited: bool) -> None:
         state: LoopState = run.state
         waits = state.waits
-        if run.interruption is not None or not waits or not waits_within(state.tasks, state.durable):
+        if run.interruption is not None or not waits or not waits_within(state.tasks, waits.futures):
             return
         long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.runtime.park_after(run)
         if long or has_waited:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from ..stores.protocol import SentBatch
 from .journal import Journal
+from .per_loop import PerLoop
 
 EARLY_ENTRIES: Final = 32
 """With so many the batch goes at once, not after all that is ready on the loop: server and loop work side by side."""
@@ -93,11 +93,8 @@ class LoopLeaders:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._leaders: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLeader] = WeakKeyDictionary()
+        self._leaders: PerLoop[LoopLeader] = PerLoop()
 
     def of(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
         """This loop's. On its thread."""
-        leader = self._leaders.get(loop)
-        if leader is None:
-            leader = self._leaders[loop] = LoopLeader(self._journal)
-        return leader
+        return self._leaders.get(loop) or self._leaders.set(loop, LoopLeader(self._journal))

@@ -6,16 +6,44 @@ import asyncio
 from typing import Any
 
 from .._core.run import Run
+from ..errors import RunInterrupted
 from .gate import Gate
 from .host import Waits
-from .loop_ends import guard, is_cancelled
+from .loop_ends import guard
 from .loop_leader import LoopLeader
 
 
-class LoopState:
-    """What the tasks of one run share."""
+class LoopWaits(Waits):
+    """The waits of an async run, and the futures that a parked run would wake for: the end of a run, a time."""
 
-    def __init__(self, run: Run, loop: asyncio.AbstractEventLoop, leader: LoopLeader, *, uses_slots: bool) -> None:
+    __slots__ = ("futures",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.futures: set[asyncio.Future[Any]] = set()
+
+
+class LoopState:
+    """What the tasks of one run share. What only few runs need is made when it is needed: there may be thousands."""
+
+    __slots__ = (
+        "_gate",
+        "futures",
+        "guard",
+        "has_begun",
+        "has_slot",
+        "is_handed_in",
+        "is_to_look",
+        "leader",
+        "looked_at",
+        "loop",
+        "root",
+        "tasks",
+        "uses_slots",
+        "waits",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, leader: LoopLeader, *, uses_slots: bool) -> None:
         self.loop = loop
         self.leader = leader
         """What commits on this loop."""
@@ -25,12 +53,11 @@ class LoopState:
         """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
         self.guard = guard(loop)
         self.tasks: set[asyncio.Task[Any]] = set()
-        self.gate = Gate(run, loop, self.tasks)
-        self.waits = Waits()
+        self._gate: Gate | None = None
+        self.waits: LoopWaits | None = None
+        """What its branches wait for durably; None before the first time."""
         self.futures: set[asyncio.Future[Any]] = set()
         """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
-        self.durable: set[asyncio.Future[Any]] = set()
-        """Those of them that a parked run would wake for: the end of a run, a time."""
         self.root: asyncio.Task[Any] | None = None
         self.has_begun = False
         """Whether the root task has come to its first line."""
@@ -39,7 +66,27 @@ class LoopState:
         self.looked_at = 0.0
         """When it was last looked whether the run has waited for long enough, by the loop's clock."""
 
+    def gate(self, run: Run) -> Gate:
+        """The gate of the run's deliveries."""
+        if self._gate is None:
+            self._gate = Gate(run, self.loop, self.tasks)
+        return self._gate
+
+    def durable_waits(self) -> LoopWaits:
+        """What the run's branches wait for durably, to be added to."""
+        if self.waits is None:
+            self.waits = LoopWaits()
+        return self.waits
+
+    def interrupt(self, error: RunInterrupted) -> None:
+        """Whatever the run's tasks wait for here gets this error."""
+        if self._gate is not None:
+            self._gate.fail(error)
+        for future in list(self.futures):
+            if not future.done():
+                future.set_exception(error)
+
     @property
     def is_closing(self) -> bool:
         """Whether the run's loop comes to its end."""
-        return is_cancelled(self.guard)
+        return self.guard.is_cancelled

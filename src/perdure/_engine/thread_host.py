@@ -142,7 +142,7 @@ class ThreadHost(Host):
         state: ThreadState = run.state
         until = None if request.timeout is None else time.monotonic() + request.timeout
         with state.changed:
-            run.order.open_keys.add(request.key)
+            run.order.stays_open(request.key)
             self._came_back_to_wait(state)
             try:
                 while run.interruption is None:
@@ -151,7 +151,7 @@ class ThreadHost(Host):
                         raise CallCancelled
                     state.changed.wait(left)
             finally:
-                run.order.open_keys.discard(request.key)
+                run.order.was_closed(request.key)
         run.check_alive()
 
     def turn(self, run: Run, request: Turn) -> tuple[int, bool]:
