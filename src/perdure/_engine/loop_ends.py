@@ -11,6 +11,7 @@ import asyncio
 from .._core.lineage import scope
 from .per_loop import PerLoop
 
+
 class Guard:
     """A task that sleeps on its loop, and is cancelled there with all the others; none when that has happened."""
 
