@@ -161,6 +161,18 @@ class Dispatcher:
         if had_slot:
             self._free_slot(run)
 
+    def ending(self, run: Run) -> None:
+        """The run's end is handed in, and nothing of it executes any more: another one may have its slot. Not where runs
+        go one at a time: there none begins that would be repeated after a later one.
+        """
+        if run.state.uses_slots and not self._slots[run.queue].is_single:
+            self.give_back(run)
+
+    def is_next_ready(self, run: Run) -> bool:
+        """Whether a run that was claimed ahead waits for this one's slot."""
+        slots = self._slots[run.queue]
+        return bool(slots.ready) and not slots.is_single
+
     def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
         """Hand in the creation of a run from outside any: in which lane, and its number there.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -105,7 +106,12 @@ class Execution:
 
     def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         self._enter(run, self.thread_host, ThreadState(uses_slots=True))
-        if not self._runtime.threads.run(partial(self.execute, run, definition, stored, is_fresh=is_fresh)):
+
+        def execute() -> Callable[[], object]:
+            self.execute(run, definition, stored, is_fresh=is_fresh)
+            return partial(self._runtime.dispatcher.ending, run)
+
+        if not self._runtime.threads.run(execute):
             raise RuntimeError("no thread can be started")
 
     def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:

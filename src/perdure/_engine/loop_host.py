@@ -137,6 +137,7 @@ class LoopHost(Host):
         self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
         state.is_handed_in = True
         self.handed_in(run)
+        self.runtime.dispatcher.ending(run)
         return None
 
     def _commit(self, run: Run, entry: Entry) -> asyncio.Future[Verdict]:

@@ -10,7 +10,7 @@ from .._core.run import Run
 from .._entries import RunCreated
 from ..stores.protocol import ClaimedRun
 
-CLAIM_AT_ONCE = 64
+CLAIM_AT_ONCE = 256
 AHEAD_SECONDS = 0.05
 """Runs are claimed ahead of their slots for so long as this process will need for them at its present rate: short ones
 share a claim, and a long one never waits here while another process could have it.
@@ -64,6 +64,11 @@ class Slots:
     def weight(self, run: Run | ClaimedRun | RunCreated) -> int:
         """How much of the limit the run takes: one, unless the queue weighs its runs, by their functions' names."""
         return 1 if self._weigh is None else self._weigh(run.name)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one run executes at a time."""
+        return self.limit <= self._unit
 
     def take_asking(self, run: Run) -> list[Callable[[], None]]:
         """What lets the branches of this run go on that ask for a slot; they ask no more."""

@@ -95,7 +95,11 @@ class ThreadHost(Host):
             return self.runtime.claims.commit(run, request.entry)
         self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
         state.is_handed_in = True
-        self.journal.lead()
+        if self.runtime.dispatcher.is_next_ready(run):
+            self.journal.call_writer()  # this thread goes on with that one, and the commits have more in them
+        else:
+            self.runtime.dispatcher.ending(run)
+            self.journal.lead()
         return None
 
     def attempt(self, run: Run, request: Attempt) -> Outcome:
