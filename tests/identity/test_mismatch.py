@@ -132,9 +132,10 @@ def test_changed_code_parks_the_run_until_it_is_mended(change: str, tmp_path: Pa
     before, after, key, recorded, asked = CHANGES[change]
     removes = asked == "nothing"
     CODE["changing"] = lambda: then(before, hold)
-    with launched(url):
+    with launched(url) as app:
         begin(changing)
         assert REACHED.wait(20)
+        wait_until(lambda: len(app._launched().held.active) == 1)  # a child that was started has ended
     ran = Counter(BODIES)
 
     CODE["changing"] = after if removes else lambda: then(after, go_on)

@@ -37,7 +37,7 @@ def test_short_runs_are_claimed_ahead() -> None:
 
 def test_no_more_than_a_claims_worth_is_claimed_ahead() -> None:
     """However short the runs are."""
-    slots = Slots(4)
+    slots = Slots(8)
     serve(slots, claimed=100, at=10.0)
     slots.begin()
     slots.used = 0

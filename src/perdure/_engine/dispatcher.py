@@ -152,26 +152,39 @@ class Dispatcher:
 
     def give_back(self, run: Run) -> None:
         """The run's claim has ended: nothing of it goes on. From any thread, and more than once."""
-        if not run.state.uses_slots:
+        if not (run.state.uses_slots or run.state.is_ending):
             return
         with self._lock:
-            run.state.uses_slots = False  # a branch that is left behind must not take one that nobody would give back
-            self._slots[run.queue].take_asking(run)
-            had_slot, run.state.has_slot = run.state.has_slot, False
+            slots = self._slots[run.queue]
+            was_ending, run.state.is_ending = run.state.is_ending, False
+            slots.ending -= was_ending
+            had_slot = self._detach(run, slots)
         if had_slot:
             self._free_slot(run)
 
+    @staticmethod
+    def _detach(run: Run, slots: Slots) -> bool:
+        """No branch that is left behind may take a slot, which nobody would give back; whether the run has one."""
+        run.state.uses_slots = False
+        slots.take_asking(run)
+        had_slot, run.state.has_slot = run.state.has_slot, False
+        return bool(had_slot)
+
     def ending(self, run: Run) -> None:
-        """The run's end is handed in, and nothing of it executes any more: another one may have its slot. Not where runs
-        go one at a time: there none begins that would be repeated after a later one.
-        """
-        if run.state.uses_slots and not self._slots[run.queue].is_single:
-            self.give_back(run)
+        """The run's end is handed in, and nothing of it executes any more: another one may have its slot."""
+        with self._lock:
+            slots = self._slots[run.queue]
+            if not (run.state.has_slot and slots.may_end_early):
+                return
+            self._detach(run, slots)
+            run.state.is_ending = True
+            slots.ending += 1
+        self._free_slot(run)
 
     def is_next_ready(self, run: Run) -> bool:
         """Whether a run that was claimed ahead waits for this one's slot."""
         slots = self._slots[run.queue]
-        return bool(slots.ready) and not slots.is_single
+        return bool(slots.ready) and slots.may_end_early
 
     def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
         """Hand in the creation of a run from outside any: in which lane, and its number there.

@@ -1,15 +1,19 @@
-"""Fresh ids: random UUIDs of version 4, drawn from the system many at a time.
+"""Fresh ids: UUIDs of version 7, by the time and at random (RFC 9562), with 256 ns of the clock in place of `rand_a`.
 
-One at a time they cost 7 µs each, more than the rest of a run's creation; out of a store of 256 less than one.
-A forked child throws the store away: its ids must not be its parent's.
+Ids that follow each other lie beside each other in the database's indexes. At random each falls on a page of its own,
+which is to be read, written to the log as a whole, and written: twice the cost of a batch.
+The random half is drawn from the system many at a time: one at a time costs 7 µs, more than the rest of a run's
+creation. A forked child throws the store away: its ids must not be its parent's.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 
 _DRAWN_AT_ONCE = 256
+_DIGITS = 16
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _drawn: deque[str] = deque()
 
@@ -17,16 +21,20 @@ _drawn: deque[str] = deque()
 def fresh_id() -> str:
     """A UUID that nobody had before. From any thread: `deque` methods are atomic."""
     try:
-        return _drawn.pop()
+        end = _drawn.pop()
     except IndexError:
-        digits = os.urandom(16 * _DRAWN_AT_ONCE).hex()
-        _drawn.extend(_format(digits[at : at + 32]) for at in range(32, len(digits), 32))
-        return _format(digits[:32])
+        end = _draw()
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    moment = f"{milliseconds << 12 | rest >> 8:015x}"
+    return f"{moment[:8]}-{moment[8:12]}-7{moment[12:]}-{end}"
 
 
-def _format(digits: str) -> str:
-    variant = _VARIANTS[digits[16]]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+def _draw() -> str:
+    digits = os.urandom(_DIGITS // 2 * _DRAWN_AT_ONCE).hex()
+    drawn = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
+    first, *others = [f"{_VARIANTS[end[0]]}{end[1:4]}-{end[4:]}" for end in drawn]
+    _drawn.extend(others)
+    return first
 
 
 os.register_at_fork(after_in_child=_drawn.clear)

@@ -32,6 +32,7 @@ class LoopState:
         "guard",
         "has_begun",
         "has_slot",
+        "is_ending",
         "is_handed_in",
         "is_to_look",
         "leader",
@@ -49,6 +50,8 @@ class LoopState:
         """What commits on this loop."""
         self.uses_slots = self.has_slot = uses_slots
         """Whether the run takes a slot of its queue, and whether it has it now."""
+        self.is_ending = False
+        """Whether it has given its slot away already, and its end is not committed yet."""
         self.is_handed_in = False
         """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
         self.guard = guard(loop)

@@ -16,6 +16,8 @@ AHEAD_SECONDS = 0.05
 share a claim, and a long one never waits here while another process could have it.
 """
 
+LEAST_ENDING = 64
+"""So many runs may have ended uncommitted where fewer than that execute at once: a commit for a few costs as much."""
 CAREFUL_SECONDS = 10.0
 """So long nothing is claimed ahead after a run that was charged for a worker's death before."""
 
@@ -31,6 +33,7 @@ class Slots:
         "_unit",
         "_weigh",
         "ahead",
+        "ending",
         "has_backlog",
         "is_asking",
         "limit",
@@ -55,6 +58,8 @@ class Slots:
         """Claimed ahead, and when."""
         self.ahead = 0
         """How many may be."""
+        self.ending = 0
+        """How many have given their slots away, and their ends are not committed yet."""
         self._has_priorities = False
         """Whether there were runs that go before others: then none is claimed ahead, for a more urgent one may come."""
         self._began = 0
@@ -66,9 +71,11 @@ class Slots:
         return 1 if self._weigh is None else self._weigh(run.name)
 
     @property
-    def is_single(self) -> bool:
-        """Whether one run executes at a time."""
-        return self.limit <= self._unit
+    def may_end_early(self) -> bool:
+        """Whether a run may give its slot away before its end is committed. Not where runs go one at a time: there none
+        begins that would be repeated after a later one. Nor many: after a crash their bodies are repeated.
+        """
+        return self.limit > self._unit and self.ending < max(self.limit // self._unit, LEAST_ENDING)
 
     def take_asking(self, run: Run) -> list[Callable[[], None]]:
         """What lets the branches of this run go on that ask for a slot; they ask no more."""

@@ -13,6 +13,8 @@ class ThreadState:
     def __init__(self, *, uses_slots: bool) -> None:
         self.uses_slots = self.has_slot = uses_slots
         """Whether the run takes a slot of its queue, and whether it has it now."""
+        self.is_ending = False
+        """Whether it has given its slot away already, and its end is not committed yet."""
         self.is_handed_in = False
         """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
         self.changed = threading.Condition(threading.RLock())

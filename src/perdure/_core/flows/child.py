@@ -6,6 +6,7 @@ finds its children, and a child's end is the row's own state.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import Any
 
@@ -17,14 +18,21 @@ from ..run import Run
 from ..serialization import Serializer
 from .turn import log_cancel, log_turn, stay_open
 
+_HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
+"""Whether an id begins with the time at which it, or the run at the root of its family, was made."""
+
 
 def child_id(run_id: RunId, key: str) -> RunId:
-    """The id of the child that this call makes: the same at every replay, and nobody else's."""
+    """The id of the child that this call makes: the same at every replay, and nobody else's.
+
+    It begins as its parent's does, with a quarter of a second: a family lies together in the database's indexes.
+    """
     digest = bytearray(blake2b(f"{run_id}\x1f{key}".encode(), digest_size=16, person=b"perdure-child").digest())
     digest[6] = digest[6] & 0x0F | 0x80  # a UUID of version 8: its bits mean what we say
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    begin = run_id[:11] if _HAS_TIME(run_id) else f"{text[:8]}-{text[8:10]}"
+    return f"{begin}{text[10:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def start_child(run: Run, entry: RunCreated, *, is_instant: bool = True) -> Flow[RunId]:
