@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._core.definitions import Definition
 from ._core.flow import CallCancelled, Outcome, adrive, drive
-from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap, unwrap_end
+from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap
 from ._core.flows.value import NO_ARGUMENTS
 from ._core.lineage import Branch, scope
 from ._engine.tasks import own_branch
@@ -65,6 +65,7 @@ class Handle(Future[R]):
         # Future.__init__ is called when somebody first looks at the future in it.
         self.run_id = run_id
         self._runtime = runtime
+        self._outcome: Outcome | None = None
 
     @property
     def _condition(self) -> threading.Condition:
@@ -105,20 +106,34 @@ class Handle(Future[R]):
     def _finish(self, ended: EndedRun) -> None:
         if not self.set_running_or_notify_cancel():
             return
-        try:
-            outcome = outcome_of(self._runtime.serializer, ended)
-        except Exception as error:
-            outcome = Outcome(error=error)
+        outcome = self._read(ended)
         if outcome.error is not None:
             self.set_exception(outcome.error)
         else:
             self.set_result(outcome.value)
+
+    def _read(self, ended: EndedRun) -> Outcome:
+        """The outcome, read once: who asks again gets the same object, as of any future."""
+        if self._outcome is None:
+            try:
+                self._outcome = outcome_of(self._runtime.serializer, ended)
+            except Exception as error:
+                self._outcome = Outcome(error=error)
+        return self._outcome
+
+    def _known(self) -> Outcome | None:
+        """The outcome of a run that has ended lately: nobody has to wait, and no future is made."""
+        ended = self._runtime.ends.known(self.run_id)
+        return self._outcome if ended is None else self._read(ended)
 
     def result(self, timeout: float | None = None) -> R:
         """The run's value; its error raised. `TimeoutError` after `timeout` seconds, which does not touch the run."""
         here = scope.get()
         if type(here) is Branch:
             return unwrap(self._outcome_in_run(here, timeout))  # type: ignore[no-any-return]  # the run's type is the caller's claim
+        self._runtime.check_owner()
+        if (known := self._known()) is not None:
+            return unwrap(known)  # type: ignore[no-any-return]  # as above
         self._check_thread()
         return super().result(timeout)
 
@@ -203,6 +218,8 @@ class Handle(Future[R]):
             branch = self._branch_in(here)
             return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
         self._runtime.check_owner()
+        if (known := self._known()) is not None:
+            return unwrap(known)  # type: ignore[no-any-return]  # as above
         loop = asyncio.get_running_loop()
         future: asyncio.Future[EndedRun] = loop.create_future()
         runtime = self._runtime
@@ -210,14 +227,12 @@ class Handle(Future[R]):
         def on_end(ended: EndedRun) -> None:
             runtime.wakes.wake(loop, future, ended)
 
-        if self._is_made and self.done():
-            return super().result()
         runtime.ends.watch(self.run_id, on_end)
         try:
             ended = await future
         finally:
             runtime.ends.forget(self.run_id, on_end)
-        return unwrap_end(runtime.serializer, ended)  # type: ignore[no-any-return]  # as above
+        return unwrap(self._read(ended))  # type: ignore[no-any-return]  # as above
 
 
 _making = threading.Lock()

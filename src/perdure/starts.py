@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -91,18 +92,20 @@ class Answers:
     def __init__(self, count: int) -> None:
         self._count = count
         self._verdicts: dict[int, Verdict] = {}
-        self._are_there = threading.Event()
+        self._are_missing = threading.Lock()  # a plain lock: an event is made of three, and mostly nobody waits
+        self._are_missing.acquire()
 
     def note(self, place: int, verdict: Verdict) -> None:
         """One of them. From any thread."""
         self._verdicts[place] = verdict
         if len(self._verdicts) == self._count:
-            self._are_there.set()
+            with suppress(RuntimeError):  # the last two came at the same moment
+                self._are_missing.release()
 
     def wait(self) -> dict[int, Verdict]:
         """All of them, once they are there."""
         if len(self._verdicts) < self._count:
-            self._are_there.wait()
+            self._are_missing.acquire()
         return self._verdicts
 
 
@@ -111,8 +114,9 @@ def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, s
     run = branch.run
     runtime = runtime_of(branch)
     entry = make_child_entry(branch, definition, arguments, submission)
-    blocking = runtime.execution.inline_host if branch.is_async and submission.id is not None else None
-    return Handle(runtime, drive(start_child(run, entry, is_instant=branch.is_async), run, blocking))
+    is_named = submission.id is not None
+    blocking = runtime.execution.inline_host if branch.is_async and is_named else None
+    return Handle(runtime, drive(start_child(run, entry, is_named=is_named, is_instant=branch.is_async), run, blocking))
 
 
 async def astart(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
@@ -122,7 +126,8 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     here = scope.get()
     if type(here) is Branch:
         branch = own_branch(here)
-        flow = start_child(branch.run, make_child_entry(branch, definition, arguments, submission))
+        entry = make_child_entry(branch, definition, arguments, submission)
+        flow = start_child(branch.run, entry, is_named=submission.id is not None)
         return Handle(runtime_of(branch), await adrive(flow, branch.run))
     if here is None and not default_app().is_launched:
         await asyncio.to_thread(default_app().launch)

@@ -68,6 +68,10 @@ class Ends:
             if run is None or run.end is not None:  # else it will be published, and finds us
                 self._call_poller()
 
+    def known(self, run_id: RunId) -> EndedRun | None:
+        """The end of a run that was published lately."""
+        return self._recent.get(run_id)
+
     def forget(self, run_id: RunId, on_end: OnEnd) -> None:
         """Stop waiting."""
         with self._lock:

@@ -35,15 +35,16 @@ def child_id(run_id: RunId, key: str) -> RunId:
     return f"{begin}{text[10:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def start_child(run: Run, entry: RunCreated, *, is_instant: bool = True) -> Flow[RunId]:
-    """Make the child unless it is there. Waits for nothing, as the journal keeps the order, unless the caller chose the
-    id: then the answer is that of the database. Not `is_instant`, other branches go on meanwhile and it takes its turn.
+def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_instant: bool = True) -> Flow[RunId]:
+    """Make the child unless it is there. Waits for nothing, as the journal keeps the order, unless `is_named`, the
+    caller chose the id: then the answer is that of the database. Not `is_instant`, other branches go on meanwhile and
+    it takes its turn.
     """
     run.check_alive()
     key = entry.parent_key
     assert key is not None
     recorded = run.take_child(key, entry.name, entry.fingerprint)
-    if entry.run_id == child_id(run.run_id, key):
+    if not is_named:
         if recorded is None:
             yield StartChild(entry)
     elif is_instant:
