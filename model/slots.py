@@ -16,8 +16,8 @@ PARENT = 0
 
 class State(NamedTuple):
     """`branches`: (place in the program, phase: go, wait, ended (its child has), ask). `children`: by branch,
-    `ready` or `held` while there is one. `asking`: branches in the row of those who want a slot again.
-    `leaving`: children that have ended and have their slot still.
+    `ready`, `held` or `ending` (without its slot) while there is one. `asking`: branches in the row of those who want a
+    slot again. `leaving`: children that have ended and have their slot still.
     """
 
     branches: tuple[tuple[int, str], ...]
@@ -61,6 +61,12 @@ def model(
                 place, _ = state.branches[number]
                 told = state.branch(number, place, "ended").child(number, "")
                 yield Move(f"child {number} ends", told._replace(leaving=state.leaving + 1))
+                if limit > 1:
+                    handed_in = _freed(guards, state.child(number, "ending"), limit)
+                    yield Move(f"child {number} hands in its end, and its slot", handed_in)
+            elif child == "ending":
+                place, _ = state.branches[number]
+                yield Move(f"child {number} ends", state.branch(number, place, "ended").child(number, ""))
         if state.leaving:
             yield Move("a child leaves its slot", _freed(guards, state._replace(leaving=state.leaving - 1), limit))
         for number, stranger in enumerate(state.strangers):

@@ -92,6 +92,8 @@ class Dispatcher:
         with self._lock:
             slots = self._slots[run.queue]
             slots.used -= slots.weight(run)
+            if slots.is_quiet:
+                return
         self._fill(run.queue)
 
     def _fill(self, queue: str) -> None:

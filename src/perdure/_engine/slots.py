@@ -112,6 +112,11 @@ class Slots:
         return is_first and self.used < self.limit
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nobody wants a slot."""
+        return not (self.has_backlog or self.resuming or self.ready)
+
+    @property
     def _room(self) -> int:
         """For how many runs of unknown weight there are slots."""
         return max(0, self.limit - self.used) // self._unit

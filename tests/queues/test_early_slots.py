@@ -1,0 +1,88 @@
+"""A run whose end is handed in executes nothing any more: the next has its slot while that is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure._engine import dispatcher
+from perdure._engine import slots as rules
+from perdure._entries import Entry, RunFinished
+from perdure.starts import start_all
+from tests.identity.staging import wait_until
+
+NUMBER = 12
+SINGLE = perdure.Queue("early, one", concurrency=1)
+DOUBLE = perdure.Queue("early, two", concurrency=2)
+BODIES: list[int] = []
+MAY_END = threading.Event()
+
+
+@perdure.step
+def sync_job(number: int) -> int:
+    """On a thread."""
+    BODIES.append(number)
+    assert MAY_END.wait(20)
+    return number
+
+
+@perdure.step
+async def async_job(number: int) -> int:
+    """On a loop."""
+    BODIES.append(number)
+    assert await asyncio.to_thread(MAY_END.wait, 20)
+    return number
+
+
+class Ends:
+    """Stands before the store and lets no end of a run through until `may_pass`."""
+
+    def __init__(self, store: Any) -> None:
+        self.may_pass = threading.Event()
+        self._apply = store.apply
+        store.apply = self.apply
+        store.can_begin = False
+
+    def apply(self, worker_id: str, entries: Sequence[Entry]) -> Any:
+        if any(isinstance(entry, RunFinished) for entry in entries):
+            assert self.may_pass.wait(20)
+        return self._apply(worker_id, entries)
+
+
+@pytest.mark.parametrize("job", [sync_job, async_job])
+@pytest.mark.parametrize(("queue", "most", "executed"), [(DOUBLE, 64, NUMBER), (DOUBLE, 3, 5), (SINGLE, 64, 1)])
+def test_bodies_go_on_while_ends_are_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Any, queue: perdure.Queue, most: int, executed: int
+) -> None:
+    """As many as may be repeated after a crash, and those that have slots; alone where runs go one at a time."""
+    monkeypatch.setattr(rules, "LEAST_ENDING", most)
+    monkeypatch.setattr(dispatcher, "LATE_SECONDS", 60.0)
+    BODIES.clear()
+    MAY_END.clear()
+    with perdure.running(tmp_path / "p.db") as app:
+        runtime = app._launched()
+        ends, slots = Ends(runtime.store), runtime.dispatcher._slots[queue.name]
+        handles = [queue.submit(job, number) for number in range(queue.concurrency)]
+        wait_until(lambda: len(BODIES) == queue.concurrency)
+        slots.ahead, slots._began, slots._looked_at = 100, 100_000, time.monotonic()  # as after many short ones
+        others = [((number,), {}) for number in range(queue.concurrency, NUMBER)]
+        handles += start_all(job, others, queue._submission)
+        wait_until(lambda: len(slots.ready) == len(others))
+
+        MAY_END.set()
+        wait_until(lambda: len(BODIES) >= executed)
+        time.sleep(0.1)
+        seen = len(BODIES)
+        ends.may_pass.set()
+
+        assert [handle.result(20) for handle in handles] == list(range(NUMBER))
+        wait_until(lambda: not (runtime.held.active or slots.used or slots.ending))
+    assert seen == executed
+    assert sorted(BODIES) == list(range(NUMBER))
