@@ -1,6 +1,6 @@
 """Every benchmark still works: each of Perdure's programs, and the bare database's, with a few units each.
 
-DBOS is not installed here; its programs are checked as far as that goes without it.
+DBOS is not installed here: `.ci/run` tries its programs, in their own environment.
 """
 
 from __future__ import annotations
