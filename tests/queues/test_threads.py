@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -74,6 +75,25 @@ def test_without_any_thread_a_job_is_given_back(monkeypatch: pytest.MonkeyPatch)
         assert not threads.run(has_run.set)
     assert threads.run(lambda: None)
     assert not has_run.wait(0.05)
+
+
+def test_no_job_relies_on_a_thread_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came while another one's thread was being started, which failed."""
+    threads, is_starting, may_fail = Threads("test"), threading.Event(), threading.Event()
+
+    def refuse(work: Callable[[], object], name: str) -> threading.Thread:
+        is_starting.set()
+        assert may_fail.wait(20)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pool, "start_thread", refuse)
+    with ThreadPoolExecutor(2) as callers:
+        first = callers.submit(threads.run, lambda: None)
+        assert is_starting.wait(20)
+        second = callers.submit(threads.run, lambda: None)
+        may_fail.set()
+        assert not first.result(20)
+        assert not second.result(20)
 
 
 def test_an_error_ends_no_thread(caplog: pytest.LogCaptureFixture) -> None:

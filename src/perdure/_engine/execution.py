@@ -23,7 +23,7 @@ from .loop_ends import is_ending
 from .loop_host import LoopHost
 from .loop_state import LoopState
 from .loops import OwnLoop
-from .tasks import install_factory
+from .tasks import begins_later, install_factory
 from .thread_host import InlineHost, ThreadHost
 from .thread_state import ThreadState
 
@@ -117,7 +117,7 @@ class Execution:
     def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         loop = self._runtime.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
-            if asyncio._get_running_loop() is loop:
+            if asyncio._get_running_loop() is loop and begins_later(loop):
                 self._begin_on(loop, run, definition, stored, is_fresh)
                 return
             try:

@@ -21,6 +21,7 @@ BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
 """The branch of every task of a run: the truth where a context was passed on by hand."""
 
 _FACTORY_MARK = "__perdure_factory__"
+_PLAIN_MARK = "__perdure_plain__"
 
 
 def install_factory(loop: asyncio.AbstractEventLoop) -> None:
@@ -37,7 +38,13 @@ def install_factory(loop: asyncio.AbstractEventLoop) -> None:
         return make_branch_task(parent, inner, loop, coro, options)
 
     setattr(factory, _FACTORY_MARK, True)
+    setattr(factory, _PLAIN_MARK, inner is None)
     loop.set_task_factory(factory)
+
+
+def begins_later(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether a task that is made on the loop runs only when its maker has come to rest: a factory may be eager."""
+    return getattr(loop.get_task_factory(), _PLAIN_MARK, False)
 
 
 def make_task(

@@ -42,6 +42,8 @@ class Threads:
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
+        """Held while a thread is started: whoever comes meanwhile must know whether there will be one."""
         self._jobs: deque[Job] = deque()
         self._ready = threading.Condition(self._lock)
         self._idle = 0
@@ -67,22 +69,23 @@ class Threads:
 
     def _wake_one(self) -> None:
         """Have somebody come for the jobs, if nobody is about to. Raises `RuntimeError` where no thread can be had."""
-        with self._lock:
-            if self._is_waking or self._looking >= len(self._jobs):
-                return
-            self._is_waking = True
-            if self._idle:
-                self._ready.notify()
-                return
-            self.count += 1
-            number = self.count
-        try:
-            start_thread(self._work, f"{self._name}-{number}")
-        except BaseException:
+        with self._starting:
             with self._lock:
-                self.count -= 1
-                self._is_waking = False
-            raise
+                if self._is_waking or self._looking >= len(self._jobs):
+                    return
+                self._is_waking = True
+                if self._idle:
+                    self._ready.notify()
+                    return
+                self.count += 1
+                number = self.count
+            try:
+                start_thread(self._work, f"{self._name}-{number}")
+            except BaseException:
+                with self._lock:
+                    self.count -= 1
+                    self._is_waking = False
+                raise
 
     def _work(self) -> None:
         with self._lock:
