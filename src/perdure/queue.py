@@ -155,7 +155,8 @@ class Queue(QueueStarter):
     """A durable queue in the place of a `ThreadPoolExecutor`. Making one does no I/O.
 
     `concurrency` is how many of its runs execute at once in each process, by default as many as that pool has threads:
-    `min(32, cpus + 4)`. As a context manager it waits, at the end of the block, for what the code of the block
+    `min(32, cpus + 4)`. With 1 the next run begins when the end of the one before it is durable; with more, as soon as
+    that has ended, while it is committed. As a context manager it waits, at the end of the block, for what the code of the block
     submitted, and the tasks that were made there; other threads have blocks of their own.
     """
 
