@@ -156,8 +156,10 @@ class Queue(QueueStarter):
 
     `concurrency` is how many of its runs execute at once in each process, by default as many as that pool has threads:
     `min(32, cpus + 4)`. With 1 the next run begins when the end of the one before it is durable; with more, as soon as
-    that has ended, while it is committed. As a context manager it waits, at the end of the block, for what the code of the block
-    submitted, and the tasks that were made there; other threads have blocks of their own.
+    that has ended, while it is committed.
+
+    As a context manager it waits, at the end of the block, for what the code of the block submitted, and the tasks that
+    were made there; other threads have blocks of their own.
     """
 
     def __init__(self, name: str, concurrency: int | None = None) -> None:
