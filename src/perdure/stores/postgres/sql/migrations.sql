@@ -14,6 +14,10 @@ SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'perdure') AS has_sche
 -- One process at a time brings the schema up to date; the lock goes with the transaction.
 SELECT pg_advisory_xact_lock(5784093171401027);
 
+-- name: leave_bodies_unchecked
+-- What migrations create was tested before it was released: compiling every function again would only cost time.
+SET LOCAL check_function_bodies = off;
+
 -- name: make_schema
 -- Everything lives in a schema of its own, beside the application's tables.
 CREATE SCHEMA IF NOT EXISTS perdure;
