@@ -1,7 +1,8 @@
 """What a run makes durable: the journal's entries, the verdict that the store gives on each, and what is read back.
 
 Words only, shared by the rules that ask for an entry, the journal that carries it and the stores that keep it.
-Not frozen: an entry is built on the hot path, and freezing costs more than the rest of it together.
+Structs of msgspec: an entry is built on the hot path, theirs takes half as long as a dataclass, and the collector need
+not look at what cannot refer to itself (`gc=False`).
 
 Every entry of a run names the *claim* under which it was made; writes join on it (protocol rules 2 and 6).
 An entry without a claim comes from outside any run, such as a web request that submits.
@@ -9,22 +10,24 @@ An entry without a claim comes from outside any run, such as a web request that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState
 
 
-@dataclass(slots=True)
-class Stored:
+class Stored(Struct, gc=False):
     """A value as it is kept: the codec's name and its text. Never shown in a repr: it is the user's data."""
 
     codec: str
-    text: str = field(repr=False)
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Stored(codec={self.codec!r})"
 
 
-@dataclass(slots=True)
-class RunCreated:
+class RunCreated(Struct, gc=False):
     """A run, to be made unless its id exists.
 
     `claim` is the claim of the run that creates it (None outside), `parent_id` and `parent_key` its place there.
@@ -48,8 +51,7 @@ class RunCreated:
     max_attempts: int = 10
 
 
-@dataclass(slots=True)
-class StepRecorded:
+class StepRecorded(Struct, gc=False):
     """A checkpoint: the outcome of one durable call, under its key.
 
     `position` is its place in the run's order of deliveries, None where the order is fixed by the program.
@@ -70,8 +72,7 @@ class StepRecorded:
     started_at: float | None = None
 
 
-@dataclass(slots=True)
-class RunParked:
+class RunParked(Struct, gc=False):
     """The run leaves memory; its claim ends, uncharged.
 
     It wakes when `due_at` is past, when more of its children have ended than `children_seen`, or when one of
@@ -88,8 +89,7 @@ class RunParked:
     reason: str | None = None
 
 
-@dataclass(slots=True)
-class RunFinished:
+class RunFinished(Struct, gc=False):
     """The run's end. The store turns it into `cancelled` when a cancel was acknowledged before (rule 8)."""
 
     run_id: RunId
@@ -99,8 +99,7 @@ class RunFinished:
     reason: str | None = None
 
 
-@dataclass(slots=True)
-class RunReleased:
+class RunReleased(Struct, gc=False):
     """The run goes back to `ready`. `charged` keeps the attempt (the body wanted to end the process)."""
 
     run_id: RunId
@@ -124,15 +123,13 @@ def entry_bytes(entry: Entry) -> int:
     return 200
 
 
-@dataclass(slots=True)
-class Accepted:
+class Accepted(Struct, gc=False):
     """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's, where it ended."""
 
     state: RunState | None = None
 
 
-@dataclass(slots=True)
-class Existed:
+class Existed(Struct, gc=False):
     """A `RunCreated` met another run with the same id: compare, then share it or refuse."""
 
     name: str
@@ -140,8 +137,7 @@ class Existed:
     state: RunState
 
 
-@dataclass(slots=True)
-class Refused:
+class Refused(Struct, gc=False):
     """The entry's claim is not current any more (or an earlier entry of it was refused): nothing was written."""
 
     reason: str
@@ -150,8 +146,7 @@ class Refused:
 Verdict = Accepted | Existed | Refused
 
 
-@dataclass(slots=True)
-class Checkpoint:
+class Checkpoint(Struct, gc=False):
     """A recorded outcome, as loaded."""
 
     key: str
@@ -164,8 +159,7 @@ class Checkpoint:
     attempts: int
 
 
-@dataclass(slots=True)
-class ChildRow:
+class ChildRow(Struct, gc=False):
     """A child of the run whose history is loaded."""
 
     run_id: RunId
@@ -175,8 +169,7 @@ class ChildRow:
     state: RunState
 
 
-@dataclass(slots=True)
-class HistoryRows:
+class HistoryRows(Struct, gc=False):
     """Everything that a run has recorded: its checkpoints, its children, whether a cancel waits."""
 
     checkpoints: list[Checkpoint]
@@ -184,8 +177,7 @@ class HistoryRows:
     is_cancelled: bool
 
 
-@dataclass(slots=True)
-class EndedRun:
+class EndedRun(Struct, gc=False):
     """A run that has ended: `output` holds its value or its error; None where it has neither (cancelled, dead)."""
 
     run_id: RunId

@@ -152,8 +152,9 @@ class Running:
 
     def __enter__(self) -> Perdure:
         self._app.launch()
+        global _blocks
         with _registering:
-            _blocks.append(self._app)
+            _blocks = (*_blocks, self._app)
         self._token = _block.set(self._app)
         return self._app
 
@@ -177,10 +178,10 @@ class Running:
         if self._token is not None:
             with contextlib.suppress(ValueError):  # a framework may end it in another context than it began in
                 _block.reset(self._token)
+        global _blocks
         with _registering:
-            _blocks.reverse()
-            _blocks.remove(self._app)  # its latest
-            _blocks.reverse()
+            latest = max(place for place, app in enumerate(_blocks) if app is self._app)
+            _blocks = _blocks[:latest] + _blocks[latest + 1 :]
             return self._app not in _blocks
 
 
@@ -190,8 +191,10 @@ INSTANCES: weakref.WeakSet[Perdure] = weakref.WeakSet()
 _at_work: set[Perdure] = set()
 """The launched ones, for the end of the process: they work, even where nobody refers to them any more."""
 
-_blocks: list[Perdure] = []
-"""The instances of the open `running` blocks; the latest is the default one where the calling code is in none."""
+_blocks: tuple[Perdure, ...] = ()
+"""The instances of the open `running` blocks; the latest is the default one where the calling code is in none. A tuple,
+replaced as a whole: every durable call reads it.
+"""
 
 _block: ContextVar[Perdure | None] = ContextVar("perdure_block", default=None)
 """The instance of the block that the calling code stands in. It may have ended: the context outlives the block."""
@@ -207,8 +210,7 @@ def default_app() -> Perdure:
     the one that the first call makes.
     """
     global _default
-    with _registering:
-        chosen = _chosen()
+    chosen = _chosen()
     if chosen is not None:
         return chosen
     made = Perdure()
@@ -220,10 +222,10 @@ def default_app() -> Perdure:
 
 
 def _chosen() -> Perdure | None:
-    here = _block.get()
-    if here is not None and here in _blocks:
+    here, blocks = _block.get(), _blocks
+    if here is not None and here in blocks:
         return here
-    return _blocks[-1] if _blocks else _default
+    return blocks[-1] if blocks else _default
 
 
 def current_runtime() -> Runtime:
@@ -254,8 +256,7 @@ def launch() -> None:
 
 def shutdown(timeout: float | None = None) -> None:
     """Shut the default instance down; see `Perdure.shutdown`."""
-    with _registering:
-        chosen = _chosen()
+    chosen = _chosen()
     if chosen is not None:
         chosen.shutdown(timeout)
 

@@ -34,7 +34,6 @@ def call_recorded(
 
 
 def named(coroutine: Any, definition: Definition) -> Coroutine[Any, Any, Any]:
-    """Give the driver's coroutine the name of what it drives, for warnings and task names."""
-    coroutine.__qualname__ = definition.function.__qualname__
-    coroutine.__name__ = definition.function.__name__
+    """Give the driver's coroutine the name of what it drives, for warnings and for a task's branch."""
+    coroutine.__qualname__ = definition.qualname
     return coroutine  # type: ignore[no-any-return]  # Coroutine has no names to set, its implementations do

@@ -129,13 +129,13 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
         entry = make_child_entry(branch, definition, arguments, submission)
         flow = start_child(branch.run, entry, is_named=submission.id is not None)
         return Handle(runtime_of(branch), await adrive(flow, branch.run))
-    if here is None and not default_app().is_launched:
-        await asyncio.to_thread(default_app().launch)
+    if here is None and not (app := default_app()).is_launched:
+        await asyncio.to_thread(app.launch)
     runtime = current_runtime()
     entry = make_entry(runtime, definition, arguments, submission)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Verdict] = loop.create_future()
-    runtime.dispatcher.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
+    runtime.dispatcher.submit(entry, None, partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)
     return accept_handle(runtime, entry, await future)
 
@@ -155,8 +155,7 @@ def definition_of(function: Any) -> Definition:
 def bound(function: Any, arguments: Arguments) -> Arguments:
     """The arguments with what a bound method is bound to in front."""
     bound_to = getattr(function, "__self__", None)
-    definition = find_definition(function)
-    if bound_to is None or definition is None or not definition.binds:
+    if bound_to is None or (definition := find_definition(function)) is None or not definition.binds:
         return arguments
     return (bound_to, *arguments[0]), arguments[1]
 

@@ -34,6 +34,7 @@ class Definition:
         "kind",
         "max_attempts",
         "name",
+        "qualname",
         "retry",
         "signature",
         "source",
@@ -58,6 +59,7 @@ class Definition:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise UsageError(f"@{kind} cannot decorate the generator {function.__qualname__}: return a list instead")
         self.function = function
+        self.qualname = function.__qualname__
         self.kind = kind
         self.name = name if name is not None else name_of_function(function)
         self.what, self.what_it_gives = f"{kind} {self.name}, its arguments", f"the result of {kind} {self.name}"
@@ -95,9 +97,10 @@ class Definition:
     ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """Fingerprint and decoded arguments of a step called in a run; what a method is bound to stays as it is."""
         args, kwargs = self.bind(args, kwargs)
-        own, rest = (args[:1], args[1:]) if self.binds else ((), args)
-        fingerprint, rest, kwargs = serializer.accept_call(rest, kwargs, what=self.what)
-        return fingerprint, own + rest if own else rest, kwargs
+        if not self.binds:
+            return serializer.accept_call(args, kwargs, what=self.what)
+        fingerprint, rest, kwargs = serializer.accept_call(args[1:], kwargs, what=self.what)
+        return fingerprint, args[:1] + rest, kwargs
 
     def store_arguments(
         self, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]

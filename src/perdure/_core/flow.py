@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from msgspec import Struct
 
 from .._entries import Entry, RunCreated
 from ..errors import RunInterrupted
@@ -23,130 +24,120 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """How a body ended: with a value, or with an error. Both are the user's: no repr shows them."""
 
-    value: Any = field(default=None, repr=False)
-    error: BaseException | None = field(default=None, repr=False)
+    value: Any = None
+    error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return "Outcome()"
 
 
-@dataclass(slots=True)
-class Settle:
+class Settle(Struct):
     """Wait until everything that the run has handed to the journal so far is committed. Answer: the time, as `Now`."""
 
-    method = "settle"
+    method: ClassVar = "settle"
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct):
     """Hand an entry to the journal, wait for nothing."""
 
     entry: Entry
-    method = "record"
+    method: ClassVar = "record"
 
 
-@dataclass(slots=True)
-class Commit:
+class Commit(Struct):
     """Hand an entry to the journal and wait for its verdict."""
 
     entry: Entry
-    method = "commit"
+    method: ClassVar = "commit"
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """Run the body of a step once. Answer: its `Outcome`."""
 
     call: StepCall
     number: int
-    method = "attempt"
+    method: ClassVar = "attempt"
 
 
-@dataclass(slots=True)
-class Execute:
+class Execute(Struct):
     """Run the function of a workflow in the run's first branch. Answer: its `Outcome`."""
 
     function: Callable[..., Any]
-    args: tuple[Any, ...] = field(repr=False)
-    kwargs: dict[str, Any] = field(repr=False)
-    method = "execute"
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    method: ClassVar = "execute"
+
+    def __repr__(self) -> str:
+        return f"Execute(function={self.function!r})"
 
 
-@dataclass(slots=True)
-class Pause:
+class Pause(Struct):
     """Wait, not durably, between two attempts."""
 
     seconds: float
-    method = "pause"
+    method: ClassVar = "pause"
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(Struct):
     """Wait until the call's outcome is due in the run's order. Answer: its position, and whether it was recorded."""
 
     key: str
-    method = "turn"
+    method: ClassVar = "turn"
 
 
-@dataclass(slots=True)
-class LogTurn:
+class LogTurn(Struct):
     """Add a delivery to the run's order log."""
 
     position: int
     key: str
-    method = "log_turn"
+    method: ClassVar = "log_turn"
 
 
-@dataclass(slots=True)
-class StayOpen:
+class StayOpen(Struct):
     """Wait until the run's own code cancels the call, as it did when it ran first; `timeout` does so by itself."""
 
     key: str
     timeout: float | None = None
-    method = "stay_open"
+    method: ClassVar = "stay_open"
 
 
-@dataclass(slots=True)
-class AwaitEnd:
+class AwaitEnd(Struct):
     """Wait durably for a run to end. Answer: `EndedRun`; `CallCancelled` after `timeout` seconds."""
 
     run_id: RunId
     timeout: float | None = None
-    method = "await_end"
+    method: ClassVar = "await_end"
 
 
-@dataclass(slots=True)
-class AwaitTime:
+class AwaitTime(Struct):
     """Wait durably for a time (seconds since the epoch)."""
 
     due_at: float
-    method = "await_time"
+    method: ClassVar = "await_time"
 
 
-@dataclass(slots=True)
-class Now:
+class Now(Struct):
     """Seconds since the epoch."""
 
-    method = "now"
+    method: ClassVar = "now"
 
 
-@dataclass(slots=True)
-class Chance:
+class Chance(Struct):
     """A random number in [0, 1)."""
 
-    method = "chance"
+    method: ClassVar = "chance"
 
 
-@dataclass(slots=True)
-class LoadHistory:
+class LoadHistory(Struct):
     """Everything that the run has recorded. Answer: `HistoryRows`."""
 
-    method = "load_history"
+    method: ClassVar = "load_history"
 
 
-@dataclass(slots=True)
-class StartChild:
+class StartChild(Struct):
     """Hand a child's `RunCreated` to the journal and start it when that is committed.
 
     `waits`: an id of the caller's may be taken, so wait for the verdict, which is the answer.
@@ -154,7 +145,7 @@ class StartChild:
 
     entry: RunCreated
     waits: bool = False
-    method = "start_child"
+    method: ClassVar = "start_child"
 
 
 Request = (

@@ -12,6 +12,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from .run import Run
 
@@ -49,15 +51,12 @@ class Branch:
         return f"<branch {self.path or '/'} of run {self.run.run_id}>"
 
 
-class StepScope:
+class StepScope(Struct):
     """The inside of a step's body: durable calls in it are plain calls, for the whole body is what is recorded."""
 
-    __slots__ = ("attempt", "key", "run")
-
-    def __init__(self, run: Run, key: str, attempt: int) -> None:
-        self.run = run
-        self.key = key
-        self.attempt = attempt
+    run: Run
+    key: str
+    attempt: int
 
     @property
     def idempotency_key(self) -> str:

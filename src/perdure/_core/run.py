@@ -229,6 +229,11 @@ class Run:
             self.host.interrupt(self)
         raise RunInterrupted(str(self.difference)) from self.difference
 
+    @property
+    def has_recorded(self) -> bool:
+        """Whether anything is recorded that was not asked for, or children."""
+        return bool(self.checkpoints or self.children)
+
     def check_all_taken(self) -> None:
         """At the end: what the first branch had recorded must have been asked for."""
         for key, recorded in self.checkpoints.items():

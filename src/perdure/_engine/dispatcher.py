@@ -90,11 +90,9 @@ class Dispatcher:
 
     def _free_slot(self, run: Run | RunCreated) -> None:
         with self._lock:
-            slots = self._slots[run.queue]
-            slots.used -= slots.weight(run)
-            if slots.is_quiet:
-                return
-        self._fill(run.queue)
+            is_wanted = self._slots[run.queue].free(run)
+        if is_wanted:
+            self._fill(run.queue)
 
     def _fill(self, queue: str) -> None:
         """Use the free slots: first for who goes on, then for who was claimed ahead, then claim."""
@@ -160,9 +158,9 @@ class Dispatcher:
             slots = self._slots[run.queue]
             was_ending, run.state.is_ending = run.state.is_ending, False
             slots.ending -= was_ending
-            had_slot = self._detach(run, slots)
-        if had_slot:
-            self._free_slot(run)
+            is_wanted = self._detach(run, slots) and slots.free(run)
+        if is_wanted:
+            self._fill(run.queue)
 
     @staticmethod
     def _detach(run: Run, slots: Slots) -> bool:
@@ -181,21 +179,24 @@ class Dispatcher:
             self._detach(run, slots)
             run.state.is_ending = True
             slots.ending += 1
-        self._free_slot(run)
+            is_wanted = slots.free(run)
+        if is_wanted:
+            self._fill(run.queue)
 
     def is_next_ready(self, run: Run) -> bool:
         """Whether a run that was claimed ahead waits for this one's slot."""
         slots = self._slots[run.queue]
         return bool(slots.ready) and slots.may_end_early
 
-    def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
-        """Hand in the creation of a run from outside any: in which lane, and its number there.
+    def submit(self, entry: RunCreated, lane: Lane | None, on_created: OnVerdict) -> tuple[Lane, int]:
+        """Hand in the creation of a run from outside any, in this lane or its own: in which, and its number there.
 
         Where a slot is free it begins at once, in the lane of its own: before its first body it waits for its creation,
         as for everything that it records. Not under an id of the caller's, which another run may have.
         """
         is_own_id = entry.run_id == entry.entry_id
         if not is_own_id or entry.due_at is not None or not self._take_slot(entry):
+            lane = lane or Lane()
             return lane, self.create(entry, lane, on_created, leads=True)
         entry.held_as = claim = fresh_id()
         run = self._runtime.execution.expect(entry)

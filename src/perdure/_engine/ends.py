@@ -29,7 +29,9 @@ AHEAD_BYTES = 4 << 20
 MOST_AHEAD = 250
 RECENT_ENDS = 16_384
 RECENT_BYTES = 1024
-"""How many ends with outputs of at most this length are remembered, for who asks for them after they were published."""
+"""So many ends with outputs of at most this length are remembered, for who asks for them after they were published; and
+up to as many again, for they are forgotten so many at a time: a dict whose first is removed each time is slow.
+"""
 
 
 class Ends:
@@ -44,6 +46,7 @@ class Ends:
         self._parents: dict[RunId, Run] = {}
         """Who waits for a child of its own, by that child."""
         self._recent: dict[RunId, EndedRun] = {}
+        self._earlier: dict[RunId, EndedRun] = {}
         self._ahead = MOST_AHEAD
         self._is_closed = False
 
@@ -54,7 +57,7 @@ class Ends:
         a parent is told of its children's ends whether it waits or not.
         """
         with self._lock:
-            known = self._recent.get(run_id)
+            known = self.known(run_id)
             if known is None and self._is_closed:
                 known = untold(run_id)
             if known is None:
@@ -70,7 +73,7 @@ class Ends:
 
     def known(self, run_id: RunId) -> EndedRun | None:
         """The end of a run that was published lately."""
-        return self._recent.get(run_id)
+        return self._recent.get(run_id) or self._earlier.get(run_id)
 
     def forget(self, run_id: RunId, on_end: OnEnd) -> None:
         """Stop waiting."""
@@ -102,7 +105,7 @@ class Ends:
         if ended.output is None or len(ended.output.text) <= RECENT_BYTES:
             self._recent[ended.run_id] = ended
             if len(self._recent) > RECENT_ENDS:
-                del self._recent[next(iter(self._recent))]
+                self._earlier, self._recent = self._recent, {}
 
     @staticmethod
     def tell_parent(parent: Run, ended: EndedRun) -> None:

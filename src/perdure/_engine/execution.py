@@ -117,8 +117,9 @@ class Execution:
     def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         loop = self._runtime.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
-            if asyncio._get_running_loop() is loop and begins_later(loop):
-                self._begin_on(loop, run, definition, stored, is_fresh)
+            if begins_later(loop) and asyncio._get_running_loop() is loop:
+                self._enter_loop(run, loop, uses_slots=True)
+                self._start_task(run, definition, stored, is_fresh=is_fresh)
                 return
             try:
                 self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
@@ -135,11 +136,11 @@ class Execution:
         if loop.is_closed() or is_ending(loop):  # since just now: what it has not begun it never would
             self._begin(run, stored, is_fresh=is_fresh)
             return
+        install_factory(loop)
         self._enter_loop(run, loop, uses_slots=True)
         self._start_task(run, definition, stored, is_fresh=is_fresh)
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
-        install_factory(loop)
         self._enter(run, self.loop_host, LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots))
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
@@ -178,7 +179,9 @@ class Execution:
     async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
         run = self.make(entry, claim)
-        self._enter_loop(run, asyncio.get_running_loop(), uses_slots=False)
+        loop = asyncio.get_running_loop()
+        install_factory(loop)
+        self._enter_loop(run, loop, uses_slots=False)
         self._create(run, entry)
         outcome = await asyncio.shield(self._start_task(run, definition, entry.input, is_fresh=True))
         self._check_created(run)

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from .._core.run import Run
-from .._entries import Entry, Refused, RunCreated, StepRecorded, Verdict
+from .._entries import Entry, Refused, RunCreated, StepRecorded, Verdict, entry_bytes
 from ..errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Fenced, SentBatch, Store
 from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
@@ -86,7 +86,7 @@ class Journal:
 
     def append(self, lane: Lane, entry: Entry, on_verdict: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Queue an entry; its number in the lane. `leads`: the caller will wait, or call the writer, itself."""
-        number = self._ring.push(lane, Pending(entry, on_verdict))
+        number = self._ring.push(lane, Pending(entry, on_verdict, entry_bytes(entry)))
         if not leads:
             self.call_writer()
         elif not self._writer.expects_laggards:

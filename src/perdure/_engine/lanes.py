@@ -12,9 +12,12 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
 
 from .._core.run import Run
-from .._entries import Entry, StepRecorded, Stored, Verdict, entry_bytes
+from .._entries import Entry, StepRecorded, Stored, Verdict
 from ..errors import PerdureError, RunInterrupted
 
 log = logging.getLogger("perdure")
@@ -26,20 +29,20 @@ SLICE_ENTRIES = 64
 MOST_TURNS = 1000
 """How many deliveries one row of the order log holds at most."""
 
+NO_TURNS: Final = Stored("json", "[]")
+
 OnVerdict = Callable[[Verdict], None]
 
 
-class Pending:
+class Pending(Struct):
     """An entry that waits for its commit."""
 
-    __slots__ = ("entry", "is_counted", "on_verdict", "size")
-
-    def __init__(self, entry: Entry, on_verdict: OnVerdict | None) -> None:
-        self.entry = entry
-        self.on_verdict = on_verdict
-        self.size = entry_bytes(entry)
-        self.is_counted = False
-        """Whether the lane's `committed` has it: it may be sent and settled twice."""
+    entry: Entry
+    on_verdict: OnVerdict | None
+    size: int
+    """Roughly its bytes."""
+    is_counted: bool = False
+    """Whether the lane's `committed` has it: it may be sent and settled twice."""
 
     def tell(self, verdict: Verdict) -> None:
         """Tell the owner, once. What goes wrong there must not keep others from being told."""
@@ -63,30 +66,25 @@ class Pending:
 class PendingTurns(Pending):
     """Deliveries for the order log; more join it until it is sent."""
 
-    __slots__ = ("first", "keys", "run")
+    entry: StepRecorded
+    first: int = 0
+    keys: list[str] = []
 
-    def __init__(self, run: Run, first: int, key: str) -> None:
-        self.run = run
-        self.first = first
-        self.keys = [key]
-        self.on_verdict = None
-        self.size = 200
-        self.is_counted = False
+    @classmethod
+    def of(cls, run: Run, first: int, key: str) -> PendingTurns:
+        """A row of the log that begins with this delivery; its outcome comes when it is sent."""
+        mark = f"#{first}"
+        entry = StepRecorded(run.run_id, run.claim, mark, mark, "order", "order", "-", False, NO_TURNS)
+        return cls(entry, None, 200, first=first, keys=[key])
 
     def can_take(self, position: int) -> bool:
         """Whether the delivery at this position is the row's next."""
         return len(self.keys) < MOST_TURNS and self.first + len(self.keys) == position
 
     def seal(self) -> Entry:
-        run, key = self.run, f"#{self.first}"
-        outcome = Stored(
-            "json", json.dumps([self.first, *self.keys])
-        )  # keys are no data of the user's: no codec, no limit
-        return StepRecorded(run.run_id, run.claim, key, key, "order", "order", "-", False, outcome)
-
-    @property
-    def is_outside(self) -> bool:
-        return False
+        # Keys are no data of the user's: no codec, no limit.
+        self.entry.outcome = Stored("json", json.dumps([self.first, *self.keys]))
+        return self.entry
 
 
 class Lane:
@@ -99,7 +97,7 @@ class Lane:
 
     def __init__(self, run: Run | None = None) -> None:
         self._run = None if run is None else weakref.ref(run)
-        self.pending: deque[Pending] = deque()
+        self.pending: list[Pending] = []
         self.appended = 0
         self.committed = 0
         self.failure: BaseException | None = None
@@ -173,7 +171,7 @@ class Ring:
             if isinstance(tail, PendingTurns) and tail.can_take(position):
                 tail.keys.append(key)
                 return
-        self.push(lane, PendingTurns(run, position, key))
+        self.push(lane, PendingTurns.of(run, position, key))
 
     def take(self, batch: Batch, entries: int = BATCH_ENTRIES) -> None:
         """Move a slice of each lane in turn into the empty batch, so many in all; a large entry alone. Ctrl-C at any
@@ -201,17 +199,17 @@ class Ring:
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:
         """Move the next entries of the lane into the batch: their bytes, and whether the batch can hold no more."""
-        pending, taken = lane.pending, 0
+        taken, is_full, count = 0, False, 0
         room = min(SLICE_ENTRIES, entries - len(batch))
-        while pending and room:
-            item = pending[0]
-            if batch and size + taken + item.size > BATCH_BYTES:
-                return taken, True
+        for item in lane.pending[:room]:
+            is_full = bool(batch) and size + taken + item.size > BATCH_BYTES
+            if is_full:
+                break
             batch.append((lane, item))
-            pending.popleft()
             taken += item.size
-            room -= 1
-        return taken, False
+            count += 1
+        del lane.pending[:count]
+        return taken, is_full
 
     def close(self) -> list[Lane]:
         """Take in nothing more; the lanes in which something waits."""

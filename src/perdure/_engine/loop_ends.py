@@ -7,24 +7,36 @@ by its own code, nor begin anew on a loop that will not go on.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from .._core.lineage import scope
 from .per_loop import PerLoop
 
 
 class Guard:
-    """A task that sleeps on its loop, and is cancelled there with all the others; none when that has happened."""
+    """Whether an event loop comes to its end: a task sleeps there, and is cancelled with all the others."""
 
-    __slots__ = ("task",)
+    __slots__ = ("is_cancelled", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
+        self.is_cancelled = False
+        """Whether that has happened. A plain attribute: every request of every run asks."""
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the loop comes to its end, or has done so."""
-        task = self.task
-        return task is None or task.cancelling() > 0 or task.done()
+    def close(self, _: object = None) -> None:
+        """The loop ends."""
+        self.is_cancelled = True
+        self.task = None  # it holds its loop, which would never be freed
+
+
+class _Sleeper(asyncio.Task[None]):
+    """The guard's task: it says so at the moment when it is cancelled, and not when that reaches it."""
+
+    guard: Guard
+
+    def cancel(self, msg: Any = None) -> bool:
+        self.guard.is_cancelled = True
+        return super().cancel(msg)
 
 
 GUARDS: PerLoop[Guard] = PerLoop()
@@ -40,12 +52,10 @@ def guard(loop: asyncio.AbstractEventLoop) -> Guard:
     async def sleep_for_ever() -> None:
         await asyncio.get_running_loop().create_future()
 
-    def forget(_: object) -> None:
-        made.task = None  # the task holds its loop, which would never be freed
-
     token = scope.set(None)
-    task = made.task = loop.create_task(sleep_for_ever(), name="perdure-guard")
-    task.add_done_callback(forget)
+    task = made.task = _Sleeper(sleep_for_ever(), loop=loop, name="perdure-guard")
+    task.guard = made
+    task.add_done_callback(made.close)
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop may be closed without a word to it
     scope.reset(token)
     return GUARDS.set(loop, made)

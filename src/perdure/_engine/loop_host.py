@@ -32,7 +32,7 @@ from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .loop_leader import LoopLeaders
 from .loop_state import LoopState, LoopWaits
-from .tasks import BRANCH_OF
+from .tasks import current_task
 from .waiting import waits_within
 from .wakes import finish
 
@@ -49,11 +49,11 @@ class LoopHost(Host):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
         self.leaders = LoopLeaders(runtime.journal)
+        self._wake = runtime.wakes.wake
 
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
-        state: LoopState = run.state
-        if run.interruption is None and state.guard.is_cancelled:
+        if run.state.guard.is_cancelled and run.interruption is None:
             run.interruption = "closing"
             if not isinstance(request, Commit):
                 run.check_alive()
@@ -118,9 +118,16 @@ class LoopHost(Host):
         while True:
             while lane.committed != lane.appended:
                 future: asyncio.Future[None] = loop.create_future()
-                if self.journal.watch(lane, lane.appended, partial(self.runtime.wakes.wake, loop, future)):
+                if self.journal.watch(lane, lane.appended, partial(self._wake, loop, future)):
                     state.leader.hurry(loop)
-                    await self._wait(run, future)
+                    state.futures.add(future)
+                    try:
+                        await future
+                    except asyncio.CancelledError:
+                        self._check_loop(run)
+                        raise
+                    finally:
+                        state.futures.discard(future)
                 if lane.failure is not None:
                     raise lane.failure
             if self.runtime.worker.may_start:
@@ -146,7 +153,7 @@ class LoopHost(Host):
         future: asyncio.Future[Verdict] = loop.create_future()
 
         def on_verdict(verdict: Verdict) -> None:
-            self.runtime.wakes.wake(loop, future, verdict)
+            self._wake(loop, future, verdict)
 
         self.runtime.claims.append(run, entry, on_verdict)
         self.handed_in(run)
@@ -158,7 +165,7 @@ class LoopHost(Host):
     async def _start_and_wait(self, run: Run, request: StartChild) -> Verdict:
         state: LoopState = run.state
         future: asyncio.Future[Verdict] = state.loop.create_future()
-        tell = partial(self.runtime.wakes.wake, state.loop, future)
+        tell = partial(self._wake, state.loop, future)
         self.runtime.dispatcher.create(request.entry, run.lane, tell, leads=True)
         self.handed_in(run)
         verdict: Verdict = await self._wait(run, future)
@@ -174,7 +181,7 @@ class LoopHost(Host):
         """
         state: LoopState = run.state
         future: asyncio.Future[Outcome] = state.loop.create_future()
-        if not ask(lambda outcome: self.runtime.wakes.wake(state.loop, future, outcome)):
+        if not ask(lambda outcome: self._wake(state.loop, future, outcome)):
             run.interruption = run.interruption or "released"
             raise interrupted(run)
         outcome = await self._wait(run, future)
@@ -211,7 +218,7 @@ class LoopHost(Host):
                 return Outcome(error=late)
         except asyncio.CancelledError as error:
             self._check_loop(run)
-            task = asyncio.current_task()
+            task = current_task()
             if task is not None and task.cancelling():
                 raise
             return Outcome(error=error)  # the body cancelled itself
@@ -229,10 +236,9 @@ class LoopHost(Host):
 
     async def execute(self, run: Run, request: Execute) -> Outcome:
         state: LoopState = run.state
-        root = asyncio.current_task()
+        state.root = root = current_task()
         assert root is not None
-        branch = Branch(run, is_async=True, owner=root)
-        BRANCH_OF[root] = branch
+        state.branch = branch = Branch(run, is_async=True, owner=root)
         state.tasks.add(root)
         token = scope.set(branch)
         try:
@@ -243,7 +249,7 @@ class LoopHost(Host):
             return Outcome(error=run.exit or error)
         finally:
             scope.reset(token)
-            del BRANCH_OF[root]
+            state.branch = None
             state.tasks.discard(root)
             if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
@@ -304,7 +310,7 @@ class LoopHost(Host):
         future: asyncio.Future[EndedRun] = loop.create_future()
 
         def on_end(ended: EndedRun) -> None:
-            self.runtime.wakes.wake(loop, future, ended)
+            self._wake(loop, future, ended)
 
         self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.own_children else None)
         if run_id in run.children_ended:  # since we looked
@@ -367,7 +373,7 @@ class LoopHost(Host):
         if state.waits:
             return
         future: asyncio.Future[None] = state.loop.create_future()
-        if not self.runtime.dispatcher.regain_slot(run, lambda: self.runtime.wakes.wake(state.loop, future)):
+        if not self.runtime.dispatcher.regain_slot(run, lambda: self._wake(state.loop, future)):
             await self._wait(run, future)
 
     def park_soon(self, run: Run) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from ..stores.protocol import SentBatch
 from .journal import Journal
+from .loop_ends import Guard, guard
 from .per_loop import PerLoop
 
 EARLY_ENTRIES: Final = 32
@@ -22,7 +23,8 @@ EARLY_ENTRIES: Final = 32
 class LoopLeader:
     """One loop's. All calls on its thread; it does not refer to the loop, which may be kept by nobody else."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, guard: Guard) -> None:
+        self.guard = guard
         self._journal = journal
         self._is_called = False
         self._sent: SentBatch | None = None
@@ -97,4 +99,4 @@ class LoopLeaders:
 
     def of(self, loop: asyncio.AbstractEventLoop) -> LoopLeader:
         """This loop's. On its thread."""
-        return self._leaders.get(loop) or self._leaders.set(loop, LoopLeader(self._journal))
+        return self._leaders.get(loop) or self._leaders.set(loop, LoopLeader(self._journal, guard(loop)))

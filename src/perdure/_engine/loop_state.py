@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from .._core.lineage import Branch
 from .._core.run import Run
 from ..errors import RunInterrupted
 from .gate import Gate
 from .host import Waits
-from .loop_ends import guard
 from .loop_leader import LoopLeader
 
 
@@ -28,6 +28,7 @@ class LoopState:
 
     __slots__ = (
         "_gate",
+        "branch",
         "futures",
         "guard",
         "has_begun",
@@ -54,7 +55,7 @@ class LoopState:
         """Whether it has given its slot away already, and its end is not committed yet."""
         self.is_handed_in = False
         """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
-        self.guard = guard(loop)
+        self.guard = leader.guard
         self.tasks: set[asyncio.Task[Any]] = set()
         self._gate: Gate | None = None
         self.waits: LoopWaits | None = None
@@ -62,6 +63,8 @@ class LoopState:
         self.futures: set[asyncio.Future[Any]] = set()
         """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
         self.root: asyncio.Task[Any] | None = None
+        self.branch: Branch | None = None
+        """The root's, while it executes the run's function."""
         self.has_begun = False
         """Whether the root task has come to its first line."""
         self.is_to_look = False

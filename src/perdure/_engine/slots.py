@@ -70,6 +70,11 @@ class Slots:
         """How much of the limit the run takes: one, unless the queue weighs its runs, by their functions' names."""
         return 1 if self._weigh is None else self._weigh(run.name)
 
+    def free(self, run: Run | RunCreated) -> bool:
+        """Take the run's slot back; whether anybody wants it."""
+        self.used -= self.weight(run)
+        return bool(self.has_backlog or self.resuming or self.ready)
+
     @property
     def may_end_early(self) -> bool:
         """Whether a run may give its slot away before its end is committed. Not where runs go one at a time: there none
@@ -110,11 +115,6 @@ class Slots:
         """Whether a run that is made here may begin past the database: nobody waits for the slot before it."""
         is_first = not (self.has_backlog or self.is_asking or self.resuming or self.ready)
         return is_first and self.used < self.limit
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nobody wants a slot."""
-        return not (self.has_backlog or self.resuming or self.ready)
 
     @property
     def _room(self) -> int:

@@ -18,7 +18,9 @@ from .._core.lineage import Branch, scope
 from ..errors import ForkedError, LineageError, RunInterrupted
 
 BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
-"""The branch of every task of a run: the truth where a context was passed on by hand."""
+"""The branch of every task that a run has made: the truth where a context was passed on by hand. That of its first one
+is in the run's `LoopState`.
+"""
 
 _FACTORY_MARK = "__perdure_factory__"
 _PLAIN_MARK = "__perdure_plain__"
@@ -113,10 +115,14 @@ def asyncio_maker() -> str | None:
 
 def current_task() -> asyncio.Task[Any] | None:
     """The running task, or None where no loop runs in this thread."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+    loop = asyncio._get_running_loop()
+    return None if loop is None else _task_of(loop)
+
+
+if sys.version_info >= (3, 12):
+    _task_of = asyncio.current_task
+else:  # there it is written in Python, and three times as dear as what it does
+    _task_of = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]  # what `current_task` looks into
 
 
 def creating_branch(here: Branch) -> Branch | None:
@@ -131,7 +137,8 @@ def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
     """The task's own branch; `here` is that of its context. None for one that no code of the run has made."""
     if here.owner is task:
         return here
-    branch = BRANCH_OF.get(task)
+    state = here.run.state
+    branch: Branch | None = state.branch if state.root is task else BRANCH_OF.get(task)
     if branch is None and here.owner is None:  # an eager task that runs before its factory has returned
         here.owner = task
         branch = BRANCH_OF[task] = here
@@ -155,6 +162,8 @@ def own_branch(here: Branch) -> Branch:
             "and `async def` workflows for event loops."
         )
     task = current_task()
+    if task is not None and here.owner is task:
+        return here
     branch = None if task is None else branch_of_task(here, task)
     if branch is not None:
         return branch

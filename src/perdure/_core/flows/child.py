@@ -13,10 +13,10 @@ from typing import Any
 from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
 from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError
 from ...typing import RunId
-from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild
+from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild, StayOpen
 from ..run import Run
 from ..serialization import Serializer
-from .turn import log_cancel, log_turn, stay_open
+from .turn import log_cancel, log_turn
 
 _HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
 """Whether an id begins with the time at which it, or the run at the root of its family, was made."""
@@ -51,8 +51,9 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
         if recorded is None:
             yield from create_child(run, entry)
     else:
-        yield from stay_open(run, key)
         try:
+            if run.order.was_cancelled(key):
+                yield StayOpen(key)
             if recorded is None:
                 yield from create_child(run, entry)
             yield from log_turn(run, key)
@@ -96,8 +97,9 @@ def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = Non
     cancelled.
     """
     run.check_alive()
-    yield from stay_open(run, key, timeout)
     try:
+        if run.order.was_cancelled(key):
+            yield StayOpen(key, timeout)
         ended: EndedRun = yield AwaitEnd(run_id, timeout)
         yield from log_turn(run, key)
     except CallCancelled:

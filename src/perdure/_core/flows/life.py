@@ -7,10 +7,10 @@ from contextlib import suppress
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
 from ...errors import PerdureError, RunInterrupted, SerializationError, StoreUnavailableError
 from ..definitions import Definition
-from ..flow import Commit, Execute, Flow, LoadHistory, Outcome, Settle
+from ..flow import Attempt, Commit, Execute, Flow, LoadHistory, Outcome, Settle
 from ..run import Run
 from ..step_call import StepCall
-from .step import announce, attempt_all, store_outcome
+from .step import announce, retry, store_outcome
 
 
 def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Flow[Outcome | None]:
@@ -39,7 +39,7 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
         outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""))
     else:
         outcome = yield Execute(definition.function, args, kwargs)
-    yield from end(run, outcome)
+    yield from end(run, outcome, definition.what_it_gives)
     return outcome
 
 
@@ -51,16 +51,18 @@ def run_alone(call: StepCall) -> Flow[Outcome]:
     except PerdureError as unknown:
         return Outcome(error=unknown)
     try:
-        yield Settle()
-        outcome, _ = yield from attempt_all(call)
+        started_at: float = yield Settle()
+        outcome: Outcome = yield Attempt(call, 1)
+        call.run.check_not_over()
+        outcome, _ = yield from retry(call, outcome, started_at)
     except RunInterrupted as error:  # cancelled or let go of, between two attempts perhaps: `end` knows what follows
         return Outcome(error=error)
     return outcome
 
 
-def end(run: Run, outcome: Outcome) -> Flow[None]:
-    """Turn the outcome of the run's function into the run's end."""
-    if run.difference is None and run.interruption in (None, "ended") and outcome.error is None:
+def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
+    """Turn the outcome of the run's function into the run's end; `what` it is, for errors."""
+    if run.difference is None and run.interruption in (None, "ended") and outcome.error is None and run.has_recorded:
         with suppress(RunInterrupted):  # it is kept as `run.difference`
             run.check_all_taken()
     if run.difference is not None:
@@ -74,7 +76,7 @@ def end(run: Run, outcome: Outcome) -> Flow[None]:
     elif isinstance(outcome.error, SystemExit):
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:
-        stored, result = store_outcome(run, outcome, f"the result of {run.kind} {run.name}")
+        stored, result = store_outcome(run, outcome, what)
         yield Commit(RunFinished(run.run_id, run.claim, "failed" if result.error else "succeeded", stored))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..._entries import StepRecorded
 from ...errors import SerializationError
-from ..flow import AwaitTime, CallCancelled, Flow, Now, Record
+from ..flow import AwaitTime, CallCancelled, Flow, Now, Record, StayOpen
 from ..run import Run
-from .turn import log_cancel, log_turn, stay_open
+from .turn import log_cancel, log_turn
 from .value import NO_ARGUMENTS
 
 
@@ -24,8 +24,9 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
         yield Record(
             StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "sleep", name, NO_ARGUMENTS, False, stored)
         )
-    yield from stay_open(run, key)
     try:
+        if run.order.was_cancelled(key):
+            yield StayOpen(key)
         yield AwaitTime(due_at)
         yield from log_turn(run, key)
     except CallCancelled:

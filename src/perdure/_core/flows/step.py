@@ -6,37 +6,32 @@ from typing import Any
 
 from ..._entries import StepRecorded, Stored
 from ...errors import PerdureError, SerializationError
-from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle
+from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle, StayOpen, Turn
 from ..run import Run
 from ..step_call import StepCall
-from .turn import log_cancel, stay_open, take_turn
+from .turn import NO_TURN, log_cancel, turn_now
 
 
 def run_step(call: StepCall) -> Flow[Any]:
     """Return the step's recorded outcome, or run the body and record it."""
-    run, key, name = call.run, call.key, call.definition.name
+    run, key, definition = call.run, call.key, call.definition
     run.check_alive()
-    yield from stay_open(run, key)
-    recorded = run.take(key, "step", name, call.fingerprint)
-    if recorded is not None:
-        try:
-            if not call.is_instant:
-                yield from take_turn(run, key)
-        except CallCancelled:
-            yield from log_cancel(run, key)
-            raise
-        return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
     try:
-        if call.definition.at_most_once:
+        if run.order.was_cancelled(key):
+            yield StayOpen(key)
+        recorded = run.take(key, "step", definition.name, call.fingerprint)
+        if recorded is not None:
+            if not call.is_instant and turn_now(run, key) is None:
+                yield Turn(key)
+            return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
+        if definition.at_most_once:
             yield from announce(call, "then handle this error in the workflow")
-        started_at = yield Settle()  # what any branch of the run has seen is committed
-        outcome, attempts = yield from attempt_all(call)
-    except CallCancelled:
-        yield from log_cancel(run, key)
-        raise
-    stored, result = store_outcome(run, outcome, call.definition.what_it_gives)
-    try:
-        position = None if call.is_instant else (yield from take_turn(run, key))[0]
+        started_at: float = yield Settle()  # what any branch of the run has seen is committed
+        outcome: Outcome = yield Attempt(call, 1)
+        run.check_not_over()
+        outcome, attempts = (outcome, 1) if outcome.error is None else (yield from retry(call, outcome, started_at))
+        stored, result = store_outcome(run, outcome, definition.what_it_gives)
+        position, _ = NO_TURN if call.is_instant else turn_now(run, key) or (yield Turn(key))
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
@@ -47,7 +42,7 @@ def run_step(call: StepCall) -> Flow[Any]:
             run.next_entry_id(),
             key,
             "step",
-            name,
+            definition.name,
             call.fingerprint,
             result.error is not None,
             stored,
@@ -61,24 +56,24 @@ def run_step(call: StepCall) -> Flow[Any]:
     return result.value
 
 
-def attempt_all(call: StepCall) -> Flow[tuple[Outcome, int]]:
-    """Run the body, again where its retry policy says so; the last outcome, and how often the body ran."""
-    retry, number = call.definition.retry, 1
-    began_at: float = 0.0 if retry.within_seconds is None else (yield Now())
-    while True:
-        outcome: Outcome = yield Attempt(call, number)
-        call.run.check_not_over()
-        if outcome.error is None:
-            return outcome, number
+def retry(call: StepCall, outcome: Outcome, began_at: float) -> Flow[tuple[Outcome, int]]:
+    """After the first attempt, which began then: run the body again where the retry policy says so. The last outcome,
+    and how often the body ran.
+    """
+    policy, number = call.definition.retry, 1
+    while outcome.error is not None:
         chance = yield Chance()
-        elapsed = 0.0 if retry.within_seconds is None else (yield Now()) - began_at
-        seconds = retry.pause_seconds(number, outcome.error, chance, elapsed)
+        elapsed = 0.0 if policy.within_seconds is None else (yield Now()) - began_at
+        seconds = policy.pause_seconds(number, outcome.error, chance, elapsed)
         if seconds is None:
-            return outcome, number
+            break
         call.run.check_alive()
         yield Pause(seconds)
         yield Settle()
         number += 1
+        outcome = yield Attempt(call, number)
+        call.run.check_not_over()
+    return outcome, number
 
 
 def announce(call: StepCall, mend: str) -> Flow[None]:
@@ -116,7 +111,7 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
         except SerializationError as refused:
             error = refused
         else:
-            return stored, Outcome(value)
+            return stored, outcome if value is outcome.value else Outcome(value)
     stored = run.serializer.dump_error(error)
     return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
 

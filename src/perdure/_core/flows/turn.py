@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from ..flow import CallCancelled, Flow, LogTurn, StayOpen, Turn
+from typing import Final
+
+from ..flow import CallCancelled, Flow, LogTurn, Turn
 from ..order import CANCELLED_MARK
 from ..run import Run
 
+NO_TURN: Final = (None, False)
+"""Of a call whose outcome is handed over at once: nothing can come in between."""
 
-def take_turn(run: Run, key: str) -> Flow[tuple[int, bool]]:
-    """Wait for this call's turn; its position, and whether that is recorded already.
 
-    One branch and nothing to replay: the order follows from the code, and the turn is now.
+def turn_now(run: Run, key: str) -> tuple[int, bool] | None:
+    """Take this call's turn, if that is now: its position, and whether that is recorded already. Else ask for a `Turn`.
+
+    One branch and nothing to replay: the order follows from the code.
     """
     if not run.is_concurrent and run.order.is_due(key):
         return run.order.advance(key)
-    position: tuple[int, bool] = yield Turn(key)
-    return position
+    return None
 
 
 def log_turn(run: Run, key: str) -> Flow[None]:
@@ -24,19 +28,9 @@ def log_turn(run: Run, key: str) -> Flow[None]:
         return
     if not run.is_concurrent and not run.order.is_recorded(key):
         return
-    position, was_recorded = yield from take_turn(run, key)
+    position, was_recorded = turn_now(run, key) or (yield Turn(key))
     if not was_recorded:
         yield LogTurn(position, key)
-
-
-def stay_open(run: Run, key: str, timeout: float | None = None) -> Flow[None]:
-    """Replay a call that the run's own code cancelled: wait until it does so again."""
-    if run.order.was_cancelled(key):
-        try:
-            yield StayOpen(key, timeout)
-        except CallCancelled:
-            yield from log_cancel(run, key)
-            raise
 
 
 def log_cancel(run: Run, key: str) -> Flow[None]:
@@ -46,7 +40,7 @@ def log_cancel(run: Run, key: str) -> Flow[None]:
         run.differ(key, "an outcome", "a cancellation: the code gave the call up before its recorded outcome")
     while True:
         try:
-            position, was_recorded = yield from take_turn(run, key)
+            position, was_recorded = turn_now(run, key) or (yield Turn(key))
             break
         except CallCancelled:  # once more, while this one waits for its turn: it is the same outcome
             continue
