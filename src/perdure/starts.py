@@ -58,6 +58,9 @@ def start(function: Any, arguments: Arguments, submission: Submission) -> Handle
     """Start a run and return when it is durable; inside a run at once, unless the caller chose the id: then another run
     may have it, and the answer takes a commit, for which it blocks the loop of an async run (`astart` does not).
     """
+    here = scope.get()
+    if type(here) is Branch:
+        return start_in_run(own_branch(here), definition_of(function), bound(function, arguments), submission)
     return start_all(function, [arguments], submission)[0]
 
 

@@ -46,8 +46,7 @@ class ThreadHost(Host):
 
     def interrupt(self, run: Run) -> None:
         state: ThreadState = run.state
-        with state.changed:
-            state.changed.notify_all()
+        state.tell_all()
 
     def child_ended(self, run: Run, ended: EndedRun) -> None:
         self.interrupt(run)

@@ -7,8 +7,9 @@ finds its children, and a child's end is the row's own state.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
 from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError
@@ -16,10 +17,11 @@ from ...typing import RunId
 from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild, StayOpen
 from ..run import Run
 from ..serialization import Serializer
-from .turn import log_cancel, log_turn
+from .turn import log_cancel, log_turn, needs_log
 
 _HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
 """Whether an id begins with the time at which it, or the run at the root of its family, was made."""
+_VARIANTS: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def child_id(run_id: RunId, key: str) -> RunId:
@@ -27,12 +29,20 @@ def child_id(run_id: RunId, key: str) -> RunId:
 
     It begins as its parent's does, with a quarter of a second: a family lies together in the database's indexes.
     """
-    digest = bytearray(blake2b(f"{run_id}\x1f{key}".encode(), digest_size=16, person=b"perdure-child").digest())
-    digest[6] = digest[6] & 0x0F | 0x80  # a UUID of version 8: its bits mean what we say
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    begin = run_id[:11] if _HAS_TIME(run_id) else f"{text[:8]}-{text[8:10]}"
-    return f"{begin}{text[10:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    begin, undigested = _of_parent(run_id)
+    digest = undigested.copy()
+    digest.update(key.encode())
+    text = digest.hexdigest()
+    begin = begin or f"{text[:8]}-{text[8:10]}"
+    # A UUID of version 8: its bits mean what we say.
+    return f"{begin}{text[10:12]}-8{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
+
+
+@lru_cache(maxsize=16)
+def _of_parent(run_id: RunId) -> tuple[str, blake2b]:
+    """What the ids of all its children begin with, and what they are digested with."""
+    undigested = blake2b(f"{run_id}\x1f".encode(), digest_size=16, person=b"perdure-child")
+    return run_id[:11] if _HAS_TIME(run_id) else "", undigested
 
 
 def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_instant: bool = True) -> Flow[RunId]:
@@ -56,7 +66,8 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
                 yield StayOpen(key)
             if recorded is None:
                 yield from create_child(run, entry)
-            yield from log_turn(run, key)
+            if needs_log(run, key):
+                yield from log_turn(run, key)
         except CallCancelled:
             yield from log_cancel(run, key)
             raise
@@ -101,7 +112,8 @@ def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = Non
         if run.order.was_cancelled(key):
             yield StayOpen(key, timeout)
         ended: EndedRun = yield AwaitEnd(run_id, timeout)
-        yield from log_turn(run, key)
+        if needs_log(run, key):
+            yield from log_turn(run, key)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
