@@ -195,7 +195,7 @@ def make_child_entry(
         definition.name,
         fingerprint,
         stored,
-        run.next_entry_id(),
+        f"{run.claim}:{run.next_entry_id()}",  # for a run that others may make too, unique among all
         run.claim,
         run.run_id,
         key,
