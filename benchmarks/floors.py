@@ -35,7 +35,7 @@ def answer_at_once() -> None:
 
     store = current_runtime().store
     store.apply = apply  # type: ignore[method-assign]  # that is the measurement
-    store.can_begin = False
+    store.at_once = lambda waiting: 0  # type: ignore[method-assign]
 
 
 def least(times: int, work: Callable[[], object]) -> float:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks import environments
 from benchmarks.conductor import Conductor, Record
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
     environments.prepare()
     with serving() as databases:
         conductor = Conductor(databases)
-        result: dict[str, object] = {
+        result: dict[str, Any] = {
             "date": datetime.now(UTC).date().isoformat(),
             "command": command_of(arguments),
             "note": options.note,
@@ -62,18 +63,22 @@ def main(arguments: list[str]) -> int:
         }
         for _ in conductor.measure([s for s in all_shapes() if s.name == "launch"], ["sqlite"], contestants, 1, 0.0):
             pass  # so that nobody's modules are compiled while they are measured
-        records = told(conductor.measure(shapes, stores, contestants, options.runs, options.scale))
-        counted = [] if options.no_counts else told(conductor.count(shapes, stores, contestants))
-    result["records"] = [record.plain() for record in records]
-    result["counted"] = [record.plain() for record in counted]
-    kept = environments.CACHE / f"results-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    kept.write_text(json.dumps(result, indent=1))
+        kept = environments.CACHE / f"results-{time.strftime('%Y%m%d-%H%M%S')}.json"
+        result["records"], result["counted"] = [], []
+        try:
+            measured = conductor.measure(shapes, stores, contestants, options.runs, options.scale)
+            failed = keep(measured, "records", result, kept)
+            if not options.no_counts:
+                failed += keep(conductor.count(shapes, stores, contestants), "counted", result, kept)
+        except KeyboardInterrupt:
+            result["note"] = f"{options.note} Ended before its time.".strip()
+            failed = 1
     page = page_of(result)
     for target in filter(None, (kept.with_suffix(".md"), options.page)):
         target.write_text(page, encoding="utf-8")
     print(page)
     print(f"kept in {kept.relative_to(environments.ROOT)} and the .md beside it")
-    return 1 if any(record.error for record in [*records, *counted]) else 0
+    return 1 if failed else 0
 
 
 def command_of(arguments: list[str]) -> str:
@@ -86,15 +91,17 @@ def command_of(arguments: list[str]) -> str:
     return f'make bench BENCH="{shlex.join(kept)}"' if kept else "make bench"
 
 
-def told(records: Iterable[Record]) -> list[Record]:
-    """All of them, each told as it comes."""
-    kept = []
-    for record in records:
-        kept.append(record)
+def keep(records: Iterable[Record], part: str, result: dict[str, Any], kept: Path) -> int:
+    """Tell each as it comes, and keep it at once: it takes hours, and may end at any time. How many have failed."""
+    failed = 0
+    for number, record in enumerate(records, 1):
         case = f"{record.shape} {record.variant} {record.store} {record.contestant}"
         figures = {name: round(value, 4) for name, value in record.figures.items()}
-        print(f"{len(kept)}: {case}: {record.error or figures}", file=sys.stderr, flush=True)
-    return kept
+        print(f"{number}: {case}: {record.error or figures}", file=sys.stderr, flush=True)
+        result[part].append(record.plain())
+        kept.write_text(json.dumps(result, indent=1))
+        failed += bool(record.error)
+    return failed
 
 
 if __name__ == "__main__":

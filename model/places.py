@@ -5,6 +5,7 @@ from __future__ import annotations
 from .guards import Guard, at
 
 WRITING = "self._database.turn.writing()"
+NOT_HELD = "if any((held.get(e.run_id) != e.claim for e in self.recorded)): return False"
 
 CORE: tuple[Guard, ...] = (
     Guard(
@@ -46,7 +47,8 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "id = entry.run_id AND claim = entry.claim AND worker = me"),
             ),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "runs.claim = :claim"),
+                *at("sqlite/batches.Batch._record", NOT_HELD),
+                *at("sqlite/record_lone_checkpoint", "runs.claim = :claim"),
                 *at("sqlite/finish_runs", "AND claim = :claim"),
                 *at("sqlite/park_runs", "AND claim = :claim"),
                 *at("sqlite/release_runs", "AND claim = :claim"),
@@ -63,7 +65,8 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "claim = entry.claim AND worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "runs.worker = :worker_id"),
+                *at("sqlite/held_runs", "runs.worker = :worker_id"),
+                *at("sqlite/record_lone_checkpoint", "runs.worker = :worker_id"),
                 *at("sqlite/finish_runs", "AND worker = :worker_id"),
                 *at("sqlite/park_runs", "AND worker = :worker_id"),
                 *at("sqlite/release_runs", "AND worker = :worker_id"),
@@ -80,7 +83,8 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "runs.state = 'held'"),
+                *at("sqlite/held_runs", "runs.state = 'held'"),
+                *at("sqlite/record_lone_checkpoint", "runs.state = 'held'"),
                 *at("sqlite/finish_runs", "AND state = 'held'"),
                 *at("sqlite/park_runs", "AND state = 'held'"),
                 *at("sqlite/release_runs", "AND state = 'held'"),
@@ -269,7 +273,10 @@ CORE: tuple[Guard, ...] = (
         "reply",
         {
             "postgres": at("postgres/perdure.record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
-            "sqlite": at("sqlite/record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
+            "sqlite": (
+                *at("sqlite/record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
+                *at("sqlite/record_lone_checkpoint", "ON CONFLICT (run_id, key) DO NOTHING"),
+            ),
         },
     ),
     Guard(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from benchmarks.conductor import sync_calls
+import pytest
+
+from benchmarks.conductor import Record, sync_calls
 from benchmarks.report import page_of
+from benchmarks.run import keep
 
 SUMMARY = """% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
@@ -76,3 +82,19 @@ def test_a_small_run_says_so() -> None:
 def test_system_calls_are_read_from_the_right_column() -> None:
     """The calls, not the microseconds of each, and without the total."""
     assert sync_calls(SUMMARY) == 207
+
+
+def test_what_was_measured_is_kept_when_the_rest_is_not(tmp_path: Path) -> None:
+    """It takes hours, and whoever ends it has the page of what there is."""
+
+    def measure() -> Iterator[Record]:
+        yield Record(**record("perdure", 800))
+        yield Record(**record("dbos", 100, error="out of memory"))
+        raise KeyboardInterrupt
+
+    result: dict[str, Any] = {"records": []}
+    with pytest.raises(KeyboardInterrupt):
+        keep(measure(), "records", result, tmp_path / "kept.json")
+
+    assert json.loads((tmp_path / "kept.json").read_text()) == result
+    assert [one["contestant"] for one in result["records"]] == ["perdure", "dbos"]

@@ -8,6 +8,7 @@ import perdure
 from perdure import step
 from perdure._core.flow import Attempt, Execute, Outcome
 from perdure._core.run import Run
+from perdure._core.serialization import Serializer, TypeRegistry
 from perdure._core.step_call import StepCall
 from perdure._entries import EndedRun, RunCreated, RunFinished, StepRecorded, Stored
 
@@ -20,7 +21,8 @@ def body(name: str) -> str:
     return name
 
 
-CALL = StepCall(Run.__new__(Run), body.__perdure__, "0", (SECRET,), {"name": SECRET}, "f")  # type: ignore[attr-defined]
+RUN = Run("r", "c", "workflow", "app:work", "default", 1, None, Serializer(TypeRegistry()))
+CALL = StepCall(RUN, body.__perdure__, "0", (SECRET,), {"name": SECRET}, "f")  # type: ignore[attr-defined]
 STORED = Stored("json", SECRET)
 
 

@@ -33,6 +33,10 @@ class ScriptedStore:
         self.is_void: Callable[[Entry], bool] = lambda entry: False
         self.can_begin = False
 
+    def at_once(self, waiting: int) -> int:
+        """All of them, or nothing."""
+        return waiting if self.can_begin else 0
+
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentEntries:
         """Send; what `apply` would say is the answer."""
         return SentEntries(lambda: self.apply(worker_id, entries))

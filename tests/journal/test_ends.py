@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from perdure._core.run import Run
+from perdure._engine import ends as register
 from perdure._engine.ends import AHEAD_BYTES, Ends
 from perdure._entries import ChildRow, EndedRun, HistoryRows, Stored
 from tests.journal.scripted import run
@@ -109,3 +112,14 @@ def test_nobody_is_asked_for_who_is_not_waited_for() -> None:
 
     assert not ends.is_waited_for
     assert store.asked == []
+
+
+def test_the_latest_ends_are_remembered_and_the_earlier_ones_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks late for one of them is told at once; memory has its bounds."""
+    monkeypatch.setattr(register, "RECENT_ENDS", 3)
+    ends = ends_of(EndedRuns([]))
+    for number in range(20):
+        ends.publish(EndedRun(f"r{number}", "succeeded", Stored("json", "1"), None), None)
+        known = [n for n in range(number + 1) if ends.known(f"r{n}") is not None]
+        assert known == list(range(number + 1))[-len(known) :]
+        assert min(number + 1, 3) <= len(known) <= 7

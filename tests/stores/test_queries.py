@@ -104,7 +104,8 @@ def test_parameters_are_found_in_order_and_literals_are_left_alone() -> None:
 ROWS = {
     "create_runs": rows.created(created("r", held_as=C1), W1),
     "write_inputs": rows.input_of(created("r")),
-    "record_checkpoints": rows.recorded(recorded("r", C1), W1),
+    "record_checkpoints": rows.recorded(recorded("r", C1)),
+    "record_lone_checkpoint": rows.recorded_alone(recorded("r", C1), W1),
     "finish_runs": rows.finished(finished("r", C1), "succeeded", W1),
     "write_outputs": rows.output_of(finished("r", C1), created("r").input),
     "park_runs": rows.parked(parked("r", C1), W1),

@@ -27,15 +27,23 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def test_a_pace_that_is_not_known_is_not_short() -> None:
     """The first commit opens the file."""
-    assert not Pace().is_short(1)
+    assert Pace().slice_of(1) == 0
 
 
-def test_many_entries_take_longer_than_few() -> None:
-    """A loop may stand still for a few, not for a thousand."""
+def test_of_many_entries_a_loop_commits_some_at_a_time() -> None:
+    """It may stand still for a hundred, not for a thousand."""
     pace = Pace()
     pace._fixed, pace._each = SHORT_SECONDS / 10, SHORT_SECONDS / 1000
-    assert pace.is_short(100)
-    assert not pace.is_short(1000)
+    assert pace.slice_of(100) == 100
+    assert pace.slice_of(5000) in (899, 900)
+
+
+def test_where_every_commit_takes_long_a_loop_leaves_many_entries_to_others() -> None:
+    """In slices each would wait for the disk once more; a few are done all the same."""
+    pace = Pace()
+    pace._fixed, pace._each = SHORT_SECONDS * 0.8, SHORT_SECONDS / 100
+    assert pace.slice_of(10) == 10
+    assert pace.slice_of(100) == 0
 
 
 def test_a_commit_that_took_long_makes_the_next_one_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,12 +57,12 @@ def test_a_commit_that_took_long_makes_the_next_one_somebody_elses(monkeypatch: 
             now[0] += seconds
 
     commit(SHORT_SECONDS / 10)
-    assert pace.is_short(1)
+    assert pace.slice_of(1) == 1
     commit(SHORT_SECONDS * 20)
-    assert not pace.is_short(1)
+    assert pace.slice_of(1) == 0
     for _ in range(20):
         commit(SHORT_SECONDS / 10)
-    assert pace.is_short(1)
+    assert pace.slice_of(1) == 1
 
 
 def test_what_is_committed_at_once_has_its_verdicts(store: SqliteStore) -> None:

@@ -16,11 +16,13 @@ HISTORY = 20_000
 HOT = (
     "fence",
     "record_checkpoints",
+    "record_lone_checkpoint",
     "finish_runs",
     "write_outputs",
     "park_runs",
     "release_runs",
     "held_claims",
+    "held_runs",
     "cancelled_among",
     "pass_cancel_on",
     "consume_cancels",

@@ -18,21 +18,18 @@ if TYPE_CHECKING:
     from .run import Run
 
 
-class Branch:
+class Branch(Struct, eq=False):
     """One line of execution in a run: its calls follow each other. Used by one task or thread at a time."""
 
-    __slots__ = ("_calls", "_names", "is_async", "owner", "path", "run", "within")
-
-    def __init__(self, run: Run, path: str = "", *, is_async: bool, owner: Any = None, within: Any = None) -> None:
-        self.run = run
-        self.path = path
-        self.is_async = is_async
-        self.owner = owner
-        """The task (async) or thread id (sync) that this branch belongs to; None until it first runs."""
-        self.within = within
-        """The task in which a sync run was called, and whose loop it blocks."""
-        self._calls = 0
-        self._names: dict[str, int] = {}
+    run: Run
+    is_async: bool
+    path: str = ""
+    owner: Any = None
+    """The task (async) or thread id (sync) that this branch belongs to; None until it first runs."""
+    within: Any = None
+    """The task in which a sync run was called, and whose loop it blocks."""
+    _calls: int = 0
+    _names: dict[str, int] = {}
 
     def next_key(self) -> str:
         """The key of the call that is being made now."""
@@ -45,7 +42,7 @@ class Branch:
         number = self._names.get(name, 0)
         self._names[name] = number + 1
         self.run.is_concurrent = True
-        return Branch(self.run, f"{self.path}{name}.{number}/", is_async=is_async)
+        return Branch(self.run, is_async, f"{self.path}{name}.{number}/")
 
     def __repr__(self) -> str:
         return f"<branch {self.path or '/'} of run {self.run.run_id}>"

@@ -7,9 +7,11 @@ operation of a dict or under the host's lock.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+
+from msgspec import Struct, field
 
 from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
@@ -25,91 +27,51 @@ T = TypeVar("T")
 Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "exiting", "differs", "forked"]
 
 
-class Run:
+class Run(Struct, eq=False, weakref=True):
     """One claim of one run, while this process holds it."""
 
-    __slots__ = (
-        "__weakref__",
-        "attempts",
-        "checkpoints",
-        "child_ends",
-        "children",
-        "children_asked",
-        "children_ended",
-        "claim",
-        "clock_origin",
-        "difference",
-        "end",
-        "entry_ids",
-        "exit",
-        "host",
-        "interruption",
-        "is_cancelled",
-        "is_concurrent",
-        "is_last_attempt",
-        "kind",
-        "lane",
-        "name",
-        "order",
-        "own_children",
-        "parent_id",
-        "queue",
-        "run_id",
-        "serializer",
-        "state",
-    )
+    run_id: RunId
+    claim: str
+    kind: RunKind
+    name: str
+    queue: str
+    attempts: int
+    parent_id: RunId | None
+    serializer: Serializer
+    host: Host = None  # type: ignore[assignment]  # it has one when it begins
+    lane: Any = None
+    """The journal's and the host's own things about this run; rules never look inside."""
+    state: Any = None
+    entry_ids: Iterator[int] = field(default_factory=count)
+    is_concurrent: bool = False
+    """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
+    is_cancelled: bool = False
+    """Somebody outside has asked for the run's end."""
+    is_last_attempt: bool = False
+    """Whether the run is dead if its process dies with it: then it is held alone."""
+    clock_origin: float = -math.inf
+    """What the database's clock said when this process's monotonic one was 0; known of a run that was claimed."""
+    exit: BaseException | None = None
+    """What a call ended the program with: Ctrl-C, or `sys.exit`."""
+    interruption: Interruption | None = None
+    """Why nothing durable may happen in this claim any more."""
+    difference: PerdureError | None = None
+    end: EndedRun | None = None
+    """Its end, once that is committed."""
+    order: Order = field(default_factory=Order)
+    checkpoints: dict[str, Checkpoint] = {}
+    children: dict[str, ChildRow] = {}
+    children_asked: set[str] = set()
+    """Keys of recorded children that this claim has asked for again."""
+    child_ends: dict[RunId, EndedRun] = {}
+    """Children whose end is known and not yet handed over."""
+    own_children: set[RunId] = set()
+    """Runs whose parent is this one; a start with an id of the caller's may find somebody else's instead."""
+    children_ended: set[RunId] = set()
+    """Those of them whose end this claim knows: what a park says it has seen."""
 
-    def __init__(
-        self,
-        run_id: RunId,
-        claim: str,
-        *,
-        kind: RunKind,
-        name: str,
-        queue: str,
-        attempts: int,
-        parent_id: RunId | None,
-        serializer: Serializer,
-    ) -> None:
-        self.run_id = run_id
-        self.claim = claim
-        self.kind = kind
-        self.name = name
-        self.queue = queue
-        self.attempts = attempts
-        self.parent_id = parent_id
-        self.serializer = serializer
-        self.host: Host
-        self.lane: Any = None
-        """The journal's and the host's own things about this run; rules never look inside."""
-        self.state: Any = None
-        self.entry_ids = count()
-        self.is_concurrent = False
-        """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
-        self.is_cancelled = False
-        """Somebody outside has asked for the run's end."""
-        self.is_last_attempt = False
-        """Whether the run is dead if its process dies with it: then it is held alone."""
-        self.clock_origin = -math.inf
-        """What the database's clock said when this process's monotonic one was 0; known of a run that was claimed."""
-        self.exit: BaseException | None = None
-        """What a call ended the program with: Ctrl-C, or `sys.exit`."""
-        self.interruption: Interruption | None = None
-        """Why nothing durable may happen in this claim any more."""
-        self.difference: PerdureError | None = None
-        self.end: EndedRun | None = None
-        """Its end, once that is committed."""
-        self.order = Order()
-        self.checkpoints: dict[str, Checkpoint] = {}
-        self.children: dict[str, ChildRow] = {}
-        self.children_asked: set[str] = set()
-        """Keys of recorded children that this claim has asked for again."""
-        self.child_ends: dict[RunId, EndedRun] = {}
-        """Children whose end is known and not yet handed over."""
-        self.own_children: set[RunId] = set()
-        """Runs whose parent is this one; a start with an id of the caller's may find somebody else's instead."""
-        self.children_ended: set[RunId] = set()
-        """Those of them whose end this claim knows: what a park says it has seen."""
+    def __repr__(self) -> str:
+        return f"<run {self.run_id} of {self.name}>"
 
     def next_entry_id(self) -> str:
         """Unique in the claim, so that an entry that is sent twice finds itself."""

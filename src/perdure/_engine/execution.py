@@ -141,7 +141,9 @@ class Execution:
         self._start_task(run, definition, stored, is_fresh=is_fresh)
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
-        self._enter(run, self.loop_host, LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots))
+        leader = self.loop_host.leaders.of(loop)
+        state = LoopState(loop, leader, leader.guard, uses_slots=uses_slots, has_slot=uses_slots)
+        self._enter(run, self.loop_host, state)
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state

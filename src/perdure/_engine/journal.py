@@ -32,8 +32,6 @@ log = logging.getLogger("perdure")
 QUEUED_BYTES = 64 << 20
 """Beyond this, who hands in an entry waits until some are committed; not with the end of a claim, which makes room."""
 ROOMY = (StepRecorded, RunCreated)
-SENT_ENTRIES = 200
-"""The most that an event loop sends at once: more might not fit into the socket."""
 LONGEST_PAUSE_SECONDS = 2.0
 
 
@@ -139,14 +137,15 @@ class Journal:
         """Send a batch without ever blocking, for an event loop, which calls `receive` when the answer is there. None
         where somebody else commits right now, or the writer is to.
         """
-        if not self._store.can_begin:
+        most = self._store.at_once(max(1, self._ring.waiting))
+        if not most:
             self.call_writer()
             return None
         if self._sent is not None or not self._turn.acquire(blocking=False):
             return None
         try:
             if self._sent is None and not self._under_way:
-                self._ring.take(self._under_way, SENT_ENTRIES)
+                self._ring.take(self._under_way, most)
                 if self._under_way:
                     self.batches += 1
                     self._sent_by = self._worker_id()

@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -87,22 +87,25 @@ class PendingTurns(Pending):
         return self.entry
 
 
-class Lane:
+class Lane(Struct, eq=False):
     """What one claim, or one outsider, has handed in. `failure` ends it: nothing of it is applied from there on.
 
     It does not keep its run, which keeps it: what has ended is gone at once, and not when garbage is collected.
     """
 
-    __slots__ = ("_run", "appended", "committed", "failure", "is_listed", "pending", "waiters")
+    _run: Any = None
+    """The run, or None for an outsider; a weak reference from the start on."""
+    pending: list[Pending] = []
+    appended: int = 0
+    committed: int = 0
+    failure: BaseException | None = None
+    is_listed: bool = False
+    waiters: list[tuple[int, Callable[[], None]]] = []
+    __repr__ = object.__repr__
 
-    def __init__(self, run: Run | None = None) -> None:
-        self._run = None if run is None else weakref.ref(run)
-        self.pending: list[Pending] = []
-        self.appended = 0
-        self.committed = 0
-        self.failure: BaseException | None = None
-        self.is_listed = False
-        self.waiters: list[tuple[int, Callable[[], None]]] = []
+    def __post_init__(self) -> None:
+        if self._run is not None:
+            self._run = weakref.ref(self._run)
 
     @property
     def run(self) -> Run | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from msgspec import Struct
+
 from .._core.lineage import Branch
 from .._core.run import Run
 from ..errors import RunInterrupted
 from .gate import Gate
 from .host import Waits
+from .loop_ends import Guard
 from .loop_leader import LoopLeader
 
 
@@ -23,54 +26,37 @@ class LoopWaits(Waits):
         self.futures: set[asyncio.Future[Any]] = set()
 
 
-class LoopState:
+class LoopState(Struct, eq=False):
     """What the tasks of one run share. What only few runs need is made when it is needed: there may be thousands."""
 
-    __slots__ = (
-        "_gate",
-        "branch",
-        "futures",
-        "guard",
-        "has_begun",
-        "has_slot",
-        "is_ending",
-        "is_handed_in",
-        "is_to_look",
-        "leader",
-        "looked_at",
-        "loop",
-        "root",
-        "tasks",
-        "uses_slots",
-        "waits",
-    )
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, leader: LoopLeader, *, uses_slots: bool) -> None:
-        self.loop = loop
-        self.leader = leader
-        """What commits on this loop."""
-        self.uses_slots = self.has_slot = uses_slots
-        """Whether the run takes a slot of its queue, and whether it has it now."""
-        self.is_ending = False
-        """Whether it has given its slot away already, and its end is not committed yet."""
-        self.is_handed_in = False
-        """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
-        self.guard = leader.guard
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self._gate: Gate | None = None
-        self.waits: LoopWaits | None = None
-        """What its branches wait for durably; None before the first time."""
-        self.futures: set[asyncio.Future[Any]] = set()
-        """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
-        self.root: asyncio.Task[Any] | None = None
-        self.branch: Branch | None = None
-        """The root's, while it executes the run's function."""
-        self.has_begun = False
-        """Whether the root task has come to its first line."""
-        self.is_to_look = False
-        """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
-        self.looked_at = 0.0
-        """When it was last looked whether the run has waited for long enough, by the loop's clock."""
+    loop: asyncio.AbstractEventLoop
+    leader: LoopLeader
+    """What commits on this loop."""
+    guard: Guard
+    uses_slots: bool
+    """Whether the run takes a slot of its queue."""
+    has_slot: bool
+    """Whether it has it now."""
+    is_ending: bool = False
+    """Whether it has given its slot away already, and its end is not committed yet."""
+    is_handed_in: bool = False
+    """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
+    tasks: set[asyncio.Task[Any]] = set()
+    _gate: Gate | None = None
+    waits: LoopWaits | None = None
+    """What its branches wait for durably; None before the first time."""
+    futures: set[asyncio.Future[Any]] = set()
+    """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
+    root: asyncio.Task[Any] | None = None
+    branch: Branch | None = None
+    """The root's, while it executes the run's function."""
+    has_begun: bool = False
+    """Whether the root task has come to its first line."""
+    is_to_look: bool = False
+    """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
+    looked_at: float = 0.0
+    """When it was last looked whether the run has waited for long enough, by the loop's clock."""
+    __repr__ = object.__repr__
 
     def gate(self, run: Run) -> Gate:
         """The gate of the run's deliveries."""

@@ -139,9 +139,6 @@ class Store(Protocol):
     `migrate`.
     """
 
-    can_begin: bool
-    """Whether `begin` ever sends anything."""
-
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than
         the code.
@@ -171,6 +168,9 @@ class Store(Protocol):
         is success. A refused entry refuses the later ones of its claim. A run that ends as `cancelled` passes the
         cancel on to its unfinished children. The number of statements does not depend on the number of entries.
         """
+
+    def at_once(self, waiting: int) -> int:
+        """How many of the entries that wait (one or more) `begin` may be given now; 0 where `apply` is to be called."""
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentBatch | None:
         """`apply` without waiting for the answer, for event loops; nothing else of the turn may be called before it is

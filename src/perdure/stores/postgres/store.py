@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
@@ -22,6 +23,9 @@ from .failures import FAILURES
 from .places import own_directory
 from .schema import migrate
 
+SENT_ENTRIES: Final = 200
+"""The most that is sent without waiting: more might not fit into the socket."""
+
 
 class PostgresStore:
     """One Postgres database, schema `perdure`, for any number of processes and machines.
@@ -33,7 +37,6 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._database = Database(parse_address(url))
         self.lock_directory = ""
-        self.can_begin = True
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
 
@@ -95,6 +98,9 @@ class PostgresStore:
                 parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0), whole_lives=False)
                 answer = turn.call("apply_batch", parameters)
         return self._verdicts(worker_id, batch, answer)
+
+    def at_once(self, waiting: int) -> int:
+        return min(waiting, SENT_ENTRIES)
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentCall | None:
         turn = self._database.turn

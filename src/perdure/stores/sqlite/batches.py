@@ -94,8 +94,16 @@ class Batch:
         return len(connection.query("held_claims", [rows.texts(needed), self.worker_id])) == len(needed)
 
     def _record(self, connection: Connection) -> bool:
-        worker_id = self.worker_id
-        made = connection.change_many("record_checkpoints", [rows.recorded(e, worker_id) for e in self.recorded])
+        """Rule 2: of runs that are held. That is looked up, but where this batch begins or ends the claim: its other
+        statements say so then, and it fails as a whole.
+        """
+        ended: list[RunFinished | RunParked | RunReleased] = [*self.finished, *self.parked, *self.released]
+        held = {e.run_id: e.held_as for e in self.created} | {e.run_id: e.claim for e in ended}
+        if asked := {e.run_id for e in self.recorded}.difference(held):
+            held.update(connection.query("held_runs", [rows.texts(asked), self.worker_id]))
+        if any(held.get(e.run_id) != e.claim for e in self.recorded):
+            return False
+        made = connection.change_many("record_checkpoints", [rows.recorded(e) for e in self.recorded])
         return made == len(self.recorded)
 
     def _finish(self, connection: Connection) -> bool:
@@ -146,7 +154,7 @@ def record_alone(connection: Connection, worker_id: str, entries: Sequence[Entry
     if len(entries) != 1 or not isinstance(entries[0], StepRecorded):
         return None
     with connection.alone():
-        made = connection.change("record_lone_checkpoint", rows.recorded(entries[0], worker_id))
+        made = connection.change("record_lone_checkpoint", rows.recorded_alone(entries[0], worker_id))
     return [_ACCEPTED] if made else None
 
 

@@ -1,4 +1,4 @@
-"""Whether a commit is short enough for an event loop to make it itself, and what it has then.
+"""How much an event loop may commit by itself, and what it has then.
 
 Handing a commit to another thread and waking the loop again costs as much as half a commit on a fast disk, and both
 threads want the interpreter's lock for most of it. On a slow disk, or while others write, a loop must not stand still.
@@ -15,6 +15,8 @@ from ..._entries import Verdict
 
 SHORT_SECONDS: Final = 0.005
 """What a loop may stand still: about as long as the interpreter lets one thread go on before another."""
+_WORTH: Final = 0.5
+"""The part of it that must be left for entries, where they are more than fit."""
 _SHARE: Final = 0.2
 """How much the latest commit counts in the running means."""
 
@@ -26,9 +28,14 @@ class Pace:
         self._fixed = SHORT_SECONDS
         self._each = 0.0
 
-    def is_short(self, entries: int) -> bool:
-        """Whether the commit of so many entries will probably take no longer than a loop may stand still."""
-        return self._fixed + entries * self._each < SHORT_SECONDS
+    def slice_of(self, waiting: int) -> int:
+        """How many of the entries that wait a loop may commit now: what will probably take no longer than it may stand
+        still. None where that is not worth it, since most of that time goes by whatever their number.
+        """
+        room = SHORT_SECONDS - self._fixed
+        if room > waiting * self._each:
+            return waiting
+        return int(room / self._each) if room > SHORT_SECONDS * _WORTH else 0
 
     @contextmanager
     def measured(self, entries: int) -> Iterator[None]:

@@ -41,8 +41,17 @@ def lived(e: RunCreated, end: RunFinished) -> Row:
     # fmt: on
 
 
-def recorded(e: StepRecorded, worker_id: str) -> Row:
+def recorded(e: StepRecorded) -> Row:
     """For `record_checkpoints`."""
+    outcome = e.outcome
+    # fmt: off
+    return (e.run_id, e.key, e.claim, e.entry_id, e.position, e.kind, e.name, e.fingerprint, e.is_error, outcome.codec,
+            outcome.text, e.attempts, e.started_at)
+    # fmt: on
+
+
+def recorded_alone(e: StepRecorded, worker_id: str) -> Row:
+    """For `record_lone_checkpoint`."""
     outcome = e.outcome
     # fmt: off
     return (e.key, e.entry_id, e.position, e.kind, e.name, e.fingerprint, e.is_error, outcome.codec, outcome.text,

@@ -32,7 +32,6 @@ class SqliteStore:
     def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
         self.path = Path(path).absolute()
         self.lock_directory = f"{self.path}-workers"
-        self.can_begin = True
         self._pace = Pace()
         self._database = Database(self.path, patience_seconds)
         self._checkpointer = Checkpointer(self._database)
@@ -89,9 +88,10 @@ class SqliteStore:
             self._checkpointer.checkpoint()
         return verdicts
 
+    def at_once(self, waiting: int) -> int:
+        return 0 if self._checkpointer.is_due else self._pace.slice_of(waiting)
+
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> Committed | None:
-        if not self._pace.is_short(len(entries)) or self._checkpointer.is_due:
-            return None
         turn = self._database.turn
         turn.is_patient = False
         try:

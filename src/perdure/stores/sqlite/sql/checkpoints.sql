@@ -1,11 +1,10 @@
 -- name: record_checkpoints
--- Joins the claim, so that nobody who has lost the run can add to it; a resent entry changes nothing.
+-- The claims were looked up under the same write lock (`held_runs`), or end in this transaction: nobody who has lost a
+-- run can add to it. A resent entry changes nothing. VALUES, for the reason of `create_runs`.
 INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body,
                          attempts, started_at, recorded_at)
-SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerprint, :is_error, :codec, :body,
-       :attempts, :started_at, (SELECT now FROM clock)
-  FROM runs
- WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
+VALUES (:run_id, :key, :claim, :entry_id, :position, :kind, :name, :fingerprint, :is_error, :codec, :body,
+        :attempts, :started_at, (SELECT now FROM clock))
 ON CONFLICT (run_id, key) DO NOTHING;
 
 -- name: record_lone_checkpoint

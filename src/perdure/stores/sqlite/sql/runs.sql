@@ -71,6 +71,13 @@ SELECT runs.claim
  CROSS JOIN runs
  WHERE runs.worker = :worker_id AND runs.claim = wanted.value AND runs.state = 'held';
 
+-- name: held_runs
+-- Which of these runs this worker holds, and under which claims.
+SELECT runs.id, runs.claim
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN runs
+ WHERE runs.id = wanted.value AND runs.worker = :worker_id AND runs.state = 'held';
+
 -- name: wake_due_runs
 -- Delayed runs and sleepers whose time has come, the earliest first; bounded, the next claim takes the rest.
 UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
