@@ -51,25 +51,22 @@ class Call:
         if not self.is_sent:
             self.is_sent = self._pgconn.flush() == 0
         self._pgconn.consume_input()
-        return self._is_complete
+        return self.is_sent and not self._pgconn.is_busy()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Block until it is answered, or for so long; whether it is."""
+        """Block until it is answered, or for so long; whether it is.
+
+        Reads before it polls: beside a busy thread the answer is there once sending has the interpreter's lock again,
+        and a poll would wait for that once more.
+        """
         deadline = None if seconds is None else time.monotonic() + seconds
         poll = select.poll()
-        is_answered = self._is_complete
-        while not is_answered:
+        while not self.is_answered():
             if deadline is not None and time.monotonic() > deadline:
                 return False
             poll.register(self._pgconn.socket, select.POLLIN | (0 if self.is_sent else select.POLLOUT))
             poll.poll(_LOOK_MILLISECONDS if deadline is None else 1_000 * max(0.0, deadline - time.monotonic()))
-            is_answered = self.is_answered()
         return True
-
-    @property
-    def _is_complete(self) -> bool:
-        """Whether the whole answer was read: then the socket has nothing more to say."""
-        return self.is_sent and not self._pgconn.is_busy()
 
     def value(self) -> bytes | None:
         """The one value of the one row; after `is_answered` or `wait`."""
