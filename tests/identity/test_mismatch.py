@@ -135,6 +135,7 @@ def test_changed_code_parks_the_run_until_it_is_mended(change: str, tmp_path: Pa
     with launched(url) as app:
         begin(changing)
         assert REACHED.wait(20)
+        wait_until(lambda: before is not start_child or BODIES["child 1"] == 1)  # once its creation is committed
         wait_until(lambda: len(app._launched().held.active) == 1)  # a child that was started has ended
     ran = Counter(BODIES)
 
