@@ -146,7 +146,7 @@ class QueueStarter(Executor):
         """Nothing to stop: the runs are durable, and `perdure.shutdown()` ends the work of the process."""
 
     def _note(self, made: list[Handle[Any]]) -> list[Handle[Any]]:
-        if _blocks.get() and (block := Block.find(self._submission.queue)) is not None:
+        if (block := Block.find(self._submission.queue)) is not None:
             block.handles += made
         return made
 

@@ -58,9 +58,6 @@ def start(function: Any, arguments: Arguments, submission: Submission) -> Handle
     """Start a run and return when it is durable; inside a run at once, unless the caller chose the id: then another run
     may have it, and the answer takes a commit, for which it blocks the loop of an async run (`astart` does not).
     """
-    here = scope.get()
-    if type(here) is Branch:
-        return start_in_run(own_branch(here), definition_of(function), bound(function, arguments), submission)
     return start_all(function, [arguments], submission)[0]
 
 
@@ -138,7 +135,7 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     entry = make_entry(runtime, definition, arguments, submission)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Verdict] = loop.create_future()
-    runtime.dispatcher.submit(entry, None, partial(runtime.wakes.wake, loop, future))
+    runtime.dispatcher.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)
     return accept_handle(runtime, entry, await future)
 

@@ -188,15 +188,14 @@ class Dispatcher:
         slots = self._slots[run.queue]
         return bool(slots.ready) and slots.may_end_early
 
-    def submit(self, entry: RunCreated, lane: Lane | None, on_created: OnVerdict) -> tuple[Lane, int]:
-        """Hand in the creation of a run from outside any, in this lane or its own: in which, and its number there.
+    def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
+        """Hand in the creation of a run from outside any: in which lane, and its number there.
 
         Where a slot is free it begins at once, in the lane of its own: before its first body it waits for its creation,
         as for everything that it records. Not under an id of the caller's, which another run may have.
         """
         is_own_id = entry.run_id == entry.entry_id
         if not is_own_id or entry.due_at is not None or not self._take_slot(entry):
-            lane = lane or Lane()
             return lane, self.create(entry, lane, on_created, leads=True)
         entry.held_as = claim = fresh_id()
         run = self._runtime.execution.expect(entry)

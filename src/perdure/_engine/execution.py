@@ -117,7 +117,7 @@ class Execution:
     def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         loop = self._runtime.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
-            if begins_later(loop) and asyncio._get_running_loop() is loop:
+            if asyncio._get_running_loop() is loop and begins_later(loop):  # its factory is installed
                 self._enter_loop(run, loop, uses_slots=True)
                 self._start_task(run, definition, stored, is_fresh=is_fresh)
                 return
@@ -141,8 +141,7 @@ class Execution:
         self._start_task(run, definition, stored, is_fresh=is_fresh)
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
-        leader = self.loop_host.leaders.of(loop)
-        state = LoopState(loop, leader, leader.guard, uses_slots=uses_slots, has_slot=uses_slots)
+        state = LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots, has_slot=uses_slots)
         self._enter(run, self.loop_host, state)
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:

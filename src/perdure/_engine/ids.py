@@ -13,9 +13,10 @@ import os
 import time
 from collections import deque
 
+from .._core.flows.child import VARIANTS
+
 _DRAWN_AT_ONCE = 256
 _DIGITS = 16
-_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _drawn: deque[str] = deque()
 _moment = (0, 0, "")
 """Since when, until when and how ids begin: written as one, since several threads draw."""
@@ -45,7 +46,7 @@ def _begin(now: int) -> str:
 def _draw() -> str:
     digits = os.urandom(_DIGITS // 2 * _DRAWN_AT_ONCE).hex()
     drawn = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
-    first, *others = [f"{_VARIANTS[end[0]]}{end[1:4]}-{end[4:]}" for end in drawn]
+    first, *others = [f"{VARIANTS[end[0]]}{end[1:4]}-{end[4:]}" for end in drawn]
     _drawn.extend(others)
     return first
 

@@ -53,7 +53,7 @@ class LoopHost(Host):
 
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
-        if run.state.guard.is_cancelled and run.interruption is None:
+        if run.state.leader.guard.is_cancelled and run.interruption is None:
             run.interruption = "closing"
             if not isinstance(request, Commit):
                 run.check_alive()
@@ -120,14 +120,7 @@ class LoopHost(Host):
                 future: asyncio.Future[None] = loop.create_future()
                 if self.journal.watch(lane, lane.appended, partial(self._wake, loop, future)):
                     state.leader.hurry(loop)
-                    state.futures.add(future)
-                    try:
-                        await future
-                    except asyncio.CancelledError:
-                        self._check_loop(run)
-                        raise
-                    finally:
-                        state.futures.discard(future)
+                    await self._wait(run, future)
                 if lane.failure is not None:
                     raise lane.failure
             if self.runtime.worker.may_start:

@@ -12,7 +12,6 @@ from .._core.run import Run
 from ..errors import RunInterrupted
 from .gate import Gate
 from .host import Waits
-from .loop_ends import Guard
 from .loop_leader import LoopLeader
 
 
@@ -32,7 +31,6 @@ class LoopState(Struct, eq=False):
     loop: asyncio.AbstractEventLoop
     leader: LoopLeader
     """What commits on this loop."""
-    guard: Guard
     uses_slots: bool
     """Whether the run takes a slot of its queue."""
     has_slot: bool
@@ -81,4 +79,4 @@ class LoopState(Struct, eq=False):
     @property
     def is_closing(self) -> bool:
         """Whether the run's loop comes to its end."""
-        return self.guard.is_cancelled
+        return self.leader.guard.is_cancelled

@@ -162,8 +162,6 @@ def own_branch(here: Branch) -> Branch:
             "and `async def` workflows for event loops."
         )
     task = current_task()
-    if task is not None and here.owner is task:
-        return here
     branch = None if task is None else branch_of_task(here, task)
     if branch is not None:
         return branch

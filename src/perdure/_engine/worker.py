@@ -162,7 +162,7 @@ class Worker:
     @property
     def may_start(self) -> bool:
         """Whether new work may be started: the lease was renewed within its length."""
-        return time.clock_gettime(_LEASE_CLOCK) - self.renewed_at < self._lease_seconds
+        return elapsed() - self.renewed_at < self._lease_seconds
 
     @property
     def is_witness(self) -> bool:

@@ -17,11 +17,12 @@ from ...typing import RunId
 from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild, StayOpen
 from ..run import Run
 from ..serialization import Serializer
-from .turn import log_cancel, log_turn, needs_log
+from .turn import log_cancel, log_turn
 
 _HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
 """Whether an id begins with the time at which it, or the run at the root of its family, was made."""
-_VARIANTS: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+VARIANTS: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The digit of a UUID that says how it is made up, in the place of any other one."""
 
 
 def child_id(run_id: RunId, key: str) -> RunId:
@@ -35,7 +36,7 @@ def child_id(run_id: RunId, key: str) -> RunId:
     text = digest.hexdigest()
     begin = begin or f"{text[:8]}-{text[8:10]}"
     # A UUID of version 8: its bits mean what we say.
-    return f"{begin}{text[10:12]}-8{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
+    return f"{begin}{text[10:12]}-8{text[13:16]}-{VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 @lru_cache(maxsize=16)
@@ -66,8 +67,7 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
                 yield StayOpen(key)
             if recorded is None:
                 yield from create_child(run, entry)
-            if needs_log(run, key):
-                yield from log_turn(run, key)
+            yield from log_turn(run, key)
         except CallCancelled:
             yield from log_cancel(run, key)
             raise
@@ -112,8 +112,7 @@ def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = Non
         if run.order.was_cancelled(key):
             yield StayOpen(key, timeout)
         ended: EndedRun = yield AwaitEnd(run_id, timeout)
-        if needs_log(run, key):
-            yield from log_turn(run, key)
+        yield from log_turn(run, key)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise

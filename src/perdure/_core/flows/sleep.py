@@ -6,7 +6,7 @@ from ..._entries import StepRecorded
 from ...errors import SerializationError
 from ..flow import AwaitTime, CallCancelled, Flow, Now, Record, StayOpen
 from ..run import Run
-from .turn import log_cancel, log_turn, needs_log
+from .turn import log_cancel, log_turn
 from .value import NO_ARGUMENTS
 
 
@@ -28,8 +28,7 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
         if run.order.was_cancelled(key):
             yield StayOpen(key)
         yield AwaitTime(due_at)
-        if needs_log(run, key):
-            yield from log_turn(run, key)
+        yield from log_turn(run, key)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise

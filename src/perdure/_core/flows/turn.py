@@ -22,13 +22,10 @@ def turn_now(run: Run, key: str) -> tuple[int, bool] | None:
     return None
 
 
-def needs_log(run: Run, key: str) -> bool:
-    """Whether the turn of a wait is, or was, part of the order: see `log_turn`."""
-    return run.is_concurrent or (run.order.is_replaying and run.order.is_recorded(key))
-
-
 def log_turn(run: Run, key: str) -> Flow[None]:
     """The turn of a wait, whose position has no checkpoint of its own: it goes to the order log."""
+    if not (run.is_concurrent or (run.order.is_replaying and run.order.is_recorded(key))):
+        return
     position, was_recorded = turn_now(run, key) or (yield Turn(key))
     if not was_recorded:
         yield LogTurn(position, key)

@@ -101,12 +101,11 @@ class Serializer:
             ) from error
 
     def _checked(self, text: str, what: str) -> Stored:
-        if len(text) * 4 > self._max_bytes:
-            self._check_size(text, what)
+        self._check_size(text, what)
         return Stored(self._codec.name, text)
 
     def _check_size(self, text: str, what: str) -> None:
-        if (size := len(text.encode())) > self._max_bytes:
+        if len(text) * 4 > self._max_bytes and (size := len(text.encode())) > self._max_bytes:
             raise SerializationError(
                 f"{what}: $ takes {size} bytes, more than the limit of {self._max_bytes}; store a reference to it "
                 f"instead, such as a path or a key"
@@ -126,8 +125,7 @@ class Serializer:
     ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """As `accept_arguments`, for a call whose arguments are not kept: their fingerprint, and they decoded."""
         if self._is_json and not kwargs and (text := _scalar_arguments_text(args, kwargs)) is not None:
-            if len(text) * 4 > self._max_bytes:
-                self._check_size(text, what)
+            self._check_size(text, what)
             return _digest(text.encode()), args, kwargs
         stored, args, kwargs = self.accept_arguments(args, kwargs, what=what)
         return self.fingerprint(stored), args, kwargs
