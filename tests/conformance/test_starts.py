@@ -277,6 +277,21 @@ def test_a_taken_id_inside_a_run_is_an_error_there() -> None:
     assert starts_a_taken_id() == "taken"
 
 
+@workflow
+def starts_one_id(name: str) -> str:
+    """Its first call, in every run of it."""
+    try:
+        return with_options(id="first come").start(job, name).result()
+    except perdure.RunExistsError:
+        return "refused"
+
+
+def test_two_runs_that_start_one_id_by_the_same_call_are_told_apart() -> None:
+    """What the second hands in is not taken for what the first one did, sent again."""
+    assert [starts_one_id("one"), starts_one_id("two"), starts_one_id("one")] == ["one 0", "refused", "one 0"]
+    assert ran == ["one"]
+
+
 def test_a_delayed_run_does_not_begin_before_its_time(app: perdure.Perdure) -> None:
     """dramatiq (#479): a delay is at least that long. Cancelled before, it never begins."""
     handle = with_options(id="delayed", delay=3600).start(job, "delayed")

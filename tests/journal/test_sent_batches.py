@@ -45,6 +45,18 @@ def test_nobody_is_told_before_the_answer_is_there(store: ScriptedStore) -> None
     assert verdicts == [Accepted()]
 
 
+def test_no_more_is_sent_at_once_than_the_store_takes(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest waits for the next batch, in its order."""
+    monkeypatch.setattr(store, "at_once", lambda waiting: min(waiting, 2))
+    journal, lane = journal_on(store), Lane(run("r"))
+    for _ in range(5):
+        journal.append(lane, recorded("r"), leads=True)
+    while (sent := journal.send()) is not None:
+        assert journal.receive(sent)
+    assert [len(batch) for batch in store.batches] == [2, 2, 1]
+    assert lane.is_settled
+
+
 def test_one_batch_is_on_its_way_at_a_time(store: ScriptedStore) -> None:
     """What is handed in meanwhile waits for the answer to the first."""
     journal = journal_on(store)

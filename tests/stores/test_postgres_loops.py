@@ -10,6 +10,8 @@ import psycopg
 
 import perdure
 from perdure import step, workflow
+from perdure.stores.postgres import PostgresStore
+from perdure.stores.postgres.store import SENT_ENTRIES
 
 STEPS, CUTS = 60, 12
 bodies: Counter[tuple[str, int]] = Counter()
@@ -26,6 +28,12 @@ async def mark(name: str, number: int) -> int:
 async def marks(name: str) -> int:
     """One step after the other."""
     return sum([await mark(name, number) for number in range(STEPS)])
+
+
+def test_no_more_is_sent_at_once_than_fits_into_a_socket(postgres_url: str) -> None:
+    """A loop cannot wait until the server has read it."""
+    store = PostgresStore(postgres_url)
+    assert [store.at_once(waiting) for waiting in (1, SENT_ENTRIES, 10_000)] == [1, SENT_ENTRIES, SENT_ENTRIES]
 
 
 def test_a_connection_that_is_cut_while_a_loop_waits_repeats_nothing(postgres_url: str) -> None:

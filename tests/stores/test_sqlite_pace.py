@@ -74,6 +74,15 @@ def test_what_is_committed_at_once_has_its_verdicts(store: SqliteStore) -> None:
     assert store.run("r") is not None
 
 
+def test_a_loop_leaves_a_commit_to_others_where_the_log_is_to_be_copied_after_it(store: SqliteStore) -> None:
+    """That takes long, whatever the commit does; `apply` sees to it, and the loop may go on."""
+    assert store.at_once(3) == 3
+    store._checkpointer.is_due = True
+    assert store.at_once(3) == 0
+    store.apply(W1, [created("r")])
+    assert store.at_once(3) == 3
+
+
 def test_a_loop_does_not_wait_for_another_process_that_writes(store: SqliteStore) -> None:
     """Nothing has happened then, and `apply`, which waits, still does it."""
     stranger = sqlite3.connect(store.path, isolation_level=None)
