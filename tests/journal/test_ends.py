@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from perdure._core.children import Children
 from perdure._core.run import Run
 from perdure._engine import ends as register
 from perdure._engine.ends import AHEAD_BYTES, Ends
@@ -33,6 +34,7 @@ def ends_of(store: EndedRuns) -> Ends:
 
 def parent_of(number: int) -> Run:
     parent = run("parent")
+    parent.children = Children()
     rows = [ChildRow(f"c{n}", str(n), "app:child", "f", "succeeded") for n in range(number)]
     parent.recall(HistoryRows([], rows, False))
     return parent
@@ -43,8 +45,8 @@ def test_a_parent_that_waits_for_one_child_learns_of_all() -> None:
     names = [f"c{n}" for n in range(10_000)]
     store = EndedRuns(names)
     ends = ends_of(store)
-    parent = run("parent")
-    parent.own_children.update(names)
+    parent = parent_of(0)
+    parent.children.open.update(dict.fromkeys(names))
     heard: list[str] = []
     ends.watch("c0", lambda ended: heard.append(ended.run_id), parent=parent)
 
@@ -52,20 +54,35 @@ def test_a_parent_that_waits_for_one_child_learns_of_all() -> None:
 
     assert heard == ["c0"]
     assert len(store.asked) == 10
-    assert parent.children_ended == set(names)
-    assert len(parent.child_ends) == 10_000
+    assert parent.children.ended == set(names)
+    assert len(parent.children.ends) == 10_000
+
+
+def test_children_that_have_not_ended_are_not_all_asked_for() -> None:
+    """A parent of a million that another process executes is a thousand of them behind each look, not a million."""
+    names = [f"c{n}" for n in range(10_000)]
+    store = EndedRuns(names[500:700])
+    ends = ends_of(store)
+    parent = parent_of(0)
+    parent.children.open.update(dict.fromkeys(names))
+    ends.watch("c0", lambda ended: None, parent=parent)
+
+    ends.poll()
+
+    assert parent.children.ended == set(names[500:700])
+    assert len(store.asked) == 2, "what it learned from, and one that brought nothing new"
 
 
 def test_a_park_counts_the_children_whose_end_was_polled() -> None:
     """Else the database would know of more ends than the parent says it has seen, and wake it at once, for ever."""
     ends = ends_of(EndedRuns(["c0"]))
-    parent = run("parent")
-    parent.own_children.update(["c0", "c1"])
+    parent = parent_of(0)
+    parent.children.open.update(dict.fromkeys(["c0", "c1"]))
     ends.watch("c1", lambda ended: None, parent=parent)
 
     ends.poll()
 
-    assert parent.children_ended == {"c0"}
+    assert parent.children.ended == {"c0"}
 
 
 def test_a_replayed_parent_reads_the_ends_of_its_children_together() -> None:
@@ -75,7 +92,7 @@ def test_a_replayed_parent_reads_the_ends_of_its_children_together() -> None:
     parent = parent_of(10_000)
 
     for n in range(10_000):
-        if parent.child_ends.pop(f"c{n}", None) is None:
+        if parent.children.take_end(f"c{n}") is None:
             assert ends.fetch(parent, f"c{n}") is not None
 
     assert len(store.asked) <= 50
@@ -89,7 +106,7 @@ def test_large_outputs_are_read_once_and_not_all_at_once() -> None:
     parent = parent_of(500)
 
     for n in range(500):
-        if parent.child_ends.pop(f"c{n}", None) is None:
+        if parent.children.take_end(f"c{n}") is None:
             assert ends.fetch(parent, f"c{n}") is not None
 
     assert sum(store.asked) == 500 * size
@@ -100,8 +117,8 @@ def test_nobody_is_asked_for_who_is_not_waited_for() -> None:
     """A wait that was given up leaves nothing behind."""
     store = EndedRuns(["c0"])
     ends = ends_of(store)
-    parent = run("parent")
-    parent.own_children.update(["c0"])
+    parent = parent_of(0)
+    parent.children.open.update(dict.fromkeys(["c0"]))
 
     def on_end(ended: EndedRun) -> None:
         raise AssertionError("nobody waits")

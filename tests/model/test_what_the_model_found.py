@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import perdure
+from perdure._core.children import Children
 from perdure._core.run import Run
 from perdure._core.serialization import Serializer
 from perdure._core.serialization.registry import TypeRegistry
@@ -97,8 +98,7 @@ def test_a_park_has_not_seen_an_end_that_a_branch_waits_for() -> None:
         parent_id=None,
         serializer=Serializer(TypeRegistry()),
     )
-    run.own_children |= {"a", "b"}
-    run.children_ended |= {"a", "b"}
+    run.children = Children(ended={"a", "b"})
     waits = Waits()
     waits.runs.append("a")
 

@@ -15,7 +15,8 @@ from msgspec import Struct, field
 
 from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
-from ..typing import TERMINAL, CheckpointKind, RunId, RunKind
+from ..typing import CheckpointKind, RunId, RunKind
+from .children import NO_CHILDREN, Children
 from .order import Order
 
 if TYPE_CHECKING:
@@ -60,15 +61,7 @@ class Run(Struct, eq=False, weakref=True):
     """Its end, once that is committed."""
     order: Order = field(default_factory=Order)
     checkpoints: dict[str, Checkpoint] = {}
-    children: dict[str, ChildRow] = {}
-    children_asked: set[str] = set()
-    """Keys of recorded children that this claim has asked for again."""
-    child_ends: dict[RunId, EndedRun] = {}
-    """Children whose end is known and not yet handed over."""
-    own_children: set[RunId] = set()
-    """Runs whose parent is this one; a start with an id of the caller's may find somebody else's instead."""
-    children_ended: set[RunId] = set()
-    """Those of them whose end this claim knows: what a park says it has seen."""
+    children: Children = NO_CHILDREN
 
     def __repr__(self) -> str:
         return f"<run {self.run_id} of {self.name}>"
@@ -88,11 +81,7 @@ class Run(Struct, eq=False, weakref=True):
             if checkpoint.position is not None:
                 deliveries.append((checkpoint.position, checkpoint.key))
         self.order = Order(deliveries)
-        for child in rows.children:
-            self.children[child.parent_key] = child
-            self.own_children.add(child.run_id)
-            if child.state in TERMINAL:
-                self.children_ended.add(child.run_id)
+        self.children.recall(rows.children)
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
 
     def check_alive(self) -> None:
@@ -125,8 +114,8 @@ class Run(Struct, eq=False, weakref=True):
         """The recorded outcome of this call, or None; raises `RunInterrupted` where another call is recorded."""
         recorded = self.checkpoints.pop(key, None)
         if recorded is None:
-            if key in self.children:
-                self.differ(key, "a child run of " + self.children[key].name, f"{kind} {name}")
+            if key in self.children.recorded:
+                self.differ(key, f"a child run of {self.children.recorded[key].name}", f"{kind} {name}")
             return None
         if recorded.kind != kind or recorded.name != name:
             self.differ(key, f"{recorded.kind} {recorded.name}", f"{kind} {name}")
@@ -143,7 +132,7 @@ class Run(Struct, eq=False, weakref=True):
         if key in self.checkpoints:
             recorded = self.checkpoints[key]
             self.differ(key, f"{recorded.kind} {recorded.name}", f"a child run of {name}")
-        child = self.children.get(key)
+        child = self.children.recorded.get(key)
         if child is None:
             return None
         if child.name != name:
@@ -154,7 +143,7 @@ class Run(Struct, eq=False, weakref=True):
                 f"a child run of {name} with arguments of fingerprint {child.fingerprint}",
                 f"the same with arguments of fingerprint {fingerprint}",
             )
-        self.children_asked.add(key)
+        self.children.asked.add(key)
         return child
 
     def differ(self, key: str, recorded: str, asked: str) -> NoReturn:
@@ -194,15 +183,15 @@ class Run(Struct, eq=False, weakref=True):
     @property
     def has_recorded(self) -> bool:
         """Whether anything is recorded that was not asked for, or children."""
-        return bool(self.checkpoints or self.children)
+        return bool(self.checkpoints or self.children.recorded)
 
     def check_all_taken(self) -> None:
         """At the end: what the first branch had recorded must have been asked for."""
         for key, recorded in self.checkpoints.items():
             if "/" not in key and not key.endswith("?"):
                 self.differ(key, f"{recorded.kind} {recorded.name}", "nothing: the workflow has ended")
-        for key, child in self.children.items():
-            if "/" not in key and key not in self.children_asked:
+        for key, child in self.children.recorded.items():
+            if "/" not in key and key not in self.children.asked:
                 self.differ(key, f"a child run of {child.name}", "nothing: the workflow has ended")
 
 

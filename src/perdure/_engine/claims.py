@@ -57,7 +57,7 @@ class Claims:
             output = entry.output if state == entry.state else None
             run.end = EndedRun(run.run_id, state, output, entry.reason)
             if state == "cancelled":  # so are its children, from the same commit on
-                for child_id in runtime.held.among(run.own_children):
+                for child_id in runtime.held.among(run.children.open):
                     self.cancel_here(child_id)
                 runtime.poller.call()
             runtime.ends.publish(run.end, run.parent_id)

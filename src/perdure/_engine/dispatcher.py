@@ -227,13 +227,14 @@ class Dispatcher:
                 self._free_slot(entry)
 
         parent = lane.run
-        if parent is not None and on_created is None:  # else its id may be that of somebody else's run
-            parent.own_children.add(entry.run_id)
+        siblings = {} if parent is None else self._runtime.held.children_of(parent).open
+        if on_created is None:  # else its id may be that of somebody else's run
+            siblings[entry.run_id] = None
 
         def on_verdict(verdict: Verdict) -> None:
             try:
-                if parent is not None and isinstance(verdict, Accepted):
-                    parent.own_children.add(entry.run_id)
+                if on_created is not None and isinstance(verdict, Accepted):
+                    siblings[entry.run_id] = None
                 if isinstance(verdict, Accepted) and entry.held_as is not None:
                     execution = self._runtime.execution
                     execution.begin_made(execution.expect(entry), entry.input)

@@ -110,9 +110,10 @@ class Ends:
     @staticmethod
     def tell_parent(parent: Run, ended: EndedRun) -> None:
         """The parent knows this child's end from now on."""
-        parent.children_ended.add(ended.run_id)
+        children = parent.children
+        children.note_end(ended.run_id)
         if ended.output is None or len(ended.output.text) <= KEPT_BYTES:
-            parent.child_ends[ended.run_id] = ended
+            children.ends[ended.run_id] = ended
 
     def fetch(self, run: Run, run_id: RunId) -> EndedRun | None:
         """Read the end of a child that is known to have ended, and those of the siblings that will be asked for
@@ -120,9 +121,10 @@ class Ends:
         """
         wanted = [run_id]
         after = False
-        for child in run.children.values():
+        children = run.children
+        for child in children.recorded.values():
             after = after or child.run_id == run_id
-            if after and child.run_id != run_id and child.run_id in run.children_ended:
+            if after and child.run_id != run_id and child.run_id in children.ended:
                 wanted.append(child.run_id)
                 if len(wanted) >= self._ahead:
                     break
@@ -133,33 +135,38 @@ class Ends:
             if ended.run_id == run_id:
                 found = ended
             else:
-                run.child_ends[ended.run_id] = ended  # whatever its size: it would only be read again
+                children.ends[ended.run_id] = ended  # whatever its size: it would only be read again
         self._ahead = min(MOST_AHEAD, AHEAD_BYTES * len(wanted) // max(size, 1) + 1)
         return found
 
     def poll(self) -> None:
         """Ask the database for the ends of runs that somebody waits for; a thousand at a time, the longest first.
 
-        A run that waits for one child learns of all of them: it will ask for the next one next.
+        A run that waits for one child learns of those that it made next, as far as they have ended: it will ask for
+        them next.
         """
+        wanted, parents = self._waited_for()
+        while wanted or parents:
+            parent_of = {
+                child: parent for parent in parents.values() for child in list(parent.children.open)[:ASK_AT_ONCE]
+            }
+            asked = list(dict.fromkeys([*wanted, *parent_of]))
+            wanted, parents = [], {}
+            for first in range(0, len(asked), ASK_AT_ONCE):
+                for ended in self._store.ended(asked[first : first + ASK_AT_ONCE]):
+                    if (parent := parent_of.get(ended.run_id)) is not None:
+                        self.tell_parent(parent, ended)
+                        parents[parent.run_id] = parent
+                    self.publish(ended, None)
+
+    def _waited_for(self) -> tuple[list[RunId], dict[RunId, Run]]:
+        """Some of the runs that are waited for, others each time, and who waits for a child of its own."""
         with self._lock:
             wanted = list(self._watchers)[:ASK_AT_ONCE]
             if len(self._watchers) > ASK_AT_ONCE:
                 for run_id in wanted:
                     self._watchers[run_id] = self._watchers.pop(run_id)
-            parents = {parent.run_id: parent for parent in self._parents.values()}
-        parent_of = {
-            child: parent
-            for parent in parents.values()
-            for child in list(parent.own_children)
-            if child not in parent.children_ended
-        }
-        asked = list(dict.fromkeys([*wanted, *parent_of]))
-        for first in range(0, len(asked), ASK_AT_ONCE):
-            for ended in self._store.ended(asked[first : first + ASK_AT_ONCE]):
-                if (parent := parent_of.get(ended.run_id)) is not None:
-                    self.tell_parent(parent, ended)
-                self.publish(ended, None)
+            return wanted, {parent.run_id: parent for parent in self._parents.values()}
 
     def close(self) -> None:
         """Nobody will learn anything here any more: say so to all who wait."""

@@ -10,6 +10,7 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .._core.children import Children
 from .._core.definitions import Definition
 from .._core.flow import Outcome, adrive, drive
 from .._core.flows.life import live
@@ -81,6 +82,8 @@ class Execution:
             serializer=self._runtime.serializer,
         )
         run.lane = Lane(run)
+        if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
+            run.children = Children()
         run.is_cancelled = claimed.is_cancelled
         run.is_last_attempt = claimed.attempts >= claimed.max_attempts
         run.clock_origin = claimed.claimed_at - time.monotonic()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Collection
 
+from .._core.children import NO_CHILDREN, Children
 from .._core.run import Run
 from ..typing import RunId
 
@@ -47,6 +48,14 @@ class Held:
                 del self.active[run.run_id]
             if self._is_awaited:
                 self._left.notify_all()
+
+    def children_of(self, parent: Run) -> Children:
+        """Those of a run that makes one now; two of its threads may each make the first."""
+        if parent.children is NO_CHILDREN:
+            with self._lock:
+                if parent.children is NO_CHILDREN:
+                    parent.children = Children()
+        return parent.children
 
     def among(self, run_ids: Collection[RunId]) -> list[RunId]:
         """Which of these runs are held here."""

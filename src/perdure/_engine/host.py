@@ -105,9 +105,9 @@ class Host:
         happens.
         """
         run.interruption = "parked"
-        foreign = tuple(run_id for run_id in waits.runs if run_id not in run.own_children)
+        foreign = tuple(run_id for run_id in waits.runs if run_id not in run.children)
         # An end that the run was told of and the branch that waits for it was not yet must wake the run.
-        seen = run.children_ended.difference(waits.runs)
+        seen = run.children.ended.difference(waits.runs)
         return RunParked(
             run.run_id,
             run.claim,
@@ -130,7 +130,7 @@ def may_have_ended(run: Run, run_id: RunId) -> bool:
     """Whether to ask the database before waiting. Of its own children a run is told; a run that is parked at once,
     and woken because the other one has ended, must not be parked again before it has heard so.
     """
-    return run_id in run.children_ended or run_id not in run.own_children
+    return run_id in run.children.ended or run_id not in run.children.open
 
 
 def interrupted(run: Run) -> RunInterrupted:

@@ -290,7 +290,7 @@ class LoopHost(Host):
             return  # every branch is told
 
     def await_end(self, run: Run, request: AwaitEnd) -> Any:
-        ended = run.child_ends.pop(request.run_id, None)
+        ended = run.children.take_end(request.run_id)
         return self._await_end(run, request.run_id) if ended is None else ended
 
     async def _await_end(self, run: Run, run_id: str) -> EndedRun:
@@ -305,10 +305,10 @@ class LoopHost(Host):
         def on_end(ended: EndedRun) -> None:
             self._wake(loop, future, ended)
 
-        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.own_children else None)
-        if run_id in run.children_ended:  # since we looked
+        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
+        if run_id in run.children.ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
-            return run.child_ends.pop(run_id, None) or await self._await_end(run, run_id)
+            return run.children.take_end(run_id) or await self._await_end(run, run_id)
         waits = state.durable_waits()
         waits.runs.append(run_id)
         try:
@@ -317,7 +317,7 @@ class LoopHost(Host):
             self.runtime.ends.forget(run_id, on_end)
             waits.runs.remove(run_id)
         await self._regain_slot(run)
-        run.child_ends.pop(run_id, None)
+        run.children.take_end(run_id)
         return ended
 
     def await_time(self, run: Run, request: AwaitTime) -> Any:

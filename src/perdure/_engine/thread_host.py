@@ -237,7 +237,7 @@ class ThreadHost(Host):
 
     def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id
-        ended = run.child_ends.pop(run_id, None)
+        ended = run.children.take_end(run_id)
         if ended is None and may_have_ended(run, run_id):
             ended = self.runtime.ends.fetch(run, run_id)
         if ended is not None:
@@ -252,15 +252,15 @@ class ThreadHost(Host):
                 found.append(ended)
                 state.changed.notify_all()
 
-        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.own_children else None)
-        if run_id in run.children_ended:  # since we looked
+        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
+        if run_id in run.children.ended:  # since we looked
             self.runtime.ends.forget(run_id, on_end)
-            return run.child_ends.pop(run_id, None) or self.await_end(run, request)
+            return run.children.take_end(run_id) or self.await_end(run, request)
         try:
             self._wait_durably(run, found, run_id=run_id, timeout=request.timeout)
         finally:
             self.runtime.ends.forget(run_id, on_end)
-        run.child_ends.pop(run_id, None)
+        run.children.take_end(run_id)
         return found[0]
 
     def await_time(self, run: Run, request: AwaitTime) -> None:
