@@ -5,7 +5,6 @@ from __future__ import annotations
 from .guards import Guard, at
 
 WRITING = "self._database.turn.writing()"
-NOT_HELD = "if any((held.get(e.run_id) != e.claim for e in self.recorded)): return False"
 
 CORE: tuple[Guard, ...] = (
     Guard(
@@ -47,11 +46,11 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "id = entry.run_id AND claim = entry.claim AND worker = me"),
             ),
             "sqlite": (
-                *at("sqlite/batches.Batch._record", NOT_HELD),
+                *at("sqlite/record_checkpoints", "runs.claim = json_extract(entry, '$.claim')"),
                 *at("sqlite/record_lone_checkpoint", "runs.claim = :claim"),
-                *at("sqlite/finish_runs", "AND claim = :claim"),
-                *at("sqlite/park_runs", "AND claim = :claim"),
-                *at("sqlite/release_runs", "AND claim = :claim"),
+                *at("sqlite/finish_runs", "AND claim = of_claim"),
+                *at("sqlite/park_runs", "AND claim = of_claim"),
+                *at("sqlite/release_runs", "AND claim = of_claim"),
             ),
         },
     ),
@@ -65,11 +64,11 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "claim = entry.claim AND worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/held_runs", "runs.worker = :worker_id"),
+                *at("sqlite/record_checkpoints", "runs.worker = :worker_id"),
                 *at("sqlite/record_lone_checkpoint", "runs.worker = :worker_id"),
-                *at("sqlite/finish_runs", "AND worker = :worker_id"),
-                *at("sqlite/park_runs", "AND worker = :worker_id"),
-                *at("sqlite/release_runs", "AND worker = :worker_id"),
+                *at("sqlite/finish_runs", "AND +worker = :worker_id"),
+                *at("sqlite/park_runs", "AND +worker = :worker_id"),
+                *at("sqlite/release_runs", "AND +worker = :worker_id"),
             ),
         },
     ),
@@ -83,7 +82,7 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/held_runs", "runs.state = 'held'"),
+                *at("sqlite/record_checkpoints", "runs.state = 'held'"),
                 *at("sqlite/record_lone_checkpoint", "runs.state = 'held'"),
                 *at("sqlite/finish_runs", "AND state = 'held'"),
                 *at("sqlite/park_runs", "AND state = 'held'"),
@@ -200,7 +199,7 @@ CORE: tuple[Guard, ...] = (
             ),
             "sqlite": (
                 *at("sqlite/park_runs", "attempts = max(attempts - 1, 0)"),
-                *at("sqlite/release_runs", "attempts = max(attempts - :refund, 0)"),
+                *at("sqlite/release_runs", "attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0)"),
                 *at("sqlite/hand_back_runs", "attempts = max(attempts - 1, 0)"),
             ),
         },
@@ -252,7 +251,7 @@ CORE: tuple[Guard, ...] = (
         "cancel",
         {
             "postgres": at("postgres/perdure.end_claims", "WHEN how = 'f' AND is_cancelled THEN 'cancelled'"),
-            "sqlite": at("sqlite/batches.Batch._finish", "'cancelled' if e.run_id in asked else e.state"),
+            "sqlite": at("sqlite/finish_runs", "messages.kind = 'cancel'), 'cancelled', into_state)"),
         },
     ),
     Guard(
@@ -274,8 +273,8 @@ CORE: tuple[Guard, ...] = (
         {
             "postgres": at("postgres/perdure.record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
-                *at("sqlite/record_lone_checkpoint", "ON CONFLICT (run_id, key) DO NOTHING"),
+                *at("sqlite/batches.apply_batch", "with suppress(StoreRefusedError):"),
+                *at("sqlite/verdicts._judge_recorded", "if trace == (entry.claim, entry.entry_id): return Accepted()"),
             ),
         },
     ),

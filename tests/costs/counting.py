@@ -23,9 +23,14 @@ class Cost:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Cost:
-        """Without the household."""
-        counted = Counter(name for name in names if name not in HOUSEHOLD)
-        commits = sum(counted[name] for name in COMMITTING)
+        """Without the household. On SQLite checkpoints outside a transaction are one by themselves."""
+        counted: Counter[str] = Counter()
+        commits, is_open = 0, False
+        for name in names:
+            counted[name] += name not in HOUSEHOLD
+            is_open = name == "begin" or (is_open and name != "commit")
+            commits += name in COMMITTING or (name == "record_checkpoints" and not is_open)
+        counted = +counted
         return cls(counted.total(), commits, counted)
 
     def __str__(self) -> str:

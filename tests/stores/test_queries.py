@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
 from perdure.errors import UsageError
 from perdure.stores import queries as module
+from perdure.stores.lives import Life
 from perdure.stores.queries import Query, load_queries, parse_queries
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.statements import statements
-from tests.stores.entries import C1, W1, created, finished, parked, recorded, released
+from tests.stores.entries import C1, W1, recorded
 
 STORES = Path(module.__file__).parent
 PACKAGES = [package for package in ("sqlite", "postgres") if (STORES / package / "sql").is_dir()]
@@ -101,23 +103,41 @@ def test_parameters_are_found_in_order_and_literals_are_left_alone() -> None:
     assert query.text == "SELECT ':no', :a, x::text, %(b)s, :a"
 
 
-ROWS = {
-    "create_runs": rows.created(created("r", held_as=C1), W1),
-    "write_inputs": rows.input_of(created("r")),
-    "record_checkpoints": rows.recorded(recorded("r", C1)),
-    "record_lone_checkpoint": rows.recorded_alone(recorded("r", C1), W1),
-    "finish_runs": rows.finished(finished("r", C1), "succeeded", W1),
-    "write_outputs": rows.output_of(finished("r", C1), created("r").input),
-    "park_runs": rows.parked(parked("r", C1), W1),
-    "release_runs": rows.released(released("r", C1), W1),
+SECTIONS: dict[str, tuple[type, ...]] = {
+    "create_runs": (RunCreated,),
+    "create_lived_runs": (Life,),
+    "write_inputs": (RunCreated, Life),
+    "record_checkpoints": (StepRecorded,),
+    "finish_runs": (RunFinished,),
+    "write_outputs": (RunFinished, Life),
+    "park_runs": (RunParked,),
+    "release_runs": (RunReleased,),
+    "bury_released_runs": (RunReleased,),
 }
+"""What the statements of SQLite take as JSON."""
+_PATH = re.compile(r"json_extract\(\w+, '\$([.\w]+)'\)")
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_rows_follow_their_statements(name: str) -> None:
+def test_all_that_take_entries_are_known() -> None:
+    """So that the next test leaves none out."""
+    assert {name for name, statement in statements().items() if "entries" in statement.parameters} == set(SECTIONS)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_statements_name_what_their_entries_have(name: str) -> None:
+    """What JSON has not is NULL to SQLite, and no error."""
+    paths = _PATH.findall(statements()[name].text)
+    assert paths
+    for kind in SECTIONS[name]:
+        for path in paths:
+            first, _, rest = path.removeprefix(".").partition(".")
+            assert first in kind.__struct_fields__, (name, kind, path)
+            assert not rest or rest in Stored.__struct_fields__, (name, kind, path)
+
+
+def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
     """As many values as parameters, each id at its name's place."""
-    known = {"run_id": "r", "claim": C1, "worker_id": W1, "held_as": C1, "holder": W1}
-    row, parameters = ROWS[name], statements()[name].parameters
-    assert len(row) == len(parameters)
+    known = {"run_id": "r", "claim": C1, "worker_id": W1}
+    row, parameters = rows.recorded_alone(recorded("r", C1), W1), statements()["record_lone_checkpoint"].parameters
     for value, parameter in zip(row, parameters, strict=True):
         assert value == known.get(parameter, value), parameter

@@ -22,7 +22,6 @@ HOT = (
     "park_runs",
     "release_runs",
     "held_claims",
-    "held_runs",
     "cancelled_among",
     "pass_cancel_on",
     "consume_cancels",
@@ -101,6 +100,16 @@ def walks(lines: list[str]) -> list[str]:
 def test_a_hot_question_walks_no_history(connection: sqlite3.Connection, name: str) -> None:
     """Each is answered by a search in an index, or by walking what is unfinished."""
     assert walks(plan(connection, name)) == []
+
+
+@pytest.mark.parametrize("name", ["record_checkpoints", "finish_runs", "park_runs", "release_runs", "take_runs"])
+def test_a_batch_is_looked_up_by_its_entries(connection: sqlite3.Connection, name: str) -> None:
+    """Each finds its run by the id: else a batch would walk, for every entry, all that the worker holds."""
+    lines = plan(connection, name)
+    [how] = [line for line in lines if line.startswith("SEARCH runs")]
+    assert "(id=?)" in how or "(rowid=?)" in how
+    first = next(line for line in lines if line.startswith(("SCAN", "SEARCH runs")))
+    assert first.startswith("SCAN json_each")
 
 
 def test_the_check_of_plans_can_fail(connection: sqlite3.Connection) -> None:

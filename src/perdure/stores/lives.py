@@ -4,23 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded
+from msgspec import Struct
+
+from .._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from ..typing import RunId, RunState
+
+
+class Life(Struct, gc=False):
+    """One of them: what its creation says, and its end."""
+
+    run_id: RunId
+    kind: str
+    name: str
+    fingerprint: str
+    input: Stored
+    entry_id: str
+    held_as: str | None
+    queue: str
+    priority: int
+    max_attempts: int
+    state: RunState
+    output: Stored | None
+    reason: str | None
 
 
 def lives_in(
     created: Iterable[RunCreated],
     recorded: Iterable[StepRecorded],
     ended: Iterable[RunFinished | RunParked | RunReleased],
-) -> dict[str, tuple[RunCreated, RunFinished]]:
-    """Creation and end by claim: of runs from outside, which record nothing and make no other run in between."""
+) -> dict[str, Life]:
+    """By claim: those of runs from outside, which record nothing and make no other run in between."""
     ends = {entry.claim: entry for entry in ended if isinstance(entry, RunFinished)}
     for used in recorded:
         ends.pop(used.claim, None)
-    found: dict[str, tuple[RunCreated, RunFinished]] = {}
+    found: dict[str, Life] = {}
     for entry in created:
         if entry.claim is not None:
             ends.pop(entry.claim, None)
             found.pop(entry.claim, None)
         elif entry.held_as is not None and (end := ends.get(entry.held_as)) is not None:
-            found[entry.held_as] = (entry, end)
+            found[entry.held_as] = _life(entry, end)
     return found
+
+
+def _life(e: RunCreated, end: RunFinished) -> Life:
+    # fmt: off
+    return Life(e.run_id, e.kind, e.name, e.fingerprint, e.input, e.entry_id, e.held_as, e.queue, e.priority,
+                e.max_attempts, end.state, end.output, end.reason)
+    # fmt: on

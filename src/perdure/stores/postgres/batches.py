@@ -7,7 +7,6 @@ cost 8 µs per entry (15 ms against 2 ms for 1,000 entries); on the server both 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -21,11 +20,10 @@ from ..._entries import (
     RunParked,
     RunReleased,
     StepRecorded,
-    Stored,
     Verdict,
 )
 from ...typing import RunState
-from ..lives import lives_in
+from ..lives import Life, lives_in
 
 _encode = msgspec.json.Encoder().encode
 _ACCEPTED = Accepted()
@@ -73,7 +71,7 @@ class Batch:
             _section(self.recorded),
             _section(ended),
             kinds.encode(),
-            _section([_lived(entry, end) for entry, end in lives.values()]),
+            _section(list(lives.values())),
         ]
 
     def verdicts(self, answer: bytes) -> list[Verdict]:
@@ -89,37 +87,11 @@ class Batch:
         return verdicts
 
 
-@dataclass(slots=True)
-class _Lived:
-    """The row of a run whose whole life is one batch, under the names of the type `perdure.run_lived`."""
-
-    run_id: str
-    kind: str
-    name: str
-    fingerprint: str
-    input: Stored
-    entry_id: str
-    held_as: str | None
-    queue: str
-    priority: int
-    max_attempts: int
-    state: str
-    output: Stored | None
-    reason: str | None
-
-
-def _lived(e: RunCreated, end: RunFinished) -> _Lived:
-    # fmt: off
-    return _Lived(e.run_id, e.kind, e.name, e.fingerprint, e.input, e.entry_id, e.held_as, e.queue, e.priority,
-                  e.max_attempts, end.state, end.output, end.reason)
-    # fmt: on
-
-
 def _claim_in(entry: Entry) -> str | None:
     return entry.held_as if isinstance(entry, RunCreated) else entry.claim
 
 
-def _section(entries: Sequence[Entry | _Lived]) -> bytes | None:
+def _section(entries: Sequence[Entry | Life]) -> bytes | None:
     return _encode(entries) if entries else None
 
 

@@ -7,6 +7,7 @@ writing, which are new, and only those are written. On neither way does the numb
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..._entries import (
     Accepted,
@@ -18,10 +19,11 @@ from ..._entries import (
     StepRecorded,
     Verdict,
 )
+from ...errors import StoreRefusedError
 from ...typing import RunId, RunState
-from ..lives import lives_in
-from . import rows
+from ..lives import Life, lives_in
 from .connections import Connection
+from .rows import recorded_alone, section, texts
 from .verdicts import judge
 
 _ACCEPTED = Accepted()
@@ -60,7 +62,7 @@ class Batch:
         return (
             (not self.created or self._create(connection))
             and (not self.lives or self._create_lived(connection))
-            and (not self.recorded or self._record(connection))
+            and (not self.recorded or _record(connection, self.worker_id, self.recorded))
             and (not self.finished or self._finish(connection))
             and (not self.parked or self._park(connection))
             and (not self.released or self._release(connection))
@@ -69,20 +71,20 @@ class Batch:
     def _create(self, connection: Connection) -> bool:
         if not self._may_create(connection):
             return False
-        made = connection.change_many("create_runs", [rows.created(e, self.worker_id) for e in self.created])
-        if made != len(self.created):
+        made = section(self.created)
+        if connection.change("create_runs", [made, self.worker_id]) != len(self.created):
             return False
-        connection.change_many("write_inputs", [rows.input_of(e) for e in self.created])
+        connection.change("write_inputs", [made])
         return True
 
     def _create_lived(self, connection: Connection) -> bool:
-        lives = self.lives.values()
-        if connection.change_many("create_lived_runs", [rows.lived(e, end) for e, end in lives]) != len(lives):
+        lives = list(self.lives.values())
+        made = section(lives)
+        if connection.change("create_lived_runs", [made]) != len(lives):
             return False
-        connection.change_many("write_inputs", [rows.input_of(e) for e, _ in lives])
-        if outputs := [rows.output_of(end, end.output) for _, end in lives if end.output]:
-            connection.change_many("write_outputs", outputs)
-        self.states.update((end.run_id, end.state) for _, end in lives)
+        connection.change("write_inputs", [made])
+        self._write_outputs(connection, lives)
+        self.states.update((life.run_id, life.state) for life in lives)
         return True
 
     def _may_create(self, connection: Connection) -> bool:
@@ -91,78 +93,78 @@ class Batch:
         needed.difference_update([e.held_as for e in self.created])
         if not needed:
             return True
-        return len(connection.query("held_claims", [rows.texts(needed), self.worker_id])) == len(needed)
-
-    def _record(self, connection: Connection) -> bool:
-        """Rule 2: of runs that are held. That is looked up, but where this batch begins or ends the claim: its other
-        statements say so then, and it fails as a whole.
-        """
-        ended: list[RunFinished | RunParked | RunReleased] = [*self.finished, *self.parked, *self.released]
-        held = {e.run_id: e.held_as for e in self.created} | {e.run_id: e.claim for e in ended}
-        if asked := {e.run_id for e in self.recorded}.difference(held):
-            held.update(connection.query("held_runs", [rows.texts(asked), self.worker_id]))
-        if any(held.get(e.run_id) != e.claim for e in self.recorded):
-            return False
-        made = connection.change_many("record_checkpoints", [rows.recorded(e) for e in self.recorded])
-        return made == len(self.recorded)
+        return len(connection.query("held_claims", [texts(needed), self.worker_id])) == len(needed)
 
     def _finish(self, connection: Connection) -> bool:
-        """Rule 8: an acknowledged cancel decides. Nobody can cancel between the question and the update: one writer."""
-        asked = {run_id for (run_id,) in connection.query("cancelled_among", [self._finished_ids()])}
-        states: list[tuple[RunFinished, RunState]]
-        states = [(e, "cancelled" if e.run_id in asked else e.state) for e in self.finished]
-        made = connection.change_many("finish_runs", [rows.finished(e, state, self.worker_id) for e, state in states])
-        if made != len(self.finished):
+        """Rule 8: the statement says how the runs have ended, since an acknowledged cancel decides."""
+        states: dict[RunId, RunState]
+        states = dict(connection.query("finish_runs", [section(self.finished), self.worker_id]))
+        if len(states) != len(self.finished):
             return False
-        if outputs := [rows.output_of(e, e.output) for e, state in states if e.output and state != "cancelled"]:
-            connection.change_many("write_outputs", outputs)
-        end_cancelled(connection, [e.run_id for e, state in states if state == "cancelled"])
-        self.states.update((e.run_id, state) for e, state in states)
+        self._write_outputs(connection, [e for e in self.finished if states[e.run_id] != "cancelled"])
+        end_cancelled(connection, [run_id for run_id, state in states.items() if state == "cancelled"])
+        self.states.update(states)
         return True
 
+    @staticmethod
+    def _write_outputs(connection: Connection, ended: Sequence[RunFinished | Life]) -> None:
+        if outputs := [e for e in ended if e.output is not None]:
+            connection.change("write_outputs", [section(outputs)])
+
     def _park(self, connection: Connection) -> bool:
-        made = connection.change_many("park_runs", [rows.parked(e, self.worker_id) for e in self.parked])
+        made = connection.change("park_runs", [section(self.parked), self.worker_id])
         self.states.update((e.run_id, "parked") for e in self.parked)
         return made == len(self.parked)
 
     def _release(self, connection: Connection) -> bool:
-        made = connection.change_many("release_runs", [rows.released(e, self.worker_id) for e in self.released])
+        made = connection.change("release_runs", [section(self.released), self.worker_id])
         if made != len(self.released):
             return False
         self.states.update((e.run_id, "ready") for e in self.released)
         if charged := [e for e in self.released if e.charged]:
-            connection.change_many("bury_released_runs", [(e.run_id, e.claim) for e in charged])
-            found = connection.query("run_traces", [rows.texts(e.run_id for e in charged)])
+            connection.change("bury_released_runs", [section(charged)])
+            found = connection.query("run_traces", [texts(e.run_id for e in charged)])
             self.states.update((run_id, state) for run_id, _, _, state, *_ in found)
         return True
-
-    def _finished_ids(self) -> str:
-        return rows.texts(e.run_id for e in self.finished)
 
 
 def apply_batch(connection: Connection, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
     """The verdicts on the entries, in their order. Inside a write transaction, after the fence."""
     batch = Batch(worker_id, entries)
-    if batch.write(connection):
-        return [_verdict(entry, batch) for entry in entries]
+    with suppress(StoreRefusedError):  # the other way tells which, and whether it is there already
+        if batch.write(connection):
+            return [_verdict(entry, batch) for entry in entries]
     connection.undo()
     return _apply_what_is_new(connection, worker_id, entries)
 
 
 def record_alone(connection: Connection, worker_id: str, entries: Sequence[Entry]) -> list[Verdict] | None:
-    """The verdict on a step that is a batch by itself; None, and nothing is written, where it is none or not new."""
-    if len(entries) != 1 or not isinstance(entries[0], StepRecorded):
+    """The verdicts on a batch of nothing but steps, in one statement that is its own transaction; None, and nothing is
+    written, where there is something else or not all are new.
+    """
+    recorded = [entry for entry in entries if isinstance(entry, StepRecorded)]
+    if len(recorded) != len(entries):
         return None
-    with connection.alone():
-        made = connection.change("record_lone_checkpoint", rows.recorded_alone(entries[0], worker_id))
-    return [_ACCEPTED] if made else None
+    with connection.alone(), suppress(StoreRefusedError):
+        if len(recorded) == 1:
+            made = connection.change("record_lone_checkpoint", recorded_alone(recorded[0], worker_id)) == 1
+        else:
+            made = _record(connection, worker_id, recorded)
+        if made:
+            return [_ACCEPTED] * len(entries)
+    return None
+
+
+def _record(connection: Connection, worker_id: str, entries: Sequence[StepRecorded]) -> bool:
+    """All of them, or none. Raises `StoreRefusedError` where one is there already, or cannot be stored."""
+    return connection.change("record_checkpoints", [section(entries), worker_id]) == len(entries)
 
 
 def end_cancelled(connection: Connection, run_ids: list[RunId]) -> None:
     """What every end by a cancel does: the children get one too, and the message is done with."""
     if run_ids:
-        connection.change("pass_cancel_on", [rows.texts(run_ids)])
-        connection.change("consume_cancels", [rows.texts(run_ids)])
+        connection.change("pass_cancel_on", [texts(run_ids)])
+        connection.change("consume_cancels", [texts(run_ids)])
 
 
 def _apply_what_is_new(connection: Connection, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:

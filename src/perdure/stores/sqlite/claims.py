@@ -9,7 +9,7 @@ from ...typing import RunId
 from ..protocol import ClaimedRun, ClaimRequest
 from .batches import end_cancelled
 from .connections import Connection, Row
-from .rows import texts
+from .rows import Charge, section, texts
 
 
 def take_claimable(
@@ -19,7 +19,7 @@ def take_claimable(
     connection.change("wake_due_runs")
     connection.change("wake_waiting_runs")
     taken: list[ClaimedRun] = []
-    charges: list[Row] = []
+    charges: list[Charge] = []
     for row in _claimable(connection, worker_id, request):
         seq, run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, mark, is_fresh, *rest = row
         parent_id, parent_key, steps, is_cancelled, claimed_at = rest
@@ -41,9 +41,9 @@ def take_claimable(
             claimed_at=claimed_at,
         )
         taken.append(run)
-        charges.append((worker_id, run.claim, attempts, max(steps, mark), seq))
+        charges.append((seq, run.claim, attempts, max(steps, mark)))
     if charges:
-        connection.change_many("take_runs", charges)
+        connection.change("take_runs", [worker_id, section(charges)])
     return taken
 
 

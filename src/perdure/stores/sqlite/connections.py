@@ -27,7 +27,10 @@ _READERS: Final = 4
 _PAUSES: Final = (0.0003, 0.0007, 0.0005, 0.0011, 0.0004, 0.0019)
 """Between two looks at the write lock; uneven, so as not to beat in time with who holds it."""
 
-_SETTINGS: Final = ("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us", "limit_wal", "cache_pages")
+_SETTINGS: Final = (
+    *("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us"),
+    *("limit_wal", "cache_pages", "undo_in_memory"),
+)
 _CACHED_STATEMENTS: Final = 256
 _TEXT: Final = partial(str, encoding="utf-8", errors="surrogateescape")
 """Text that is none must not fail the statement that meets it, every claim perhaps: who reads the value says so."""
@@ -69,18 +72,6 @@ class Connection:
             return self._run(self._statements[name], tuple(parameters)).rowcount
         except FAILURES as failure:
             raise self._translated(failure) from failure
-
-    def change_many(self, name: str, rows: list[Row]) -> int:
-        """Run one statement over many rows of parameters; the number of rows changed in all."""
-        database = self._database
-        if database.on_statement is not None:
-            database.on_statement(name)
-        try:
-            cursor = self._cursor or self._open()
-            cursor.executemany(self._statements[name].text, rows)
-        except FAILURES as failure:
-            raise self._translated(failure) from failure
-        return cursor.rowcount
 
     def run_script(self, script: Iterable[str]) -> None:
         """Run the statements of a migration, inside the transaction that is open."""

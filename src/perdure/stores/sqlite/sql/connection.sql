@@ -22,6 +22,10 @@ PRAGMA journal_size_limit = 4194304;
 -- Inserts under random ids touch pages all over the index; 16 MB hold those of some hundred thousand runs.
 PRAGMA cache_size = -16384;
 
+-- name: undo_in_memory
+-- What a statement may have to take back it would else copy, page by page, into a temporary file.
+PRAGMA temp_store = MEMORY;
+
 -- name: checkpoint_wal
 -- Copy what is committed into the main file, as far as no reader needs the old pages; waits for nobody.
 PRAGMA wal_checkpoint(PASSIVE);

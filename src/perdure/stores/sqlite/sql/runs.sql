@@ -1,50 +1,86 @@
 -- name: create_runs
 -- An id is taken once. The creators' claims were looked up under the same write lock (`held_claims`).
--- VALUES, not SELECT: a guard in here would make SQLite keep a journal of every row's pages, five times the cost.
 INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim, attempts,
                   max_attempts, created_by, parent_id, parent_key, fingerprint)
-VALUES (:run_id, :kind, :name, :queue, :state, :priority, :due_at, (SELECT now FROM clock),
-        iif(:held_as IS NULL, NULL, (SELECT now FROM clock)), :holder, :held_as, :attempts,
-        :max_attempts, :entry_id, :parent_id, :parent_key, :fingerprint)
+WITH entries AS MATERIALIZED (SELECT value AS entry FROM json_each(:entries)),
+     made AS (SELECT entry, json_extract(entry, '$.held_as') AS held_as FROM entries)
+SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
+       json_extract(entry, '$.queue'), iif(held_as IS NULL, 'ready', 'held'), json_extract(entry, '$.priority'),
+       iif(held_as IS NULL, json_extract(entry, '$.due_at'), NULL), (SELECT now FROM clock),
+       iif(held_as IS NULL, NULL, (SELECT now FROM clock)), iif(held_as IS NULL, NULL, :worker_id), held_as,
+       held_as IS NOT NULL, json_extract(entry, '$.max_attempts'), json_extract(entry, '$.entry_id'),
+       json_extract(entry, '$.parent_id'), json_extract(entry, '$.parent_key'), json_extract(entry, '$.fingerprint')
+  FROM made
+ WHERE true
 ON CONFLICT (id) DO NOTHING;
 
 -- name: create_lived_runs
 -- Runs from outside whose whole life falls into one batch: nobody has seen them before, so no cancel can be meant for them.
 INSERT INTO runs (id, kind, name, queue, state, priority, created_at, started_at, finished_at, attempts, max_attempts,
                   created_by, finished_by, fingerprint, reason)
-VALUES (:run_id, :kind, :name, :queue, :state, :priority, (SELECT now FROM clock), (SELECT now FROM clock),
-        (SELECT now FROM clock), 1, :max_attempts, :entry_id, :held_as, :fingerprint, :reason)
+WITH entries AS MATERIALIZED (SELECT value AS entry FROM json_each(:entries))
+SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
+       json_extract(entry, '$.queue'), json_extract(entry, '$.state'), json_extract(entry, '$.priority'),
+       (SELECT now FROM clock), (SELECT now FROM clock), (SELECT now FROM clock), 1,
+       json_extract(entry, '$.max_attempts'), json_extract(entry, '$.entry_id'), json_extract(entry, '$.held_as'),
+       json_extract(entry, '$.fingerprint'), json_extract(entry, '$.reason')
+  FROM entries
+ WHERE true
 ON CONFLICT (id) DO NOTHING;
 
 -- name: write_inputs
 -- For runs that the statement before has made, every one of them.
-INSERT INTO inputs (run_id, codec, body) VALUES (:run_id, :codec, :body) ON CONFLICT (run_id) DO NOTHING;
+INSERT INTO inputs (run_id, codec, body)
+WITH entries AS MATERIALIZED (SELECT value AS entry FROM json_each(:entries))
+SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.input.codec'), json_extract(entry, '$.input.text')
+  FROM entries
+ WHERE true
+ON CONFLICT (run_id) DO NOTHING;
 
 -- name: finish_runs
 -- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
+-- Rule 8: an acknowledged cancel decides. Nobody can cancel between the question and the update: one writer.
+-- `+worker`: a search for the entries' ids, not for all that the worker holds; so in the next two.
 UPDATE runs
-   SET state = :state, finished_at = (SELECT now FROM clock), finished_by = claim, reason = :reason,
-       worker = NULL, claim = NULL
- WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
+   SET state = iif(EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
+                   'cancelled', into_state),
+       finished_at = (SELECT now FROM clock), finished_by = claim, reason = because, worker = NULL, claim = NULL
+  FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim,
+               json_extract(value, '$.state') AS into_state, json_extract(value, '$.reason') AS because
+          FROM json_each(:entries)) AS ended
+ WHERE id = run_id AND claim = of_claim AND +worker = :worker_id AND state = 'held'
+RETURNING id, state;
 
 -- name: write_outputs
 -- For runs that the statement before has ended, every one of them.
-INSERT INTO outputs (run_id, codec, body) VALUES (:run_id, :codec, :body) ON CONFLICT (run_id) DO NOTHING;
+INSERT INTO outputs (run_id, codec, body)
+WITH entries AS MATERIALIZED (SELECT value AS entry FROM json_each(:entries))
+SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.output.codec'), json_extract(entry, '$.output.text')
+  FROM entries
+ WHERE true
+ON CONFLICT (run_id) DO NOTHING;
 
 -- name: park_runs
 -- The claim ends and gives its attempt back; the run says what it waits for.
 UPDATE runs
    SET state = 'parked', worker = NULL, claim = NULL, last_claim = claim, last_state = 'parked',
-       attempts = max(attempts - 1, 0), due_at = :due_at, children_seen = :children_seen, waits_for = :waits_for,
-       needs_mend = :needs_mend, reason = :reason
- WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
+       attempts = max(attempts - 1, 0), due_at = json_extract(entry, '$.due_at'),
+       children_seen = json_extract(entry, '$.children_seen'),
+       waits_for = nullif(json_extract(entry, '$.waits_for'), '[]'),
+       needs_mend = json_extract(entry, '$.needs_mend'), reason = json_extract(entry, '$.reason')
+  FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
+          FROM json_each(:entries)) AS ended
+ WHERE id = run_id AND claim = of_claim AND +worker = :worker_id AND state = 'held';
 
 -- name: release_runs
--- Back to ready; `refund` is 1 unless the attempt stays charged.
+-- Back to ready, with the attempt given back unless it stays charged.
 UPDATE runs
    SET state = 'ready', worker = NULL, claim = NULL, last_claim = claim, last_state = 'ready', due_at = NULL,
-       attempts = max(attempts - :refund, 0), reason = :reason
- WHERE id = :run_id AND claim = :claim AND worker = :worker_id AND state = 'held';
+       attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0),
+       reason = json_extract(entry, '$.reason')
+  FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
+          FROM json_each(:entries)) AS ended
+ WHERE id = run_id AND claim = of_claim AND +worker = :worker_id AND state = 'held';
 
 -- name: bury_released_runs
 -- A charged release at the limit ends the run, unless it has got further meanwhile or a cancel is to decide.
@@ -52,7 +88,9 @@ UPDATE runs
    SET state = 'dead', finished_at = (SELECT now FROM clock), finished_by = last_claim, last_state = 'dead',
        reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
                        || 'a new id once mended', max_attempts) || coalesce('; the last one: ' || reason, '')
- WHERE id = :run_id AND last_claim = :claim AND state = 'ready' AND attempts >= max_attempts
+  FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
+          FROM json_each(:entries)) AS released
+ WHERE id = released.run_id AND last_claim = of_claim AND state = 'ready' AND attempts >= max_attempts
    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
    AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
 
@@ -70,13 +108,6 @@ SELECT runs.claim
   FROM json_each(:claims) AS wanted
  CROSS JOIN runs
  WHERE runs.worker = :worker_id AND runs.claim = wanted.value AND runs.state = 'held';
-
--- name: held_runs
--- Which of these runs this worker holds, and under which claims.
-SELECT runs.id, runs.claim
-  FROM json_each(:run_ids) AS wanted
- CROSS JOIN runs
- WHERE runs.id = wanted.value AND runs.worker = :worker_id AND runs.state = 'held';
 
 -- name: wake_due_runs
 -- Delayed runs and sleepers whose time has come, the earliest first; bounded, the next claim takes the rest.
@@ -110,9 +141,12 @@ SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority,
 -- name: take_runs
 -- Ready rows that were selected under the same write lock; the attempt is charged here and nowhere else.
 UPDATE runs
-   SET state = 'held', worker = :worker_id, claim = :claim, attempts = :attempts, progress_mark = :progress_mark,
+   SET state = 'held', worker = :worker_id, claim = for_claim, attempts = attempts_now, progress_mark = mark,
        started_at = coalesce(started_at, (SELECT now FROM clock)), reason = NULL
- WHERE seq = :seq AND state = 'ready';
+  FROM (SELECT json_extract(value, '$[0]') AS of_run, json_extract(value, '$[1]') AS for_claim,
+               json_extract(value, '$[2]') AS attempts_now, json_extract(value, '$[3]') AS mark
+          FROM json_each(:charges)) AS charged
+ WHERE seq = of_run AND state = 'ready';
 
 -- name: hand_back_runs
 -- Uncharged: what this worker holds and does not know of (rule 5), or all of it when it leaves.
