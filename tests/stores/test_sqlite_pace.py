@@ -10,7 +10,7 @@ import pytest
 
 from perdure._entries import Accepted
 from perdure.stores.sqlite import SqliteStore
-from perdure.stores.sqlite.pace import SHORT_SECONDS, Pace
+from perdure.stores.sqlite.pace import FEW_ENTRIES, SHORT_SECONDS, Pace
 from tests.stores.entries import W1, created, worker
 
 
@@ -20,30 +20,22 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made = SqliteStore(tmp_path / "perdure.db")
     made.migrate()
     made.join(worker(W1), 3600.0)
-    made._pace._fixed = made._pace._each = 0.0
+    made._pace._seconds = 0.0
     yield made
     made.close()
 
 
 def test_a_pace_that_is_not_known_is_not_short() -> None:
     """The first commit opens the file."""
-    assert Pace().slice_of(1) == 0
+    assert not Pace().fits(1)
 
 
-def test_of_many_entries_a_loop_commits_some_at_a_time() -> None:
-    """It may stand still for a hundred, not for a thousand."""
+def test_of_many_entries_a_loop_commits_none() -> None:
+    """Another thread does so beside it, while it makes the next."""
     pace = Pace()
-    pace._fixed, pace._each = SHORT_SECONDS / 10, SHORT_SECONDS / 1000
-    assert pace.slice_of(100) == 100
-    assert pace.slice_of(5000) in (899, 900)
-
-
-def test_where_every_commit_takes_long_a_loop_leaves_many_entries_to_others() -> None:
-    """In slices each would wait for the disk once more; a few are done all the same."""
-    pace = Pace()
-    pace._fixed, pace._each = SHORT_SECONDS * 0.8, SHORT_SECONDS / 100
-    assert pace.slice_of(10) == 10
-    assert pace.slice_of(100) == 0
+    pace._seconds = 0.0
+    assert pace.fits(FEW_ENTRIES)
+    assert not pace.fits(FEW_ENTRIES + 1)
 
 
 def test_a_commit_that_took_long_makes_the_next_one_somebody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,12 +49,12 @@ def test_a_commit_that_took_long_makes_the_next_one_somebody_elses(monkeypatch: 
             now[0] += seconds
 
     commit(SHORT_SECONDS / 10)
-    assert pace.slice_of(1) == 1
+    assert pace.fits(1)
     commit(SHORT_SECONDS * 20)
-    assert pace.slice_of(1) == 0
+    assert not pace.fits(1)
     for _ in range(20):
         commit(SHORT_SECONDS / 10)
-    assert pace.slice_of(1) == 1
+    assert pace.fits(1)
 
 
 def test_what_is_committed_at_once_has_its_verdicts(store: SqliteStore) -> None:

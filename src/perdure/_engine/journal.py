@@ -24,7 +24,7 @@ from .._core.run import Run
 from .._entries import Entry, Refused, RunCreated, StepRecorded, Verdict, entry_bytes
 from ..errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Fenced, SentBatch, Store
-from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
+from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure, unforeseen
 from .writer import Writer
 
 log = logging.getLogger("perdure")
@@ -39,13 +39,6 @@ def release(signal: threading.Lock) -> None:
     """Wake who waits for the signal; once more does no harm."""
     with suppress(RuntimeError):
         signal.release()
-
-
-def unforeseen(error: Exception) -> StoreRefusedError:
-    """What an entry's owner is told that no attempt to store it could get over: as of one that the database refuses."""
-    refusal = StoreRefusedError(f"it could not be stored ({type(error).__name__}); the log has the details")
-    refusal.__cause__ = error
-    return refusal
 
 
 class Journal:
@@ -139,7 +132,7 @@ class Journal:
         """
         most = self._store.at_once(max(1, self._ring.waiting))
         if not most:
-            self.call_writer()
+            self._writer.call(gives_way=self._ring.is_half_waiting)
             return None
         if self._sent is not None or not self._turn.acquire(blocking=False):
             return None
@@ -162,6 +155,11 @@ class Journal:
     def waiting(self) -> int:
         """How many entries wait to be taken into a batch."""
         return self._ring.waiting
+
+    @property
+    def is_half_waiting(self) -> bool:
+        """Whether so many do that a loop need not come to rest before they are sent."""
+        return self._ring.is_half_waiting
 
     @property
     def is_shared(self) -> bool:

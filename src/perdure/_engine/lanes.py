@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from .._core.run import Run
 from .._entries import Entry, StepRecorded, Stored, Verdict
-from ..errors import PerdureError, RunInterrupted
+from ..errors import PerdureError, RunInterrupted, StoreRefusedError
 
 log = logging.getLogger("perdure")
 
@@ -26,6 +26,8 @@ BATCH_ENTRIES = 1000
 BATCH_BYTES = 1 << 20
 SLICE_ENTRIES = 64
 """The most of one lane before it is the next one's turn."""
+LEAST_HALF = 8
+"""Fewer entries are no half: each batch has its price."""
 MOST_TURNS = 1000
 """How many deliveries one row of the order log holds at most."""
 
@@ -143,6 +145,7 @@ class Ring:
         """How many entries were ever handed in."""
         self.waiting = 0
         """How many of them wait now."""
+        self._taken = self._half = 0
         self.is_closed = False
         """Whether nothing more is taken in."""
 
@@ -198,6 +201,14 @@ class Ring:
                     break
             self.bytes -= size
             self.waiting -= len(batch)
+            self._half, self._taken = (self._taken + len(batch)) // 2, len(batch)
+
+    @property
+    def is_half_waiting(self) -> bool:
+        """Whether as much waits as half of what the last two batches held. Taken then, one half of the runs is on its
+        way to the database while the other half makes its next entries, and neither waits for the other.
+        """
+        return self.waiting >= max(LEAST_HALF, self._half)
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:
@@ -237,3 +248,10 @@ def departure(lane: Lane) -> BaseException:
     """What whoever hands in something gets when this worker has left: a run is let go of, others are told."""
     reason = "perdure has shut down in this process, and takes nothing more in"
     return PerdureError(reason) if lane.is_outside else RunInterrupted(reason)
+
+
+def unforeseen(error: Exception) -> StoreRefusedError:
+    """What an entry's owner is told that no attempt to store it could get over: as of one that the database refuses."""
+    refusal = StoreRefusedError(f"it could not be stored ({type(error).__name__}); the log has the details")
+    refusal.__cause__ = error
+    return refusal

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Final
 
 from ..stores.protocol import SentBatch
 from .journal import Journal
 from .loop_ends import Guard, guard
 from .per_loop import PerLoop
-
-EARLY_ENTRIES: Final = 32
-"""With so many the batch goes at once, not after all that is ready on the loop: server and loop work side by side."""
 
 
 class LoopLeader:
@@ -35,11 +31,13 @@ class LoopLeader:
         self._is_watching = False
 
     def call(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Something was handed in: it goes once the loop has come to what else is ready now, and shares its commit."""
+        """Something was handed in: it goes once the loop has come to what else is ready now, and shares its commit; or
+        at once where it is half of what there is, so that database and loop work side by side.
+        """
         if not self._is_called:
             self._is_called = True
             loop.call_soon(self._lead, loop)
-        elif self._sent is None and self._journal.waiting >= EARLY_ENTRIES:
+        elif self._sent is None and self._journal.is_half_waiting:
             self._send(loop)
 
     def hurry(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LAGGARD_SECONDS = 0.02
 """How often it looks for entries that nobody waits for, while there are any."""
+MOMENT_SECONDS = 0.00001
+"""Long enough for another thread to take the interpreter's lock that is given away."""
 LOOKS_WHEN_IDLE = 8
 """After so many looks without a new entry it sleeps."""
 
@@ -24,6 +26,7 @@ class Writer:
         self._journal = journal
         self._wake = threading.Condition(threading.Lock())
         self._is_called = False
+        self._is_resting = False
         self.expects_laggards = False
         self.stop_at: float | None = None
         """When the journal gives up what the database does not answer (monotonic); None while it works."""
@@ -33,12 +36,16 @@ class Writer:
         """Start the thread."""
         self._thread = start_thread(self._write, "perdure-journal")
 
-    def call(self) -> None:
-        """There is something to commit and nobody else will."""
+    def call(self, *, gives_way: bool = False) -> None:
+        """There is something to commit and nobody else will. `gives_way`: a caller that goes on would keep the
+        interpreter's lock, and the thread waiting, for 5 ms; so it rests for a moment.
+        """
         if not self._is_called:
             with self._wake:
                 self._is_called = True
                 self._wake.notify_all()
+            if gives_way and self._is_resting:
+                time.sleep(MOMENT_SECONDS)
 
     def expect_laggards(self) -> None:
         """There is something that perhaps nobody waits for."""
@@ -69,7 +76,9 @@ class Writer:
                 if not self._is_called:
                     if self.stop_at is not None and not journal.has_work:
                         return
+                    self._is_resting = True
                     self._wake.wait(LAGGARD_SECONDS if self.expects_laggards else None)
+                    self._is_resting = False
                 is_called, self._is_called = self._is_called, False
             if is_called or (batches == journal.batches and journal.has_work):
                 journal.commit_all()

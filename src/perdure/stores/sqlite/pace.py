@@ -1,7 +1,8 @@
 """How much an event loop may commit by itself, and what it has then.
 
-Handing a commit to another thread and waking the loop again costs as much as half a commit on a fast disk, and both
-threads want the interpreter's lock for most of it. On a slow disk, or while others write, a loop must not stand still.
+Handing a commit to another thread and waking the loop again costs as much as half a commit on a fast disk. On a slow
+disk, or while others write, a loop must not stand still; and of many entries the thread commits some while the loop
+makes the next.
 """
 
 from __future__ import annotations
@@ -13,40 +14,30 @@ from typing import Final
 
 from ..._entries import Verdict
 
+FEW_ENTRIES: Final = 8
 SHORT_SECONDS: Final = 0.005
 """What a loop may stand still: about as long as the interpreter lets one thread go on before another."""
-_WORTH: Final = 0.5
-"""The part of it that must be left for entries, where they are more than fit."""
 _SHARE: Final = 0.2
-"""How much the latest commit counts in the running means."""
+"""How much the latest commit counts in the running mean."""
 
 
 class Pace:
-    """How long commits took lately: a part for each, and one for each entry. Unknown is not short."""
+    """How long a commit of few entries took lately. Unknown is not short."""
 
     def __init__(self) -> None:
-        self._fixed = SHORT_SECONDS
-        self._each = 0.0
+        self._seconds = SHORT_SECONDS
 
-    def slice_of(self, waiting: int) -> int:
-        """How many of the entries that wait a loop may commit now: what will probably take no longer than it may stand
-        still. None where that is not worth it, since most of that time goes by whatever their number.
-        """
-        room = SHORT_SECONDS - self._fixed
-        if room > waiting * self._each:
-            return waiting
-        return int(room / self._each) if room > SHORT_SECONDS * _WORTH else 0
+    def fits(self, waiting: int) -> bool:
+        """Whether a loop may commit what waits."""
+        return waiting <= FEW_ENTRIES and self._seconds < SHORT_SECONDS
 
     @contextmanager
     def measured(self, entries: int) -> Iterator[None]:
         """The block is a commit of so many entries."""
         began = time.perf_counter()
         yield
-        seconds = time.perf_counter() - began
-        if entries < 8:
-            self._fixed += _SHARE * (seconds - self._fixed)
-        else:
-            self._each += _SHARE * (max(0.0, seconds - self._fixed) / entries - self._each)
+        if entries <= FEW_ENTRIES:
+            self._seconds += _SHARE * (time.perf_counter() - began - self._seconds)
 
 
 class Committed:

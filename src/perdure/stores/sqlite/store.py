@@ -89,7 +89,7 @@ class SqliteStore:
         return verdicts
 
     def at_once(self, waiting: int) -> int:
-        return 0 if self._checkpointer.is_due or waiting > 8 else self._pace.slice_of(waiting)
+        return waiting if self._pace.fits(waiting) and not self._checkpointer.is_due else 0
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> Committed | None:
         turn = self._database.turn
