@@ -130,7 +130,7 @@ def test_who_hands_in_more_than_the_queue_holds_waits(monkeypatch: pytest.Monkey
     lane = Lane(run("r"))
     for _ in range(100):
         journal.append(lane, recorded("r", size=1000), leads=True)
-        assert journal._ring.bytes <= 10_000
+        assert journal.ring.bytes <= 10_000
 
     assert len(store.committed) > 80
 
@@ -142,7 +142,7 @@ def test_the_end_of_a_claim_does_not_wait_for_room(monkeypatch: pytest.MonkeyPat
     journal = journal_on(store)
     journal.append(Lane(run("r")), RunParked("r", "claim of r", needs_mend=True, reason="it differs"), leads=True)
     assert not store.committed
-    assert journal.waiting == 1
+    assert journal.ring.waiting == 1
 
 
 def test_an_entry_that_nobody_waits_for_is_committed() -> None:

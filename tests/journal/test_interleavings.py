@@ -48,7 +48,7 @@ def send(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
         while sent is not None:
             while not journal.receive(sent):
                 scheduled.wait_while(lambda: journal._turn.is_held)  # type: ignore[attr-defined]  # a scheduled one
-            sent = journal.send() if journal.waiting else None
+            sent = journal.send() if journal.ring.waiting else None
         signal.acquire()
 
 

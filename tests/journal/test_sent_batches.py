@@ -67,7 +67,7 @@ def test_one_batch_is_on_its_way_at_a_time(store: ScriptedStore) -> None:
     journal.append(lane, recorded("r"), leads=True)
     assert journal.send() is None
     assert journal.receive(sent)
-    assert journal.waiting == 1
+    assert journal.ring.waiting == 1
     assert journal.send() is not None
 
 

@@ -58,7 +58,7 @@ class Journal:
         self._on_fenced = on_fenced
         self._on_lost = on_lost
         self._on_unknown = on_unknown
-        self._ring = Ring()
+        self.ring = Ring()
         self._turn = threading.RLock()
         """Never entered twice; what this kind of lock can tell is whether the thread has it, after Ctrl-C too."""
         self._holder = 0
@@ -77,18 +77,18 @@ class Journal:
 
     def append(self, lane: Lane, entry: Entry, on_verdict: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Queue an entry; its number in the lane. `leads`: the caller will wait, or call the writer, itself."""
-        number = self._ring.push(lane, Pending(entry, on_verdict, entry_bytes(entry)))
+        number = self.ring.push(lane, Pending(entry, on_verdict, entry_bytes(entry)))
         if not leads:
             self.call_writer()
         elif not self._writer.expects_laggards:
             self._writer.expect_laggards()
-        if self._ring.bytes > QUEUED_BYTES and isinstance(entry, ROOMY) and self._holder != threading.get_ident():
+        if self.ring.bytes > QUEUED_BYTES and isinstance(entry, ROOMY) and self._holder != threading.get_ident():
             self.wait(lane, number)
         return number
 
     def append_turn(self, lane: Lane, run: Run, position: int, key: str) -> None:
         """Add a delivery to the run's order log, in the row that is still waiting if there is one."""
-        self._ring.push_turn(lane, run, position, key)
+        self.ring.push_turn(lane, run, position, key)
         if not self._writer.expects_laggards:
             self._writer.expect_laggards()
 
@@ -120,7 +120,7 @@ class Journal:
 
     def watch(self, lane: Lane, number: int, wake: Callable[[], None]) -> bool:
         """Call `wake` once the lane's `number`-th entry is committed or the lane failed; False if it is so already."""
-        with self._ring.lock:
+        with self.ring.lock:
             if lane.committed >= number or lane.failure is not None:
                 return False
             lane.waiters.append((number, wake))
@@ -130,15 +130,15 @@ class Journal:
         """Send a batch without ever blocking, for an event loop, which calls `receive` when the answer is there. None
         where somebody else commits right now, or the writer is to.
         """
-        most = self._store.at_once(max(1, self._ring.waiting))
+        most = self._store.at_once(max(1, self.ring.waiting))
         if not most:
-            self._writer.call(gives_way=self._ring.is_half_waiting)
+            self._writer.call(gives_way=self.ring.waiting >= self.ring.half)
             return None
         if self._sent is not None or not self._turn.acquire(blocking=False):
             return None
         try:
             if self._sent is None and not self._under_way:
-                self._ring.take(self._under_way, most)
+                self.ring.take(self._under_way, most)
                 if self._under_way:
                     self.batches += 1
                     self._sent_by = self._worker_id()
@@ -152,19 +152,9 @@ class Journal:
         return self._sent
 
     @property
-    def waiting(self) -> int:
-        """How many entries wait to be taken into a batch."""
-        return self._ring.waiting
-
-    @property
-    def is_half_waiting(self) -> bool:
-        """Whether so many do that a loop need not come to rest before they are sent."""
-        return self._ring.is_half_waiting
-
-    @property
     def is_shared(self) -> bool:
         """Whether runs share their commits right now: the last batch was of several, or somebody waits already."""
-        return self._had_many or self._ring.waiting > 1
+        return self._had_many or self.ring.waiting > 1
 
     def receive(self, sent: SentBatch) -> bool:
         """Settle what a loop has sent, if the answer is there; False if not."""
@@ -215,7 +205,7 @@ class Journal:
         batch = self._under_way
         is_new = not batch
         if is_new:
-            self._ring.take(batch)
+            self.ring.take(batch)
         if batch:
             self.batches += 1
             entries = [item.seal() for _, item in batch]
@@ -312,7 +302,7 @@ class Journal:
                 except BaseException as error:
                     interrupt = error
         refused = {id(item) for _, item in failed}
-        with self._ring.lock:
+        with self.ring.lock:
             for lane, item in batch:
                 if not item.is_counted and (not refused or id(item) not in refused):
                     item.is_counted = True
@@ -324,7 +314,7 @@ class Journal:
         for wake in wakes:
             wake()
         if lanes:  # only now: Ctrl-C may have struck before the last was woken, and then all are woken again
-            with self._ring.lock:
+            with self.ring.lock:
                 for lane in lanes:
                     lane.waiters = [waiter for waiter in lane.waiters if waiter[0] > lane.committed]
         if failed:
@@ -341,7 +331,7 @@ class Journal:
 
     def fail_lane(self, lane: Lane, error: BaseException, sent: list[Pending] | None = None) -> None:
         """End the lane: `sent` and what waits in it is void, but for a run's creation where only a claim ended."""
-        waiting, wakes = self._ring.clear(lane, error)
+        waiting, wakes = self.ring.clear(lane, error)
         for item in (*(sent or ()), *waiting):
             is_to_go_again = isinstance(error, RunInterrupted) and not self.is_closed
             if item.is_outside and is_to_go_again and isinstance(item.entry, RunCreated):
@@ -358,17 +348,17 @@ class Journal:
     @property
     def is_closed(self) -> bool:
         """Whether nothing is committed here any more."""
-        return self._ring.is_closed
+        return self.ring.is_closed
 
     @property
     def has_work(self) -> bool:
         """Whether anything is not committed yet."""
-        return bool(self._ring or self._under_way)
+        return bool(self.ring or self._under_way)
 
     @property
     def pushed(self) -> int:
         """How many entries were ever handed in."""
-        return self._ring.pushed
+        return self.ring.pushed
 
     def commit_all(self) -> None:
         """Commit until nothing is left, on this thread."""
@@ -388,7 +378,7 @@ class Journal:
         """Nothing is committed here any more: tell whoever waits, and whoever comes later. Waits so long for a commit
         that is under way.
         """
-        for lane in self._ring.close():
+        for lane in self.ring.close():
             self.fail_lane(lane, departure(lane))
         if self._turn.acquire(timeout=seconds):
             if self._sent is not None and self._sent.wait(seconds):

@@ -145,7 +145,11 @@ class Ring:
         """How many entries were ever handed in."""
         self.waiting = 0
         """How many of them wait now."""
-        self._taken = self._half = 0
+        self.half = LEAST_HALF
+        """Half of what the last two batches held. Taken when so many wait, one half of the runs is on its way to the
+        database while the other half makes its next entries, and neither waits for the other.
+        """
+        self._taken = 0
         self.is_closed = False
         """Whether nothing more is taken in."""
 
@@ -201,14 +205,7 @@ class Ring:
                     break
             self.bytes -= size
             self.waiting -= len(batch)
-            self._half, self._taken = (self._taken + len(batch)) // 2, len(batch)
-
-    @property
-    def is_half_waiting(self) -> bool:
-        """Whether as much waits as half of what the last two batches held. Taken then, one half of the runs is on its
-        way to the database while the other half makes its next entries, and neither waits for the other.
-        """
-        return self.waiting >= max(LEAST_HALF, self._half)
+            self.half, self._taken = max(LEAST_HALF, (self._taken + len(batch)) // 2), len(batch)
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:

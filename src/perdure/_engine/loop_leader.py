@@ -22,6 +22,7 @@ class LoopLeader:
     def __init__(self, journal: Journal, guard: Guard) -> None:
         self.guard = guard
         self._journal = journal
+        self._ring = journal.ring
         self._is_called = False
         self._sent: SentBatch | None = None
         """Ours, as long as we do not have the answer."""
@@ -37,7 +38,7 @@ class LoopLeader:
         if not self._is_called:
             self._is_called = True
             loop.call_soon(self._lead, loop)
-        elif self._sent is None and self._journal.is_half_waiting:
+        elif self._sent is None and self._ring.waiting >= self._ring.half:
             self._send(loop)
 
     def hurry(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -72,7 +73,7 @@ class LoopLeader:
                 loop.remove_reader(self._descriptor)
         elif self._journal.receive(self._sent):
             self._sent = None
-            if self._journal.waiting:
+            if self._ring.waiting:
                 self._send(loop)
 
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
