@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from random import Random
 
 import pytest
 
 from perdure._engine import journal as journal_module
-from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, MOST_TURNS, Lane
+from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Lane
+from perdure._engine.loop_ends import guard
+from perdure._engine.loop_leader import LoopLeader
 from perdure._entries import Accepted, RunParked, StepRecorded
 from tests.journal.scripted import ScriptedStore, created, journal_on, recorded, run
 
@@ -189,3 +192,35 @@ def test_a_verdict_is_told_before_the_waiter_goes_on() -> None:
     journal.wait(lane, journal.append(lane, created("r"), verdicts.append, leads=True))
 
     assert verdicts == [Accepted()]
+
+
+def test_half_of_what_the_last_two_batches_held_is_worth_a_batch() -> None:
+    """So two halves of the runs take turns, the one on its way to the database while the other goes on."""
+    journal = journal_on(ScriptedStore())
+    lane = Lane(run("r"))
+    assert journal.ring.half == LEAST_HALF
+    for size, half in ((60, 30), (20, 40), (20, 20), (3, 11), (2, LEAST_HALF)):
+        for _ in range(size):
+            journal.append(lane, recorded("r"), leads=True)
+        journal.ring.take([])
+        assert journal.ring.half == half
+
+
+def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
+    """It need not come to rest before, as it must for fewer."""
+
+    async def hand_in() -> list[int]:
+        store = ScriptedStore()
+        store.can_begin = True
+        journal = journal_on(store)
+        lane = Lane(run("r"))
+        loop = asyncio.get_running_loop()
+        leader = LoopLeader(journal, guard(loop))
+        batches = []
+        for _ in range(LEAST_HALF + 1):
+            journal.append(lane, recorded("r"), leads=True)
+            leader.call(loop)
+            batches.append(journal.batches)
+        return batches
+
+    assert asyncio.run(hand_in()) == [0] * (LEAST_HALF - 1) + [1, 1]

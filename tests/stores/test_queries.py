@@ -141,3 +141,8 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
     row, parameters = rows.recorded_alone(recorded("r", C1), W1), statements()["record_lone_checkpoint"].parameters
     for value, parameter in zip(row, parameters, strict=True):
         assert value == known.get(parameter, value), parameter
+
+
+def test_no_statement_is_run_row_by_row() -> None:
+    """`executemany` gives the interpreter's lock away twice for each, and waits 5 ms for it beside a busy thread."""
+    assert [path for path in STORES.rglob("*.py") if "executemany(" in path.read_text(encoding="utf-8")] == []
