@@ -3,12 +3,12 @@
 | work | commits | SQLite statements | Postgres round trips |
 |---|---|---|---|
 | a workflow called directly, without steps | 1 | 6 | 1 |
-| the same with n steps, sync or async | n + 1 | n + 11 | n + 1 |
-| the same with n values (`now`, `random`, `uuid4`) | 1 | 9 | 1 |
-| a workflow with n steps, started here | n + 1 | n + 11 | n + 1 |
-| a step queued by itself, executed by the process that submits | 2 | 11 | 2 |
-| a step queued by itself, claimed by another process | 3 | 17, and 1 for each queue asked | 3 |
-| a queued child of a workflow, with its parent's run | 3 | 17 | 3 |
+| the same with n steps, sync or async | n + 1 | n + 10 | n + 1 |
+| the same with n values (`now`, `random`, `uuid4`) | 1 | 8 | 1 |
+| a workflow with n steps, started here | n + 1 | n + 10 | n + 1 |
+| a step queued by itself, executed by the process that submits | 2 | 10 | 2 |
+| a step queued by itself, claimed by another process | 3 | 16, and 1 for each queue asked | 3 |
+| a queued child of a workflow, with its parent's run | 3 | 15 | 3 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
