@@ -205,7 +205,8 @@ class Ring:
                     break
             self.bytes -= size
             self.waiting -= len(batch)
-            self.half, self._taken = max(LEAST_HALF, (self._taken + len(batch)) // 2), len(batch)
+            if batch:
+                self.half, self._taken = max(LEAST_HALF, (self._taken + len(batch)) // 2), len(batch)
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:
