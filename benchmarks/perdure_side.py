@@ -5,25 +5,31 @@ from __future__ import annotations
 from benchmarks.program import Order, Tally
 from perdure.app import current_runtime
 
+COMMITTING = ("commit", "record_lone_checkpoint", "apply_batch", "claim_runs")
+"""What ends a transaction; the last three are one by themselves."""
+
+
+class Commits:
+    """Which of the statements that a store names are commits. On SQLite checkpoints outside a transaction are one."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+
+    def count(self, name: str) -> bool:
+        """Whether this one, the next, is a commit."""
+        self._is_open = name == "begin" or (self._is_open and name != "commit")
+        return name in COMMITTING or (name == "record_checkpoints" and not self._is_open)
+
 
 def tally_of(order: Order) -> Tally:
-    """Counts what the launched store sends, if that is asked for. On Postgres each is one round trip and commit;
-    on SQLite checkpoints outside a transaction are one.
-    """
+    """Counts what the launched store sends, if that is asked for. On Postgres each is one round trip and commit."""
     tally = Tally()
     if order.is_counted:
-        is_open = False
+        commits = Commits()
 
         def note(name: str) -> None:
             tally["statements"] += 1
-            nonlocal is_open
-            is_open = name == "begin" or (is_open and name != "commit")
-            if (
-                order.is_postgres
-                or name in ("commit", "record_lone_checkpoint")
-                or (name == "record_checkpoints" and not is_open)
-            ):
-                tally["commits"] += 1
+            tally["commits"] += order.is_postgres or commits.count(name)
 
         current_runtime().store.on_statement = note  # type: ignore[attr-defined]  # both stores have it
     return tally

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-COMMITTING = ("commit", "record_lone_checkpoint", "apply_batch", "claim_runs")
-"""What ends a transaction; the last three are one by themselves."""
+from benchmarks.perdure_side import Commits
 
 HOUSEHOLD = frozenset({"pulse", "renew_worker", "workers"})
 """What time costs, not work: counted by itself."""
@@ -23,15 +22,10 @@ class Cost:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Cost:
-        """Without the household. On SQLite checkpoints outside a transaction are one by themselves."""
-        counted: Counter[str] = Counter()
-        commits, is_open = 0, False
-        for name in names:
-            counted[name] += name not in HOUSEHOLD
-            is_open = name == "begin" or (is_open and name != "commit")
-            commits += name in COMMITTING or (name == "record_checkpoints" and not is_open)
-        counted = +counted
-        return cls(counted.total(), commits, counted)
+        """Without the household."""
+        work = [name for name in names if name not in HOUSEHOLD]
+        commits = Commits()
+        return cls(len(work), sum(commits.count(name) for name in work), Counter(work))
 
     def __str__(self) -> str:
         return ", ".join(f"{name} x{number}" for name, number in sorted(self.names.items()))

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.perdure_side import COMMITTING
 from perdure._engine.slots import LEAST_ENDING
 from perdure.stores.open import open_store
-from tests.costs.counting import COMMITTING
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [1_000, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]

@@ -12,6 +12,7 @@ from perdure._engine import journal as journal_module
 from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Lane
 from perdure._engine.loop_ends import guard
 from perdure._engine.loop_leader import LoopLeader
+from perdure._engine.writer import MOMENT_SECONDS
 from perdure._entries import Accepted, RunParked, StepRecorded
 from tests.journal.scripted import ScriptedStore, created, journal_on, recorded, run
 
@@ -224,3 +225,22 @@ def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
         return batches
 
     assert asyncio.run(hand_in()) == [0] * (LEAST_HALF - 1) + [1, 1]
+
+
+def test_a_loop_gives_way_to_a_writer_that_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is half of what there is, once; for less the writer waits until the loop comes to rest."""
+    rests: list[float] = []
+    monkeypatch.setattr("perdure._engine.writer.time.sleep", rests.append)
+    journal = journal_on(ScriptedStore())
+    journal._writer._is_resting = True
+    lane = Lane(run("r"))
+    for _ in range(LEAST_HALF - 1):
+        journal.append(lane, recorded("r"), leads=True)
+    assert journal.send() is None
+    assert rests == []
+
+    journal._writer._is_called = False
+    journal.append(lane, recorded("r"), leads=True)
+    assert [journal.send(), journal.send()] == [None, None]
+
+    assert rests == [MOMENT_SECONDS]

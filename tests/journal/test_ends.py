@@ -140,3 +140,13 @@ def test_the_latest_ends_are_remembered_and_the_earlier_ones_forgotten(monkeypat
         known = [n for n in range(number + 1) if ends.known(f"r{n}") is not None]
         assert known == list(range(number + 1))[-len(known) :]
         assert min(number + 1, 3) <= len(known) <= 7
+
+
+def test_what_all_runs_without_children_share_takes_none() -> None:
+    """A child that is added to it would be everybody's."""
+    fresh = run("fresh")
+    assert fresh.children is run("another").children
+    with pytest.raises(TypeError):
+        fresh.children.open["c0"] = None
+    with pytest.raises(AttributeError):
+        fresh.children.note_end("c0")

@@ -107,7 +107,7 @@ class Run(Struct, eq=False, weakref=True):
 
     def check_not_over(self) -> None:
         """After a body: raise `RunInterrupted` where its outcome cannot be recorded any more."""
-        if self.interruption is not None and not self.may_finish:
+        if not self.may_finish:
             self.check_alive()
 
     def take(self, key: str, kind: CheckpointKind, name: str, fingerprint: str) -> Checkpoint | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
+from .._core.children import Children
 from .._core.run import Run
 from .._entries import EndedRun
 from ..stores.protocol import Store
@@ -146,9 +148,10 @@ class Ends:
         them next.
         """
         wanted, parents = self._waited_for()
+        next_of = {parent.run_id: still_open(parent.children) for parent in parents.values()}
         while wanted or parents:
             parent_of = {
-                child: parent for parent in parents.values() for child in list(parent.children.open)[:ASK_AT_ONCE]
+                child: parent for parent in parents.values() for child in islice(next_of[parent.run_id], ASK_AT_ONCE)
             }
             asked = list(dict.fromkeys([*wanted, *parent_of]))
             wanted, parents = [], {}
@@ -187,6 +190,11 @@ class Ends:
     def is_waited_for(self) -> bool:
         """Whether anybody waits."""
         return bool(self._watchers)
+
+
+def still_open(children: Children) -> Iterator[RunId]:
+    """Those that are open now, in their order, but for what ends until it is their turn."""
+    return (child for child in list(children.open) if child in children.open)
 
 
 def tell(watchers: Iterable[OnEnd], ended: EndedRun) -> None:

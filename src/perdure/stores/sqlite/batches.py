@@ -58,7 +58,9 @@ class Batch:
             self.finished = [entry for entry in self.finished if entry.claim not in self.lives]
 
     def write(self, connection: Connection) -> bool:
-        """Write all entries; False, at the first kind where it shows, if one of them was not new."""
+        """Write all entries; False, at the first kind where it shows, if one of them was not new: a checkpoint that is
+        there already raises `StoreRefusedError`, as one that cannot be stored does.
+        """
         return (
             (not self.created or self._create(connection))
             and (not self.lives or self._create_lived(connection))

@@ -15,6 +15,7 @@ from typing import Final
 from ..._entries import Verdict
 
 FEW_ENTRIES: Final = 8
+"""Of so many a loop commits all; the thread would cost more than they do."""
 SHORT_SECONDS: Final = 0.005
 """What a loop may stand still: about as long as the interpreter lets one thread go on before another."""
 _SHARE: Final = 0.2
