@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from perdure._engine import journal as journal_module
-from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Lane
+from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Batch, Lane
 from perdure._engine.loop_ends import guard
 from perdure._engine.loop_leader import LoopLeader
 from perdure._engine.writer import MOMENT_SECONDS
@@ -195,16 +195,29 @@ def test_a_verdict_is_told_before_the_waiter_goes_on() -> None:
     assert verdicts == [Accepted()]
 
 
-def test_half_of_what_the_last_two_batches_held_is_worth_a_batch() -> None:
+@pytest.mark.parametrize(
+    ("batches", "half"),
+    [
+        pytest.param([(60, 0), (60, 0)], 30, id="all at once: by halves from now on"),
+        pytest.param([(30, 30), (30, 30)], 30, id="by halves: it stays so"),
+        pytest.param([(60, 0), (20, 0)], 20, id="the mean of the last two"),
+        pytest.param([(3, 0), (2, 0)], LEAST_HALF, id="of few, never fewer than is worth it"),
+    ],
+)
+def test_half_of_what_there_is_is_worth_a_batch(batches: list[tuple[int, int]], half: int) -> None:
     """So two halves of the runs take turns, the one on its way to the database while the other goes on."""
     journal = journal_on(ScriptedStore())
     lane = Lane(run("r"))
-    assert journal.ring.half == LEAST_HALF
-    for size, half in ((60, 30), (20, 40), (20, 20), (3, 11), (2, LEAST_HALF)):
-        for _ in range(size):
+    for committed, waiting in batches:
+        for _ in range(committed - journal.ring.waiting):
             journal.append(lane, recorded("r"), leads=True)
-        journal.ring.take([])
-        assert journal.ring.half == half
+        batch: Batch = []
+        journal.ring.take(batch)
+        for _ in range(waiting):
+            journal.append(lane, recorded("r"), leads=True)
+        journal._settle(batch, [Accepted()] * len(batch))
+        assert len(batch) == committed
+    assert journal.ring.half == half
 
 
 def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
@@ -225,6 +238,26 @@ def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
         return batches
 
     assert asyncio.run(hand_in()) == [0] * (LEAST_HALF - 1) + [1, 1]
+
+
+def test_a_loop_looks_for_the_answer_while_it_has_much_to_do() -> None:
+    """When half of what there is waits again, and not only when it comes to ask the socket."""
+
+    async def hand_in() -> list[int]:
+        store = ScriptedStore()
+        store.can_begin = True
+        journal = journal_on(store)
+        lane = Lane(run("r"))
+        loop = asyncio.get_running_loop()
+        leader = LoopLeader(journal, guard(loop))
+        committed = []
+        for _ in range(2 * LEAST_HALF):
+            journal.append(lane, recorded("r"), leads=True)
+            leader.call(loop)
+            committed.append(lane.committed)
+        return committed
+
+    assert asyncio.run(hand_in()) == [0] * (2 * LEAST_HALF - 1) + [LEAST_HALF]
 
 
 def test_a_loop_gives_way_to_a_writer_that_rests(monkeypatch: pytest.MonkeyPatch) -> None:

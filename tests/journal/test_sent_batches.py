@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -123,3 +124,49 @@ def test_a_sent_batch_of_a_worker_that_has_joined_anew_is_void_but_for_outsiders
     assert store.committed == [submitted]
     assert submitted.held_as is None
     assert [type(verdict) for verdict in verdicts] == [Refused, Accepted]
+
+
+def test_who_has_the_turn_passes_it_on_to_the_loop_that_found_it_taken(store: ScriptedStore) -> None:
+    """The writer would hand everything over to another thread, and go on for as long as anything comes."""
+    journal, lane = journal_on(store), Lane(run("r"))
+    asked: list[str] = []
+
+    def ask() -> bool:
+        asked.append("loop")
+        return True
+
+    def find_it_taken() -> None:
+        journal.append(lane, recorded("r"), leads=True)
+        thread = threading.Thread(target=lambda: asked.append(str(journal.send(ask))))
+        thread.start()
+        thread.join()
+
+    for commit in (journal.commit_all, journal.lead):
+        asked.clear()
+        journal.append(lane, recorded("r"), leads=True)
+        store.before.append(find_it_taken)
+        commit()
+        assert asked == ["None", "loop"]
+        assert not journal._writer._is_called
+        assert journal.ring.waiting == 1  # for the loop to send
+        assert journal.receive(journal.send(ask))  # type: ignore[arg-type]  # it is sent, or this fails
+
+
+@pytest.mark.parametrize("why", ["the loop is closed", "the worker stops"])
+def test_the_writer_goes_on_where_the_loop_cannot(store: ScriptedStore, why: str) -> None:
+    """Nothing is left behind."""
+    journal, lane = journal_on(store), Lane(run("r"))
+    if why == "the worker stops":
+        journal._writer.stop_at = 0.0
+
+    def find_it_taken() -> None:
+        journal.append(lane, recorded("r"), leads=True)
+        thread = threading.Thread(target=lambda: journal.send(lambda: why == "the worker stops"))
+        thread.start()
+        thread.join()
+
+    journal.append(lane, recorded("r"), leads=True)
+    store.before.append(find_it_taken)
+    journal.commit_all()
+    assert lane.is_settled
+    assert len(store.batches) == 2

@@ -69,6 +69,8 @@ class Journal:
         """The worker id under which it was sent last."""
         self._sent: SentBatch | None = None
         """The same, where a loop has sent it and nobody has the answer yet."""
+        self._asking: Callable[[], bool] | None = None
+        """Tells the loop that found the turn taken that it is free; False where that loop is closed."""
         self.batches = 0
         """How many were ever sent."""
         self._had_many = False
@@ -126,16 +128,20 @@ class Journal:
             lane.waiters.append((number, wake))
             return True
 
-    def send(self) -> SentBatch | None:
+    def send(self, ask: Callable[[], bool] | None = None) -> SentBatch | None:
         """Send a batch without ever blocking, for an event loop, which calls `receive` when the answer is there. None
-        where somebody else commits right now, or the writer is to.
+        where somebody else commits right now, who passes the turn on by `ask`, or the writer is to.
         """
         most = self._store.at_once(max(1, self.ring.waiting))
         if not most:
             self._writer.call(gives_way=self.ring.waiting >= self.ring.half)
             return None
-        if self._sent is not None or not self._turn.acquire(blocking=False):
+        if self._sent is not None:
             return None
+        self._asking = ask  # first: whoever has the turn looks after the release
+        if not self._turn.acquire(blocking=False):
+            return None
+        self._asking = None
         try:
             if self._sent is None and not self._under_way:
                 self.ring.take(self._under_way, most)
@@ -169,7 +175,7 @@ class Journal:
             return True
         finally:
             self._turn.release()
-            if self._under_way:
+            if self._under_way and self._sent is None:
                 self.call_writer()
 
     def _receive(self) -> None:
@@ -195,9 +201,14 @@ class Journal:
             self._call_if_left()
 
     def _call_if_left(self) -> None:
-        """After the turn: what was handed in meanwhile is the writer's."""
-        if self.has_work:
+        """After the turn: what was handed in meanwhile is for the loop that found it taken, else for the writer."""
+        if not self._pass_on() and self.has_work:
             self.call_writer()
+
+    def _pass_on(self) -> bool:
+        """Whether a loop goes on, which would hand everything over to another thread and back otherwise."""
+        asking, self._asking = self._asking, None
+        return asking is not None and self._writer.stop_at is None and asking()
 
     def _commit_batch(self) -> None:
         """Commit what the next batch holds. Within the turn."""
@@ -309,6 +320,7 @@ class Journal:
                     lane.committed += 1
             in_batch = {id(lane): lane for lane, _ in batch}
             self._had_many = len(in_batch) > 1
+            self.ring.note_committed(len(batch))
             lanes = [lane for lane in in_batch.values() if lane.waiters]
             wakes = [wake for lane in lanes for number, wake in lane.waiters if number <= lane.committed]
         for wake in wakes:
@@ -361,8 +373,8 @@ class Journal:
         return self.ring.pushed
 
     def commit_all(self) -> None:
-        """Commit until nothing is left, on this thread."""
-        while self.has_work:
+        """Commit until nothing is left or a loop goes on with it, on this thread."""
+        while self.has_work and not self._pass_on():
             with self._turn:
                 self._commit_batch()
 

@@ -146,10 +146,11 @@ class Ring:
         self.waiting = 0
         """How many of them wait now."""
         self.half = LEAST_HALF
-        """Half of what the last two batches held. Taken when so many wait, one half of the runs is on its way to the
-        database while the other half makes its next entries, and neither waits for the other.
+        """Half of what there is: of what a batch held and of what waited when it was committed, in the mean of the last
+        two. Taken when so many wait, one half of the runs is on its way to the database while the other half makes its
+        next entries, and neither waits for the other.
         """
-        self._taken = 0
+        self._there_was = 0
         self.is_closed = False
         """Whether nothing more is taken in."""
 
@@ -205,8 +206,11 @@ class Ring:
                     break
             self.bytes -= size
             self.waiting -= len(batch)
-            if batch:
-                self.half, self._taken = max(LEAST_HALF, (self._taken + len(batch)) // 2), len(batch)
+
+    def note_committed(self, entries: int) -> None:
+        """So many were in a batch that is committed. The caller has the lock."""
+        there_is = entries + self.waiting
+        self.half, self._there_was = max(LEAST_HALF, (self._there_was + there_is) // 4), there_is
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
+from functools import partial
 
 from ..stores.protocol import SentBatch
 from .journal import Journal
@@ -33,13 +35,17 @@ class LoopLeader:
 
     def call(self, loop: asyncio.AbstractEventLoop) -> None:
         """Something was handed in: it goes once the loop has come to what else is ready now, and shares its commit; or
-        at once where it is half of what there is, so that database and loop work side by side.
+        at once where it is half of what there is, so that database and loop work side by side. Then the answer to the
+        batch before is looked for, too: the loop may have much to do before it asks the socket.
         """
         if not self._is_called:
             self._is_called = True
             loop.call_soon(self._lead, loop)
-        elif self._sent is None and self._ring.waiting >= self._ring.half:
-            self._send(loop)
+        elif self._ring.waiting >= self._ring.half:
+            if self._sent is None:
+                self._send(loop)
+            else:
+                self._receive(loop)
 
     def hurry(self, loop: asyncio.AbstractEventLoop) -> None:
         """A run waits for what it has handed in: that goes at once, unless runs share their commits right now."""
@@ -53,7 +59,7 @@ class LoopLeader:
         self._send(loop)
 
     def _send(self, loop: asyncio.AbstractEventLoop) -> None:
-        sent = self._journal.send()
+        sent = self._journal.send(partial(self._ask, loop))
         if sent is not None and sent.is_sent:
             self._sent = sent
             if sent.fileno() < 0:  # whoever waits goes on after what else is ready now, as with any other answer
@@ -65,6 +71,13 @@ class LoopLeader:
             if not self._is_watching:
                 self._is_watching = True
                 loop.add_reader(self._descriptor, self._receive, loop)
+
+    def _ask(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """From the thread that had the turn: it is the loop's."""
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._lead, loop)
+            return True
+        return False
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sent is None:  # somebody else uses the connection now
