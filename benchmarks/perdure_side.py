@@ -5,20 +5,20 @@ from __future__ import annotations
 from benchmarks.program import Order, Tally
 from perdure.app import current_runtime
 
-COMMITTING = ("commit", "record_lone_checkpoint", "apply_batch", "claim_runs")
-"""What ends a transaction; the last three are one by themselves."""
+COMMITTING = ("record_lone_checkpoint", "write_batch", "apply_batch", "claim_runs")
+"""What is a transaction by itself, where none is open."""
 
 
 class Commits:
-    """Which of the statements that a store names are commits. On SQLite checkpoints outside a transaction are one."""
+    """Which of the statements that a store names are commits."""
 
     def __init__(self) -> None:
         self._is_open = False
 
     def count(self, name: str) -> bool:
         """Whether this one, the next, is a commit."""
-        self._is_open = name == "begin" or (self._is_open and name != "commit")
-        return name in COMMITTING or (name == "record_checkpoints" and not self._is_open)
+        was_open, self._is_open = self._is_open, name == "begin" or (self._is_open and name != "commit")
+        return name == "commit" or (name in COMMITTING and not was_open)
 
 
 def tally_of(order: Order) -> Tally:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from .guards import Guard, at
+from .guards import Fragment, Guard, at
 
 WRITING = "self._database.turn.writing()"
+RECORDED = "SELECT RAISE(ABORT, 'a run that records is not held') WHERE changes() <> json_array_length(NEW.recorded)"
+
+
+def at_ends(held: str) -> tuple[Fragment, ...]:
+    """In SQLite's batch, where claims end: which rows are updated, and that it is as many as there are entries."""
+    counted = "SELECT RAISE(ABORT, '{} is not held') WHERE changes() <> json_array_length(NEW.{})"
+    ends = (("a run that ends", "finished"), ("a run that parks", "parked"), ("a run that is let go of", "released"))
+    return at("sqlite/write_batch", *(f"{held}; {counted.format(what, section)}" for what, section in ends))
+
 
 CORE: tuple[Guard, ...] = (
     Guard(
@@ -14,6 +23,8 @@ CORE: tuple[Guard, ...] = (
         {
             "postgres": at("postgres/perdure.apply_batch", "IF NOT perdure.fence(me, expected) THEN"),
             "sqlite": (
+                *at("sqlite/write_batch", "WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id)"),
+                *at("sqlite/record_lone_checkpoint", "FROM workers WHERE workers.id = runs.worker"),
                 *at("sqlite/store.SqliteStore._commit", "_fence(connection, worker_id)"),
                 *at("sqlite/store._fence", "raise Fenced"),
                 *at("sqlite/fence", "FROM workers WHERE id = :worker_id"),
@@ -46,11 +57,9 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "id = entry.run_id AND claim = entry.claim AND worker = me"),
             ),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "runs.claim = json_extract(entry, '$.claim')"),
+                *at("sqlite/write_batch", "runs.claim = json_extract(entry, '$.claim')"),
                 *at("sqlite/record_lone_checkpoint", "runs.claim = :claim"),
-                *at("sqlite/finish_runs", "AND claim = of_claim"),
-                *at("sqlite/park_runs", "AND claim = of_claim"),
-                *at("sqlite/release_runs", "AND claim = of_claim"),
+                *at_ends("AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held'"),
             ),
         },
     ),
@@ -64,11 +73,9 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "claim = entry.claim AND worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "runs.worker = :worker_id"),
+                *at("sqlite/write_batch", f"runs.worker = NEW.worker_id AND runs.state = 'held'; {RECORDED}"),
                 *at("sqlite/record_lone_checkpoint", "runs.worker = :worker_id"),
-                *at("sqlite/finish_runs", "AND +worker = :worker_id"),
-                *at("sqlite/park_runs", "AND +worker = :worker_id"),
-                *at("sqlite/release_runs", "AND +worker = :worker_id"),
+                *at_ends("AND +worker = NEW.worker_id AND state = 'held'"),
             ),
         },
     ),
@@ -82,11 +89,9 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.end_claims", "worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/record_checkpoints", "runs.state = 'held'"),
+                *at("sqlite/write_batch", f"runs.state = 'held'; {RECORDED}"),
                 *at("sqlite/record_lone_checkpoint", "runs.state = 'held'"),
-                *at("sqlite/finish_runs", "AND state = 'held'"),
-                *at("sqlite/park_runs", "AND state = 'held'"),
-                *at("sqlite/release_runs", "AND state = 'held'"),
+                *at_ends("AND state = 'held'"),
             ),
         },
         without=("clears_claim",),
@@ -101,13 +106,15 @@ CORE: tuple[Guard, ...] = (
                 for name in ("end_claims", "reconcile", "leave", "take_over")
                 for fragment in at(f"postgres/perdure.{name}", "worker = NULL, claim = NULL")
             ),
-            "sqlite": tuple(
-                fragment
-                for name in (
-                    *("finish_runs", "park_runs", "release_runs", "hand_back_runs"),
-                    *("take_over_runs", "take_over_dead_runs", "take_over_cancelled_runs"),
-                )
-                for fragment in at(f"sqlite/{name}", "worker = NULL, claim = NULL")
+            "sqlite": (
+                *at("sqlite/write_batch", "reason = because, worker = NULL, claim = NULL"),
+                *at("sqlite/write_batch", "SET state = 'parked', worker = NULL, claim = NULL"),
+                *at("sqlite/write_batch", "SET state = 'ready', worker = NULL, claim = NULL"),
+                *(
+                    fragment
+                    for name in ("hand_back", "take_over", "take_over_dead", "take_over_cancelled")
+                    for fragment in at(f"sqlite/{name}_runs", "worker = NULL, claim = NULL")
+                ),
             ),
         },
         without=("state_join",),
@@ -198,8 +205,8 @@ CORE: tuple[Guard, ...] = (
                 *at("postgres/perdure.leave", "attempts = greatest(attempts - 1, 0)"),
             ),
             "sqlite": (
-                *at("sqlite/park_runs", "attempts = max(attempts - 1, 0)"),
-                *at("sqlite/release_runs", "attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0)"),
+                *at("sqlite/write_batch", "attempts = max(attempts - 1, 0)"),
+                *at("sqlite/write_batch", "attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0)"),
                 *at("sqlite/hand_back_runs", "attempts = max(attempts - 1, 0)"),
             ),
         },
@@ -251,7 +258,13 @@ CORE: tuple[Guard, ...] = (
         "cancel",
         {
             "postgres": at("postgres/perdure.end_claims", "WHEN how = 'f' AND is_cancelled THEN 'cancelled'"),
-            "sqlite": at("sqlite/finish_runs", "messages.kind = 'cancel'), 'cancelled', into_state)"),
+            "sqlite": (
+                *at(
+                    "sqlite/write_batch",
+                    "SELECT RAISE(ABORT, 'a cancel decides') FROM json_each(NEW.finished) AS entry",
+                ),
+                *at("sqlite/batches._decided_by_cancels", "replace(entry, state='cancelled', output=None)"),
+            ),
         },
     ),
     Guard(
@@ -273,7 +286,7 @@ CORE: tuple[Guard, ...] = (
         {
             "postgres": at("postgres/perdure.record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
             "sqlite": (
-                *at("sqlite/batches.apply_batch", "with suppress(StoreRefusedError):"),
+                *at("sqlite/batches.apply_whole", "suppress(StoreRefusedError):"),
                 *at("sqlite/verdicts._judge_recorded", "if trace == (entry.claim, entry.entry_id): return Accepted()"),
             ),
         },

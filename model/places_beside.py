@@ -14,7 +14,11 @@ BESIDE: tuple[Guard, ...] = (
         {
             "postgres": at("postgres/perdure.create_runs", "creator.worker = me AND creator.claim = entry.claim"),
             "sqlite": (
-                *at("sqlite/batches.Batch._create", "if not self._may_create(connection): return False"),
+                *at(
+                    "sqlite/batches._sections",
+                    "creators = {entry.claim for entry in created if entry.claim is not None}",
+                ),
+                *at("sqlite/write_batch", "runs.worker = NEW.worker_id AND runs.claim = creator.value"),
                 *at("sqlite/held_claims", "runs.worker = :worker_id AND runs.claim = wanted.value"),
             ),
         },
@@ -28,7 +32,7 @@ BESIDE: tuple[Guard, ...] = (
                 "postgres/perdure.apply_batch",
                 "verdicts := perdure.create_runs(me, created); END IF; IF recorded IS NOT NULL",
             ),
-            "sqlite": at("sqlite/batches.Batch.write", "return (not self.created or self._create(connection)) and"),
+            "sqlite": at("sqlite/write_batch", "WHERE id = NEW.worker_id); INSERT INTO runs"),
         },
     ),
     Guard(
@@ -44,7 +48,8 @@ BESIDE: tuple[Guard, ...] = (
             ),
             "sqlite": (
                 *at("sqlite/batches.end_cancelled", "connection.change('pass_cancel_on'"),
-                *at("sqlite/batches.Batch._finish", "end_cancelled(connection,"),
+                *at("sqlite/batches._asks_for_more", "return entry.state == 'cancelled'"),
+                *at("sqlite/batches.apply_what_is_new", "end_cancelled(connection,"),
                 *at("sqlite/claims.put_back_all", "end_cancelled(connection, cancelled)"),
                 *at("sqlite/claims.sweep", "end_cancelled(connection, swept)"),
             ),

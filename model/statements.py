@@ -1,7 +1,7 @@
 """The production statements and functions, as text by name: where the guards of the model are looked for.
 
-Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function or a view
-of the migrations (the last definition counts), `sqlite/store.SqliteStore._commit` and
+Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function, a
+view or a trigger of the migrations (the last definition counts), `sqlite/store.SqliteStore._commit` and
 `engine/journal.Journal._send` are Python.
 Comments are left out, white space is one blank: a guard that is only talked about is not there.
 """
@@ -19,7 +19,7 @@ from perdure.stores.queries import parse_queries
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "perdure"
 
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
-_MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|VIEW) ([\w.]+)", re.MULTILINE)
+_MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|VIEW|TRIGGER) ([\w.]+)", re.MULTILINE)
 
 
 @cache

@@ -2,13 +2,13 @@
 
 | work | commits | SQLite statements | Postgres round trips |
 |---|---|---|---|
-| a workflow called directly, without steps | 1 | 6 | 1 |
-| the same with n steps, sync or async | n + 1 | n + 10 | n + 1 |
-| the same with n values (`now`, `random`, `uuid4`) | 1 | 8 | 1 |
-| a workflow with n steps, started here | n + 1 | n + 10 | n + 1 |
-| a step queued by itself, executed by the process that submits | 2 | 10 | 2 |
-| a step queued by itself, claimed by another process | 3 | 16, and 1 for each queue asked | 3 |
-| a queued child of a workflow, with its parent's run | 3 | 15 | 3 |
+| a workflow called directly, without steps | 1 | 1 | 1 |
+| the same with n steps, sync or async | n + 1 | n + 1 | n + 1 |
+| the same with n values (`now`, `random`, `uuid4`) | 1 | 1 | 1 |
+| a workflow with n steps, started here | n + 1 | n + 1 | n + 1 |
+| a step queued by itself, executed by the process that submits | 2 | 2 | 2 |
+| a step queued by itself, claimed by another process | 3 | 8, and 1 for each queue asked | 3 |
+| a queued child of a workflow, with its parent's run | 3 | 3 | 3 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -39,48 +39,39 @@ from tests.costs.counting import Cost
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def expect(cost: Cost, kind: str, *, commits: int, sqlite: int) -> None:
-    """On Postgres every commit is one round trip, and there is no other statement."""
-    assert (cost.commits, cost.statements) == (commits, sqlite if kind == "sqlite" else commits), str(cost)
-
-
-def steps_in_sqlite(number: int) -> int:
-    """Five for the creation and six for the end, which has the last step; each other step is a statement alone.
-    Without steps the whole life is one row, with an input and an output.
-    """
-    return 5 + 6 + (number - 1) if number else 6
+def expect(cost: Cost, commits: int) -> None:
+    """On both stores every commit is one statement, and there is no other one."""
+    assert (cost.commits, cost.statements) == (commits, commits), str(cost)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 7])
-def test_a_direct_call_costs_one_commit_and_one_for_each_step(count: Count, kind: str, number: int) -> None:
+def test_a_direct_call_costs_one_commit_and_one_for_each_step(count: Count, number: int) -> None:
     """Its creation is one; the last checkpoint and the run's end are one; without steps all of it is one."""
-    expect(count(lambda: programs.steps(number)), kind, commits=number + 1, sqlite=steps_in_sqlite(number))
+    expect(count(lambda: programs.steps(number)), commits=number + 1)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 7])
-def test_an_async_call_costs_the_same(count: Count, kind: str, number: int) -> None:
+def test_an_async_call_costs_the_same(count: Count, number: int) -> None:
     """On an event loop the loop itself or the writer thread commits, no more often."""
-    cost = count(lambda: asyncio.run(programs.asteps(number)))
-    expect(cost, kind, commits=number + 1, sqlite=steps_in_sqlite(number))
+    expect(count(lambda: asyncio.run(programs.asteps(number))), commits=number + 1)
 
 
 @pytest.mark.parametrize("number", [1, 50])
-def test_values_cost_no_commit_of_their_own(count: Count, kind: str, number: int) -> None:
+def test_values_cost_no_commit_of_their_own(count: Count, number: int) -> None:
     """Nothing was handed outside, so they share the commit of the run's end."""
-    expect(count(lambda: programs.values(number)), kind, commits=1, sqlite=8)
+    expect(count(lambda: programs.values(number)), commits=1)
 
 
 @pytest.mark.parametrize("number", [1, 5])
-def test_a_started_run_costs_what_a_direct_call_costs(count: Count, kind: str, number: int) -> None:
+def test_a_started_run_costs_what_a_direct_call_costs(count: Count, number: int) -> None:
     """It is created held by the process that starts it: nothing is claimed, nothing read."""
-    cost = count(lambda: perdure.start(programs.steps, number).result(60))
-    expect(cost, kind, commits=number + 1, sqlite=steps_in_sqlite(number))
+    expect(count(lambda: perdure.start(programs.steps, number).result(60)), commits=number + 1)
 
 
-def test_a_step_on_a_queue_is_two_writes_where_it_is_submitted(count: Count, kind: str) -> None:
+def test_a_step_on_a_queue_is_two_writes_where_it_is_submitted(count: Count) -> None:
     """Its creation, and its end with its outcome; no checkpoint and no claim."""
     cost = count(lambda: programs.queue.submit(programs.add, 1).result(60))
-    expect(cost, kind, commits=2, sqlite=10)
+    expect(cost, commits=2)
     assert not cost.names["history_checkpoints"]
 
 
@@ -112,21 +103,17 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
         assert handle.run_id == "elsewhere"
 
     cost = count(poll_and_wait)
-    applied = {name for name in cost.names if name in ("history_checkpoints", "record_checkpoints")}
-    assert not applied
+    assert "history_checkpoints" not in cost.names
     work = Cost.of(name for name in cost.names.elements() if name not in ("run", "ended_runs"))
     assert work.names["claimable_runs" if kind == "sqlite" else "claim_runs"] >= 1
-    assert work.names["finish_runs" if kind == "sqlite" else "apply_batch"] == 1
+    assert work.names["write_batch" if kind == "sqlite" else "apply_batch"] == 1
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_queued_child_costs_two_writes_of_its_own(count: Count, kind: str, number: int) -> None:
+def test_a_queued_child_costs_two_writes_of_its_own(count: Count, number: int) -> None:
     """Created by its parent's lane and started here; its end is a row's state: no message, no poll."""
     cost = count(lambda: programs.children(number, False))
-    created, finished = (cost.names["create_runs"], cost.names["finish_runs"]) if kind == "sqlite" else (1, 1)
-    assert created == 1
-    assert 1 <= finished <= number + 1
-    assert cost.commits <= 2 + number
+    assert cost.commits == cost.statements <= 2 + number
     assert not {name for name in cost.names if "message" in name or name.startswith(("history", "ended"))}
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
 from perdure.errors import UsageError
@@ -14,6 +15,7 @@ from perdure.stores import queries as module
 from perdure.stores.lives import Life
 from perdure.stores.queries import Query, load_queries, parse_queries
 from perdure.stores.sqlite import rows
+from perdure.stores.sqlite.schema import migrations
 from perdure.stores.sqlite.statements import statements
 from tests.stores.entries import C1, W1, recorded
 
@@ -103,36 +105,49 @@ def test_parameters_are_found_in_order_and_literals_are_left_alone() -> None:
     assert query.text == "SELECT ':no', :a, x::text, %(b)s, :a"
 
 
-SECTIONS: dict[str, tuple[type, ...]] = {
-    "create_runs": (RunCreated,),
-    "create_lived_runs": (Life,),
-    "write_inputs": (RunCreated, Life),
-    "record_checkpoints": (StepRecorded,),
-    "finish_runs": (RunFinished,),
-    "write_outputs": (RunFinished, Life),
-    "park_runs": (RunParked,),
-    "release_runs": (RunReleased,),
-    "bury_released_runs": (RunReleased,),
+SECTIONS: dict[str, type[Struct]] = {
+    "created": RunCreated,
+    "lived": Life,
+    "recorded": StepRecorded,
+    "finished": RunFinished,
+    "parked": RunParked,
+    "released": RunReleased,
 }
-"""What the statements of SQLite take as JSON."""
-_PATH = re.compile(r"json_extract\(\w+, '\$([.\w]+)'\)")
+"""What a batch of SQLite takes as JSON."""
+_SECTION = re.compile(r"json_each\(NEW\.(\w+)\)")
+_PATH = re.compile(r"json_(?:extract|type)\(\w+(?:\.value)?, '\$([.\w]+)'\)")
 
 
-def test_all_that_take_entries_are_known() -> None:
+def parts() -> list[tuple[str, list[str]]]:
+    """Each SELECT of the batch's trigger: which section it reads, and which paths."""
+    script = next(text for migration in migrations() for text in migration.script if "TRIGGER write_batch" in text)
+    selects = [part for part in re.split(r";|UNION ALL", script) if "json_each(NEW." in part]
+    return [(match[1], _PATH.findall(part)) for part in selects if (match := _SECTION.search(part)) is not None]
+
+
+def test_every_section_of_a_batch_is_known() -> None:
     """So that the next test leaves none out."""
-    assert {name for name, statement in statements().items() if "entries" in statement.parameters} == set(SECTIONS)
+    assert {section for section, _ in parts()} == {*SECTIONS, "creators"}
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_statements_name_what_their_entries_have(name: str) -> None:
+def test_a_batch_names_what_its_entries_have(name: str) -> None:
     """What JSON has not is NULL to SQLite, and no error."""
-    paths = _PATH.findall(statements()[name].text)
-    assert paths
-    for kind in SECTIONS[name]:
-        for path in paths:
-            first, _, rest = path.removeprefix(".").partition(".")
-            assert first in kind.__struct_fields__, (name, kind, path)
-            assert not rest or rest in Stored.__struct_fields__, (name, kind, path)
+    read = {path for section, paths in parts() if section == name for path in paths}
+    assert len(read) > 2
+    for path in read:
+        first, _, rest = path.removeprefix(".").partition(".")
+        assert first in SECTIONS[name].__struct_fields__, (name, path)
+        assert not rest or rest in Stored.__struct_fields__, (name, path)
+
+
+def test_the_buried_are_named_as_they_were_released() -> None:
+    """The one other statement that takes entries."""
+    assert [name for name, statement in statements().items() if "entries" in statement.parameters] == [
+        "bury_released_runs"
+    ]
+    for path in _PATH.findall(statements()["bury_released_runs"].text):
+        assert path.removeprefix(".") in RunReleased.__struct_fields__
 
 
 def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:

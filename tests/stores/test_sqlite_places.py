@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from perdure._entries import Accepted
 from perdure.errors import StoreUnavailableError, UnsupportedStoreError
 from perdure.stores.sqlite import SqliteStore
-from perdure.stores.sqlite.batches import record_alone
 from perdure.stores.sqlite.checkpointing import WAL_LIMIT_BYTES, is_wal_reset_fixed
 from perdure.stores.sqlite.places import check_place, check_version, file_system
 from tests.stores.entries import C1, W1, claim, created, join, recorded
@@ -264,22 +262,6 @@ def test_opening_waits_for_a_neighbour_that_has_the_whole_file(tmp_path: Path, m
     neighbour.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr("perdure.stores.sqlite.connections.time.sleep", lambda seconds: neighbour.close())
     assert store.workers() == []
-    store.close()
-
-
-def test_steps_that_commit_alone_are_all_written_or_none(tmp_path: Path) -> None:
-    """One of a run that is not held, one that is there already: the others of its batch wait for the verdict on it."""
-    store = SqliteStore(tmp_path / "perdure.db")
-    store.migrate()
-    join(store, W1)
-    store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "0")])
-    turn = store._database.turn
-
-    for other in (recorded("r", "another claim", "2"), recorded("r", C1, "0")):
-        assert record_alone(turn, W1, [recorded("r", C1, "1"), other]) is None
-        assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["0"]
-    assert record_alone(turn, W1, [recorded("r", C1, "1"), recorded("r", C1, "2")]) == [Accepted(), Accepted()]
-    assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["0", "1", "2"]
     store.close()
 
 

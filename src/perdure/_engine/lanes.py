@@ -146,11 +146,11 @@ class Ring:
         self.waiting = 0
         """How many of them wait now."""
         self.half = LEAST_HALF
-        """Half of what there is: of what a batch held and of what waited when it was committed, in the mean of the last
-        two. Taken when so many wait, one half of the runs is on its way to the database while the other half makes its
-        next entries, and neither waits for the other.
+        """Half of what there is: the most, lately, that a batch held and that waited when it was committed. Taken when
+        so many wait, one half of the runs is on its way to the database while the other half makes its next entries,
+        and neither waits for the other.
         """
-        self._there_was = 0
+        self._there_is = 0
         self.is_closed = False
         """Whether nothing more is taken in."""
 
@@ -209,8 +209,8 @@ class Ring:
 
     def note_committed(self, entries: int) -> None:
         """So many were in a batch that is committed. The caller has the lock."""
-        there_is = entries + self.waiting
-        self.half, self._there_was = max(LEAST_HALF, (self._there_was + there_is) // 4), there_is
+        self._there_is = max(entries + self.waiting, self._there_is - self._there_is // 8)
+        self.half = max(LEAST_HALF, self._there_is // 2)
 
     @staticmethod
     def _slice(lane: Lane, batch: Batch, size: int, entries: int) -> tuple[int, bool]:

@@ -104,11 +104,6 @@ class Connection:
             finally:
                 self._undo()
 
-    def undo(self) -> None:
-        """Roll back inside `writing`, and begin again: the slow way of a batch starts from nothing."""
-        self.query("rollback")
-        self.query("begin")
-
     def close(self) -> None:
         """Close the connection, if it is open. The caller holds the lock."""
         sqlite, self._sqlite, self._cursor = self._sqlite, None, None

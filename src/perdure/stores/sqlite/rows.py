@@ -27,7 +27,7 @@ def texts(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-def section(entries: Sequence[Entry | Life | Charge]) -> str:
+def section(entries: Sequence[Entry | Life | Charge | str]) -> str:
     """Entries of one kind as one parameter."""
     try:
         return _encode(entries).decode()

@@ -12,7 +12,7 @@ from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
-from .batches import apply_batch, record_alone
+from .batches import apply_what_is_new, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
@@ -103,11 +103,11 @@ class SqliteStore:
 
     def _commit(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         with self._pace.measured(len(entries)):
-            verdicts = record_alone(self._database.turn, worker_id, entries)
+            verdicts = apply_whole(self._database.turn, worker_id, entries)
             if verdicts is None:
                 with self._database.turn.writing() as connection:
                     _fence(connection, worker_id)
-                    verdicts = apply_batch(connection, worker_id, entries)
+                    verdicts = apply_what_is_new(connection, worker_id, entries)
         self._checkpointer.note_commit(entries)
         return verdicts
 
