@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from .._core.children import Children
 from .._core.definitions import Definition
 from .._core.flow import Outcome, adrive, drive
 from .._core.flows.life import live
-from .._core.lineage import scope
 from .._core.run import Run
 from .._entries import RunCreated, RunReleased, Stored
 from ..errors import PerdureError, RunInterrupted, StoreError
@@ -24,7 +22,7 @@ from .loop_ends import is_ending
 from .loop_host import LoopHost
 from .loop_state import LoopState
 from .loops import OwnLoop
-from .tasks import begins_later, install_factory
+from .tasks import begins_later, install_factory, make_first_task
 from .thread_host import InlineHost, ThreadHost
 from .thread_state import ThreadState
 
@@ -158,17 +156,9 @@ class Execution:
     def _start_task(
         self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool
     ) -> asyncio.Task[Outcome | None]:
-        """The run's task. In an empty context, and no branch of whoever starts the run, who is not part of it."""
         state: LoopState = run.state
-        token = scope.set(None)
-        try:
-            state.root = state.loop.create_task(
-                self._aexecute(run, definition, stored, is_fresh=is_fresh),
-                name=f"perdure {run.run_id}",
-                context=Context(),
-            )
-        finally:
-            scope.reset(token)
+        body = self._aexecute(run, definition, stored, is_fresh=is_fresh)
+        state.root = make_first_task(state.loop, body, f"perdure {run.run_id}")
         return state.root
 
     def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:

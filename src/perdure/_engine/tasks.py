@@ -59,6 +59,17 @@ def make_task(
     return task
 
 
+def make_first_task(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+    """A run's first task. In an empty context, and no branch of whoever starts the run, who is not part of it."""
+    if begins_later(loop):  # no factory but ours, which would make it so, after asking whose branch it is
+        return asyncio.Task(coro, loop=loop, name=name, context=contextvars.Context())
+    token = scope.set(None)
+    try:
+        return loop.create_task(coro, name=name, context=contextvars.Context())
+    finally:
+        scope.reset(token)
+
+
 def make_branch_task(
     parent: Branch,
     inner: Any,
