@@ -307,7 +307,7 @@ CORE: tuple[Guard, ...] = (
         {
             "both": at("engine/recovery.Recovery.keep_house", "runtime.claims.sweep_cancelled()"),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
-            "sqlite": at("sqlite/sweep_cancelled_runs", "state IN ('ready', 'parked')"),
+            "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },
     ),
     Guard(

@@ -200,7 +200,7 @@ def test_a_verdict_is_told_before_the_waiter_goes_on() -> None:
     [
         pytest.param([(60, 0), (60, 0)], 30, id="all at once: by halves from now on"),
         pytest.param([(30, 30), (30, 30)], 30, id="by halves: it stays so"),
-        pytest.param([(64, 0), (20, 0)], 28, id="a small one between them: it is forgotten slowly"),
+        pytest.param([(64, 0), (20, 0)], 31, id="a small one between them: it is forgotten slowly"),
         pytest.param([(3, 0), (2, 0)], LEAST_HALF, id="of few, never fewer than is worth it"),
     ],
 )

@@ -28,8 +28,8 @@ QUESTIONS = {
 }
 """What is one statement in every dialect. Decisions of many are functions of the database in one, and not here."""
 
-OWN = {"expected"}
-"""A timeline is a thing of databases that fail over."""
+OWN = {"expected", "together"}
+"""A timeline is a thing of databases that fail over; rows are packed where the driver hands them over one by one."""
 
 SQL = re.compile(
     r"^\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as\s*\("
@@ -156,6 +156,22 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
     row, parameters = rows.recorded_alone(recorded("r", C1), W1), statements()["record_lone_checkpoint"].parameters
     for value, parameter in zip(row, parameters, strict=True):
         assert value == known.get(parameter, value), parameter
+
+
+FEW = {
+    *("count_tables", "has_migrations", "schema_version", "fence", "run"),
+    *("pulse", "has_open_cancels", "cancel_run", "take_over_worker", "workers", "mend_runs"),
+}
+"""What gives one row, or one for each process of a machine; `mend_runs` is asked at launch alone."""
+
+
+def test_what_gives_many_rows_packs_them() -> None:
+    """The interpreter's lock is given away for every row that is fetched, and comes back after 5 ms beside a busy
+    thread.
+    """
+    texts = {name: statement.text for name, statement in statements().items()}
+    giving = {name for name, text in texts.items() if re.search(r"^SELECT|RETURNING", text)}
+    assert {name for name in giving if not texts[name].startswith("SELECT json_group_array(json_array(")} == FEW
 
 
 def test_no_statement_is_run_row_by_row() -> None:

@@ -209,7 +209,7 @@ class Ring:
 
     def note_committed(self, entries: int) -> None:
         """So many were in a batch that is committed. The caller has the lock."""
-        self._there_is = max(entries + self.waiting, self._there_is - self._there_is // 8)
+        self._there_is = max(entries + self.waiting, self._there_is * 31 // 32)
         self.half = max(LEAST_HALF, self._there_is // 2)
 
     @staticmethod

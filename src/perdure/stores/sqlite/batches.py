@@ -101,7 +101,7 @@ def apply_what_is_new(connection: Connection, worker_id: str, entries: Sequence[
 def _decided_by_cancels(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
     """Rule 8: of a run that has a cancel the end is that, whatever it was to be. Under the write lock."""
     ending = [entry.run_id for entry in entries if isinstance(entry, RunFinished)]
-    cancelled = {run_id for (run_id,) in connection.query("cancelled_among", [texts(ending)])} if ending else ()
+    cancelled = {run_id for (run_id,) in connection.rows("cancelled_among", [texts(ending)])} if ending else ()
     return [
         replace(entry, state="cancelled", output=None)
         if isinstance(entry, RunFinished) and entry.run_id in cancelled
@@ -122,5 +122,5 @@ def _bury(connection: Connection, charged: Sequence[RunReleased]) -> dict[RunId,
     if not charged:
         return {}
     connection.change("bury_released_runs", [section(charged)])
-    found = connection.query("run_traces", [texts(entry.run_id for entry in charged)])
+    found = connection.rows("run_traces", [texts(entry.run_id for entry in charged)])
     return {run_id: state for run_id, _, _, state, *_ in found}

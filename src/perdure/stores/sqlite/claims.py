@@ -21,7 +21,7 @@ def take_claimable(
     taken: list[ClaimedRun] = []
     charges: list[Charge] = []
     for row in _claimable(connection, worker_id, request):
-        seq, run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, mark, is_fresh, *rest = row
+        priority, seq, run_id, kind, name, queue, codec, body, attempts, max_attempts, mark, is_fresh, *rest = row
         parent_id, parent_key, steps, is_cancelled, claimed_at = rest
         attempts = 1 if steps > mark else attempts + 1
         run = ClaimedRun(
@@ -49,21 +49,26 @@ def take_claimable(
 
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:
     """The runs of a worker whose row was just deleted: cancelled, dead or ready (rules 3, 8 and 11)."""
-    cancelled = _ids(connection, "take_over_cancelled_runs", worker_id)
-    end_cancelled(connection, cancelled)
-    dead = _ids(connection, "take_over_dead_runs", worker_id)
-    return [*cancelled, *dead, *_ids(connection, "take_over_runs", worker_id)]
+    held = _held(connection, worker_id)
+    for statement in ("take_over_cancelled_runs", "take_over_dead_runs", "take_over_runs"):
+        connection.change(statement, [worker_id])
+    found = connection.rows("run_traces", [texts(held)])
+    end_cancelled(connection, [run_id for run_id, _, _, state, *_ in found if state == "cancelled"])
+    return held
 
 
 def hand_back(connection: Connection, worker_id: str, known: Collection[RunId]) -> list[RunId]:
     """Put back, uncharged, what the worker holds and is not `known`."""
-    return [run_id for (run_id,) in connection.query("hand_back_runs", [worker_id, texts(known)])]
+    held = _held(connection, worker_id)
+    connection.change("hand_back_runs", [worker_id, texts(known)])
+    return list(set(held).difference(known))
 
 
 def sweep(connection: Connection) -> list[RunId]:
     """End what nobody holds and somebody has cancelled, then the children that this cancels, down the tree."""
     ended: list[RunId] = []
-    while swept := [run_id for (run_id,) in connection.query("sweep_cancelled_runs")]:
+    while swept := [run_id for (run_id,) in connection.rows("sweepable")]:
+        connection.change("sweep_cancelled_runs")
         end_cancelled(connection, swept)
         ended += swept
     return ended
@@ -75,11 +80,11 @@ def _claimable(connection: Connection, worker_id: str, request: ClaimRequest) ->
         if slots <= 0:
             continue
         limit = 1 if request.alone else slots
-        found = connection.query("claimable_runs", [queue, names, request.alone, request.alone, worker_id, limit])
-        yield from found
+        found = connection.rows("claimable_runs", [queue, names, request.alone, request.alone, worker_id, limit])
+        yield from sorted(found, key=lambda row: (row[0], row[1]))
         if found and request.alone:
             return
 
 
-def _ids(connection: Connection, statement: str, worker_id: str) -> list[RunId]:
-    return [run_id for (run_id,) in connection.query(statement, [worker_id])]
+def _held(connection: Connection, worker_id: str) -> list[RunId]:
+    return [run_id for (run_id,) in connection.rows("held_runs", [worker_id])]

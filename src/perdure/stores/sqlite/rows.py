@@ -1,4 +1,4 @@
-"""Entries as parameters: those of one kind are one JSON text, which their statement takes apart.
+"""Entries as parameters: those of one kind are one JSON text, which their statement takes apart; and rows in order.
 
 One statement for all of them, as on Postgres. Python's driver gives the interpreter's lock away twice for every row of
 `executemany`, and beside one busy thread waits 5 ms to have it back each time: a second for a batch of a hundred.
@@ -25,6 +25,11 @@ _encode = msgspec.json.Encoder().encode
 def texts(values: Iterable[str]) -> str:
     """A list of strings as one parameter."""
     return json.dumps(list(values))
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Rows by the number at their beginning, without it: those that come packed come in any order."""
+    return [row[1:] for row in sorted(rows, key=lambda row: row[0])]
 
 
 def section(entries: Sequence[Entry | Life | Charge | str]) -> str:

@@ -18,7 +18,7 @@ from .claims import hand_back, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
 from .pace import Committed, Pace
 from .places import check_place, check_version
-from .rows import texts
+from .rows import in_order, texts
 from .schema import migrate
 
 
@@ -124,10 +124,10 @@ class SqliteStore:
     def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
         parameters = [texts(run_ids)]
         with self._database.spare().reading() as connection:
-            checkpoints = connection.query("history_checkpoints", parameters)
-            children = connection.query("history_children", parameters)
-            cancelled = connection.query("cancelled_among", parameters)
-        return histories_of(run_ids, checkpoints, children, cancelled)
+            checkpoints = connection.rows("history_checkpoints", parameters)
+            children = connection.rows("history_children", parameters)
+            cancelled = connection.rows("cancelled_among", parameters)
+        return histories_of(run_ids, in_order(checkpoints), in_order(children), cancelled)
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._ask("run", run_id):
@@ -138,7 +138,7 @@ class SqliteStore:
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [
             EndedRun(run_id, state, None if codec is None else Stored(codec, body), reason)
-            for run_id, state, codec, body, reason in self._ask("ended_runs", texts(run_ids))
+            for run_id, state, codec, body, reason in self._ask_many("ended_runs", texts(run_ids))
         ]
 
     def cancel(self, run_id: RunId) -> bool:
@@ -166,7 +166,8 @@ class SqliteStore:
             connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        return [checkpoint_of(row)[1] for row in self._ask("history_checkpoints", texts([run_id]))]
+        rows = self._ask_many("history_checkpoints", texts([run_id]))
+        return [checkpoint_of(row)[1] for row in in_order(rows)]
 
     def close(self) -> None:
         self._database.close()
@@ -178,6 +179,11 @@ class SqliteStore:
         connection = self._database.spare()
         with connection.alone():
             return connection.query(statement, parameters)
+
+    def _ask_many(self, statement: str, *parameters: object) -> list[Row]:
+        connection = self._database.spare()
+        with connection.alone():
+            return connection.rows(statement, parameters)
 
 
 def _fence(connection: Connection, worker_id: str) -> None:

@@ -73,14 +73,14 @@ def judge(connection: Connection, worker_id: str, entries: Sequence[Entry]) -> l
 
 
 def _look(connection: Connection, worker_id: str, entries: Sequence[Entry]) -> _Situation:
-    found = connection.query("run_traces", [texts(e.run_id for e in entries)])
+    found = connection.rows("run_traces", [texts(e.run_id for e in entries)])
     claims = {e.claim for e in entries if e.claim is not None}
     keys = [(e.run_id, e.key) for e in entries if isinstance(e, StepRecorded)]
-    checkpoints = connection.query("checkpoint_traces", [json.dumps(keys)]) if keys else []
+    checkpoints = connection.rows("checkpoint_traces", [json.dumps(keys)]) if keys else []
     return _Situation(
         worker_id,
         runs={run_id: _Trace(*columns) for run_id, *columns in found},
-        claims={claim for (claim,) in connection.query("held_claims", [texts(claims), worker_id])},
+        claims={claim for (claim,) in connection.rows("held_claims", [texts(claims), worker_id])},
         checkpoints={(run_id, key): (claim, entry_id) for run_id, key, claim, entry_id in checkpoints},
     )
 

@@ -163,6 +163,13 @@ SELECT runs.*
    AND needs_mend = 0
    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
+-- Cancelled runs that nobody holds: anybody may end them.
+CREATE VIEW sweepable_runs AS
+SELECT id
+  FROM runs
+ WHERE state IN ('ready', 'parked')
+   AND id IN (SELECT run_id FROM messages WHERE consumed_at IS NULL AND kind = 'cancel');
+
 -- How far each run has come: the attempts count anew when that is further than at the last charge (rule 11). Ended
 -- children count too: a parent that waits for many records no step of its own, and would be dead of its worker's restarts.
 CREATE VIEW run_progress AS

@@ -12,7 +12,7 @@ ON CONFLICT (run_id, key) DO NOTHING;
 
 -- name: checkpoint_traces
 -- Whose checkpoints stand under these keys: a resent entry looks for itself.
-SELECT checkpoints.run_id, checkpoints.key, checkpoints.claim, checkpoints.entry_id
+SELECT json_group_array(json_array(checkpoints.run_id, checkpoints.key, checkpoints.claim, checkpoints.entry_id))
   FROM json_each(:keys) AS wanted
  CROSS JOIN checkpoints
  WHERE checkpoints.run_id = json_extract(wanted.value, '$[0]')
@@ -20,8 +20,9 @@ SELECT checkpoints.run_id, checkpoints.key, checkpoints.claim, checkpoints.entry
 
 -- name: history_checkpoints
 -- What the runs have recorded, each in order of recording.
-SELECT run_id, checkpoints.key, kind, name, fingerprint, is_error, codec, body, position, attempts
+SELECT json_group_array(json_array(seq, run_id, checkpoints.key, kind, name, fingerprint, is_error, codec, body,
+                                   position, attempts))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN checkpoints
  WHERE run_id = wanted.value
- ORDER BY wanted.key, seq;
+ GROUP BY seq / :together;

@@ -9,7 +9,7 @@ RETURNING run_id;
 
 -- name: cancelled_among
 -- An acknowledged cancel decides how these runs end.
-SELECT messages.run_id
+SELECT json_group_array(json_array(messages.run_id))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN messages
  WHERE messages.run_id = wanted.value AND messages.kind = 'cancel';

@@ -17,15 +17,15 @@ UPDATE runs
 
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
-SELECT runs.id, runs.name, runs.fingerprint, runs.state, runs.worker, runs.claim, runs.created_by, runs.finished_by,
-       runs.last_claim, runs.last_state
+SELECT json_group_array(json_array(runs.id, runs.name, runs.fingerprint, runs.state, runs.worker, runs.claim,
+                                   runs.created_by, runs.finished_by, runs.last_claim, runs.last_state))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
  WHERE runs.id = wanted.value;
 
 -- name: held_claims
 -- Which of these claims this worker still has.
-SELECT runs.claim
+SELECT json_group_array(json_array(runs.claim))
   FROM json_each(:claims) AS wanted
  CROSS JOIN runs
  WHERE runs.worker = :worker_id AND runs.claim = wanted.value AND runs.state = 'held';
@@ -42,12 +42,13 @@ UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for 
 
 -- name: claimable_runs
 -- The oldest of the lowest priority of one queue. The last attempt is for a worker that holds nothing else (rule 11).
-SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority, inputs.codec, inputs.body,
-       ready.attempts, ready.max_attempts, ready.progress_mark, ready.started_at IS NULL, ready.parent_id,
-       ready.parent_key,
-       iif(ready.started_at IS NULL, 0, (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)),
-       EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel'),
-       (SELECT now FROM clock)
+SELECT json_group_array(json_array(
+           ready.priority, ready.seq, ready.id, ready.kind, ready.name, ready.queue, inputs.codec, inputs.body,
+           ready.attempts, ready.max_attempts, ready.progress_mark, ready.started_at IS NULL, ready.parent_id,
+           ready.parent_key,
+           iif(ready.started_at IS NULL, 0, (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)),
+           EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel'),
+           (SELECT now FROM clock)))
   FROM (SELECT * FROM runs
          WHERE state = 'ready' AND due_at IS NULL AND queue = :queue
            AND name IN (SELECT value FROM json_each(:names))
@@ -57,7 +58,7 @@ SELECT ready.seq, ready.id, ready.kind, ready.name, ready.queue, ready.priority,
          ORDER BY priority, seq
          LIMIT :slots) AS ready
   JOIN inputs ON inputs.run_id = ready.id
- ORDER BY ready.priority, ready.seq;
+ GROUP BY ready.seq / :together;
 
 -- name: take_runs
 -- Ready rows that were selected under the same write lock; the attempt is charged here and nowhere else.
@@ -69,20 +70,22 @@ UPDATE runs
           FROM json_each(:charges)) AS charged
  WHERE seq = of_run AND state = 'ready';
 
+-- name: held_runs
+-- All that a worker holds, by what the database says.
+SELECT json_group_array(json_array(id)) FROM runs WHERE worker = :worker_id;
+
 -- name: hand_back_runs
 -- Uncharged: what this worker holds and does not know of (rule 5), or all of it when it leaves.
 UPDATE runs
    SET state = 'ready', worker = NULL, claim = NULL, attempts = max(attempts - 1, 0)
- WHERE worker = :worker_id AND id NOT IN (SELECT value FROM json_each(:known))
-RETURNING id;
+ WHERE worker = :worker_id AND id NOT IN (SELECT value FROM json_each(:known));
 
 -- name: take_over_cancelled_runs
 -- A cancel that waits ends the runs of a dead worker, whatever their attempts.
 UPDATE runs
    SET state = 'cancelled', finished_at = (SELECT now FROM clock), worker = NULL, claim = NULL
  WHERE worker = :worker_id
-   AND EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
-RETURNING id;
+   AND EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
 -- name: take_over_dead_runs
 -- At the limit, and no step further than when the attempt was charged: this run kills its workers.
@@ -91,21 +94,22 @@ UPDATE runs
        reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
                        || 'a new id once mended', max_attempts)
  WHERE worker = :worker_id AND attempts >= max_attempts
-   AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark
-RETURNING id;
+   AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
 
 -- name: take_over_runs
 -- All others go back to ready; the attempt was charged at the claim and stays charged.
-UPDATE runs SET state = 'ready', worker = NULL, claim = NULL WHERE worker = :worker_id RETURNING id;
+UPDATE runs SET state = 'ready', worker = NULL, claim = NULL WHERE worker = :worker_id;
+
+-- name: sweepable
+-- Which runs a sweep would end now.
+SELECT json_group_array(json_array(id)) FROM sweepable_runs;
 
 -- name: sweep_cancelled_runs
 -- Nobody holds them, so nobody's code is needed to end them.
 UPDATE runs
    SET state = 'cancelled', finished_at = (SELECT now FROM clock), due_at = NULL, children_seen = NULL,
        waits_for = NULL, needs_mend = 0
- WHERE state IN ('ready', 'parked')
-   AND id IN (SELECT run_id FROM messages WHERE consumed_at IS NULL AND kind = 'cancel')
-RETURNING id;
+ WHERE id IN (SELECT id FROM sweepable_runs);
 
 -- name: mend_runs
 -- Newly registered code may fit runs that were parked because the old one did not.
@@ -129,19 +133,19 @@ SELECT id, kind, name, state, queue, fingerprint, attempts, created_at, due_at, 
 
 -- name: history_children
 -- The runs that these runs have made, each in order of creation.
-SELECT parent_id, runs.id, parent_key, name, fingerprint, state
+SELECT json_group_array(json_array(seq, parent_id, runs.id, parent_key, name, fingerprint, state))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
- WHERE parent_id = wanted.value
- ORDER BY wanted.key, seq;
+ WHERE parent_id = wanted.value;
 
 -- name: ended_runs
 -- Which of the awaited runs have ended, and with what.
-SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
+SELECT json_group_array(json_array(runs.id, runs.state, outputs.codec, outputs.body, runs.reason))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
   LEFT JOIN outputs ON outputs.run_id = runs.id
- WHERE runs.id = wanted.value AND runs.finished_at IS NOT NULL;
+ WHERE runs.id = wanted.value AND runs.finished_at IS NOT NULL
+ GROUP BY wanted.key / :together;
 
 -- name: pulse
 -- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
