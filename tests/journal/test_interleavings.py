@@ -52,6 +52,26 @@ def send(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
         signal.acquire()
 
 
+def ask(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
+    """The same, and where the turn is taken it is told when it is free, as the loop's leader is."""
+    lane = Lane(run(name))
+    calls: list[str] = []
+
+    def call() -> bool:
+        calls.append("asked")
+        return True
+
+    if journal.watch(lane, journal.append(lane, recorded(name), leads=True), partial(calls.append, "committed")):
+        while "committed" not in calls:
+            calls.clear()
+            sent = journal.send(call)
+            while sent is not None:
+                while not journal.receive(sent):
+                    scheduled.wait_while(lambda: journal._turn.is_held)  # type: ignore[attr-defined]  # a scheduled one
+                sent = journal.send(call) if journal.ring.waiting else None
+            scheduled.wait_while(lambda: not calls)
+
+
 PROGRAMS = {
     "two threads": (lead, lead),
     "a thread and a loop": (lead, watch),
@@ -59,6 +79,9 @@ PROGRAMS = {
     "a thread and a loop that sends": (lead, send),
     "two loops that send": (send, send),
     "a loop that sends and a caller that does not wait": (send, watch),
+    "a thread and a loop that asks": (lead, ask),
+    "two loops that ask": (ask, ask),
+    "a loop that asks and a caller that does not wait": (ask, watch),
 }
 Program = tuple[Callable[[Journal, str, ScheduledThreading], None], ...]
 
@@ -71,7 +94,7 @@ def execute(monkeypatch: pytest.MonkeyPatch, owners: Program, switches: dict[int
     monkeypatch.setattr(lanes_module, "threading", scheduled)
     monkeypatch.setattr(writer_module, "threading", scheduled)
     store = ScriptedStore()
-    store.can_begin = send in owners
+    store.can_begin = send in owners or ask in owners
     journal = journal_on(store)
     break_it(journal)
 
@@ -100,15 +123,29 @@ def test_no_wake_up_is_lost(monkeypatch: pytest.MonkeyPatch, owners: Program) ->
         execute(monkeypatch, owners, switches, leave_whole)
 
 
-def test_a_lost_wake_up_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A leader that does not look, after its turn, for what was handed in meanwhile, leaves somebody waiting."""
+def look_never(journal: Journal) -> None:
+    """A leader that does not look, after its turn, for what was handed in meanwhile."""
+    journal._call_if_left = lambda: None  # type: ignore[method-assign]  # this is the breach
 
-    def break_it(journal: Journal) -> None:
-        journal._call_if_left = lambda: None  # type: ignore[method-assign]  # this is the breach
+
+def pass_on_to_nobody(journal: Journal) -> None:
+    """A turn that is passed on to a loop that is not told."""
+
+    def pass_on() -> bool:
+        asking, journal._asking = journal._asking, None
+        return asking is not None
+
+    journal._pass_on = pass_on  # type: ignore[method-assign]  # this is the breach
+
+
+@pytest.mark.parametrize(("owners", "break_it"), [((lead, lead), look_never), ((lead, ask), pass_on_to_nobody)])
+def test_a_lost_wake_up_would_be_found(monkeypatch: pytest.MonkeyPatch, owners: Program, break_it: Whole) -> None:
+    """Somebody is left waiting, at one of the switches."""
 
     def execute_all() -> None:
-        for at in range(execute(monkeypatch, (lead, lead), {}, leave_whole)):
-            execute(monkeypatch, (lead, lead), {at: 1}, break_it)
+        for at in range(execute(monkeypatch, owners, {}, leave_whole)):
+            for thread in (1, 2):
+                execute(monkeypatch, owners, {at: thread}, break_it)
 
     with pytest.raises(Stuck):
         execute_all()
