@@ -50,7 +50,7 @@ BESIDE: tuple[Guard, ...] = (
                 *at("sqlite/batches.end_cancelled", "connection.change('pass_cancel_on'"),
                 *at("sqlite/batches._asks_for_more", "return entry.state == 'cancelled'"),
                 *at("sqlite/batches.apply_what_is_new", "end_cancelled(connection,"),
-                *at("sqlite/claims.put_back_all", "end_cancelled(connection, [run_id for run_id,"),
+                *at("sqlite/claims.put_back_all", "end_cancelled(connection, _ids(connection, 'cancelled_among'"),
                 *at("sqlite/claims.sweep", "end_cancelled(connection, swept)"),
             ),
         },

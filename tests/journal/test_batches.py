@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from perdure._engine import journal as journal_module
+from perdure._engine.journal import Journal
 from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Batch, Lane
 from perdure._engine.loop_ends import guard
 from perdure._engine.loop_leader import LoopLeader
@@ -220,8 +222,8 @@ def test_half_of_what_there_is_is_worth_a_batch(batches: list[tuple[int, int]], 
     assert journal.ring.half == half
 
 
-def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
-    """It need not come to rest before, as it must for fewer."""
+def handed_in_by_a_loop(times: int, note: Callable[[Journal, Lane], int]) -> list[int]:
+    """What is noted after each entry of a loop that never comes to rest."""
 
     async def hand_in() -> list[int]:
         store = ScriptedStore()
@@ -230,34 +232,26 @@ def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
         lane = Lane(run("r"))
         loop = asyncio.get_running_loop()
         leader = LoopLeader(journal, guard(loop))
-        batches = []
-        for _ in range(LEAST_HALF + 1):
+        noted = []
+        for _ in range(times):
             journal.append(lane, recorded("r"), leads=True)
             leader.call(loop)
-            batches.append(journal.batches)
-        return batches
+            noted.append(note(journal, lane))
+        return noted
 
-    assert asyncio.run(hand_in()) == [0] * (LEAST_HALF - 1) + [1, 1]
+    return asyncio.run(hand_in())
+
+
+def test_a_loop_sends_when_half_of_what_there_is_waits() -> None:
+    """It need not come to rest before, as it must for fewer."""
+    batches = handed_in_by_a_loop(LEAST_HALF + 1, lambda journal, lane: journal.batches)
+    assert batches == [0] * (LEAST_HALF - 1) + [1, 1]
 
 
 def test_a_loop_looks_for_the_answer_while_it_has_much_to_do() -> None:
     """When half of what there is waits again, and not only when it comes to ask the socket."""
-
-    async def hand_in() -> list[int]:
-        store = ScriptedStore()
-        store.can_begin = True
-        journal = journal_on(store)
-        lane = Lane(run("r"))
-        loop = asyncio.get_running_loop()
-        leader = LoopLeader(journal, guard(loop))
-        committed = []
-        for _ in range(2 * LEAST_HALF):
-            journal.append(lane, recorded("r"), leads=True)
-            leader.call(loop)
-            committed.append(lane.committed)
-        return committed
-
-    assert asyncio.run(hand_in()) == [0] * (2 * LEAST_HALF - 1) + [LEAST_HALF]
+    committed = handed_in_by_a_loop(2 * LEAST_HALF, lambda journal, lane: lane.committed)
+    assert committed == [0] * (2 * LEAST_HALF - 1) + [LEAST_HALF]
 
 
 def test_a_loop_gives_way_to_a_writer_that_rests(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,17 +49,16 @@ def take_claimable(
 
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:
     """The runs of a worker whose row was just deleted: cancelled, dead or ready (rules 3, 8 and 11)."""
-    held = _held(connection, worker_id)
+    held = _ids(connection, "held_runs", worker_id)
     for statement in ("take_over_cancelled_runs", "take_over_dead_runs", "take_over_runs"):
         connection.change(statement, [worker_id])
-    found = connection.rows("run_traces", [texts(held)])
-    end_cancelled(connection, [run_id for run_id, _, _, state, *_ in found if state == "cancelled"])
+    end_cancelled(connection, _ids(connection, "cancelled_among", texts(held)))
     return held
 
 
 def hand_back(connection: Connection, worker_id: str, known: Collection[RunId]) -> list[RunId]:
     """Put back, uncharged, what the worker holds and is not `known`."""
-    held = _held(connection, worker_id)
+    held = _ids(connection, "held_runs", worker_id)
     connection.change("hand_back_runs", [worker_id, texts(known)])
     return list(set(held).difference(known))
 
@@ -67,7 +66,7 @@ def hand_back(connection: Connection, worker_id: str, known: Collection[RunId]) 
 def sweep(connection: Connection) -> list[RunId]:
     """End what nobody holds and somebody has cancelled, then the children that this cancels, down the tree."""
     ended: list[RunId] = []
-    while swept := [run_id for (run_id,) in connection.rows("sweepable")]:
+    while swept := _ids(connection, "sweepable"):
         connection.change("sweep_cancelled_runs")
         end_cancelled(connection, swept)
         ended += swept
@@ -86,5 +85,5 @@ def _claimable(connection: Connection, worker_id: str, request: ClaimRequest) ->
             return
 
 
-def _held(connection: Connection, worker_id: str) -> list[RunId]:
-    return [run_id for (run_id,) in connection.rows("held_runs", [worker_id])]
+def _ids(connection: Connection, statement: str, *parameters: str) -> list[RunId]:
+    return [run_id for (run_id,) in connection.rows(statement, parameters)]
