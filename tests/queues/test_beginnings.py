@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ async def step(number: int) -> int:
     return number
 
 
+request: ContextVar[str] = ContextVar("request", default="nobody's")
+
+
+@perdure.workflow
+async def whose(name: str) -> str:
+    """What its context says."""
+    return request.get()
+
+
 @pytest.mark.parametrize("function", [workflow, step])
 def test_an_async_run_that_is_cancelled_before_its_task_begins_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: Any
@@ -46,3 +57,20 @@ def test_an_async_run_that_is_cancelled_before_its_task_begins_ends(
         with pytest.raises(RunCancelledError):
             QUEUE.submit(function, 1).result(20)
         assert QUEUE.submit(function, 2).result(20) == 2
+
+
+@pytest.mark.parametrize("is_plain", [True, False], ids=["our task factory alone", "beside another one"])
+def test_an_async_run_begins_in_an_empty_context(tmp_path: Path, is_plain: bool) -> None:
+    """Whoever starts it is no part of it: at a replay, on another machine, nothing of that would be there."""
+
+    def make(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def start_and_call() -> list[str]:
+        if not is_plain:
+            asyncio.get_running_loop().set_task_factory(make)
+        async with perdure.running(tmp_path / "p.db"):
+            request.set("the caller's")
+            return [await (await perdure.astart(whose, "started")), await whose("called")]
+
+    assert asyncio.run(start_and_call()) == ["nobody's", "nobody's"]
