@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,13 @@ def test_an_async_run_that_is_cancelled_before_its_task_begins_ends(
         runtime = app._launched()
         start_task = runtime.execution._start_task
 
+        def cancel(run_id: str) -> None:
+            while not runtime.claims.cancel(run_id):  # a run begins while its creation is committed
+                time.sleep(0.001)
+
         def cancel_first(run: Any, *given: Any, **options: Any) -> Any:
             monkeypatch.setattr(runtime.execution, "_start_task", start_task)
-            elsewhere = threading.Thread(target=runtime.claims.cancel, args=(run.run_id,))
+            elsewhere = threading.Thread(target=cancel, args=(run.run_id,))
             elsewhere.start()
             elsewhere.join()
             return start_task(run, *given, **options)
