@@ -154,8 +154,6 @@ def claims(world: World, state: State, place: int, process: Process) -> Iterator
         is_woken = run.state == "parked" and run.slept and "wake" in world.guards and not run.cancel
         if not (run.state == "ready" or is_woken):
             continue
-        if any(thread.run == number and thread.is_live for thread in process.threads):
-            continue
         if not may_write and "claim_fence" in world.guards:
             if "fenced_claim_rejoins" in world.guards:
                 yield Move(f"worker {process.worker} is fenced at a claim", rejoined(world, state, place, process))

@@ -13,7 +13,7 @@ import pytest
 from perdure._entries import Accepted
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced
-from tests.stores.entries import C1, W1, WORK, claim, created, join, recorded
+from tests.stores.entries import C1, W1, W2, WORK, claim, created, join, recorded
 from tests.stores.rivals import QUERIES, Rival
 
 
@@ -82,6 +82,17 @@ def test_without_a_timeline_a_lost_reply_does_not_fence(untold: PostgresStore, r
     rival.commit()
     assert untold.apply(W1, [created("r")]) == [Accepted()]
     assert untold.apply(W1, [created("s")]) == [Accepted()]
+
+
+def test_only_with_a_timeline_a_claim_may_go_beside_a_batch(untold: PostgresStore, rival: Rival) -> None:
+    """Two that count at once would both expect the same number, and one of them be fenced."""
+    assert not untold.may_claim_beside
+    rival.connection.execute(
+        "CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE sql AS $$ SELECT 'told' $$"
+    )
+    rival.commit()
+    join(untold, W2)
+    assert untold.may_claim_beside
 
 
 def test_a_role_without_the_right_gets_no_timeline(postgres: PostgresStore, rival: Rival) -> None:

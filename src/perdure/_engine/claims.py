@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from .._core.run import Run
@@ -27,6 +28,12 @@ class Claims:
         self._runtime = runtime
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
+        self._claiming = threading.Lock()
+        """After the journal's turn, where both are taken."""
+
+    def claiming(self) -> AbstractContextManager[object]:
+        """One claim at a time, until what it took is expected; beside the journal's batches where the store can."""
+        return self._claiming if self._runtime.store.may_claim_beside else self._runtime.journal.turn()
 
     def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
         """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told. The caller
@@ -109,6 +116,10 @@ class Claims:
 
     def rejoin(self) -> None:
         """Fenced: drop every run, give up what the old row still says, join again. Within the journal's turn."""
+        with self._claiming:  # else a run that is claimed just now would begin after that
+            self._rejoin()
+
+    def _rejoin(self) -> None:
         runtime = self._runtime
         log.warning("this worker was declared dead, or the database failed over; it drops its runs and joins again")
         for run in runtime.held.give_up():
@@ -139,7 +150,7 @@ class Claims:
         runtime = self._runtime
         worker_id = runtime.worker.worker_id
         try:
-            with runtime.journal.turn():
+            with runtime.journal.turn(), self._claiming:
                 worker_id = runtime.worker.worker_id
                 known, active = runtime.held.known()
                 # A lost claim may hide behind an earlier one of the same run that is still leaving: look again.

@@ -335,10 +335,10 @@ class Dispatcher:
         request = ClaimRequest(asked, runtime.definitions.names(), alone)
         worker_id = runtime.worker.worker_id
         try:
-            with runtime.journal.turn():
+            with runtime.claims.claiming():
                 worker_id = runtime.worker.worker_id
                 claimed = runtime.store.claim(worker_id, request, claims)
-                for run in claimed:  # within the turn: nobody may think that we do not know these
+                for run in claimed:  # still in there: nobody may think that we do not know these
                     runtime.held.expect(run.run_id, run.claim)
         except Fenced:  # after a failover our row may be there still, and no heartbeat tells
             runtime.claims.lost_right(worker_id)

@@ -16,7 +16,7 @@ AHEAD_SECONDS = 0.05
 share a claim, and a long one never waits here while another process could have it.
 """
 
-LEAST_ENDING = 64
+LEAST_ENDING = 128
 """So many runs may have ended uncommitted where fewer than that execute at once: a commit for a few costs as much."""
 CAREFUL_SECONDS = 10.0
 """So long nothing is claimed ahead after a run that was charged for a worker's death before."""

@@ -4,8 +4,9 @@ What the methods promise is the same for all stores and is checked by one contra
 The guards come from the protocol page of the documentation; the rule numbers below refer to it.
 A store knows no workflow code, decides nothing, starts no thread and keeps no clock of its own but the database's.
 
-Threads: `apply`, `begin`, `claim`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn);
-`renew` by the heartbeat thread alone, on its own connection; everything else by any thread.
+Threads: `apply`, `begin`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn). So is
+`claim`; where the store `may_claim_beside` a batch it is called outside that turn, but never beside `reconcile`. The
+heartbeat's thread alone calls `renew`, on its own connection; everything else is called by any thread.
 Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces),
 `StoreRefusedError` where the data itself is refused, `Fenced` where this worker has lost its right to write.
 """
@@ -177,6 +178,11 @@ class Store(Protocol):
         there. None, and nothing has happened, where that would block for longer than a loop may stand still: then
         `apply` is to be called.
         """
+
+    @property
+    def may_claim_beside(self) -> bool:
+        """Whether `claim` may be called while a batch is under way: it has a connection of its own, and no count that
+        both would have to make."""
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
         """Rules 1, 4, 7 and 11: take up to `slots` claimable runs of each queue, oldest of the lowest priority first.

@@ -39,6 +39,7 @@ class PostgresStore:
         self.lock_directory = ""
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
+        self._is_counted = False
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"
@@ -58,7 +59,7 @@ class PostgresStore:
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
         self._given_ids[str(UUID(worker.worker_id))] = worker.worker_id
         self._writes.setdefault(worker.worker_id, 0)
-        self._database.ask(
+        [(self._is_counted,)] = self._database.ask(
             "join_worker",
             {
                 "worker_id": worker.worker_id,
@@ -126,21 +127,23 @@ class PostgresStore:
         self._count_write(worker_id)
         return batch.verdicts(answer)
 
+    @property
+    def may_claim_beside(self) -> bool:
+        return not self._is_counted
+
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
         slots = {queue: count for queue, count in request.slots.items() if count > 0}
-        rows = self._decide(
-            "claim_runs",
-            worker_id,
-            {
-                "worker_id": worker_id,
-                "expected": self._writes.get(worker_id, 0),
-                "queues": text_array(slots),
-                "slots": text_array(map(str, slots.values())),
-                "names": text_array(request.names),
-                "claims": text_array(claims),
-                "alone": request.alone,
-            },
-        )
+        parameters = {
+            "worker_id": worker_id,
+            "expected": self._writes.get(worker_id, 0),
+            "queues": text_array(slots),
+            "slots": text_array(map(str, slots.values())),
+            "names": text_array(request.names),
+            "claims": text_array(claims),
+            "alone": request.alone,
+        }
+        with self._database.spare() as connection:
+            rows = connection.query("claim_runs", parameters)
         if rows and rows[0][0] == 0:
             raise _fenced(worker_id)
         self._count_write(worker_id)
@@ -152,7 +155,9 @@ class PostgresStore:
             "expected": self._writes.get(worker_id, 0),
             "known": text_array(known),
         }
-        [(back,)] = self._decide("hand_back_runs", worker_id, parameters)
+        turn = self._database.turn
+        with turn.lock:
+            [(back,)] = turn.query("hand_back_runs", parameters)
         if back is None:
             raise _fenced(worker_id)
         self._count_write(worker_id)
@@ -209,11 +214,6 @@ class PostgresStore:
 
     def abandon(self) -> None:
         self._database.abandon()
-
-    def _decide(self, name: str, worker_id: str, parameters: dict[str, object]) -> list[Row]:
-        turn = self._database.turn
-        with turn.lock:
-            return turn.query(name, parameters)
 
     def _count_write(self, worker_id: str) -> None:
         """For the fence of servers that do not tell their timeline: what the process has counted."""

@@ -1,9 +1,10 @@
 -- name: join_worker
--- The right to write. Sent again after an unknown outcome it renews.
+-- The right to write. Sent again after an unknown outcome it renews. Whether its transactions are to be counted.
 INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_until)
 VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(),
         clock_timestamp() + make_interval(secs => %(lease_seconds)s))
-ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until;
+ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until
+RETURNING timeline IS NULL;
 
 -- name: renew_worker
 -- The heartbeat: the lease by the database's clock, and no other column, so that it never waits for a fence.
