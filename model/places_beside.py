@@ -166,7 +166,7 @@ BESIDE: tuple[Guard, ...] = (
             "both": (
                 *at("engine/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
                 *at(
-                    "engine/claims.Claims.rejoin",
+                    "engine/claims.Claims._rejoin",
                     "runtime.store.leave(runtime.worker.worker_id) runtime.worker.join()",
                 ),
             )
