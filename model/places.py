@@ -125,7 +125,7 @@ CORE: tuple[Guard, ...] = (
         "reply",
         {
             "postgres": at("postgres/perdure.claim_runs", "IF NOT perdure.fence(me, expected) THEN"),
-            "sqlite": at("sqlite/store.SqliteStore.claim", "_fence(connection, worker_id)"),
+            "sqlite": at("sqlite/take_runs", "WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id)"),
         },
     ),
     Guard(
@@ -217,7 +217,7 @@ CORE: tuple[Guard, ...] = (
         "crashes",
         {
             "postgres": at("postgres/perdure.claim_runs", "ELSE run.attempts + 1 END"),
-            "sqlite": at("sqlite/claims.take_claimable", "attempts = 1 if steps > mark else attempts + 1"),
+            "sqlite": at("sqlite/take_runs", "iif(steps > progress_mark, 1, attempts + 1)"),
         },
     ),
     Guard(
@@ -297,7 +297,7 @@ CORE: tuple[Guard, ...] = (
         "sleep",
         {
             "postgres": at("postgres/perdure.claim_runs", "PERFORM perdure.wake_runs(queues)"),
-            "sqlite": at("sqlite/claims.take_claimable", "connection.change('wake_due_runs')"),
+            "sqlite": at("sqlite/take_runs", "WHERE seq IN (SELECT seq FROM due_runs ORDER BY due_at LIMIT 1000)"),
         },
     ),
     Guard(

@@ -77,7 +77,7 @@ BESIDE: tuple[Guard, ...] = (
         {
             "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._alone is not None"),
             "postgres": at("postgres/perdure.claim_runs", "alone = CASE WHEN run.attempts = 0"),
-            "sqlite": at("sqlite/claimable_runs", ":alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,"),
+            "sqlite": at("sqlite/take_runs", "NEW.alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,"),
         },
     ),
     Guard(

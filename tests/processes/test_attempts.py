@@ -105,7 +105,7 @@ def test_the_last_attempt_of_a_run_waits_for_its_worker_to_have_nothing_else(
         functions.wait_for(functions.began["n"])
         last = functions.two.with_options(id="x", delay=3600.0).submit(functions.innocent, "x")
         rows.ask("UPDATE runs SET attempts = 2, due_at = NULL WHERE id = 'x'")
-        names = ("claim_runs", "claimable_runs")
+        names = ("claim_runs", "take_runs")
         app._launched().store.on_statement = lambda name: claims.release() if name in names else None  # type: ignore[attr-defined]  # the stores' own hook
         for _ in range(10):
             assert claims.acquire(timeout=PATIENCE_SECONDS)

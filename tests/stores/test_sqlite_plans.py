@@ -22,10 +22,7 @@ HOT = (
     "cancelled_among",
     "pass_cancel_on",
     "consume_cancels",
-    "wake_due_runs",
-    "wake_waiting_runs",
-    "claimable_runs",
-    "take_runs",
+    "taken_runs",
     "hand_back_runs",
     "take_over_worker",
     "take_over_cancelled_runs",
@@ -87,9 +84,9 @@ def plan_of(connection: sqlite3.Connection, text: str) -> list[str]:
     return [str(row[3]) for row in rows]
 
 
-def parts_of_a_batch() -> list[str]:
+def parts_of(name: str) -> list[str]:
     """The statements of the trigger; what is planned for them inside of it is not told, but planned alike."""
-    [trigger] = [text for migration in migrations() for text in migration.script if "TRIGGER write_batch" in text]
+    [trigger] = [text for migration in migrations() for text in migration.script if f"TRIGGER {name} " in text]
     body = re.sub(r"--.*", "", trigger).split("BEGIN", 1)[1].rsplit("END", 1)[0]
     parts = [re.sub(r"RAISE\(ABORT, '[^']+'\)", "1", part) for part in body.split(";")]
     return [re.sub(r"NEW\.\w+", "?", part).strip() for part in parts if part.strip()]
@@ -118,13 +115,14 @@ def is_lookup(text: str) -> bool:
     return text.startswith("UPDATE runs") or "CROSS JOIN runs" in text or "FROM runs" in text
 
 
-def test_a_batch_walks_no_history(connection: sqlite3.Connection) -> None:
+@pytest.mark.parametrize(("name", "at_least"), [("write_batch", 14), ("take_runs", 5)])
+def test_a_decision_walks_no_history(connection: sqlite3.Connection, name: str, at_least: int) -> None:
     """None of its statements."""
-    assert len(parts_of_a_batch()) >= 14
-    assert [line for text in parts_of_a_batch() for line in walks(plan_of(connection, text))] == []
+    assert len(parts_of(name)) >= at_least
+    assert [line for text in parts_of(name) for line in walks(plan_of(connection, text))] == []
 
 
-@pytest.mark.parametrize("text", [*filter(is_lookup, parts_of_a_batch()), statements()["take_runs"].text])
+@pytest.mark.parametrize("text", [*filter(is_lookup, parts_of("write_batch")), parts_of("take_runs")[-1]])
 def test_a_batch_is_looked_up_by_its_entries(connection: sqlite3.Connection, text: str) -> None:
     """Each finds its run by the id, or by its claim: else a batch would walk, for every entry, all that is held."""
     lines = plan_of(connection, text)

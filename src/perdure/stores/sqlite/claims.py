@@ -1,50 +1,58 @@
-"""How runs come into a worker's hands, and out of them when it is gone. Inside write transactions, after the fence."""
+"""How runs come into a worker's hands, and out of them when it is gone. All but the first inside write transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
+from operator import itemgetter
 
 from ..._entries import Stored
 from ...typing import RunId
 from ..protocol import ClaimedRun, ClaimRequest
 from .batches import end_cancelled
 from .connections import Connection, Row
-from .rows import Charge, section, texts
+from .rows import texts
 
 
 def take_claimable(
-    connection: Connection, worker_id: str, request: ClaimRequest, claims: Iterator[str]
+    connection: Connection, worker_id: str, request: ClaimRequest, claims: Sequence[str]
 ) -> list[ClaimedRun]:
-    """Wake what is due or has what it waited for, then take the first runs of each queue."""
-    connection.change("wake_due_runs")
-    connection.change("wake_waiting_runs")
+    """The first runs of each queue that are ready, due or have what they waited for; each queue's in a transaction of
+    its own, unless one is open.
+
+    Raises `StoreRefusedError` where the worker has no row.
+    """
     taken: list[ClaimedRun] = []
-    charges: list[Charge] = []
-    for row in _claimable(connection, worker_id, request):
-        priority, seq, run_id, kind, name, queue, codec, body, attempts, max_attempts, mark, is_fresh, *rest = row
-        parent_id, parent_key, steps, is_cancelled, claimed_at = rest
-        attempts = 1 if steps > mark else attempts + 1
-        run = ClaimedRun(
-            run_id=run_id,
-            claim=next(claims),
-            kind=kind,
-            name=name,
-            queue=queue,
-            priority=priority,
-            input=Stored(codec, body),
-            attempts=attempts,
-            max_attempts=max_attempts,
-            is_fresh=bool(is_fresh),
-            parent_id=parent_id,
-            parent_key=parent_key,
-            is_cancelled=bool(is_cancelled),
-            claimed_at=claimed_at,
-        )
-        taken.append(run)
-        charges.append((seq, run.claim, attempts, max(steps, mark)))
-    if charges:
-        connection.change("take_runs", [worker_id, section(charges)])
+    names = texts(request.names)
+    for queue, slots in request.slots.items():
+        most = min(slots, 1) if request.alone else slots
+        if most > 0:
+            parameters = [worker_id, queue, most, names, request.alone, texts(claims[len(taken) : len(taken) + most])]
+            connection.change("take_runs", parameters)
+            taken += [_claimed(row) for row in sorted(connection.rows("taken_runs", [worker_id]), key=itemgetter(0, 1))]
+        if taken and request.alone:
+            break
     return taken
+
+
+def _claimed(row: Row) -> ClaimedRun:
+    priority, _, run_id, claim, kind, name, queue, codec, body, attempts, max_attempts, is_fresh, *rest = row
+    parent_id, parent_key, is_cancelled, claimed_at = rest
+    return ClaimedRun(
+        run_id=run_id,
+        claim=claim,
+        kind=kind,
+        name=name,
+        queue=queue,
+        priority=priority,
+        input=Stored(codec, body),
+        attempts=attempts,
+        max_attempts=max_attempts,
+        is_fresh=bool(is_fresh),
+        parent_id=parent_id,
+        parent_key=parent_key,
+        is_cancelled=bool(is_cancelled),
+        claimed_at=claimed_at,
+    )
 
 
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:
@@ -71,18 +79,6 @@ def sweep(connection: Connection) -> list[RunId]:
         end_cancelled(connection, swept)
         ended += swept
     return ended
-
-
-def _claimable(connection: Connection, worker_id: str, request: ClaimRequest) -> Iterator[Row]:
-    names = texts(request.names)
-    for queue, slots in request.slots.items():
-        if slots <= 0:
-            continue
-        limit = 1 if request.alone else slots
-        found = connection.rows("claimable_runs", [queue, names, request.alone, request.alone, worker_id, limit])
-        yield from sorted(found, key=lambda row: (row[0], row[1]))
-        if found and request.alone:
-            return
 
 
 def _ids(connection: Connection, statement: str, *parameters: str) -> list[RunId]:

@@ -16,9 +16,6 @@ from ...errors import StoreRefusedError
 from ..lives import Life
 from .connections import Row
 
-Charge = tuple[int, str, int, int]
-"""What a claim does to a run: which, the new claim, its attempts from now on, and how far it had come."""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -32,7 +29,7 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
     return [row[1:] for row in sorted(rows, key=lambda row: row[0])]
 
 
-def section(entries: Sequence[Entry | Life | Charge | str]) -> str:
+def section(entries: Sequence[Entry | Life | str]) -> str:
     """Entries of one kind as one parameter."""
     try:
         return _encode(entries).decode()

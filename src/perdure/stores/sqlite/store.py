@@ -8,7 +8,7 @@ from math import isinf
 from pathlib import Path
 
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
-from ...errors import StoreUnavailableError
+from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
@@ -115,9 +115,13 @@ class SqliteStore:
     """There is one writer, and to wait for each other in here costs less than in the file."""
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
-        with self._database.turn.writing() as connection:
-            _fence(connection, worker_id)
-            return take_claimable(connection, worker_id, request, iter(claims))
+        turn = self._database.turn  # of one queue the claim is one statement that writes
+        with turn.alone() if len(request.slots) == 1 else turn.writing() as connection:
+            try:
+                return take_claimable(connection, worker_id, request, claims)
+            except StoreRefusedError:
+                _fence(connection, worker_id)
+                raise
 
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         with self._database.turn.writing() as connection:

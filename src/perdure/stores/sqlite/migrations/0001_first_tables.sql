@@ -10,14 +10,15 @@ CREATE TABLE migrations (
     applied_at REAL NOT NULL
 ) STRICT;
 
--- A process that may write. No row, no right to write.
+-- A process that may write. No row, no right to write. `taken`: what its last claim took, see `take_runs`.
 CREATE TABLE workers (
     id          TEXT NOT NULL PRIMARY KEY,
     hostname    TEXT NOT NULL,
     pid         INTEGER NOT NULL,
     joined_at   REAL NOT NULL,
     renewed_at  REAL NOT NULL,
-    lease_until REAL NOT NULL
+    lease_until REAL NOT NULL,
+    taken       TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.

@@ -30,45 +30,24 @@ SELECT json_group_array(json_array(runs.claim))
  CROSS JOIN runs
  WHERE runs.worker = :worker_id AND runs.claim = wanted.value AND runs.state = 'held';
 
--- name: wake_due_runs
--- Delayed runs and sleepers whose time has come, the earliest first; bounded, the next claim takes the rest.
-UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
- WHERE seq IN (SELECT seq FROM due_runs ORDER BY due_at LIMIT 1000);
-
--- name: wake_waiting_runs
--- Rule 7: what a parked run waits for is looked up, never flagged. The write lock makes the answer final.
-UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
- WHERE seq IN (SELECT seq FROM woken_runs);
-
--- name: claimable_runs
--- The oldest of the lowest priority of one queue. The last attempt is for a worker that holds nothing else (rule 11).
-SELECT json_group_array(json_array(
-           ready.priority, ready.seq, ready.id, ready.kind, ready.name, ready.queue, inputs.codec, inputs.body,
-           ready.attempts, ready.max_attempts, ready.progress_mark, ready.started_at IS NULL, ready.parent_id,
-           ready.parent_key,
-           iif(ready.started_at IS NULL, 0, (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)),
-           EXISTS (SELECT 1 FROM messages WHERE messages.run_id = ready.id AND messages.kind = 'cancel'),
-           (SELECT now FROM clock)))
-  FROM (SELECT * FROM runs
-         WHERE state = 'ready' AND due_at IS NULL AND queue = :queue
-           AND name IN (SELECT value FROM json_each(:names))
-           AND :alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,
-                            (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark)
-           AND (:alone = 0 OR NOT EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = :worker_id))
-         ORDER BY priority, seq
-         LIMIT :slots) AS ready
-  JOIN inputs ON inputs.run_id = ready.id
- GROUP BY ready.seq / :together;
-
 -- name: take_runs
--- Ready rows that were selected under the same write lock; the attempt is charged here and nowhere else.
-UPDATE runs
-   SET state = 'held', worker = :worker_id, claim = for_claim, attempts = attempts_now, progress_mark = mark,
-       started_at = coalesce(started_at, (SELECT now FROM clock)), reason = NULL
-  FROM (SELECT json_extract(value, '$[0]') AS of_run, json_extract(value, '$[1]') AS for_claim,
-               json_extract(value, '$[2]') AS attempts_now, json_extract(value, '$[3]') AS mark
-          FROM json_each(:charges)) AS charged
- WHERE seq = of_run AND state = 'ready';
+-- Wake what is due or has what it waited for, then take of one queue: what this insert does is the trigger of its name.
+INSERT INTO claim (worker_id, queue, slots, names, alone, claims)
+VALUES (:worker_id, :queue, :slots, :names, :alone, :claims);
+
+-- name: taken_runs
+-- What the claim just now has taken. Nobody but its holder changes a held run, and that is who asks.
+SELECT json_group_array(json_array(
+           runs.priority, runs.seq, runs.id, runs.claim, runs.kind, runs.name, runs.queue, inputs.codec, inputs.body,
+           runs.attempts, runs.max_attempts, json_extract(one.value, '$[1]'), runs.parent_id, runs.parent_key,
+           EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
+           (SELECT now FROM clock)))
+  FROM workers
+ CROSS JOIN json_each(workers.taken) AS one
+ CROSS JOIN runs
+  JOIN inputs ON inputs.run_id = runs.id
+ WHERE workers.id = :worker_id AND runs.seq = json_extract(one.value, '$[0]') AND runs.worker = workers.id
+ GROUP BY one.key / :together;
 
 -- name: held_runs
 -- All that a worker holds, by what the database says.
