@@ -60,9 +60,10 @@ def read_order() -> Order:
 
 @dataclass
 class Window:
-    """The time that is measured, and what was counted in it."""
+    """The time that is measured, how long this process worked in it, and what was counted in it."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -71,9 +72,9 @@ def measured(tally: Tally) -> Iterator[Window]:
     """The block that is measured; warm-up comes before it, shutdown after it."""
     window = Window()
     before = Tally(tally)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), worked_seconds()
     yield window
-    window.seconds = time.perf_counter() - began
+    window.seconds, window.cpu_seconds = time.perf_counter() - began, worked_seconds() - worked
     window.counts = {name: tally[name] - before[name] for name in tally}
 
 
@@ -81,9 +82,17 @@ def answer(window: Window, count: int, *, peak_mb: float | None = None, **figure
     """Print the one line: `count` units took so many seconds, the peak of this process's memory, and what else."""
     if window.seconds and count:
         figures["per_second"] = count / window.seconds
+    if window.cpu_seconds and count:
+        figures["cpu_us"] = window.cpu_seconds / count * 1e6
     figures["seconds"] = window.seconds
     figures["peak_mb"] = peak_mb if peak_mb is not None else peak_megabytes()
     print(json.dumps({"count": count, "figures": figures, "counts": window.counts}), flush=True)
+
+
+def worked_seconds() -> float:
+    """How long this process has worked, on all threads, and those that it has started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def peak_megabytes() -> float:

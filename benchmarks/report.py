@@ -20,6 +20,7 @@ Case = tuple[str, str, str, str]
 """Shape, variant, store, contestant."""
 
 Samples = dict[Case, dict[str, list[float]]]
+RATE = ("dbos", "per_second")
 WIDTH = 40
 MOST = 1_000.0
 
@@ -36,6 +37,7 @@ def page_of(result: dict[str, Any]) -> str:
         )
     parts.append("## How many times the rate of DBOS\n\n```text\n" + "\n".join(bars(samples, stores)) + "\n```")
     parts.append("## Peak memory of each program, MB\n\n" + table(memory(samples, is_full=result["scale"] == 1)))
+    parts.append(PROCESSOR + table(processor(samples)))
     if result["counted"]:
         parts.append(COUNTED + table(counts(result["counted"])))
     failed = [record for record in [*result["records"], *result["counted"]] if record["error"]]
@@ -45,6 +47,12 @@ def page_of(result: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+PROCESSOR = """## Processor time of each program, µs a unit
+
+What the process itself works, on all its threads, the database's server aside (SQLite is in it). Where a target leaves
+less than that, no waiting can be cut off to reach it: a Python process has one interpreter's lock.
+
+"""
 COUNTED = """## What one unit costs
 
 Counted in runs of their own, which are not timed: a run with some units less a run with none. Statements are what the
@@ -187,6 +195,20 @@ def memory(samples: Samples, *, is_full: bool) -> Iterator[list[str]]:
                 met = "met" if median(ours) <= median(theirs) else "**not met**"
                 met += "" if is_full else ", small size"
                 yield [shape.title, shape.variants[variant], store, short(median(ours)), short(median(theirs)), met]
+
+
+def processor(samples: Samples) -> Iterator[list[str]]:
+    """What each works for a unit, and how long that may take at the rate which is the target."""
+    yield ["shape", "", "store", "Perdure", "DBOS", "a target leaves"]
+    for shape in all_shapes():
+        for (name, variant, store, contestant), figures in samples.items():
+            if (name, contestant) != (shape.name, "perdure") or "cpu_us" not in figures:
+                continue
+            theirs = samples.get((name, variant, store, "dbos"), {})
+            rates = [target for target in shape.targets.get(variant, ()) if (target.rival, target.figure) == RATE]
+            left = [1e6 / target.at_least[store] / median(theirs["per_second"]) for target in rates if theirs]
+            works = [short(median(of["cpu_us"])) if "cpu_us" in of else "" for of in (figures, theirs)]
+            yield [shape.title, shape.variants[variant], store, *works, short(min(left)) if left else ""]
 
 
 def counts(records: list[dict[str, Any]]) -> Iterator[list[str]]:

@@ -25,8 +25,8 @@ SUMMARY = """% time     seconds  usecs/call     calls    errors syscall
 def record(contestant: str, per_second: float, error: str = "") -> dict[str, Any]:
     """What a program of the sequential shape answered."""
     case = {"shape": "sequential", "variant": "sync", "store": "sqlite", "contestant": contestant, "round": 0}
-    figures = {} if error else {"per_second": per_second, "seconds": 1 / per_second, "peak_mb": 30.0}
-    return {**case, "count": 1, "figures": figures, "counts": {}, "error": error}
+    figures = {"per_second": per_second, "seconds": 1 / per_second, "peak_mb": 30.0, "cpu_us": 1e5 / per_second}
+    return {**case, "count": 1, "figures": {} if error else figures, "counts": {}, "error": error}
 
 
 def page(*records: dict[str, Any], scale: float = 1.0) -> str:
@@ -48,6 +48,13 @@ def test_the_ratio_is_of_medians() -> None:
     row = cells(page(*ours, *theirs), "≥ 7 ×")[0]
 
     assert row[2:] == ["800/s (10–900)", "100/s (1–100)", "", "8 ×", "≥ 7 ×", "met"]
+
+
+def test_what_a_target_leaves_stands_beside_what_the_process_works() -> None:
+    """Seven times a hundred a second is 1,429 µs for each."""
+    text = page(record("perdure", 800), record("dbos", 100)).partition("## Processor time")[2]
+
+    assert cells(text, "sqlite")[0][2:] == ["sqlite", "125", "1,000", "1,429"]
 
 
 def test_a_missed_target_is_said_to_be_missed() -> None:
