@@ -179,7 +179,7 @@ def claims(world: World, state: State, place: int, process: Process) -> Iterator
 
 
 def reconciling(world: World, state: State, place: int, process: Process) -> Iterator[Move]:
-    """Rule 5: what the database says we hold and we do not know goes back, in the journal's turn."""
+    """Rule 5: what the database says we hold and we do not know goes back, while no batch and no claim is under way."""
     if "reconcile" not in world.guards or not process.is_unknown or process.batch is not None:
         return
     if not world.may_write(state, process.worker):

@@ -7,7 +7,7 @@
 | the same with n values (`now`, `random`, `uuid4`) | 1 | 1 | 1 |
 | a workflow with n steps, started here | n + 1 | n + 1 | n + 1 |
 | a step queued by itself, executed by the process that submits | 2 | 2 | 2 |
-| a step queued by itself, claimed by another process | 3 | 4, and 2 for each queue asked | 3 |
+| a step queued by itself, claimed by another process | 3 | 4; of several queues asked, 4 and 2 for each | 3 |
 | a queued child of a workflow, with its parent's run | 3 | 3 | 3 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
@@ -106,6 +106,7 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
     assert "history_checkpoints" not in cost.names
     work = Cost.of(name for name in cost.names.elements() if name not in ("run", "ended_runs"))
     assert work.names["take_runs" if kind == "sqlite" else "claim_runs"] >= 1
+    assert work.names["taken_runs"] == work.names["take_runs"]
     assert work.names["write_batch" if kind == "sqlite" else "apply_batch"] == 1
 
 

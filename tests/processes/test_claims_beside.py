@@ -106,3 +106,38 @@ def test_what_compares_claims_or_ends_them_all_waits_for_one_that_is_under_way(
     row = runtime.store.run(THIRD)
     assert row is not None
     assert row.attempts == 1
+
+
+def test_a_claim_that_is_to_be_alone_waits_for_the_batch(runtime: Runtime) -> None:
+    """The batch may make a run that is held here from the start, and the claimed one would begin beside it."""
+    is_claiming = threading.Event()
+
+    def claim_alone() -> None:
+        with runtime.claims.claiming(alone=True):
+            is_claiming.set()
+
+    claimer = threading.Thread(target=claim_alone)
+    with runtime.journal.turn():
+        claimer.start()
+        assert not is_claiming.wait(A_MOMENT)
+    assert is_claiming.wait(PATIENCE_SECONDS)
+    claimer.join()
+
+
+def test_a_fence_may_be_met_within_what_a_fence_does(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To drop the runs hands their creations in again, and whoever hands in much has to commit for others."""
+    leave, left = runtime.store.leave, threading.Event()
+
+    def leave_twice(worker_id: str) -> None:
+        if not left.is_set():
+            left.set()
+            runtime.claims.rejoin()
+        leave(worker_id)
+
+    monkeypatch.setattr(runtime.store, "leave", leave_twice)
+    loser = threading.Thread(target=lose_the_right, args=(runtime,), daemon=True)
+    loser.start()
+    loser.join(PATIENCE_SECONDS)
+    assert not loser.is_alive()
+    may_end[3].set()
+    assert QUEUE.submit(job, 3).result(PATIENCE_SECONDS) == 3

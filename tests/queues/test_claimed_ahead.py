@@ -6,10 +6,13 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import perdure
+from perdure._engine.held import Held
 from perdure.errors import RunCancelledError
 from tests.identity.staging import wait_until
 
@@ -80,3 +83,16 @@ def test_a_run_that_is_cancelled_before_it_begins_never_begins(tmp_path: Path) -
             victim.result(60)
 
     assert "never" not in BODIES
+
+
+def test_what_went_back_and_was_claimed_again_keeps_its_cancel() -> None:
+    """The new claim may be there before the verdict on what ended the old one."""
+    held = Held()
+    held.expect("r", "old")
+    held.expect("r", "new")
+    held.note_cancel("r")
+    held.forget("old")
+    run: Any = SimpleNamespace(run_id="r", claim="new", is_cancelled=False)
+
+    assert held.enter(run)
+    assert run.is_cancelled

@@ -28,12 +28,15 @@ class Claims:
         self._runtime = runtime
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
-        self._claiming = threading.Lock()
-        """After the journal's turn, where both are taken."""
+        self._claiming = threading.RLock()
+        """After the journal's turn, where both are taken; a fence may be met within what a fence does."""
 
-    def claiming(self) -> AbstractContextManager[object]:
-        """One claim at a time, until what it took is expected; beside the journal's batches where the store can."""
-        return self._claiming if self._runtime.store.may_claim_beside else self._runtime.journal.turn()
+    def claiming(self, *, alone: bool) -> AbstractContextManager[object]:
+        """One claim at a time, until what it took is expected; beside the journal's batches where the store can. Not
+        one that is to be alone: a batch may make a run that is held here from the start.
+        """
+        is_beside = self._runtime.store.may_claim_beside and not alone
+        return self._claiming if is_beside else self._runtime.journal.turn()
 
     def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
         """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told. The caller

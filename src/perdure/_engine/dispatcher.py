@@ -17,7 +17,7 @@ from .._core.run import Run
 from .._entries import Accepted, RunCreated, Verdict
 from ..errors import StoreError
 from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
-from ..typing import DEFAULT_QUEUE, RunId
+from ..typing import DEFAULT_QUEUE
 from .ids import fresh_id
 from .lanes import Lane, OnVerdict
 from .slots import Slots
@@ -43,7 +43,8 @@ class Dispatcher:
         self._slots: dict[str, Slots] = {}
         self._called = threading.Event()
         self._is_stopping = False
-        self._alone: RunId | None = None
+        self._alone: str | None = None
+        """The claim of a run beside which nothing else begins."""
         self._has_last_attempts = True
         """Whether runs may wait that are to be claimed alone; the poll says so."""
         self._was_alone = False
@@ -123,7 +124,7 @@ class Dispatcher:
 
     def _end_alone(self, run: Run) -> None:
         """A run at its last attempt has ended or waits: others may begin again."""
-        if self._alone == run.run_id:
+        if self._alone == run.claim:
             self._alone, self._was_alone = None, True
             self.expect_backlog()
 
@@ -335,7 +336,7 @@ class Dispatcher:
         request = ClaimRequest(asked, runtime.definitions.names(), alone)
         worker_id = runtime.worker.worker_id
         try:
-            with runtime.claims.claiming():
+            with runtime.claims.claiming(alone=alone):
                 worker_id = runtime.worker.worker_id
                 claimed = runtime.store.claim(worker_id, request, claims)
                 for run in claimed:  # still in there: nobody may think that we do not know these
@@ -352,7 +353,7 @@ class Dispatcher:
         if not self._runtime.held.is_empty:
             return False
         for claimed in self._ask(asked, alone=True):
-            self._alone = claimed.run_id
+            self._alone = claimed.claim
             with self._lock:
                 slots = self._slots[claimed.queue]
                 slots.used += slots.weight(claimed)

@@ -72,7 +72,9 @@ class Held:
     def forget(self, claim: str) -> None:
         """The run will not begin after all; nor is it held."""
         with self._lock:
-            self._cancelled.discard(self._about_to_begin.pop(claim, ""))
+            run_id = self._about_to_begin.pop(claim, "")
+            if run_id not in self._about_to_begin.values():  # it may be back already, under another claim
+                self._cancelled.discard(run_id)
 
     @property
     def is_empty(self) -> bool:

@@ -192,7 +192,7 @@ class Journal:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold the journal's turn for another decision of this worker, such as a claim."""
+        """Hold the journal's turn for another decision of this worker."""
         try:
             with self._turn:
                 self._receive()

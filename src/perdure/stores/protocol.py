@@ -5,8 +5,9 @@ The guards come from the protocol page of the documentation; the rule numbers be
 A store knows no workflow code, decides nothing, starts no thread and keeps no clock of its own but the database's.
 
 Threads: `apply`, `begin`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn). So is
-`claim`; where the store `may_claim_beside` a batch it is called outside that turn, but never beside `reconcile`. The
-heartbeat's thread alone calls `renew`, on its own connection; everything else is called by any thread.
+`claim`; where the store `may_claim_beside` a batch it is called outside that turn, but never beside another claim,
+`reconcile`, or what a fenced worker does. The heartbeat's thread alone calls `renew`, on its own connection; everything
+else is called by any thread.
 Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces),
 `StoreRefusedError` where the data itself is refused, `Fenced` where this worker has lost its right to write.
 """

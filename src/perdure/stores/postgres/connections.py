@@ -1,4 +1,4 @@
-"""Connections: one for the journal's turn, one for the heartbeat, a few for everybody else. None crosses a fork."""
+"""Connections: for the journal's turn, for claims, for the heartbeat, a few for everybody else. None crosses a fork."""
 
 from __future__ import annotations
 
@@ -228,6 +228,7 @@ class Database:
 
     def _start(self) -> None:
         self.turn = Connection(self)
+        self.claims = Connection(self)
         self.heartbeat = Connection(self)
         self._spare: list[Connection] = []
         self._idle: list[Connection] = []
@@ -256,13 +257,13 @@ class Database:
 
     def close(self) -> None:
         """Close every connection that is not in use, and wait for those that are."""
-        for connection in (self.turn, self.heartbeat, *self._spare):
+        for connection in (self.turn, self.claims, self.heartbeat, *self._spare):
             with connection.lock:
                 connection.close()
 
     def abandon(self) -> None:
         """In a forked child: start anew. Takes no lock: a thread that the child does not have may hold it."""
-        for connection in (self.turn, self.heartbeat, *self._spare):
+        for connection in (self.turn, self.claims, self.heartbeat, *self._spare):
             connection.abandon()
         self._start()
 

@@ -30,8 +30,8 @@ SENT_ENTRIES: Final = 200
 class PostgresStore:
     """One Postgres database, schema `perdure`, for any number of processes and machines.
 
-    Making a store connects to nothing. Connections are opened on first use: one for the journal, one for the
-    heartbeat, at most four for everything else.
+    Making a store connects to nothing. Connections are opened on first use: one for the journal, one for claims,
+    one for the heartbeat, at most four for everything else.
     """
 
     def __init__(self, url: str) -> None:
@@ -142,7 +142,8 @@ class PostgresStore:
             "claims": text_array(claims),
             "alone": request.alone,
         }
-        with self._database.spare() as connection:
+        connection = self._database.claims
+        with connection.lock:
             rows = connection.query("claim_runs", parameters)
         if rows and rows[0][0] == 0:
             raise _fenced(worker_id)

@@ -26,9 +26,10 @@ def take_claimable(
     for queue, slots in request.slots.items():
         most = min(slots, 1) if request.alone else slots
         if most > 0:
-            parameters = [worker_id, queue, most, names, request.alone, texts(claims[len(taken) : len(taken) + most])]
-            connection.change("take_runs", parameters)
-            taken += [_claimed(row) for row in sorted(connection.rows("taken_runs", [worker_id]), key=itemgetter(0, 1))]
+            drawn = claims[len(taken) : len(taken) + most]
+            connection.change("take_runs", [worker_id, queue, most, names, request.alone, texts(drawn)])
+            rows = connection.rows("taken_runs", [worker_id, drawn[0]])
+            taken += [_claimed(row) for row in sorted(rows, key=itemgetter(0, 1))]
         if taken and request.alone:
             break
     return taken

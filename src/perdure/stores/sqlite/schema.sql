@@ -10,7 +10,7 @@ CREATE TABLE migrations (
     applied_at REAL NOT NULL
 ) STRICT;
 
--- A process that may write. No row, no right to write. `taken`: what its last claim took, see `take_runs`.
+-- A process that may write. No row, no right to write. `taken`: what its last claim of a queue took, see `take_runs`.
 CREATE TABLE workers (
     id          TEXT NOT NULL PRIMARY KEY,
     hostname    TEXT NOT NULL,
@@ -342,10 +342,10 @@ BEGIN
     UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
      WHERE seq IN (SELECT seq FROM woken_runs);
 
-    -- The oldest of the lowest priority. The last attempt is for a worker that holds nothing else (rule 11). To find
-    -- nothing again and again writes nothing.
+    -- The oldest of the lowest priority. The last attempt is for a worker that holds nothing else (rule 11). With the
+    -- first claim of these, which says whose it is: to find nothing writes nothing, and leaves what was there.
     UPDATE workers
-       SET taken = found.all_of_them
+       SET taken = json_array(json_extract(NEW.claims, '$[0]'), json(found.all_of_them))
       FROM (SELECT json_group_array(json_array(
                        ready.seq, ready.started_at IS NULL,
                        iif(ready.started_at IS NULL, 0,
@@ -360,7 +360,7 @@ BEGIN
                             OR NOT EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = NEW.worker_id))
                      ORDER BY priority, seq
                      LIMIT NEW.slots) AS ready) AS found
-     WHERE workers.id = NEW.worker_id AND workers.taken IS NOT found.all_of_them;
+     WHERE workers.id = NEW.worker_id AND found.all_of_them <> '[]';
 
     -- The attempt is charged here and nowhere else; the count starts anew where steps were recorded since.
     UPDATE runs
@@ -369,6 +369,8 @@ BEGIN
            started_at = coalesce(started_at, (SELECT now FROM clock)), reason = NULL
       FROM (SELECT json_extract(value, '$[0]') AS of_run, json_extract(value, '$[2]') AS steps,
                    json_extract(NEW.claims, '$[' || key || ']') AS for_claim
-              FROM json_each((SELECT taken FROM workers WHERE workers.id = NEW.worker_id))) AS charged
+              FROM json_each((SELECT json_extract(taken, '$[1]') FROM workers
+                               WHERE workers.id = NEW.worker_id
+                                 AND json_extract(taken, '$[0]') = json_extract(NEW.claims, '$[0]')))) AS charged
      WHERE seq = of_run AND state = 'ready';
 END;

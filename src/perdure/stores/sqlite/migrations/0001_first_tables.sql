@@ -10,7 +10,7 @@ CREATE TABLE migrations (
     applied_at REAL NOT NULL
 ) STRICT;
 
--- A process that may write. No row, no right to write. `taken`: what its last claim took, see `take_runs`.
+-- A process that may write. No row, no right to write. `taken`: what its last claim of a queue took, see `take_runs`.
 CREATE TABLE workers (
     id          TEXT NOT NULL PRIMARY KEY,
     hostname    TEXT NOT NULL,

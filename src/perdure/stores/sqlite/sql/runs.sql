@@ -36,17 +36,19 @@ INSERT INTO claim (worker_id, queue, slots, names, alone, claims)
 VALUES (:worker_id, :queue, :slots, :names, :alone, :claims);
 
 -- name: taken_runs
--- What the claim just now has taken. Nobody but its holder changes a held run, and that is who asks.
+-- What the claim just now has taken, by the first of the claims that were drawn for it; nothing if somebody has taken
+-- over since.
 SELECT json_group_array(json_array(
            runs.priority, runs.seq, runs.id, runs.claim, runs.kind, runs.name, runs.queue, inputs.codec, inputs.body,
            runs.attempts, runs.max_attempts, json_extract(one.value, '$[1]'), runs.parent_id, runs.parent_key,
            EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
            (SELECT now FROM clock)))
   FROM workers
- CROSS JOIN json_each(workers.taken) AS one
+ CROSS JOIN json_each(workers.taken, '$[1]') AS one
  CROSS JOIN runs
   JOIN inputs ON inputs.run_id = runs.id
- WHERE workers.id = :worker_id AND runs.seq = json_extract(one.value, '$[0]') AND runs.worker = workers.id
+ WHERE workers.id = :worker_id AND json_extract(workers.taken, '$[0]') = :first_claim
+   AND runs.seq = json_extract(one.value, '$[0]') AND runs.worker = workers.id
  GROUP BY one.key / :together;
 
 -- name: held_runs
