@@ -172,6 +172,8 @@ class Rows:
         if not Path(self._url).exists():
             return []
         with closing(sqlite3.connect(self._url, timeout=30)) as sqlite, sqlite:
+            if not sqlite.execute("SELECT 1 FROM sqlite_schema WHERE name = 'checkpoints'").fetchall():
+                return []  # its process was killed before the tables were there
             return sqlite.execute(statement, parameters).fetchall()
 
     def states(self) -> dict[str, str]:
