@@ -1,4 +1,4 @@
-"""Histories from the rows that every store's queries of them give. No statement here."""
+"""Claimed runs and histories from the rows that every store's queries of them give. No statement here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,29 @@ from typing import Any
 
 from .._entries import Checkpoint, ChildRow, HistoryRows, Stored
 from ..typing import RunId
+from .protocol import ClaimedRun
+
+
+def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
+    """A run that was taken under this claim."""
+    run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, *rest = row
+    parent_id, parent_key, is_cancelled, claimed_at = rest
+    return ClaimedRun(
+        run_id=run_id,
+        claim=claim,
+        kind=kind,
+        name=name,
+        queue=queue,
+        priority=priority,
+        input=Stored(codec, body),
+        attempts=attempts,
+        max_attempts=max_attempts,
+        is_fresh=bool(is_fresh),
+        parent_id=parent_id,
+        parent_key=parent_key,
+        is_cancelled=bool(is_cancelled),
+        claimed_at=claimed_at,
+    )
 
 
 def checkpoint_of(row: Sequence[Any]) -> tuple[RunId, Checkpoint]:

@@ -13,12 +13,12 @@ from uuid import UUID
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
-from ..histories import checkpoint_of, histories_of
+from ..histories import checkpoint_of, claimed_of, histories_of
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
 from .batches import Batch, text_array
 from .calls import Call
-from .connections import Database, Row
+from .connections import Database
 from .failures import FAILURES
 from .places import own_directory
 from .schema import migrate
@@ -148,7 +148,7 @@ class PostgresStore:
         if rows and rows[0][0] == 0:
             raise _fenced(worker_id)
         self._count_write(worker_id)
-        return [_claimed(row, claims) for row in rows]
+        return [claimed_of(claims[nth - 1], row) for nth, *row in rows]
 
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         parameters = {
@@ -255,24 +255,3 @@ class SentCall:
 
 def _fenced(worker_id: str) -> Fenced:
     return Fenced(f"worker {worker_id} has no row any more, or the database has failed over")
-
-
-def _claimed(row: Row, claims: Sequence[str]) -> ClaimedRun:
-    nth, run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, *rest = row
-    parent_id, parent_key, is_cancelled, claimed_at = rest
-    return ClaimedRun(
-        run_id=run_id,
-        claim=claims[nth - 1],
-        kind=kind,
-        name=name,
-        queue=queue,
-        priority=priority,
-        input=Stored(codec, body),
-        attempts=attempts,
-        max_attempts=max_attempts,
-        is_fresh=is_fresh,
-        parent_id=parent_id,
-        parent_key=parent_key,
-        is_cancelled=is_cancelled,
-        claimed_at=claimed_at,
-    )

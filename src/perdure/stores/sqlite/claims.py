@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 
-from ..._entries import Stored
 from ...typing import RunId
+from ..histories import claimed_of
 from ..protocol import ClaimedRun, ClaimRequest
 from .batches import end_cancelled
-from .connections import Connection, Row
+from .connections import Connection
 from .rows import texts
 
 
@@ -29,31 +29,10 @@ def take_claimable(
             drawn = claims[len(taken) : len(taken) + most]
             connection.change("take_runs", [worker_id, queue, most, names, request.alone, texts(drawn)])
             rows = connection.rows("taken_runs", [worker_id, drawn[0]])
-            taken += [_claimed(row) for row in sorted(rows, key=itemgetter(0, 1))]
+            taken += [claimed_of(claim, row) for _, claim, *row in sorted(rows, key=itemgetter(6, 0))]
         if taken and request.alone:
             break
     return taken
-
-
-def _claimed(row: Row) -> ClaimedRun:
-    priority, _, run_id, claim, kind, name, queue, codec, body, attempts, max_attempts, is_fresh, *rest = row
-    parent_id, parent_key, is_cancelled, claimed_at = rest
-    return ClaimedRun(
-        run_id=run_id,
-        claim=claim,
-        kind=kind,
-        name=name,
-        queue=queue,
-        priority=priority,
-        input=Stored(codec, body),
-        attempts=attempts,
-        max_attempts=max_attempts,
-        is_fresh=bool(is_fresh),
-        parent_id=parent_id,
-        parent_key=parent_key,
-        is_cancelled=bool(is_cancelled),
-        claimed_at=claimed_at,
-    )
 
 
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:

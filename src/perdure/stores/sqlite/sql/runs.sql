@@ -39,7 +39,7 @@ VALUES (:worker_id, :queue, :slots, :names, :alone, :claims);
 -- What the claim just now has taken, by the first of the claims that were drawn for it; nothing if somebody has taken
 -- over since.
 SELECT json_group_array(json_array(
-           runs.priority, runs.seq, runs.id, runs.claim, runs.kind, runs.name, runs.queue, inputs.codec, inputs.body,
+           runs.seq, runs.claim, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body,
            runs.attempts, runs.max_attempts, json_extract(one.value, '$[1]'), runs.parent_id, runs.parent_key,
            EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
            (SELECT now FROM clock)))
