@@ -14,7 +14,7 @@ from perdure._entries import Accepted
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced
 from tests.stores.entries import C1, W1, W2, WORK, claim, created, join, recorded
-from tests.stores.rivals import QUERIES, Rival
+from tests.stores.rivals import DECISIONS, Rival
 
 
 @pytest.fixture
@@ -124,6 +124,6 @@ def test_questions_use_indexes_whatever_the_history(postgres: PostgresStore, riv
     connection.execute("ANALYZE perdure.runs, perdure.messages, perdure.checkpoints")
     values = {"worker_id": W1, "queues": '{""}', "names": f"{{{WORK}}}", "run_ids": "{1,2}", "run_id": "1"}
     for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_run"):
-        query = b"EXPLAIN (FORMAT json) " + QUERIES[name].text.encode()
+        query = b"EXPLAIN (FORMAT json) " + DECISIONS.text(name).encode()
         [(plan,)] = connection.execute(query, values).fetchall()
         assert "Seq Scan" not in json.dumps(plan), (name, plan)

@@ -2,7 +2,8 @@
 
 -- A process that may write. No row, no right to write (rule 1 of the protocol).
 -- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
--- this worker's transactions instead, and must equal what the process has counted.
+-- this worker's transactions instead, and must equal what the process has counted. `decisions`: the mark of the
+-- functions that it calls; they stay while it lives.
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
@@ -11,7 +12,8 @@ CREATE TABLE perdure.workers (
     writes      bigint NOT NULL DEFAULT 0,
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    lease_until timestamptz NOT NULL
+    lease_until timestamptz NOT NULL,
+    decisions   text NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.

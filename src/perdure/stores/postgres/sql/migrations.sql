@@ -30,9 +30,38 @@ CREATE TABLE IF NOT EXISTS perdure.migrations (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: make_decisions
+-- Which releases' functions are installed, by their mark, and when one was last started.
+CREATE TABLE IF NOT EXISTS perdure.decisions (
+    mark    text PRIMARY KEY,
+    used_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- name: schema_version
--- The last migration that was applied.
-SELECT coalesce(max(version), 0) FROM perdure.migrations;
+-- The last migration that was applied; whether this release's functions are there, and were used lately.
+SELECT (SELECT coalesce(max(version), 0) FROM perdure.migrations),
+       EXISTS (SELECT 1 FROM perdure.decisions WHERE mark = %(mark)s),
+       EXISTS (SELECT 1 FROM perdure.decisions
+                WHERE mark = %(mark)s AND used_at > clock_timestamp() - interval '1 day');
+
+-- name: note_decisions
+-- This release is in use.
+INSERT INTO perdure.decisions (mark) VALUES (%(mark)s)
+ON CONFLICT (mark) DO UPDATE SET used_at = clock_timestamp();
+
+-- name: unused_decisions
+-- The functions of releases that nobody has started for a week, and of which no worker lives.
+SELECT pg_proc.oid::regprocedure::text
+  FROM perdure.decisions AS old
+  JOIN pg_proc ON pronamespace = 'perdure'::regnamespace AND right(proname, length(old.mark) + 1) = '_' || old.mark
+ WHERE old.used_at < clock_timestamp() - interval '7 days'
+   AND NOT EXISTS (SELECT 1 FROM perdure.workers WHERE workers.decisions = old.mark);
+
+-- name: forget_decisions
+-- They are gone.
+DELETE FROM perdure.decisions AS old
+ WHERE used_at < clock_timestamp() - interval '7 days'
+   AND NOT EXISTS (SELECT 1 FROM perdure.workers WHERE workers.decisions = old.mark);
 
 -- name: schema_identity
 -- What tells this database from every other: its number on the server, the schema's, and when that was laid (in
