@@ -32,6 +32,11 @@ class Rival:
             result = self.connection.pgconn.exec_params(text, parameters)
             assert result.status == ExecStatus.TUPLES_OK, result.error_message
 
+    def replace_timeline(self, told: str) -> None:
+        """Let the server tell this as its timeline, once that is committed."""
+        text = f"CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE sql AS $$ SELECT {told} $$"
+        self.connection.execute(DECISIONS.marked(text).encode())
+
     def wait_until_somebody_waits_for_me(self) -> None:
         """Return when another session is blocked by this one."""
         me = self.connection.info.backend_pid

@@ -222,25 +222,25 @@ class Transaction:
     """One that is open: asks named queries in it. Errors are the driver's own, which end it."""
 
     def __init__(self, cursor: psycopg.Cursor[Row], database: Database) -> None:
-        self._cursor = cursor
+        self.cursor = cursor
         self._database = database
 
     def ask(self, name: str, /, **parameters: object) -> list[Row]:
         """The rows of the named query."""
         if (listener := self._database.on_statement) is not None:
             listener(name)
-        self._cursor.execute(self._database.decisions.text(name), parameters)
-        return self._cursor.fetchall() if self._cursor.description is not None else []
+        self.cursor.execute(self._database.decisions.text(name), parameters)
+        return self.cursor.fetchall() if self.cursor.description is not None else []
 
     def run(self, statement: Statement) -> None:
         """A statement of a batch. Raises `NotNew` as `Call.check` does."""
-        result = self._cursor.connection.pgconn.exec_params(statement.text, statement.parameters)
+        result = self.cursor.connection.pgconn.exec_params(statement.text, statement.parameters)
         if result.status != ExecStatus.TUPLES_OK:
             raise failure_of(result)
 
     def run_script(self, script: str) -> None:
         """Several statements without parameters."""
-        self._cursor.execute(script.encode(), prepare=False)
+        self.cursor.execute(script.encode(), prepare=False)
 
 
 class Database:

@@ -37,12 +37,9 @@ def migrate(database: Database) -> str:
     Returns what tells this database from all others, by whatever address it is reached.
     """
     with database.spare() as connection:
-        state = _state(connection, database)
-        if state.is_behind or not state.has_decisions:
+        if _is_behind(connection, database):
             with connection.transaction() as transaction:
                 _apply_missing(transaction, database)
-        elif not state.is_used:
-            connection.query("note_decisions", {"mark": database.decisions.mark})
         [identity] = connection.query("schema_identity", {})
     return "-".join(map(str, identity))
 
@@ -51,31 +48,23 @@ def _apply_missing(transaction: Transaction, database: Database) -> None:
     mark = database.decisions.mark
     for statement in ("lock_schema", "leave_bodies_unchecked", "make_schema", "make_migrations", "make_decisions"):
         transaction.ask(statement)
-    [(version, has_decisions, _)] = transaction.ask("schema_version", mark=mark)
+    [(version,)] = transaction.ask("schema_version")
     _refuse_newer(version, database)
     for migration in migrations()[version:]:
         transaction.run_script(migration.script)
         transaction.ask("note_migration", version=migration.version, name=migration.name)
-    if not has_decisions:
+    if not transaction.ask("functions_of", mark=mark):  # else another process was here first
         transaction.run_script(database.decisions.script)
-    transaction.ask("note_decisions", mark=mark)
-    for (function,) in transaction.ask("unused_decisions"):
-        transaction.run_script(f"DROP FUNCTION {function}")
-    transaction.ask("forget_decisions")
+        transaction.ask("note_decisions", mark=mark)
+    for (old,) in transaction.ask("forget_decisions", mark=mark):
+        for (function,) in transaction.ask("functions_of", mark=old):
+            transaction.run_script(f"DROP FUNCTION {function}")
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What is there of the schema."""
-
-    is_behind: bool
-    has_decisions: bool = False
-    is_used: bool = False
-
-
-def _state(connection: Connection, database: Database) -> _State:
-    [found] = connection.query("schema_state", {})
-    has_schema, has_migrations, user, name, may_create, owner, is_owner, may_use = found
+def _is_behind(connection: Connection, database: Database) -> bool:
+    """Whether something is to be done; raises where this role may not do it, or need not try."""
+    [found] = connection.query("schema_state", {"mark": database.decisions.mark})
+    has_schema, has_migrations, has_decisions, user, name, may_create, owner, is_owner, may_use = found
     where = database.address.where
     if not has_schema and not may_create:
         raise UnsupportedStoreError(
@@ -87,19 +76,17 @@ def _state(connection: Connection, database: Database) -> _State:
             f"{where}: the schema perdure belongs to {owner!r}, and {user!r} may not use it. Let {owner!r} grant "
             f"what is needed, connect as {owner!r}, or use a database of its own"
         )
-    if not has_migrations:
-        version, state = 0, _State(is_behind=True)
-    else:
-        [(version, *decisions)] = connection.query("schema_version", {"mark": database.decisions.mark})
+    version, newest = 0, migrations()[-1].version
+    if has_migrations:
+        [(version,)] = connection.query("schema_version", {})
         _refuse_newer(version, database)
-        state = _State(version < migrations()[-1].version, *decisions)
-    if (state.is_behind or not state.has_decisions) and not is_owner:
+    is_behind = version < newest or not has_decisions
+    if is_behind and not is_owner:
         raise UnsupportedStoreError(
             f"{where}: the schema perdure (version {version}) belongs to {owner!r}, and {user!r} may not change it. "
-            f"Start Perdure once as {owner!r}, which brings it to version {migrations()[-1].version} and installs this "
-            "release's functions"
+            f"Start Perdure once as {owner!r}, which brings it to version {newest} with the functions of this release"
         )
-    return state
+    return is_behind
 
 
 def _refuse_newer(version: int, database: Database) -> None:

@@ -28,12 +28,11 @@ BEGIN
             OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
          ORDER BY run_id COLLATE "C"
         ON CONFLICT (id) DO NOTHING
-        RETURNING id
+        RETURNING id, created_by
     ), input AS (
         INSERT INTO perdure.inputs (run_id, codec, body)
         SELECT entry.run_id, entry.input ->> 'codec', entry.input ->> 'text'
-          FROM entry JOIN run ON run.id = entry.run_id
-        ON CONFLICT (run_id) DO NOTHING
+          FROM entry JOIN run ON run.id = entry.run_id AND run.created_by = entry.entry_id
     )
     SELECT count(*) INTO made FROM run;
     IF made <> json_array_length(entries) THEN

@@ -16,10 +16,10 @@ BEGIN
 
     -- Rule 2: whoever makes a run inside another holds that one, or takes it in this very batch.
     SELECT RAISE(ABORT, 'a claim under which a run was to be made has ended')
-      FROM (SELECT DISTINCT json_extract(value, '$.claim') AS claim FROM json_each(NEW.entries)) AS creator
-     WHERE creator.claim IS NOT NULL
+      FROM (SELECT DISTINCT json_extract(value, '$.claim') AS claim FROM json_each(NEW.entries)) AS making
+     WHERE making.claim IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM runs
-                        WHERE runs.worker = NEW.worker_id AND runs.claim = creator.claim AND runs.state = 'held');
+                        WHERE runs.worker = NEW.worker_id AND runs.claim = making.claim AND runs.state = 'held');
 
     INSERT INTO inputs (run_id, codec, body)
     SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.input.codec'), json_extract(entry, '$.input.text')
