@@ -17,6 +17,7 @@ from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
 from ..typing import CheckpointKind, RunId, RunKind
 from .children import NO_CHILDREN, Children
+from .difference import show_difference
 from .order import Order
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ class Run(Struct, eq=False, weakref=True):
         if not self.may_finish:
             self.check_alive()
 
-    def take(self, key: str, kind: CheckpointKind, name: str, fingerprint: str) -> Checkpoint | None:
+    def take(
+        self, key: str, kind: CheckpointKind, name: str, fingerprint: str, preview: str | None = None
+    ) -> Checkpoint | None:
         """The recorded outcome of this call, or None; raises `RunInterrupted` where another call is recorded."""
         recorded = self.checkpoints.pop(key, None)
         if recorded is None:
@@ -120,11 +123,8 @@ class Run(Struct, eq=False, weakref=True):
         if recorded.kind != kind or recorded.name != name:
             self.differ(key, f"{recorded.kind} {recorded.name}", f"{kind} {name}")
         if recorded.fingerprint != fingerprint:
-            self.differ(
-                key,
-                f"{kind} {name} with arguments of fingerprint {recorded.fingerprint}",
-                f"the same with arguments of fingerprint {fingerprint}",
-            )
+            before, now = show_difference(recorded.arguments, preview)
+            self.differ(key, f"{kind} {name} with {before}", f"the same with {now}")
         return recorded
 
     def take_child(self, key: str, name: str, fingerprint: str) -> ChildRow | None:

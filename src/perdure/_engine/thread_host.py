@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import copy_context
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -105,7 +106,7 @@ class ThreadHost(Host):
         call = request.call
         token = scope.set(StepScope(run, call.key, request.number))
         try:
-            value = call.definition.function(*call.args, **call.kwargs)
+            value = copy_context().run(call.definition.function, *call.args, **call.kwargs)
         except RunInterrupted:
             raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
