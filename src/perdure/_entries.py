@@ -170,6 +170,7 @@ class ChildRow(Struct, gc=False):
     name: str
     fingerprint: str
     state: RunState
+    arguments: str | None = None
 
 
 class HistoryRows(Struct, gc=False):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from msgspec import Struct, field
 
-from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
+from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows, Stored
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
 from ..typing import CheckpointKind, RunId, RunKind
 from .children import NO_CHILDREN, Children
@@ -127,7 +127,7 @@ class Run(Struct, eq=False, weakref=True):
             self.differ(key, f"{kind} {name} with {before}", f"the same with {now}")
         return recorded
 
-    def take_child(self, key: str, name: str, fingerprint: str) -> ChildRow | None:
+    def take_child(self, key: str, name: str, fingerprint: str, arguments: Stored) -> ChildRow | None:
         """The recorded child of this call, or None; raises `RunInterrupted` where something else is recorded."""
         if key in self.checkpoints:
             recorded = self.checkpoints[key]
@@ -138,11 +138,9 @@ class Run(Struct, eq=False, weakref=True):
         if child.name != name:
             self.differ(key, f"a child run of {child.name}", f"a child run of {name}")
         if child.fingerprint != fingerprint:
-            self.differ(
-                key,
-                f"a child run of {name} with arguments of fingerprint {child.fingerprint}",
-                f"the same with arguments of fingerprint {fingerprint}",
-            )
+            was = None if child.arguments is None else self.serializer.preview(child.arguments)
+            before, now = show_difference(was, self.serializer.preview(arguments.text))
+            self.differ(key, f"a child run of {name} with {before}", f"the same with {now}")
         self.children.asked.add(key)
         return child
 

@@ -142,6 +142,13 @@ class Serializer:
         text = json_text.canonical_bytes(stored.text)
         return _digest(text), preview_of(text.decode(), self._registry)
 
+    def preview(self, text: str) -> str | None:
+        """The preview of stored JSON, or of its beginning; None where a field is in it that is not to be shown."""
+        try:
+            return preview_of(text, self._registry)
+        except Exception:  # the beginning alone cannot be taken apart
+            return None
+
     def load_arguments(self, stored: Stored) -> Arguments:
         """Return positional and keyword arguments; as `load`."""
         return _parted(self.load(stored))
