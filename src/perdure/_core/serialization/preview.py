@@ -16,21 +16,26 @@ from .registry import TypeRegistry
 PREVIEW_LENGTH: Final = 200
 """Characters of a preview, at most."""
 
+_LOOKED_AT: Final = PREVIEW_LENGTH * 2
 _HIDDEN: Final = "***"
 _TYPE: Final = re.compile(r'\{"\$(?:dataclass|model|attrs)":\["([^"]+)"')
 _SHAPES: Final = ("$dataclass", "$model", "$attrs")
 _PASSWORD: Final = re.compile(r"(://[^/@\s\"]*:)[^/@\s\"]*@")
 
 
-def preview_of(text: str, registry: TypeRegistry) -> str:
+def preview_of(text: str | bytes, registry: TypeRegistry) -> str:
     """The beginning of the JSON text, with an ellipsis where there is more."""
-    head = text[: PREVIEW_LENGTH * 2]
+    head = _head_of(text)
     if '"$' in head and any(_hides(registry.resolve(name)) for name in _TYPE.findall(head)):
-        text = canonical(_masked(decode_tree(text), registry)).decode()
-        head = text[: PREVIEW_LENGTH * 2]
+        head = _head_of(canonical(_masked(decode_tree(text), registry)))
     if "://" in head:
         head = _PASSWORD.sub(rf"\1{_HIDDEN}@", head)
     return head if len(head) <= PREVIEW_LENGTH else head[: PREVIEW_LENGTH - 1] + "…"
+
+
+def _head_of(text: str | bytes) -> str:
+    """Enough to see what begins in the preview; long texts are not looked at as a whole."""
+    return text[:_LOOKED_AT] if isinstance(text, str) else text[: _LOOKED_AT * 4].decode("utf-8", "ignore")
 
 
 def _hides(cls: type | None) -> bool:

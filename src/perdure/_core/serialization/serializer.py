@@ -140,7 +140,7 @@ class Serializer:
         if stored.codec != JsonCodec.name:
             return self.fingerprint(stored), None
         text = json_text.canonical_bytes(stored.text)
-        return _digest(text), preview_of(text.decode(), self._registry)
+        return _digest(text), preview_of(text, self._registry)
 
     def preview(self, text: str) -> str | None:
         """The preview of stored JSON, or of its beginning; None where a field is in it that is not to be shown."""
