@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from contextvars import copy_context
-from types import CoroutineType
+from types import CoroutineType, coroutine
 from typing import Any
 
 
 def in_own_context(body: Any) -> Any:
     """What to await for the coroutine of a body; anything else that is awaitable stays as it is."""
-    return OwnContext(body) if type(body) is CoroutineType else body
+    return _carried_on(body) if type(body) is CoroutineType else body
 
 
-class OwnContext(Generator[Any, Any, Any]):
-    """Carries a coroutine on in a copy of the context that it was made in, in the task that awaits it."""
-
-    __slots__ = ("_body", "_run")
-
-    def __init__(self, body: Coroutine[Any, Any, Any]) -> None:
-        self._body = body
-        self._run = copy_context().run
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self
-
-    def send(self, value: Any) -> Any:
-        """Go on with what was waited for."""
-        return self._run(self._body.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        """Go on with an error, such as a cancellation."""
-        return self._run(self._body.throw, *error)
-
-    def close(self) -> None:
-        """End it where it stands."""
-        self._run(self._body.close)
+@coroutine
+def _carried_on(body: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """In a copy of the present context, and in the task that awaits it."""
+    run, send = copy_context().run, body.send
+    try:
+        waits_for = run(send, None)
+        while True:
+            try:
+                came = yield waits_for
+            except BaseException as error:  # such as a cancellation
+                waits_for = run(body.throw, error)
+            else:
+                waits_for = run(send, came)
+    except StopIteration as stop:
+        return stop.value
