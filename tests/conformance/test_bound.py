@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import attrs
+import pydantic
 import pytest
 
 import perdure
@@ -207,6 +210,77 @@ class Client:
         """Uses it."""
         with self.connection:
             return self.url
+
+
+class Settings(pydantic.BaseModel):
+    """pydantic's, with what it keeps in slots."""
+
+    url: str
+    _seen: list[str] = pydantic.PrivateAttr(default_factory=list)
+
+    @step
+    def read(self) -> str:
+        """Reads."""
+        return self.url
+
+    @step
+    def note(self) -> None:
+        """Changes what is private."""
+        self._seen.append("note")
+
+
+@attrs.define
+class Door:
+    """attrs', with slots."""
+
+    color: str
+
+    @step
+    def paint(self, color: str) -> str:
+        """Changes."""
+        self.color = color
+        return color
+
+
+@perdure.register
+class Color(enum.Enum):
+    """Its members are there once."""
+
+    RED = 1
+
+    @step
+    def mix(self) -> bool:
+        """The body gets the member itself."""
+        return self is Color.RED
+
+
+@workflow
+def of_libraries() -> list[Any]:
+    """Those that change nothing."""
+    seen = [Settings(url="db").read(), Color.RED.mix()]
+    replay()
+    return seen
+
+
+@workflow
+def notes_in_settings() -> None:
+    """Changes."""
+    Settings(url="db").note()
+
+
+@workflow
+def paints() -> str:
+    """Changes."""
+    return Door("red").paint("blue")
+
+
+def test_objects_of_pydantic_and_attrs_and_members_of_enums_are_arguments_too() -> None:
+    """Whatever they keep their fields in."""
+    assert of_libraries() == ["db", True]
+    with pytest.raises(perdure.UsageError, match="__pydantic_private__"):
+        notes_in_settings()
+    with pytest.raises(perdure.UsageError, match=r"\(color\)"):
+        paints()
 
 
 class Names(tuple[str, ...]):

@@ -11,6 +11,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Final
 
 from ..errors import SerializationError
@@ -60,7 +61,7 @@ def class_of_mark(argument: object, *, module: str, is_method: Callable[[object]
 
 def attributes_of(bound: object) -> dict[str, Any] | None:
     """All that an object consists of, but for what its cached properties keep; None where that is not all attributes,
-    as of a `tuple` or an exception.
+    as of a `tuple`, or nothing that can be copied, as of an `Enum`.
     """
     cls = type(bound)
     names = _names_of_state(cls)  # type: ignore[arg-type]  # mypy takes a type[object] for unhashable
@@ -77,7 +78,7 @@ def attributes_of(bound: object) -> dict[str, Any] | None:
 @functools.lru_cache(maxsize=1024)
 def _names_of_state(cls: type) -> tuple[tuple[str, ...], frozenset[str]] | None:
     """The slots of the class, and the attributes that are no state; None where C keeps more than attributes."""
-    if any(not base.__flags__ & _HEAP_TYPE for base in cls.__mro__[:-1]):
+    if issubclass(cls, Enum) or any(not base.__flags__ & _HEAP_TYPE for base in cls.__mro__[:-1]):
         return None
     slots: list[str] = []
     cached = set(_NO_STATE)

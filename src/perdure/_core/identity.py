@@ -152,13 +152,16 @@ class Taken:
 
     @property
     def changes(self) -> Callable[[object], list[str]] | None:
-        """See `StepCall`; None where a change cannot be told, or does not count."""
+        """See `StepCall`; None where a change does not count."""
         if not self._is_bound or isinstance(self._args[0], type):
             return None
         if self._key is not None:
             return partial(self._key_changes, self._key)
         state = attributes_of(self.args[0])
-        return None if state is None else partial(self._attribute_changes, state)
+        return self._value_changes if state is None else partial(self._attribute_changes, state)
+
+    def _value_changes(self, twin: object) -> list[str]:
+        return [] if same(self._read()[0][0], twin) else ["its contents"]
 
     def _key_changes(self, key: Callable[[Any], object], bound: object) -> list[str]:
         return [] if same(self._read()[0][0], key(bound)) else ["what key= gives of it"]
