@@ -11,7 +11,7 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from tests.conformance.ledger import areplay, replay
+from tests.conformance.ledger import areplay, await_signal, replay, signals
 
 pytestmark = pytest.mark.usefixtures("sqlite_app")
 TENANT = contextvars.ContextVar("TENANT", default="nobody")
@@ -121,6 +121,39 @@ async def tidies_up(to: str) -> str:
     await asyncio.sleep(0)
     task.cancel()
     return "welcome"
+
+
+def waits_for(signal: str) -> None:
+    """In a thread."""
+    await_signal(signal)
+
+
+@workflow
+def leaves_a_thread() -> str:
+    """Its pool is not waited for."""
+    pool = perdure.threads(1)
+    pool.submit(waits_for, "go on")
+    pool.submit(waits_for, "go on")
+    return "done"
+
+
+@workflow
+def waits_for_its_threads() -> str:
+    """The same, waited for."""
+    with perdure.threads(1) as pool:
+        pool.submit(len, "abc")
+        pool.submit(len, "abc")
+    return "done"
+
+
+def test_threads_that_a_workflow_leaves_behind_are_warned_of_by_name(warnings: Callable[[], list[str]]) -> None:
+    """Also those that wait for a worker."""
+    assert leaves_a_thread() == "done"
+    signals["go on"].set()
+    [warning] = warnings()
+    assert "durable calls will fail: waits_for, waits_for." in warning
+    assert waits_for_its_threads() == "done"
+    assert warnings() == [warning]
 
 
 async def in_the_background() -> None:

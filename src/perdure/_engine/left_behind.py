@@ -1,4 +1,4 @@
-"""Tasks that somebody has made and not awaited: their work is lost, or goes on where nobody sees it, so it is said."""
+"""What somebody has begun and not waited for: its work is lost, or goes on where nobody sees it, so it is said."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def warn_of_tasks(run: Run, step: Definition | None, tasks: Iterable[asyncio.Tas
         _told.update((step.name, name_of(task)) for task in left)
     if not left:
         return
-    names = ", ".join(sorted(map(name_of, left))[:MOST_NAMES]) + ("…" if len(left) > MOST_NAMES else "")
+    names = shown(map(name_of, left))
     if step is None:
         log.warning(
             "run %s of %s has ended and left tasks behind that are cancelled where they are: %s. Await them before the "
@@ -42,6 +42,27 @@ def warn_of_tasks(run: Run, step: Definition | None, tasks: Iterable[asyncio.Tas
             run.run_id,
             names,
         )
+
+
+def warn_of_threads(run: Run) -> None:
+    """Say which branches of a sync run still work, or wait for a thread, when its function has ended."""
+    with run.state.changed:
+        left = [future.name for future in run.state.futures if not future.done()]
+    if left:
+        log.warning(
+            "run %s of %s has ended and left branches behind whose durable calls will fail: %s. Wait for them before "
+            "the function returns (`with perdure.threads() as pool:`), or start what they do as runs of their own "
+            "(perdure.start)",
+            run.run_id,
+            run.name,
+            shown(left),
+        )
+
+
+def shown(names: Iterable[str]) -> str:
+    """The first of them."""
+    first = sorted(names)
+    return ", ".join(first[:MOST_NAMES]) + (", …" if len(first) > MOST_NAMES else "")
 
 
 def name_of(task: asyncio.Task[Any]) -> str:
