@@ -6,7 +6,6 @@ known to the serializer, since nobody makes it anew in another process.
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import sys
@@ -108,10 +107,20 @@ def twin_of(bound: Any, identity: Any, key: Callable[[Any], object] | None) -> A
         return bound
     if attributes_of(bound) is None:
         return identity
-    twin = copy.copy(bound)
+    twin = object.__new__(type(bound))
     for name, value in identity[1].items():
         object.__setattr__(twin, name, value)
+    share_cached(bound, twin)
     return twin
+
+
+def share_cached(one: object, other: object) -> None:
+    """Give what cached properties keep of `one` to its twin: a connection is not made anew for each call."""
+    _, cached = _names_of_state(type(one)) or ((), frozenset())  # type: ignore[arg-type]  # as above
+    kept = getattr(other, "__dict__", {})
+    for name, value in list(getattr(one, "__dict__", {}).items()):
+        if name in cached:
+            kept.setdefault(name, value)
 
 
 def changes_of(was: dict[str, Any], twin: object) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._entries import Stored
 from ..errors import SerializationError, UsageError
-from .bound import attributes_of, changes_of, identity_of, twin_of
+from .bound import attributes_of, changes_of, identity_of, share_cached, twin_of
 from .serialization import Serializer
 from .serialization.sameness import same
 from .step_call import Arguments
@@ -167,6 +167,7 @@ class Taken:
         return [] if same(self._read()[0][0], key(bound)) else ["what key= gives of it"]
 
     def _attribute_changes(self, state: dict[str, Any], twin: object) -> list[str]:
+        share_cached(twin, self._args[0])
         now = attributes_of(twin)
         if (
             now is not None
