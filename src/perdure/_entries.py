@@ -55,7 +55,7 @@ class StepRecorded(Struct, gc=False):
     """A checkpoint: the outcome of one durable call, under its key.
 
     `position` is its place in the run's order of deliveries, None where the order is fixed by the program.
-    `attempts` counts the body's runs in this claim.
+    `attempts` counts the attempts, those of earlier claims too.
     """
 
     run_id: RunId

@@ -14,6 +14,7 @@ PerdureError
  │   └─ RunDeadError         it ended its worker too often
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
+ ├─ StepInterruptedError     a step that may run at most once was cut off: its effect is not known
  └─ StoreError               the database
      ├─ StoreUnavailableError   it is not there, or did not answer
      ├─ StoreRefusedError       it refused a value that had passed every check
@@ -117,6 +118,18 @@ class NondeterminismError(PerdureError):
 
 class StepTimeoutError(PerdureError, TimeoutError):
     """One attempt of a step took longer than the step's `timeout`."""
+
+
+class StepInterruptedError(PerdureError):
+    """A step that may run at most once began, and its process ended before its outcome was recorded.
+
+    Whether it took effect is not known, and it is never run again under this call. `step` is its name.
+    """
+
+    def __init__(self, message: str, *, run_id: str, step: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.step = step
 
 
 class StoreError(PerdureError):

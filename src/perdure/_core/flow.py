@@ -81,6 +81,16 @@ class Pause(Struct):
     method: ClassVar = "pause"
 
 
+class NoteRetry(Struct):
+    """Tell people that an attempt has failed, and that the next one begins in so many seconds."""
+
+    call: StepCall
+    failed: int
+    error: BaseException
+    seconds: float
+    method: ClassVar = "note_retry"
+
+
 class Turn(Struct):
     """Wait until the call's outcome is due in the run's order. Answer: its position, and whether it was recorded."""
 
@@ -155,6 +165,7 @@ Request = (
     | Attempt
     | Execute
     | Pause
+    | NoteRetry
     | Turn
     | LogTurn
     | StayOpen

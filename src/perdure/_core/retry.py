@@ -11,11 +11,12 @@ from ..errors import UsageError
 class Retry:
     """How often and when the body of a step is run again after an error.
 
-    `attempts` is the most runs of the body in one go, the first included. The nth pause is
+    `attempts` is the most runs of the body, the first included, in all processes that the run lives in; one that the
+    end of its process cut off does not count, and is repeated. The nth pause is
     `initial_seconds * factor ** (n - 1)`, at most `max_seconds`; with `jitter` a random share between half of it and
     all of it, so that many clients do not come back at once (the "equal jitter" of Marc Brooker, AWS Architecture
-    Blog, 2015). With `within_seconds` no attempt begins later than so long after the first one; it counts anew when
-    another process takes the run over. Only errors that are instances of `on` are tried again; a timeout of the attempt
+    Blog, 2015). With `within_seconds` no attempt begins later than so long after the first one. A pause goes on after a restart
+    from where it was; one of a second or more gives the run's slot back, as `sleep` does. Only errors that are instances of `on` are tried again; a timeout of the attempt
     counts as `perdure.StepTimeoutError`, which is a `TimeoutError`.
     """
 
