@@ -20,8 +20,9 @@ from ._entries import RunCreated
 from .app import current_runtime, launched_runtimes, running_loop
 from .errors import LineageError, UsageError
 from .handle import Handle
+from .options import PLAIN
 from .recorded import call_recorded, named
-from .starts import PLAIN, make_child_entry, make_entry
+from .starts import make_child_entry, make_entry
 
 
 def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

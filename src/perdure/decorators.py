@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ._core.definitions import DEFINITIONS, Definition
-from ._core.retry import NO_RETRY, Retry
+from ._core.retry import NO_RETRY, Retry, retry_of
 from .calls import call_step, call_workflow
+from .typing import Seconds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +47,7 @@ def step(function: Callable[P, R], /) -> Callable[P, R]: ...
 def step(
     *,
     retries: Retry | int = ...,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     at_most_once: bool = False,
     name: str | None = None,
     max_attempts: int = 10,
@@ -56,7 +57,7 @@ def step(
     /,
     *,
     retries: Retry | int = NO_RETRY,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     at_most_once: bool = False,
     name: str | None = None,
     max_attempts: int = 10,
@@ -64,14 +65,15 @@ def step(
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
     The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash
-    while it runs then raises in the workflow. `perdure.idempotency_key()` inside the body is the same at every
-    repetition.
+    while it runs then raises `StepInterruptedError` in the workflow. `perdure.idempotency_key()` inside the body is the
+    same at every repetition.
 
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
-    attempt of an async step, in seconds. Arguments and result are stored as data; a value that cannot be is refused,
-    an argument before the body runs. Outside any run, and inside another step, it is a plain call.
+    attempt of an async step, in seconds or as a `timedelta`; a body that swallows being cancelled has timed out all the
+    same. Arguments and result are stored as data; a value that cannot be is refused, an argument before the body runs.
+    Outside any run, and inside another step, it is a plain call.
     """
-    retry = Retry(attempts=retries + 1) if isinstance(retries, int) else retries
+    retry = retry_of(retries, "@step")
 
     def decorate(function: Any) -> Any:
         return wrap(

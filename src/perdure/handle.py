@@ -19,13 +19,14 @@ from ._core.definitions import Definition
 from ._core.flow import CallCancelled, Outcome, adrive, drive
 from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap
 from ._core.flows.value import NO_ARGUMENTS
+from ._core.given import limit_of
 from ._core.lineage import Branch, scope
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
 from .app import running_loop
 from .errors import RunCancelledError, UsageError
 from .recorded import call_recorded
-from .typing import RunId
+from .typing import RunId, Seconds
 
 if TYPE_CHECKING:
     from ._engine.runtime import Runtime
@@ -126,8 +127,11 @@ class Handle(Future[R]):
         ended = self._runtime.ends.known(self.run_id)
         return self._outcome if ended is None else self._read(ended)
 
-    def result(self, timeout: float | None = None) -> R:
-        """The run's value; its error raised. `TimeoutError` after `timeout` seconds, which does not touch the run."""
+    def result(self, timeout: Seconds | None = None) -> R:
+        """The run's value; its error raised. `TimeoutError` after `timeout`, in seconds or as a `timedelta`, which does
+        not touch the run.
+        """
+        timeout = limit_of(timeout, "timeout")
         here = scope.get()
         if type(here) is Branch:
             return unwrap(self._outcome_in_run(here, timeout))  # type: ignore[no-any-return]  # the run's type is the caller's claim
@@ -137,8 +141,9 @@ class Handle(Future[R]):
         self._check_thread()
         return super().result(timeout)
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
+    def exception(self, timeout: Seconds | None = None) -> BaseException | None:
         """The run's error, or None when it has a value."""
+        timeout = limit_of(timeout, "timeout")
         here = scope.get()
         if type(here) is Branch:
             return self._outcome_in_run(here, timeout).error

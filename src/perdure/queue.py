@@ -8,16 +8,19 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from ._core.definitions import DEFINITIONS
+from ._core.given import limit_of, text_name, whole_number
+from ._engine.options import MOST_AT_ONCE
 from .app import current_runtime
-from .errors import RunNotFoundError, UsageError
+from .errors import RunNotFoundError
 from .handle import Handle
-from .starts import PLAIN, Submission, start_all
+from .options import PLAIN, RunOptions, Submission, submission_of
 from .starts import astart as _astart
 from .starts import start as _start
-from .typing import TERMINAL, RunId
+from .starts import start_all
+from .typing import TERMINAL, RunId, Seconds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,17 +60,19 @@ start = _plain.start
 astart = _plain.astart
 
 
-def with_options(*, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> Starter:
+def with_options(**options: Unpack[RunOptions]) -> Starter:
     """How to start: `perdure.with_options(id="order-17").start(fn, ...)`.
 
     `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
-    raise `RunExistsError`. `delay` in seconds. Runs of lower `priority` begin first.
+    raise `RunExistsError`. `delay` in seconds or as a `timedelta`. Runs of lower `priority`, a whole number, begin
+    first.
     """
-    return Starter(Submission(id, delay, priority))
+    return Starter(submission_of(options))
 
 
 def handle(run_id: RunId) -> Handle[Any]:
     """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
+    text_name(run_id, "run_id")
     runtime = current_runtime()
     row = runtime.store.run(run_id)
     if row is None:
@@ -130,7 +135,7 @@ class QueueStarter(Executor):
         self,
         fn: Callable[..., R],
         *iterables: Iterable[Any],
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
         chunksize: int = 1,
     ) -> Iterator[R]:
         """As `Executor.map`: submits all calls at once, in as few commits as they fit in; gives the values in the order
@@ -138,7 +143,8 @@ class QueueStarter(Executor):
 
         Stopping early, or a timeout, does not cancel the runs that were submitted.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        seconds = limit_of(timeout, "timeout")
+        until = None if seconds is None else time.monotonic() + seconds
         handles = self._note(start_all(fn, [(args, {}) for args in zip(*iterables, strict=False)], self._submission))
         return (handle.result(None if until is None else max(0.0, until - time.monotonic())) for handle in handles)
 
@@ -163,21 +169,22 @@ class Queue(QueueStarter):
     """
 
     def __init__(self, name: str, concurrency: int | None = None) -> None:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise UsageError("Queue(name): give the queue a name, a text that is not empty")
-        if concurrency is not None and concurrency < 1:
-            raise UsageError(f"queue {name!r}: concurrency={concurrency} must be 1 or more")
+        self.name = text_name(name, "Queue: name")
+        given = (
+            None
+            if concurrency is None
+            else whole_number(concurrency, f"queue {name!r}: concurrency", most=MOST_AT_ONCE)
+        )
         super().__init__(Submission(queue=name))
-        self.name = name
-        self.concurrency = concurrency or min(32, (os.cpu_count() or 1) + 4)
+        self.concurrency = given or min(32, (os.cpu_count() or 1) + 4)
         DEFINITIONS.add_queue(name, self.concurrency)
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r}, concurrency={self.concurrency})"
 
-    def with_options(self, *, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> QueueStarter:
+    def with_options(self, **options: Unpack[RunOptions]) -> QueueStarter:
         """How to submit: `queue.with_options(priority=-1).submit(fn, ...)`; see `perdure.with_options`."""
-        return QueueStarter(Submission(id, delay, priority, self.name))
+        return QueueStarter(submission_of(options, self.name))
 
     def __enter__(self) -> Queue:
         _blocks.set((*_blocks.get(), Block(self.name)))

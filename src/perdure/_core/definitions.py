@@ -12,8 +12,9 @@ from typing import Any
 
 from .._entries import Stored
 from ..errors import SerializationError, UsageError
-from ..typing import RunKind
+from ..typing import RunKind, Seconds
 from .binder import Binder
+from .given import flag, seconds_of, text_name, whole_number
 from .names import module_name, name_of_function
 from .retry import NO_RETRY, Retry
 from .serialization import Serializer, TypeRegistry
@@ -50,7 +51,7 @@ class Definition:
         *,
         name: str | None = None,
         retry: Retry = NO_RETRY,
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
         at_most_once: bool = False,
         max_attempts: int = 10,
     ) -> None:
@@ -61,16 +62,16 @@ class Definition:
         self.function = function
         self.qualname = function.__qualname__
         self.kind = kind
-        self.name = name if name is not None else name_of_function(function)
+        self.name = text_name(name if name is not None else name_of_function(function), "name")
         self.what, self.what_it_gives = f"{kind} {self.name}, its arguments", f"the result of {kind} {self.name}"
         """What is stored of it, for errors."""
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = inspect.signature(function)
         self._binder = Binder(self.signature)
         self.retry = retry
-        self.timeout = timeout
-        self.at_most_once = at_most_once
-        self.max_attempts = max_attempts
+        self.timeout = None if timeout is None else seconds_of(timeout, f"step {self.name}: timeout", above_zero=True)
+        self.at_most_once = flag(at_most_once, f"step {self.name}: at_most_once")
+        self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
         self.binds = bound_parameter(function, self.signature)
         self.source = (function.__code__.co_filename, function.__code__.co_firstlineno)
         if timeout is not None and not self.is_async:
@@ -78,12 +79,8 @@ class Definition:
                 f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, or "
                 "give the timeout to what it calls."
             )
-        if timeout is not None and timeout <= 0:
-            raise UsageError(f"step {self.name}: timeout={timeout} must be above 0 seconds")
         if at_most_once and retry.attempts > 1:
             raise UsageError(f"step {self.name} cannot be retried and run at most once: choose one")
-        if max_attempts < 1:
-            raise UsageError(f"{kind} {self.name}: max_attempts={max_attempts} must be at least 1")
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in one form however they were passed; `TypeError` as Python's own where they do not fit."""
