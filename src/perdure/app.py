@@ -259,6 +259,20 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
     return None
 
 
+@contextlib.contextmanager
+def blocked_loop(runtime: Runtime) -> Iterator[None]:
+    """While a coroutine waits for a sync run its loop stands still: async runs begin on another one meanwhile."""
+    loop = running_loop()
+    if loop is None or runtime.loop is not loop:
+        yield
+        return
+    runtime.loop = None
+    try:
+        yield
+    finally:
+        runtime.loop = runtime.loop or loop
+
+
 def launch(url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:
     """Launch the default instance; see `Perdure.launch`. With `url` or settings one that is made so."""
     configured(url, settings).launch()

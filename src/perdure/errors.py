@@ -12,6 +12,7 @@ PerdureError
  ├─ RunFailedError           the run ended without a value
  │   ├─ RunCancelledError    somebody cancelled it
  │   └─ RunDeadError         it ended its worker too often
+ ├─ RunStuckError            the run waits until its code or data is mended
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
  ├─ StepInterruptedError     a step that may run at most once was cut off: its effect is not known
@@ -105,6 +106,18 @@ class RunCancelledError(RunFailedError):
 
 class RunDeadError(RunFailedError):
     """The run's worker died at every allowed attempt while it held this run."""
+
+
+class RunStuckError(PerdureError):
+    """The run has not ended and cannot go on by itself: it is parked until its code, or a row, is mended.
+
+    `reason` says what is to be mended. Nothing is lost: after the mend it goes on, and can be waited for again.
+    """
+
+    def __init__(self, message: str, *, run_id: str, reason: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.reason = reason
 
 
 class NondeterminismError(PerdureError):

@@ -14,8 +14,7 @@ from ._core.definitions import DEFINITIONS
 from ._core.given import limit_of, text_name, whole_number
 from ._engine.options import MOST_AT_ONCE
 from .app import current_runtime
-from .errors import RunNotFoundError
-from .handle import Handle
+from .handle import Handle, find_row
 from .options import PLAIN, RunOptions, Submission, submission_of
 from .starts import astart as _astart
 from .starts import start as _start
@@ -74,10 +73,7 @@ def handle(run_id: RunId) -> Handle[Any]:
     """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
     text_name(run_id, "run_id")
     runtime = current_runtime()
-    row = runtime.store.run(run_id)
-    if row is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
-    if row.state in TERMINAL:
+    if find_row(runtime, run_id).state in TERMINAL:
         runtime.ends.recall(run_id)
     return Handle(runtime, run_id)
 

@@ -58,12 +58,18 @@ async def atries(name: str) -> str:
     return ""
 
 
+def marks_of(app: perdure.Perdure) -> str:
+    """The keys of what the run has recorded."""
+    assert app._runtime is not None
+    return " ".join(checkpoint.key for checkpoint in app._runtime.store.checkpoints("r"))
+
+
 @pytest.mark.parametrize("kind", [tries, atries, fails, afails])
 def test_attempts_count_in_all_lives_of_a_run(url: str, kind: object) -> None:
     """Two failed, the process ends in the pause: two are left to the next one, in a workflow and as a run alone."""
     with running(url) as app:
         perdure.with_options(id="r").start(kind, "try")  # type: ignore[arg-type]
-        await_signal("try 2")
+        until(lambda: "?2" in marks_of(app))
         app.shutdown(0)
     with running(url):
         error = perdure.handle("r").exception(20)
