@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
+from pathlib import Path
 from types import TracebackType
 from typing import Unpack
 
@@ -81,7 +82,13 @@ class Perdure:
         """
         self._launched()
 
-    def _launched(self) -> Runtime:
+    def launch_unasked(self) -> Runtime:
+        """The same for the first durable call of a program that launches nothing. Where nobody has named the database,
+        that one is opened is a warning: it may be another one than somebody thinks.
+        """
+        return self._launched(is_unasked=True)
+
+    def _launched(self, *, is_unasked: bool = False) -> Runtime:
         runtime = self._runtime
         if runtime is not None:
             if runtime.loop is None:
@@ -90,6 +97,12 @@ class Perdure:
         with self._lock:
             if self._runtime is None:
                 self._runtime = self._launch()
+                if is_unasked and self._find_url() == DEFAULT_URL:
+                    log.warning(
+                        "perdure has opened %s by itself, since nothing was launched: perdure.launch(url), "
+                        "perdure.running(url) or the variable PERDURE_URL choose the database",
+                        Path(DEFAULT_URL).absolute(),
+                    )
                 with _registering:
                     _at_work.add(self)
             return self._runtime
@@ -235,7 +248,7 @@ def current_runtime() -> Runtime:
     if here is not None and here.run.interruption != "forked":
         runtime: Runtime = here.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
         return runtime
-    return default_app()._launched()
+    return default_app().launch_unasked()
 
 
 def launched_runtimes() -> Iterator[Runtime]:

@@ -104,7 +104,7 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
         flow = start_child(branch.run, entry, is_named=submission.id is not None)
         return Handle(runtime_of(branch), await adrive(flow, branch.run))
     if here is None and not (app := default_app()).is_launched:
-        await asyncio.to_thread(app.launch)
+        await asyncio.to_thread(app.launch_unasked)
     runtime = current_runtime()
     entry = make_entry(runtime, definition, arguments, submission)
     loop = asyncio.get_running_loop()

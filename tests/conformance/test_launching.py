@@ -54,6 +54,42 @@ def test_launch_does_not_change_the_database_of_what_works(tmp_path: Path) -> No
     assert perdure.app.default_app().url == str(tmp_path / "two.db")
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_database_that_is_opened_unasked_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    """With the whole path, once; not one that somebody has named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERDURE_URL", raising=False)
+    if is_async:
+        asyncio.run(begin_on_a_loop())
+    else:
+        perdure.start(echo, "a")
+    perdure.start(echo, "b")
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == 1
+    assert f"opened {tmp_path / 'perdure.db'} by itself" in said[0]
+
+
+async def begin_on_a_loop() -> None:
+    """The first durable call is one of a coroutine."""
+    await (await perdure.astart(echo, "a"))
+
+
+def test_a_database_that_was_named_is_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the environment, or by a launch."""
+    monkeypatch.setenv("PERDURE_URL", str(tmp_path / "named.db"))
+    perdure.start(echo, "a")
+    perdure.shutdown()
+    monkeypatch.delenv("PERDURE_URL")
+    monkeypatch.chdir(tmp_path)
+    perdure.launch()
+    perdure.start(echo, "a")
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
 def test_a_database_that_cannot_be_is_refused_by_launch_and_lifespan() -> None:
     """At once, with what is possible."""
     with pytest.raises(UnsupportedStoreError, match="postgresql://"):
