@@ -17,8 +17,8 @@ from .app import current_runtime
 from .handle import Handle, find_row
 from .options import PLAIN, RunOptions, Submission, submission_of
 from .starts import astart as _astart
+from .starts import definition_of, start_all
 from .starts import start as _start
-from .starts import start_all
 from .typing import TERMINAL, RunId, Seconds
 
 P = ParamSpec("P")
@@ -52,6 +52,23 @@ class Starter:
     async def astart(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Handle[Any]:
         """`start` from a coroutine: the event loop goes on until the run is durable."""
         return await _astart(fn, (args, kwargs), self._submission)
+
+    @overload
+    def call(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Start a run and wait for its value: a direct call with options, such as an `id`. To be awaited where the
+        function is async. Called again with the same id it gives the value of the same run, and executes nothing.
+        """
+        if definition_of(fn).is_async:
+            return self._acall(fn, args, kwargs)
+        return _start(fn, (args, kwargs), self._submission).result()
+
+    async def _acall(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await (await _astart(fn, (args, kwargs), self._submission))
 
 
 _plain = Starter()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 from .._entries import Stored
@@ -59,7 +60,7 @@ class Definition:
             raise UsageError(f"@{kind} decorates functions and methods; got {type(function).__name__}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise UsageError(f"@{kind} cannot decorate the generator {function.__qualname__}: return a list instead")
-        self.function = function
+        self.function: Callable[..., Any] = function
         self.qualname = function.__qualname__
         self.kind = kind
         self.name = text_name(name if name is not None else name_of_function(function), "name")
@@ -74,13 +75,24 @@ class Definition:
         self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
         self.binds = bound_parameter(function, self.signature)
         self.source = (function.__code__.co_filename, function.__code__.co_firstlineno)
-        if timeout is not None and not self.is_async:
+        self.check()
+
+    def check(self) -> None:
+        """Raise `UsageError` where the options do not go together."""
+        if self.timeout is not None and not self.is_async:
             raise UsageError(
                 f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, or "
                 "give the timeout to what it calls."
             )
-        if at_most_once and retry.attempts > 1:
+        if self.at_most_once and self.retry.attempts > 1:
             raise UsageError(f"step {self.name} cannot be retried and run at most once: choose one")
+
+    def renamed(self, name: str, function: Callable[..., Any]) -> Definition:
+        """The same of another function with the same signature, under another name."""
+        made = copy(self)
+        made.name, made.function = name, function
+        made.what, made.what_it_gives = f"{self.kind} {name}, its arguments", f"the result of {self.kind} {name}"
+        return made
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in one form however they were passed; `TypeError` as Python's own where they do not fit."""

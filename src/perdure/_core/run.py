@@ -196,6 +196,12 @@ class Run(Struct, eq=False, weakref=True):
         raise RunInterrupted(str(self.difference)) from self.difference
 
     @property
+    def is_replaying(self) -> bool:
+        """Whether there is more in the history than was asked for."""
+        children = self.children
+        return bool(self.checkpoints) or any(key not in children.asked for key in children.recorded)
+
+    @property
     def has_recorded(self) -> bool:
         """Whether anything is recorded that was not asked for, or children."""
         return bool(self.checkpoints or self.children.recorded)
