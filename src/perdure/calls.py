@@ -13,6 +13,7 @@ from ._core.definitions import Definition
 from ._core.flow import adrive, drive
 from ._core.flows.child import await_run, start_child, unwrap_end
 from ._core.lineage import Branch, scope
+from ._core.tracebacks import forget_frames
 from ._engine.ids import fresh_id
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
@@ -108,8 +109,12 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
     if definition.is_async:
 
         async def call() -> Any:
-            child = await adrive(start_child(run, entry), run)
-            return await adrive(await_run(run, key, child), run)
+            try:
+                child = await adrive(start_child(run, entry), run)
+                return await adrive(await_run(run, key, child), run)
+            except BaseException as error:
+                forget_frames(error)
+                raise
 
         return named(call(), definition)
     if branch.is_async:
@@ -151,6 +156,15 @@ async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated
     """Execute a fresh async run on this loop, in a task of its own: whoever cancels the waiter does not cancel
     the run.
     """
+    try:
+        return await call_on_loop(runtime, definition, entry)
+    except BaseException as error:
+        forget_frames(error)
+        raise
+
+
+async def call_on_loop(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
+    """Its task, then its outcome."""
     entry.held_as = claim = fresh_id()
     with collecting(runtime, entry.run_id):
         run, outcome = await runtime.execution.acall(entry, claim, definition)

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from ._core.definitions import DEFINITIONS, Definition
 from ._core.retry import NO_RETRY, Retry, retry_of
+from ._core.tracebacks import forget_frames
 from .calls import call_step, call_workflow
 from .typing import Seconds
 
@@ -98,7 +99,11 @@ def wrap(function: Any, kind: Any, **options: Any) -> Any:
 
     @functools.wraps(function)
     def durable(*args: Any, **kwargs: Any) -> Any:
-        return call(definition, args, kwargs)
+        try:
+            return call(definition, args, kwargs)
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
     if definition.is_async:
         mark_coroutine_function(durable)

@@ -22,6 +22,8 @@ from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap
 from ._core.flows.value import NO_ARGUMENTS
 from ._core.given import limit_of
 from ._core.lineage import Branch, scope
+from ._core.tracebacks import forget_frames
+from ._engine.foreign import check_no_foreign_loop, needed_loop
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
 from .app import blocked_loop, running_loop
@@ -179,9 +181,12 @@ class Handle(Future[R]):
         """
         timeout = limit_of(timeout, "timeout")
         here = scope.get()
-        if type(here) is Branch:
-            return unwrap(self._outcome_in_run(here, timeout))  # type: ignore[no-any-return]  # the run's type is the caller's claim
-        return unwrap(self._outcome_outside(timeout))  # type: ignore[no-any-return]  # as above
+        try:
+            outcome = self._outcome_in_run(here, timeout) if type(here) is Branch else self._outcome_outside(timeout)
+            return unwrap(outcome)  # type: ignore[no-any-return]  # the run's type is the caller's claim
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
     def exception(self, timeout: Seconds | None = None) -> BaseException | None:
         """The run's error, or None when it has a value."""
@@ -300,14 +305,22 @@ class Handle(Future[R]):
 
     async def wait(self) -> R:
         """`await` the run's value, as a coroutine for `TaskGroup.create_task` and `asyncio.wait`."""
+        try:
+            return await self._wait()
+        except BaseException as error:
+            forget_frames(error)
+            raise
+
+    async def _wait(self) -> R:
         here = scope.get()
         if type(here) is Branch:
             branch = self._branch_in(here)
             return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
+        check_no_foreign_loop()
         self._runtime.check_owner()
         if (known := self._known()) is not None:
             return unwrap(known)  # type: ignore[no-any-return]  # as above
-        loop = asyncio.get_running_loop()
+        loop = needed_loop()
         future: asyncio.Future[EndedRun] = loop.create_future()
         runtime = self._runtime
 

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from ._core.definitions import DEFINITIONS
 from ._core.given import limit_of, text_name, whole_number
+from ._core.tracebacks import forget_frames
 from ._engine.options import MOST_AT_ONCE
 from .app import current_runtime
 from .handle import Handle, find_row
@@ -65,10 +66,18 @@ class Starter:
         """
         if definition_of(fn).is_async:
             return self._acall(fn, args, kwargs)
-        return _start(fn, (args, kwargs), self._submission).result()
+        try:
+            return _start(fn, (args, kwargs), self._submission).result()
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
     async def _acall(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return await (await _astart(fn, (args, kwargs), self._submission))
+        try:
+            return await (await _astart(fn, (args, kwargs), self._submission))
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
 
 _plain = Starter()

@@ -14,6 +14,7 @@ from ._core.flow import adrive, drive
 from ._core.flows.child import check_created, child_id, start_child
 from ._core.lineage import Branch, scope
 from ._core.serialization import Serializer
+from ._engine.foreign import needed_loop
 from ._engine.ids import fresh_id
 from ._engine.lanes import Lane
 from ._engine.runtime import Runtime
@@ -95,6 +96,7 @@ def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, s
 
 async def astart(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
     """`start` on an event loop, which goes on meanwhile."""
+    loop = needed_loop()
     definition = definition_of(function)
     arguments = bound(function, arguments)
     here = scope.get()
@@ -107,7 +109,6 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
         await asyncio.to_thread(app.launch_unasked)
     runtime = current_runtime()
     entry = make_entry(runtime, definition, arguments, submission)
-    loop = asyncio.get_running_loop()
     future: asyncio.Future[Verdict] = loop.create_future()
     runtime.dispatcher.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)

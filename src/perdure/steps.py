@@ -11,6 +11,7 @@ from typing import Any, TypeVar, TypeVarTuple, overload
 from ._core.definitions import Definition, find_definition
 from ._core.given import flag, seconds_of, text_name
 from ._core.retry import NO_RETRY, Retry, retry_of
+from ._core.tracebacks import forget_frames
 from .calls import call_step
 from .errors import UsageError
 from .typing import Seconds
@@ -53,7 +54,11 @@ def call(name: str, fn: Callable[..., Any], /, *args: Any, **options: Any) -> An
     definition = definition_of_call(name, fn, options)
     with suppress(ValueError):  # some builtin functions do not tell their parameters
         inspect.signature(fn).bind(*args)
-    return call_step(definition, args, {})
+    try:
+        return call_step(definition, args, {})
+    except BaseException as error:
+        forget_frames(error)
+        raise
 
 
 def definition_of_call(name: str, fn: Callable[..., Any], options: dict[str, Any]) -> Definition:
@@ -101,7 +106,11 @@ def call_later(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The body of an async call."""
 
     async def body(*args: Any) -> Any:
-        return await fn(*args)
+        try:
+            return await fn(*args)
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
     return body
 

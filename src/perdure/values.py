@@ -15,7 +15,9 @@ from ._core.flows.sleep import sleep as sleep_flow
 from ._core.flows.value import draw_value
 from ._core.given import seconds_of
 from ._core.lineage import Branch, StepScope, scope
+from ._engine.foreign import check_no_foreign_loop
 from ._engine.tasks import own_branch
+from .app import running_loop
 from .errors import UsageError
 from .typing import Seconds
 
@@ -83,9 +85,8 @@ def _sleep(*, seconds: float | None = None, until: float | None = None) -> Await
     here = scope.get()
     if type(here) is not Branch:
         left = seconds if seconds is not None else max(0.0, (until or 0.0) - time.time())
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        check_no_foreign_loop()
+        if running_loop() is None:
             time.sleep(left)
             return _Slept()
         return asyncio.sleep(left)

@@ -144,7 +144,7 @@ async def calls_without_decorator() -> None:
     assert_type(perdure.with_options(id="1").call(bare_workflow, ["a"]), int)
     assert_type(await perdure.with_options(id="1").call(async_workflow, "a"), bytes)
 
-    _ = perdure.call("plain", plain, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    perdure.call("plain", plain, 1)  # type: ignore[arg-type, unused-coroutine]  # pyright: ignore[reportArgumentType, reportCallIssue]
     perdure.with_options(prio=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     perdure.launch("perdure.db", poll_seconds=timedelta(seconds=1), concurrency=4)
     perdure.launch("perdure.db", poll=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

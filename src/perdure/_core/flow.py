@@ -16,6 +16,7 @@ from msgspec import Struct
 from .._entries import Entry, RunCreated
 from ..errors import RunInterrupted
 from ..typing import RunId
+from .tracebacks import forget_frames
 
 if TYPE_CHECKING:
     from .run import Run
@@ -250,4 +251,7 @@ async def adrive(flow: Flow[T], run: Run) -> T:
             raise cancellation from None
         if run.interruption == "closing":  # what the loop's own end says to every task, and expects of it
             raise CancelledError from None
+        raise
+    except Exception as error:
+        forget_frames(error)
         raise

@@ -18,6 +18,7 @@ from .._entries import RunCreated, RunReleased, Stored
 from ..errors import PerdureError, RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
 from ..typing import RunId
+from .foreign import needed_loop
 from .lanes import Lane
 from .loop_ends import is_ending
 from .loop_host import LoopHost
@@ -173,8 +174,8 @@ class Execution:
 
     async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
+        loop = needed_loop()
         run = self.make(entry, claim)
-        loop = asyncio.get_running_loop()
         install_factory(loop)
         self._enter_loop(run, loop, uses_slots=False)
         self._create(run, entry)

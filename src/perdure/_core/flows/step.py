@@ -9,6 +9,7 @@ from ...errors import SerializationError
 from ..flow import CallCancelled, Flow, Outcome, Record, StayOpen, Turn
 from ..run import Run
 from ..step_call import StepCall
+from ..tracebacks import forget_frames
 from .attempts import run_body
 from .turn import NO_TURN, log_cancel, turn_now
 
@@ -62,6 +63,7 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
             error = refused
         else:
             return stored, outcome if value is outcome.value else Outcome(value)
+    forget_frames(error)
     stored = run.serializer.dump_error(error)
     return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
 
