@@ -12,8 +12,8 @@ import pytest
 import perdure
 from perdure import Queue, Retry, SerializationError, StepTimeoutError, step, workflow
 from perdure._core.definitions import Definition
-from perdure._core.flow import Attempt, Chance, Now, Outcome, Pause, Settle
-from perdure._core.flows.step import retry as retry_body
+from perdure._core.flow import Attempt, AwaitTime, Chance, NoteRetry, Now, Outcome, Pause, Record, Settle
+from perdure._core.flows.attempts import retry as retry_body
 from perdure._core.retry import NO_RETRY
 from perdure._core.step_call import StepCall
 from perdure.errors import PerdureError, UsageError
@@ -73,7 +73,7 @@ def answer(outcomes: list[Outcome], retry: Retry, chance: float) -> tuple[Outcom
         """Never called: the driver answers in its place."""
 
     definition = Definition(body, "step", name="app:body", retry=retry)
-    flow = retry_body(StepCall(run("r"), definition, "0", (), {}, "f"), outcomes[0], 0.0)
+    flow = retry_body(StepCall(run("r"), definition, "0", (), {}, "f"), outcomes[0], 1, 0.0)
     asked: list[str] = []
     pauses: list[float] = []
     reply: Any = None
@@ -90,8 +90,10 @@ def answer(outcomes: list[Outcome], retry: Retry, chance: float) -> tuple[Outcom
                 reply = sum(pauses)
             elif isinstance(request, Pause):
                 pauses.append(request.seconds)
+            elif isinstance(request, AwaitTime):
+                pauses.append(request.due_at - sum(pauses))
             else:
-                assert isinstance(request, Settle)
+                assert isinstance(request, Settle | Record | NoteRetry)
     except StopIteration as stop:
         outcome, number = stop.value
     return outcome, number, asked, pauses
@@ -148,9 +150,18 @@ def test_only_the_named_errors_are_tried_again() -> None:
 
 def test_every_attempt_is_settled_before() -> None:
     """A sibling's outcome may have travelled to it during the pause."""
-    *_, asked, _ = answer([failed(), failed(), Outcome(1)], Retry(attempts=3), 0.0)
+    *_, asked, _ = answer([failed(), failed(), Outcome(1)], Retry(attempts=3, initial_seconds=0), 0.0)
 
-    assert asked == ["Chance", "Pause", "Settle", "Attempt", "Chance", "Pause", "Settle", "Attempt"]
+    assert asked == ["Chance", "Now", "NoteRetry", "Pause", "Settle", "Attempt"] * 2
+
+
+def test_what_was_tried_is_recorded_before_a_pause() -> None:
+    """A long one is a durable wait; one that is over before a commit would be leaves nothing behind."""
+    kinds = {0.01: ["Pause"], 0.5: ["Record", "Pause"], 5.0: ["Record", "AwaitTime"]}
+    for seconds, expected in kinds.items():
+        policy = Retry(attempts=2, initial_seconds=seconds, jitter=False)
+        *_, asked, _ = answer([failed(), Outcome(1)], policy, 0.0)
+        assert asked == ["Chance", "Now", "NoteRetry", *expected, "Settle", "Attempt"], seconds
 
 
 def test_without_a_policy_there_is_one_attempt() -> None:
