@@ -78,9 +78,7 @@ ASTATUS = Definition(aread_status, "step", name="perdure:status")
 REASON = Definition(read_reason, "step", name="perdure:reason")
 
 TOLD_STUCK = Outcome()
-"""In the place of a run's outcome: whoever asked was told that it waits for a mend. No attribute of its own, for a
-million handles have it.
-"""
+"""In the place of a run's outcome: whoever asked was told that it waits for a mend."""
 
 _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 
@@ -99,6 +97,8 @@ class Handle(Future[R]):
     A failure that nobody asks for is logged as an error when the last handle of the run is gone.
     """
 
+    __slots__ = ("_runtime", "run_id")  # a handle that nobody waits with has no dictionary
+
     _outcome: Outcome | None = None
 
     def __init__(self, runtime: Runtime, run_id: RunId) -> None:
@@ -108,7 +108,7 @@ class Handle(Future[R]):
         runtime.uncollected.hold(run_id)
 
     def __del__(self) -> None:
-        if (runtime := vars(self).get("_runtime")) is not None:
+        if (runtime := getattr(self, "_runtime", None)) is not None:
             runtime.uncollected.drop(self.run_id)
 
     @property
