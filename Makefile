@@ -10,10 +10,11 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-long bench bench-floors bench-lock model check format lock clean
+.PHONY: help setup demo compare compare-lock test test-long bench bench-floors bench-lock model check format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
+	@echo "make compare    the same service plain, durable, on DBOS and on Temporal, through the same kills (DOCS=200)"
 	@echo "make test       the whole suite, under five minutes"
 	@echo "make test-long  the kill tests, hundreds of times"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
@@ -34,6 +35,17 @@ setup:
 
 demo: setup
 	DOCS="$(DOCS)" $(RUN) -m examples.document_indexing.demo
+
+# Makes three environments more, in .cache/compare. COMPARE=--help lists what else can be said.
+compare: setup
+	DOCS="$(DOCS)" $(RUN) -m examples.document_indexing.compare.run $(COMPARE)
+
+compare-lock: setup
+	for name in durable dbos temporal; do \
+		$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
+			--constraint requirements/lock.txt --custom-compile-command "make compare-lock" \
+			examples/document_indexing/$$name/requirements.in -o examples/document_indexing/$$name/requirements.txt || exit 1; \
+	done
 
 test: setup
 	$(RUN) -m pytest -n 2
