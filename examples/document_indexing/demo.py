@@ -5,15 +5,13 @@ DOCS says how many documents (200). Needs no server, no network and no key; leav
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +22,24 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from examples.document_indexing.database import new_database, throw_away_postgres
+from examples.document_indexing.database import new_database
 from examples.document_indexing.filings import first_filings
-from examples.document_indexing.service import ROOT, Chunks, FileServer, Service, ServiceError
+from examples.document_indexing.harness import (
+    documents_wanted,
+    emptied,
+    only_one,
+    surroundings,
+    until_the_kill,
+    watch,
+)
+from examples.document_indexing.processes import ROOT, ServiceError
+from examples.document_indexing.service import Chunks, FileServer, Service
 
 STATE = ROOT / ".cache" / "demo"
-KILL_AT = 0.4
 STILL_SECONDS = 6.0
 """No new document for so long after the restart: nothing more will come. Indexing one takes a tenth of a second."""
 STALL_SECONDS = 60.0
 """The same for the durable service, which is expected to go on: then something is wrong, and the demo says so."""
-LOOK_EVERY_SECONDS = 0.1
 QUESTION = "What was Apple's earnings per share in 2021?"
 
 console = Console()
@@ -60,12 +65,13 @@ def show(name: str, urls: list[str], files: FileServer, service: Service, direct
     files.forget()
     console.print(f"Started in {service.start():.1f} s. POST /index with {len(urls)} URLs: {service.post(urls)}")
     with progress_bar(len(urls)) as bar:
-        watch(service, bar, until=max(1, int(len(urls) * KILL_AT)), patience=STALL_SECONDS)
+        watch(service, until=until_the_kill(len(urls)), patience=STALL_SECONDS, on_progress=moving(bar))
         service.kill()
         bar.console.print(f"[bold red]kill -9[/] with {service.indexed()} of {len(urls)} documents indexed")
         in_flight = bodies_in_flight(name, files, service, directory)
         bar.console.print(f"Started again in {service.start():.1f} s; nobody posts anything a second time.")
-        watch(service, bar, until=len(urls), patience=STALL_SECONDS if name == "durable" else STILL_SECONDS)
+        patience = STALL_SECONDS if name == "durable" else STILL_SECONDS
+        watch(service, until=len(urls), patience=patience, on_progress=moving(bar))
     console.print(f"Q: {QUESTION}\nA: {service.chat(QUESTION)}", highlight=False)
     service.kill()
     chunks = service.chunks()
@@ -73,20 +79,6 @@ def show(name: str, urls: list[str], files: FileServer, service: Service, direct
     if chunks.documents < len(urls):
         console.print(f"Nothing more happens: [bold red]{len(urls) - chunks.documents} documents are lost[/].")
     return Outcome(name, len(urls), chunks.documents, in_flight, twice, chunks)
-
-
-def watch(service: Service, bar: Progress, *, until: int, patience: float) -> None:
-    """Show the progress until so many documents are indexed, or nothing has changed for `patience` seconds."""
-    task = bar.task_ids[0]
-    seen, changed = -1, time.monotonic()
-    while True:
-        service.check_alive()
-        if (indexed := service.indexed()) != seen:
-            seen, changed = indexed, time.monotonic()
-            bar.update(task, completed=indexed)
-        if indexed >= until or time.monotonic() - changed > patience:
-            return
-        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def bodies_in_flight(name: str, files: FileServer, service: Service, directory: Path) -> int:
@@ -148,30 +140,9 @@ def progress_bar(total: int) -> Progress:
     return bar
 
 
-def emptied(path: Path) -> Path:
-    """The directory without what the last demonstration left in it; what this one writes stays, to be looked at."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
-    return path
-
-
-@contextmanager
-def only_one() -> Iterator[None]:
-    """Refuse a second demonstration in this checkout: each would empty the directories that the other works in."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    with (STATE / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit("another demonstration runs in this checkout: wait for its end, or use a second clone")
-        yield
-
-
-def documents_wanted(text: str) -> int:
-    """The number in DOCS."""
-    if not text.isdecimal() or int(text) < 1:
-        sys.exit(f"DOCS={text} is no number of documents: give 1 or more, as in DOCS=200")
-    return int(text)
+def moving(bar: Progress) -> Callable[[int], None]:
+    """Moves the bar's only task."""
+    return lambda indexed: bar.update(bar.task_ids[0], completed=indexed)
 
 
 def main() -> int:
@@ -180,15 +151,14 @@ def main() -> int:
     count = documents_wanted(os.environ.get("DOCS") or "200")
     begun = time.monotonic()
     outcomes = []
-    with only_one(), ExitStack() as stack:
+    with only_one(STATE):
         console.print("Starting Postgres and the file server ...")
-        postgres = stack.enter_context(throw_away_postgres())
-        files = stack.enter_context(closing(FileServer(STATE / "filings")))
-        urls = [f"{files.url}/{filing.path}" for filing in first_filings(count)]
-        for name in ("durable", "plain"):
-            directory = emptied(STATE / name)
-            service = stack.enter_context(closing(Service(name, new_database(postgres, name), directory)))
-            outcomes.append(show(name, urls, files, service, directory))
+        with surroundings(STATE) as (postgres, files):
+            urls = [f"{files.url}/{filing.path}" for filing in first_filings(count)]
+            for name in ("durable", "plain"):
+                directory = emptied(STATE / name)
+                with closing(Service(name, new_database(postgres.url, name), directory)) as service:
+                    outcomes.append(show(name, urls, files, service, directory))
     show_table(outcomes)
     broken = verdict(outcomes[0])
     for what in broken:

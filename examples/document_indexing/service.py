@@ -6,8 +6,6 @@ Everything here looks at the service from without: over HTTP, in the database, a
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,15 +17,17 @@ from typing import Any
 import httpx
 import psycopg
 import psycopg.sql
+from psycopg.abc import Query
 
-ROOT = Path(__file__).resolve().parents[2]
+from examples.document_indexing.forms import FORMS, Part
+from examples.document_indexing.processes import Process, ServiceError, environment, free_port
+
 START_SECONDS = 60
+ANSWER_SECONDS = 120
+"""A POST of ten thousand URLs may take a while."""
 _COUNT_INDEXED = "SELECT count(*) FROM documents WHERE failure IS NULL"
 _COUNT_CHUNKS = "SELECT count(*), count(DISTINCT node_id), count(DISTINCT metadata_->>'ref_doc_id') FROM {}"
-
-
-class ServiceError(Exception):
-    """The service did not come up or ended by itself; the message has the end of its log."""
+_WHEN_INDEXED = "SELECT url, extract(epoch FROM changed_at)::float8 FROM documents WHERE failure IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,77 +39,48 @@ class Chunks:
     documents: int
 
 
-def at_our_end(script: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """A shell whose input ends when this process does: its script's `read` returns then, whatever ended us."""
-    return subprocess.Popen(
-        ["/bin/sh", "-c", script, "sh", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is ours to handle
-    )
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """The environment for our own processes: they find the example, and talk to this machine without a proxy."""
-    path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, "NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1", **settings}
-
-
 class Service:
-    """One of the two services as a process of its own; `name` is "plain" or "durable".
+    """One form of the service, as processes of its own; `name` is one of `FORMS`.
 
-    It is started in `directory`, where the durable one keeps `perdure.db` unless PERDURE_URL among the `settings` of
-    its environment says otherwise.
+    They are started in `directory`, where each keeps what it records unless the `settings` of their environment say
+    otherwise; `python` is an interpreter that has what the form needs.
     """
 
-    def __init__(self, name: str, database_url: str, directory: Path, **settings: str) -> None:
-        self.name = name
-        self._database = psycopg.connect(database_url, autocommit=True)
-        self._environment = environment(DATABASE_URL=database_url, **settings)
-        self._directory = directory
-        self._log = directory / "service.log"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(trust_env=False, timeout=120)
+    def __init__(
+        self, name: str, database_url: str, directory: Path, *, python: str = sys.executable, **settings: str
+    ) -> None:
+        self.form = FORMS[name]
+        self._url = database_url
+        self._database: psycopg.Connection[Any] | None = None
+        self._settings = {"DATABASE_URL": database_url, **settings}
+        self._words: dict[str, object] = {"python": python, "bin": Path(python).parent}
+        self._have_run: set[str] = set()
         directory.mkdir(parents=True, exist_ok=True)
+        self.processes = {part.name: Process(part.name, directory) for part in self.form.parts}
+        self._client = httpx.Client(trust_env=False)
 
-    def start(self) -> float:
-        """Start the process, on a port that is free, and wait until it answers; returns the seconds this took."""
+    def start(self, *names: str) -> float:
+        """Start the parts of these names, by default all, and wait until they are ready; returns the seconds."""
         begun = time.monotonic()
-        self.kill()
-        with self._log.open("ab") as log:
-            for _ in range(3):  # somebody else may take the port between our look and the service's start
-                port = _free_port()
-                self._process = subprocess.Popen(
-                    self._command(port),
-                    cwd=self._directory,
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is ours to handle
-                )
-                self._guard = at_our_end('read -r _; kill -KILL "-$1"', str(self._process.pid))
-                self._client.base_url = httpx.URL(f"http://127.0.0.1:{port}")
-                if self._answers():
-                    return time.monotonic() - begun
-        raise ServiceError(f"The {self.name} service did not start:\n{self._end_of_log()}")
+        for part in self.form.parts:
+            if not names or part.name in names:
+                self._start(part)
+        return time.monotonic() - begun
 
-    def post(self, urls: Sequence[str]) -> int:
+    def post(self, urls: Sequence[str], *, patience: float = ANSWER_SECONDS) -> int:
         """Ask the service to index documents; returns the status it answers with."""
-        return self._client.post("/index", json={"urls": list(urls)}).status_code
+        return self._client.post("/index", json={"urls": list(urls)}, timeout=patience).status_code
 
     def chat(self, question: str) -> str:
         """Ask the service a question."""
-        response = self._client.post("/chat", json={"message": question})
+        response = self._client.post("/chat", json={"message": question}, timeout=ANSWER_SECONDS)
         response.raise_for_status()
         answer: str = response.json()["answer"]
         return answer
 
     def report(self) -> dict[str, Any]:
         """What the service says of its documents: how many are indexed, and which failed, with the reason."""
-        response = self._client.get("/documents")
+        response = self._client.get("/documents", timeout=ANSWER_SECONDS)
         response.raise_for_status()
         found: dict[str, Any] = response.json()
         return found
@@ -117,67 +88,86 @@ class Service:
     def indexed(self) -> int:
         """How many documents the database has as indexed."""
         try:
-            row = self._database.execute(_COUNT_INDEXED).fetchone()
+            return int(self._ask(_COUNT_INDEXED)[0][0])
         except psycopg.errors.UndefinedTable:
             return 0  # the service creates its tables when it indexes its first document
-        return int(row[0]) if row else 0
+
+    def when_indexed(self) -> dict[str, float]:
+        """When each document was indexed, by its URL, in seconds since the epoch by the machine's clock."""
+        return dict(self._ask(_WHEN_INDEXED))
 
     def chunks(self) -> Chunks:
         """Count the chunks in the index."""
         table = psycopg.sql.Identifier(
             "data_chunks_openai" if os.environ.get("OPENAI_API_KEY") else "data_chunks_local"
         )
-        row = self._database.execute(psycopg.sql.SQL(_COUNT_CHUNKS).format(table)).fetchone()
-        return Chunks(*row) if row else Chunks(0, 0, 0)
+        return Chunks(*self._ask(psycopg.sql.SQL(_COUNT_CHUNKS).format(table))[0])
 
     def check_alive(self) -> None:
-        """Raise if the process has ended without having been told to."""
-        if self._process is None or self._process.poll() is not None:
-            raise ServiceError(f"The {self.name} service has ended by itself:\n{self._end_of_log()}")
+        """Raise if a process has ended without having been told to."""
+        for process in self.processes.values():
+            process.check_alive()
 
-    def kill(self) -> None:
-        """End the process with SIGKILL, which it cannot see coming, and all that it may have started."""
-        if self._guard is not None:  # first: the number may soon be another process's
-            self._guard.kill()
-            self._guard.communicate()
-            self._guard = None
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+    def kill(self, *names: str) -> None:
+        """End the parts of these names, by default all, with SIGKILL, which they cannot see coming."""
+        for name, process in self.processes.items():
+            if not names or name in names:
+                process.kill()
 
     def close(self) -> None:
-        """Kill the process if it runs, and close our own connections to it."""
+        """Kill the processes that run, and close our own connections to them."""
         self.kill()
         self._client.close()
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
 
-    def _command(self, port: int) -> list[str]:
-        app = f"examples.document_indexing.{self.name}.app:app"
-        return [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            app,
-            "--port",
-            str(port),
-            "--log-level",
-            "warning",
-            "--timeout-graceful-shutdown",
-            "10",
-        ]
+    def _start(self, part: Part) -> None:
+        process = self.processes[part.name]
+        for _ in range(3):  # somebody else may take a port between our look and the process's start
+            if part.name == self.form.api:
+                self._words["port"] = free_port()
+                self._client.base_url = httpx.URL(f"http://127.0.0.1:{self._words['port']}")
+            if part.name not in self._have_run:
+                self._words.update({name: free_port() for name in part.ports})
+            settings = {name: value.format_map(self._words) for name, value in self.form.settings.items()}
+            process.start(self._filled(part.command), {**self._settings, **settings})
+            if self._is_ready(part):
+                self._have_run.add(part.name)
+                return
+        raise ServiceError(f"The {self.form.name} form's {part.name} did not start:\n{process.end_of_log()}")
 
-    def _answers(self) -> bool:
+    def _filled(self, command: Sequence[str]) -> list[str]:
+        return [word.format_map(self._words) for word in command]
+
+    def _is_ready(self, part: Part) -> bool:
+        """Wait until the process is ready; False if it has ended, or does not become ready, and is killed then."""
+        process = self.processes[part.name]
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
+        while time.monotonic() < deadline and process.is_running():
+            if self._seems_ready(part):
+                return True
+            time.sleep(0.05)
+        process.kill()
+        return False
+
+    def _seems_ready(self, part: Part) -> bool:
+        if part.name == self.form.api:
             try:
                 return self._client.get("/openapi.json").status_code == 200
             except httpx.TransportError:
-                time.sleep(0.05)
-        self.kill()
-        return False
+                return False
+        asked = self._filled(part.health)
+        return not asked or subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
-    def _end_of_log(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-25:])
+    def _ask(self, question: Query) -> list[tuple[Any, ...]]:
+        """Rows of the index's database; a connection that was lost with it is made again."""
+        if self._database is not None:
+            try:
+                return self._database.execute(question).fetchall()
+            except psycopg.OperationalError:
+                self._database.close()
+        self._database = psycopg.connect(self._url, autocommit=True)
+        return self._database.execute(question).fetchall()
 
 
 class FileServer:
@@ -220,10 +210,3 @@ class FileServer:
         """End the process."""
         self._process.kill()
         self._process.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from examples.document_indexing.service import environment
+from examples.document_indexing.processes import environment
 
 PROGRAM = """
 from examples.document_indexing import database

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from examples.document_indexing import demo
 from examples.document_indexing.demo import Outcome, verdict
-from examples.document_indexing.service import ROOT, Chunks, environment
+from examples.document_indexing.harness import only_one
+from examples.document_indexing.processes import ROOT, environment
+from examples.document_indexing.service import Chunks
 
 
 def outcome(*, indexed: int = 10, run_twice: int = 2, distinct: int = 50) -> Outcome:
@@ -56,16 +57,12 @@ def test_a_port_that_is_taken_is_named() -> None:
     assert f"port {port} cannot be used" in ran.stderr.splitlines()[-1]
 
 
-def test_a_second_demonstration_in_one_checkout_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_second_demonstration_in_one_checkout_is_refused(tmp_path: Path) -> None:
     """The two would empty each other's directories and be blamed on the service."""
-    monkeypatch.setattr(demo, "STATE", tmp_path / "demo")
-    with (
-        demo.only_one(),
-        pytest.raises(SystemExit, match="another demonstration runs in this checkout"),
-        demo.only_one(),
-    ):
+    place = tmp_path / "demo"
+    with only_one(place), pytest.raises(SystemExit, match="another demo runs in this checkout"), only_one(place):
         pass
-    with demo.only_one():
+    with only_one(place):
         pass
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from examples.document_indexing.service import environment
+from examples.document_indexing.processes import environment
 
 OFFLINE = """
 import sys

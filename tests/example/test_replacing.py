@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from examples.document_indexing.filings import first_filings
 from examples.document_indexing.index import DocumentIndex
-from examples.document_indexing.service import environment
+from examples.document_indexing.processes import environment
 from tests.example.pages import chunk_counts, pages_of, url_of
 
 LOCKS = (

@@ -133,4 +133,4 @@ def index_unavailable(request: Request, error: IndexUnavailableError) -> JSONRes
 
 
 DBOS.launch()
-DBOS.register_queue("indexing", worker_concurrency=min(32, (os.cpu_count() or 1) + 4))
+DBOS.register_queue("indexing", worker_concurrency=min(32, (os.cpu_count() or 1) + 4), polling_interval_sec=0.1)

@@ -1,0 +1,1 @@
+"""`make compare`: the same service plain, on Perdure, on DBOS and on Temporal, through the same kills."""
