@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from examples.document_indexing.database import running_postgres
 from examples.document_indexing.processes import environment
 
 PROGRAM = """
@@ -62,3 +63,16 @@ def test_nothing_is_left_of_it_when_we_are_killed() -> None:
     while directory.exists() and time.monotonic() < give_up_at:
         pass
     assert not directory.exists()
+
+
+def test_a_killed_server_comes_back_at_its_address_with_what_was_committed() -> None:
+    """So that a comparison can kill it as it kills the services."""
+    with running_postgres() as postgres:
+        with psycopg.connect(postgres.url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
+        postgres.kill()
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(postgres.url)
+        postgres.start()
+        with psycopg.connect(postgres.url) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchone() == (1,)

@@ -1,7 +1,7 @@
 """Counts what a form's author writes beyond the plain service, with the standard library's diff.
 
-Docstrings, comments and blank lines are left out of both sides. A line that only stands in another place or file than in
-the plain service was moved, not written, and is not counted.
+Docstrings, comments and blank lines are left out of both sides. A line that only stands in another place or file than
+in the plain service was moved, not written, and is not counted.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def unindented(diff: Iterable[str], sign: str) -> Iterable[str]:
 
 
 def code_of(source: str) -> list[str]:
-    """The lines that hold code."""
+    """The lines that hold code, without the comments behind it."""
     quiet = {line for start, end in docstrings_of(ast.parse(source)) for line in range(start, end + 1)}
-    kept = (tokenize.NAME, tokenize.OP, tokenize.NUMBER, tokenize.STRING)
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    held = {line for token in tokens if token.type in kept for line in range(token.start[0], token.end[0] + 1)}
-    return [line for number, line in enumerate(source.splitlines(), 1) if number in held - quiet]
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    ends = {token.start[0]: token.start[1] for token in tokens if token.type == tokenize.COMMENT}
+    lines = {number: line[: ends.get(number)].rstrip() for number, line in enumerate(source.splitlines(), 1)}
+    return [line for number, line in lines.items() if line and number not in quiet]
 
 
 def docstrings_of(tree: ast.AST) -> Iterable[tuple[int, int]]:
