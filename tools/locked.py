@@ -36,7 +36,7 @@ def bring_up_to_date(folder: Path, lock: Path, base: str) -> None:
     environment.say(f"making {folder.relative_to(bootstrap.ROOT)} (once; later runs fetch nothing)")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
-    pip = [*neighbour_pip(), "--python", str(python_in(folder))]
+    pip = [*environment.find_pip(), "--python", str(python_in(folder))]  # of two --python the last one counts
     environment.install(pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
     stamp.write_text(wanted)
 
@@ -53,14 +53,4 @@ def python_for_dbos() -> str:
     bootstrap.stop(
         "DBOS needs SQLite 3.42 on Python 3.12 and newer; the SQLite here is older, and no Python 3.11 was found"
     )
-    raise AssertionError
-
-
-def neighbour_pip() -> list[str]:
-    """A pip that can install into another interpreter's environment."""
-    for pip in environment.pips_around():
-        version = environment.version_of(pip)
-        if version is not None and version >= environment.PIP_THAT_CAN_AIM:
-            return list(pip)
-    bootstrap.stop("no pip 22.3 or newer was found; install one and run this again")
     raise AssertionError

@@ -40,7 +40,7 @@ def killed(*, indexed: int = 10, first: float | None = 1.5, submitted: str = "ye
 
 def result(form: str, **kills: Killed) -> Result:
     """A form that was measured."""
-    undisturbed = Undisturbed(10, 4.0, 60.0, 12.5, Footprint(1, 1, 200.0, 190.0, 0.5))
+    undisturbed = Undisturbed(10, 4.0, 60.0, 12.5, 70.0, Footprint(1, 1, 200.0, 190.0, 0.5))
     return Result(form, Changes(5, 3, 1), undisturbed, kills)
 
 

@@ -26,10 +26,11 @@ class Footprint:
 
 def footprint(pids: Iterable[int], seconds: float = IDLE_SECONDS) -> Footprint:
     """Look at processes that have nothing to do, for so long."""
-    family = [member for pid in pids for member in with_children(psutil.Process(pid))]
-    begun, used = time.monotonic(), processor_seconds(family)
+    pids = list(pids)
+    begun, worked = time.monotonic(), processor_seconds(pids)
     time.sleep(seconds)
-    idle = 100 * (processor_seconds(family) - used) / (time.monotonic() - begun)
+    idle = 100 * (processor_seconds(pids) - worked) / (time.monotonic() - begun)
+    family = with_children(pids)
     memory = [member.memory_full_info() for member in family]
     shares = [taken.pss for taken in memory if hasattr(taken, "pss")]
     return Footprint(
@@ -41,14 +42,16 @@ def footprint(pids: Iterable[int], seconds: float = IDLE_SECONDS) -> Footprint:
     )
 
 
-def with_children(process: psutil.Process) -> list[psutil.Process]:
-    """The process and all that it has started."""
-    return [process, *process.children(recursive=True)]
+def with_children(pids: Iterable[int]) -> list[psutil.Process]:
+    """These processes and all that they have started."""
+    parents = [psutil.Process(pid) for pid in pids]
+    return [member for parent in parents for member in (parent, *parent.children(recursive=True))]
 
 
-def processor_seconds(family: Iterable[psutil.Process]) -> float:
-    """What these processes have worked so far."""
-    return sum(member.cpu_times().user + member.cpu_times().system for member in family)
+def processor_seconds(pids: Iterable[int]) -> float:
+    """What these processes and their children have worked so far."""
+    times = [member.cpu_times() for member in with_children(pids)]
+    return sum(taken.user + taken.system for taken in times)
 
 
 def listening_ports(process: psutil.Process) -> set[int]:

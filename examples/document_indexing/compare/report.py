@@ -57,6 +57,7 @@ UNDISTURBED: list[tuple[str, Callable[[Undisturbed], str]]] = [
     ("from start to first document, s", lambda seen: f"{seen.start_seconds:.1f}"),
     ("one document, ms", lambda seen: f"{seen.latency_ms:,.0f}"),
     ("documents/s", lambda seen: f"{seen.per_second:.1f}"),
+    ("processor time of a document, ms", lambda seen: f"{seen.cpu_ms:.0f}"),
 ]
 KILLED: list[tuple[str, Callable[[Killed], str]]] = [
     ("documents asked for", lambda seen: f"{seen.asked:,}"),

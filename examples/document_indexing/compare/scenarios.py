@@ -18,7 +18,7 @@ from statistics import median
 import httpx
 
 from examples.document_indexing.compare.environments import python_of
-from examples.document_indexing.compare.measures import Footprint, footprint
+from examples.document_indexing.compare.measures import Footprint, footprint, processor_seconds
 from examples.document_indexing.database import Postgres, new_database
 from examples.document_indexing.filings import first_filings
 from examples.document_indexing.forms import Form
@@ -52,6 +52,8 @@ class Undisturbed:
     latency_ms: float
     """Of one document posted to an idle service, the median."""
     per_second: float
+    cpu_ms: float
+    """What all its processes work for one of many documents."""
     footprint: Footprint
     """Idle, when all is done."""
 
@@ -121,15 +123,17 @@ def undisturbed(form: Form, around: Surroundings) -> Undisturbed:
             post(service, [url])
             watch(service, until=number, patience=PATIENCE_SECONDS[True])
             latencies.append(service.when_indexed()[url] - begun)
-        begun = time.time()
+        family = [process.pid for process in service.processes.values()]
+        begun, worked = time.time(), processor_seconds(family)
         post(service, urls)
         indexed = watch(service, until=1 + LATENCIES + len(urls), patience=PATIENCE_SECONDS[form.survives])
         if indexed != 1 + LATENCIES + len(urls):
             raise ServiceError(f"The {form.name} form indexed {indexed} documents without being killed")
         per_second = len(urls) / (max(service.when_indexed().values()) - begun)
+        cpu_ms = 1000 * (processor_seconds(family) - worked) / len(urls)
         time.sleep(SETTLE_SECONDS)
-        taken = footprint(process.pid for process in service.processes.values())
-    return Undisturbed(len(urls), start_seconds, 1000 * median(latencies), per_second, taken)
+        taken = footprint(family)
+    return Undisturbed(len(urls), start_seconds, 1000 * median(latencies), per_second, cpu_ms, taken)
 
 
 def kills_of(form: Form) -> list[str]:
