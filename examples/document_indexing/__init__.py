@@ -1,1 +1,1 @@
-"""A document-indexing service, twice: as people write it today, and durable. See README.md."""
+"""A document-indexing service: as people write it today, durable, on DBOS, and on Temporal. See README.md."""

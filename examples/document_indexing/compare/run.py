@@ -24,7 +24,7 @@ from rich.table import Table
 from examples.document_indexing.compare import environments
 from examples.document_indexing.compare.changes import changes_between
 from examples.document_indexing.compare.report import Result, markdown, rows_of, verdict, with_measured
-from examples.document_indexing.compare.scenarios import Surroundings, killed, kills_of, undisturbed
+from examples.document_indexing.compare.scenarios import FAILURES, Surroundings, killed, kills_of, undisturbed
 from examples.document_indexing.forms import FORMS
 from examples.document_indexing.harness import documents_wanted, only_one, surroundings
 from examples.document_indexing.processes import ROOT, ServiceError
@@ -80,13 +80,13 @@ def measure(name: str, around: Surroundings) -> Result:
     console.print("undisturbed ...")
     try:
         result.undisturbed = undisturbed(form, around)
-    except (ServiceError, psycopg.Error) as error:
+    except FAILURES as error:
         result.errors["undisturbed"] = reason(error)
     for what in kills_of(form):
         console.print(f"kill -9: {what} ...", end=" ")
         try:
             result.killed[what] = killed(form, what, around, console.print)
-        except (ServiceError, psycopg.Error) as error:
+        except FAILURES as error:
             result.errors[what] = reason(error)
             around.postgres.start()
     return result

@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 
 import httpx
+import psutil
+import psycopg
 
 from examples.document_indexing.compare.environments import python_of
 from examples.document_indexing.compare.measures import Footprint, footprint, processor_seconds
@@ -40,6 +42,8 @@ PATIENCE_SECONDS = {True: 150.0, False: 15.0}
 """No new document for so long: nothing more will come. Temporal gives up an activity after a minute; an index that was
 away is asked again after ten seconds."""
 SETTLE_SECONDS = 3.0
+FAILURES = (ServiceError, psycopg.Error, httpx.HTTPError, psutil.Error)
+"""What may happen to the harness: it says nothing of the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,9 @@ def killed(form: Form, what: str, around: Surroundings, say: Callable[[str], Non
     with around.started(form) as (service, _):
         around.files.forget()
         post(service, urls)
-        watch(service, until=1 + until_the_kill(len(urls)), patience=PATIENCE_SECONDS[True])
+        moment = 1 + until_the_kill(len(urls))
+        if watch(service, until=moment, patience=PATIENCE_SECONDS[True]) < moment:
+            raise ServiceError(f"The {form.name} form did not come to the document at which it would have been killed")
         killed_at = time.time()
         around.postgres.kill() if what == DATABASE else service.kill(what)
         submitted = answer_to(service, around.submitted)
