@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent
-LOCAL_SQLITE = ""
-"""In place of a database's URL: each keeps what it records where it does by itself, in a file of SQLite's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,18 @@ def uvicorn(module: str) -> tuple[str, ...]:
     return ("{python}", "-m", "uvicorn", app, *options)
 
 
-def _embedded(name: str, title: str, **more: object) -> Form:
+def _embedded(name: str, title: str, *, store_setting: str = "", survives: bool = True) -> Form:
     """A form that is one process: the service."""
-    service = Part("service", uvicorn(f"{name}.app"))
-    return Form(name, title, (service,), "service", "service", (EXAMPLE / name / "app.py",), **more)  # type: ignore[arg-type]
+    return Form(
+        name,
+        title,
+        (Part("service", uvicorn(f"{name}.app")),),
+        api="service",
+        worker="service",
+        files=(EXAMPLE / name / "app.py",),
+        store_setting=store_setting,
+        survives=survives,
+    )
 
 
 _SERVER = Part(

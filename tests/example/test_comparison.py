@@ -35,7 +35,7 @@ def twice(number):
 
 def killed(*, indexed: int = 10, first: float | None = 1.5, submitted: str = "yes") -> Killed:
     """What became of ten documents."""
-    return Killed(10, indexed, 2, submitted, indexed_meanwhile=0, first_seconds=first, last_seconds=first)
+    return Killed(10, indexed, 2, submitted, 0, needs_restart=False, first_seconds=first, last_seconds=first)
 
 
 def result(form: str, **kills: Killed) -> Result:

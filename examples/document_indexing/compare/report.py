@@ -66,9 +66,16 @@ KILLED: list[tuple[str, Callable[[Killed], str]]] = [
     ("indexed twice", lambda seen: f"{seen.run_twice:,}"),
     ("meanwhile: can one submit?", lambda seen: seen.submitted),
     ("meanwhile: does work go on?", lambda seen: "yes" if seen.indexed_meanwhile else "no"),
+    ("afterwards: does work go on by itself?", lambda seen: _by_itself(seen)),
     ("from starting it again to the next document, s", lambda seen: _going_on(seen, seen.first_seconds)),
     ("and to the last one, s", lambda seen: _going_on(seen, seen.last_seconds)),
 ]
+
+
+def _by_itself(seen: Killed) -> str:
+    if seen.needs_restart:
+        return "after a restart"
+    return "yes" if seen.indexed == seen.asked else "no"
 
 
 def _going_on(seen: Killed, seconds: float | None) -> str:

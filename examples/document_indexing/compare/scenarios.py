@@ -74,6 +74,8 @@ class Killed:
     submitted: str
     """What whoever submitted a document meanwhile was told."""
     indexed_meanwhile: int
+    needs_restart: bool
+    """Whether what indexes had to be started again too, for work to go on."""
     first_seconds: float | None
     """From starting the part again to the next document indexed; None: there was none."""
     last_seconds: float | None
@@ -146,7 +148,7 @@ def kills_of(form: Form) -> list[str]:
     return [form.worker, *parts, DATABASE]
 
 
-def killed(form: Form, what: str, around: Surroundings, say: Callable[[str], None]) -> Killed:
+def killed(form: Form, what: str, around: Surroundings, say: Callable[..., None]) -> Killed:
     """Kill one part at 40 %, submit a document while it is away, start it again, and count."""
     urls = around.urls if what == form.worker else around.urls[:MOST_BESIDE]
     with around.started(form) as (service, _):
@@ -162,10 +164,12 @@ def killed(form: Form, what: str, around: Surroundings, say: Callable[[str], Non
         started_at = time.time()
         around.postgres.start() if what == DATABASE else service.start(what)
         accepted = {*urls, around.submitted} if submitted == ACCEPTED else set(urls)
-        patience = PATIENCE_SECONDS[form.survives]
-        watch(service, until=1 + len(accepted), patience=patience)
-        if not accepted <= service.when_indexed().keys():  # one was indexed whose submitter was told nothing
-            watch(service, until=2 + len(accepted), patience=patience)
+        needs_restart = not all_indexed(service, accepted) and form.survives and what != form.worker
+        if needs_restart:  # as whoever runs it would
+            say("it does not go on by itself: started again ...", end=" ")
+            service.kill(form.worker)
+            service.start(form.worker)
+            all_indexed(service, accepted)
         when = {url: at for url, at in service.when_indexed().items() if url in accepted}
         say(f"{len(when)} of {len(accepted)} indexed")
         after = [at - started_at for at in when.values() if at > started_at]
@@ -177,9 +181,23 @@ def killed(form: Form, what: str, around: Surroundings, say: Callable[[str], Non
         run_twice=sum(downloads.get(url, 1) - 1 for url in accepted),
         submitted=submitted,
         indexed_meanwhile=len(meanwhile),
+        needs_restart=needs_restart,
         first_seconds=min(after, default=None),
         last_seconds=max(after, default=None),
     )
+
+
+def all_indexed(service: Service, accepted: set[str]) -> bool:
+    """Wait for the documents; False if nothing more comes before the last of them, or a process has ended by itself."""
+    try:
+        watch(service, until=1 + len(accepted), patience=PATIENCE_SECONDS[service.form.survives])
+        if accepted <= service.when_indexed().keys():
+            return True
+        # One more may be there, whose submitter was told nothing.
+        watch(service, until=2 + len(accepted), patience=PATIENCE_SECONDS[service.form.survives])
+    except ServiceError:
+        return False
+    return accepted <= service.when_indexed().keys()
 
 
 ACCEPTED = "yes"
