@@ -189,12 +189,12 @@ def killed(form: Form, what: str, around: Surroundings, say: Callable[..., None]
 
 def all_indexed(service: Service, accepted: set[str]) -> bool:
     """Wait for the documents; False if nothing more comes before the last of them, or a process has ended by itself."""
+    patience, wanted = PATIENCE_SECONDS[service.form.survives], 1 + len(accepted)
     try:
-        watch(service, until=1 + len(accepted), patience=PATIENCE_SECONDS[service.form.survives])
-        if accepted <= service.when_indexed().keys():
-            return True
-        # One more may be there, whose submitter was told nothing.
-        watch(service, until=2 + len(accepted), patience=PATIENCE_SECONDS[service.form.survives])
+        if watch(service, until=wanted, patience=patience) < wanted:
+            return False
+        if not accepted <= service.when_indexed().keys():  # one is there whose submitter was told nothing
+            watch(service, until=wanted + 1, patience=patience)
     except ServiceError:
         return False
     return accepted <= service.when_indexed().keys()
