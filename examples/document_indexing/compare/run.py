@@ -115,10 +115,9 @@ def show(results: list[Result]) -> None:
 
 def facts_of(forms: list[str], options: argparse.Namespace, count: int, database_url: str) -> dict[str, str]:
     """When, how and on what."""
-    said = [f"COMPARE={shlex.quote(f'--store {options.store}')}"] if options.store != "sqlite" else []
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
-        "command": f"`make compare {' '.join([f'DOCS={count}', *said])}`",
+        "command": f"`{command_of(options, count)}`",
         "note": options.note,
         "what the forms record": STORES[options.store],
         "machine": f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores",
@@ -130,6 +129,13 @@ def facts_of(forms: list[str], options: argparse.Namespace, count: int, database
         facts[f"environment of {name}"] = environments.versions(name)
         facts[f"commands of {name}"] = "; ".join(f"`{' '.join(part.command)}`" for part in FORMS[name].parts)
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def command_of(options: argparse.Namespace, count: int) -> str:
+    """What anybody types to do the same."""
+    asked = [word for form in options.form or () for word in ("--form", form)]
+    asked += ["--store", options.store] if options.store != "sqlite" else []
+    return f"make compare DOCS={count}" + (f' COMPARE="{shlex.join(asked)}"' if asked else "")
 
 
 def load() -> str:
