@@ -124,7 +124,7 @@ def facts_of(forms: list[str], options: argparse.Namespace, count: int, database
         "load at the beginning": load(),
     }
     with psycopg.connect(database_url) as connection:
-        facts["Postgres of the index"] = str(connection.info.server_version)
+        facts["Postgres of the index"] = str(connection.execute("SHOW server_version").fetchall()[0][0])
     for name in forms:
         facts[f"environment of {name}"] = environments.versions(name)
         facts[f"commands of {name}"] = "; ".join(f"`{' '.join(part.command)}`" for part in FORMS[name].parts)
