@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -24,15 +27,13 @@ _TOLD_OTHERWISE = ("message", "traceback")
 
 
 def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is_lenient: bool = False) -> str:
-    """Return the value's JSON; raises `SerializationError` with the path to the part that cannot be written.
+    """Return the value's JSON; raises `SerializationError` with the path to the part that cannot be written."""
 
-    Texts are looked at one by one for NUL and lone surrogates only if there are any.
-    """
+    make = partial(Encoder, registry, budget=budget, is_lenient=is_lenient)
     try:
-        text = _write(value, Encoder(registry, budget=budget, is_lenient=is_lenient))
-        if text is not None:
-            return text
-        return str(_write(value, Encoder(registry, budget=budget, is_lenient=is_lenient, is_escaping=True)))
+        with suppress(Refusal):  # done again one by one, which says where
+            return _write(value, partial(make, is_bulk=True))
+        return _write(value, make)
     except Refusal as refusal:
         reason = "contains itself; store a tree, or ids instead of references" if refusal.is_cycle else refusal.reason
         raise SerializationError(f"{refusal.path} {reason}", path=refusal.path) from refusal.__cause__
@@ -42,20 +43,24 @@ def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is
         raise SerializationError(f"$ could not be taken apart: {type(error).__name__}; see the cause") from error
 
 
-def _write(value: object, encoder: Encoder) -> str | None:
-    """Return the text, or None if it has a character that must be escaped first."""
-    try:
-        text = encode_tree(encoder.encode(value)).decode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return None if "\\u0000" in text and not encoder.is_escaping else text
+def _write(value: object, encoder: Callable[..., Encoder]) -> str:
+    """Texts are looked at one by one for NUL and lone surrogates only if there are any."""
+    with suppress(UnicodeEncodeError):  # a lone surrogate
+        text = encode_tree(encoder(is_escaping=False).encode(value)).decode()
+        if "\\u0000" not in text:
+            return text
+    return encode_tree(encoder(is_escaping=True).encode(value)).decode()
 
 
 def read(text: str, registry: TypeRegistry) -> Any:
     """Return the value; raises `SerializationError`, and nothing else, for whatever is no JSON of ours."""
     try:
         tree = decode_tree(text)
-        return tree if '"$' not in text else Decoder(registry).decode(tree)
+        if '"$' not in text:
+            return tree
+        with suppress(Refusal):  # done again one by one, which says where
+            return Decoder(registry, is_bulk=True).decode(tree)
+        return Decoder(registry).decode(tree)
     except Refusal as refusal:
         raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
     except RecursionError:
