@@ -207,7 +207,7 @@ def are_same(comparison: Comparison, left: list[Any], right: list[Any]) -> bool:
     """Whether two lists hold the same values in the same order."""
     kinds = set(map(type, left))
     if kinds != set(map(type, right)) or (len(kinds) > 1 and list(map(type, left)) != list(map(type, right))):
-        return False
+        return all(map(comparison.one, left, right))
     if kinds <= PLAIN:
         if left == right:
             return float not in kinds or _bits(left) == _bits(right)  # 0.0 is equal to -0.0 and not the same

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from .columns import FEW, encode_many
+from .layouts import generic_origin
 from .raised import find_error_type, state_of_error
 from .refusal import Refusal, TooDeep
 from .registry import TypeRegistry, type_name
@@ -197,7 +198,7 @@ class Encoder:
         shape = shape_of(kind)
         if shape is None:
             return self._refused(kind, _unsupported(value, kind))
-        name = self.registry.name_of(kind)
+        name = self.registry.name_of(kind) or self.registry.name_of(generic_origin(kind))
         if name is None:
             return self._refused(kind, unknown_type(kind, self.registry.hint(kind)) + _conversion(value))
         body: list[Tree] = [name, self._within(value, shape.take(value), depth)]
@@ -251,6 +252,7 @@ _MENDS: tuple[tuple[Callable[[object], bool], str], ...] = (
      "read it inside the step"),
     (lambda value: hasattr(value, "status_code") and hasattr(value, "headers"), "a response; return what you need of "
      "it, such as its json()"),
+    (lambda value: hasattr(value, "_mapping"), "a row of a database; return dict(row._mapping) or tuple(row)"),
     (lambda value: hasattr(value, "_sa_instance_state"), "an object of a database session; return its key or its "
      "columns"),
 )  # fmt: skip
@@ -270,5 +272,5 @@ def _unsupported(value: object, kind: type) -> str:
             return f"is of type {name}, which cannot be stored: it is {advice}"
     return (
         f"is of type {name}, which cannot be stored; pass what it is made from (a path, a key, a dataclass) and make "
-        f"it inside the step"
+        f"it inside the step, or give perdure.register({kind.__name__}, encode=…, decode=…)"
     )

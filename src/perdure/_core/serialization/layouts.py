@@ -16,7 +16,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from itertools import repeat
 from operator import itemgetter
 from types import MemberDescriptorType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from .refusal import Refusal
 from .subclasses import builtin_of
@@ -189,11 +189,16 @@ class ModelLayout(Layout):
         names_set, extra, private = _model_parts(value)
         if names_set is not None and names_set != given.keys():
             state["set"] = sorted(names_set)
+        if len(given) < len(self.names):  # `model_construct` asks for nothing
+            state["absent"] = [name for name in self.names if name not in given]
         return state | ({"extra": extra} if extra is not None else {}) | ({"private": private} if private else {})
 
     def make(self, state: object) -> object:
         given = expect(state, dict)
-        values = self.filled(given.get("fields"))
+        absent = dict.fromkeys(expect(given.get("absent", []), list))
+        values = self.filled(absent | expect(given.get("fields"), dict))
+        for name in absent:
+            del values[name]
         names_set = set(expect(given["set"], list)) if "set" in given else set(given["fields"])
         extra = dict(expect(given["extra"], dict)) if "extra" in given else None
         private = dict(expect(given["private"], dict)) if "private" in given else None
@@ -270,6 +275,18 @@ def is_model(cls: type) -> bool:
     """Whether this is a model of pydantic."""
     model = getattr(sys.modules.get("pydantic"), "BaseModel", None)
     return model is not None and issubclass(cls, model)
+
+
+def generic_origin(cls: type) -> type:
+    """Of a generic model whose arguments are still variables the model itself, as which it comes back; else the class.
+
+    openai's client answers with such a class where it was given a model.
+    """
+    metadata = getattr(cls, "__pydantic_generic_metadata__", None)
+    if not isinstance(metadata, dict) or not metadata.get("args"):
+        return cls
+    is_open = all(isinstance(argument, TypeVar) for argument in metadata["args"])
+    return metadata["origin"] if is_open else cls  # type: ignore[no-any-return]  # pydantic's own note
 
 
 def is_struct(cls: type) -> bool:

@@ -69,7 +69,7 @@ class ErrorWriter:
         if name == "attributes":
             return _kept({key: self._attribute(key, value, depth, lost) for key, value in part.items()})
         if name == "validation" and self._attempt(part) is _LOST:
-            lost.append("input (as text in its place)")
+            lost.append("input (its type in its place)")
             return self._attempt(part | {"lines": [_without_input(line) for line in part["lines"]]})
         if name == "traceback" and not self._has_tracebacks:
             return _LOST
@@ -106,7 +106,8 @@ _SECRET_HEADERS: Final = ("auth", "cookie", "key", "token", "secret", "session",
 def remains_of(value: object) -> dict[str, object]:
     """What is worth keeping of an object that cannot be stored: what a response or a request says of itself.
 
-    Nothing is read that has not arrived; no header that may be a secret; of other objects nothing.
+    Of a request method and URL alone; nothing of a response that has not arrived, and no header that may be a secret;
+    of other objects nothing.
     """
     kept: dict[str, object] = {}
     for name in _WORTH_KEEPING:
@@ -114,16 +115,13 @@ def remains_of(value: object) -> dict[str, object]:
             part = getattr(value, name, None)
             if part is not None and not callable(part):
                 kept[name] = part if type(part) in (str, int, bool) else str(part)[:_LONGEST_MESSAGE]
-    if "url" not in kept and "status_code" not in kept and "status" not in kept:
-        return {}
-    try:
+    if "status_code" not in kept and "status" not in kept:
+        return {"method": kept["method"], "url": kept["url"]} if {"method", "url"} <= kept.keys() else {}
+    with suppress(Exception):  # as above
         headers = {str(name).lower(): str(part) for name, part in dict(getattr(value, "headers", {})).items()}
+        kept["headers"] = {name: part for name, part in headers.items() if not any(s in name for s in _SECRET_HEADERS)}
         if isinstance(vars(value).get("_content"), bytes):  # of httpx and requests: the body has been read
             kept["text"] = str(getattr(value, "text", ""))[:_LONGEST_MESSAGE]
-    except Exception:  # as above
-        headers = {}
-    if headers:
-        kept["headers"] = {name: part for name, part in headers.items() if not any(s in name for s in _SECRET_HEADERS)}
     return kept
 
 

@@ -186,9 +186,10 @@ class TypeRegistry:
             self._names.setdefault(tp, name)
 
 
-_BUILTINS: dict[str, type] = {
+_BUILTINS: dict[str, Any] = {
     kind.__name__: kind for kind in (str, int, float, bool, bytes, list, dict, tuple, set, frozenset, complex)
-}
+} | {"NoneType": type(None), "typing:Any": Any, "typing.Any": Any}
+"""Type arguments that everybody knows."""
 
 
 def _split(arguments: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict
 from typing import Any
 
 from .columns import FEW, are_same
+from .layouts import generic_origin
 from .raised import attributes_of, notes_of, slots_of
 from .registry import TypeRegistry
 from .shapes import shape_of
@@ -35,7 +36,7 @@ class Comparison:
         kept. Raises `RecursionError` for what is nested too deeply to tell.
         """
         kind: Any = type(left)
-        if kind is not type(right):
+        if kind is not type(right) and generic_origin(kind) is not type(right):
             return False
         if kind in _BY_EQUALITY:
             return bool(left == right)

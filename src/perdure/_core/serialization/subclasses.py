@@ -14,6 +14,8 @@ from typing import Any
 
 from .refusal import Refusal
 
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the class was made at run time
+
 
 def _extended(base: Any, add: str) -> Callable[[Any, Any], object]:
     """Make an empty one, then fill it."""
@@ -94,10 +96,15 @@ _BUILTINS: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], object]]]
 
 
 def builtin_of(cls: type) -> type | None:
-    """The builtin type that this class extends, or None; for a builtin type itself too."""
-    if cls in _BUILTINS:
-        return None
-    return next((base for base in cls.__mro__ if base in _BUILTINS), None)
+    """The builtin type that this class extends, in Python; None for a builtin type itself, and for what an extension
+    module has made of it (numpy's floats, pandas' times), which may keep more than we see.
+    """
+    for owner in cls.__mro__:
+        if owner in _BUILTINS:
+            return None if owner is cls else owner
+        if not owner.__flags__ & _HEAP_TYPE:
+            return None
+    return None
 
 
 def take_subclass(value: Any) -> object:
@@ -112,7 +119,13 @@ def make_subclass(cls: type, plain: object) -> object:
     base = builtin_of(cls)
     if base is None or type(plain) is not base:
         raise Refusal(f"holds {type(plain).__name__}, which {cls.__qualname__} does not extend")
-    return _BUILTINS[base][1](cls, plain)
+    try:
+        return _BUILTINS[base][1](cls, plain)
+    except TypeError as error:
+        raise Refusal(
+            f"is a {cls.__qualname__}, which keeps more than a {base.__name__}; give "
+            f"perdure.register({cls.__name__}, encode=…, decode=…)"
+        ) from error
 
 
 def attributes_of_subclass(value: object) -> dict[str, object]:

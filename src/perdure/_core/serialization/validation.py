@@ -39,6 +39,7 @@ def make_validation_error(cls: type[BaseException], validation: object) -> BaseE
         [_line(core, line) for line in expect(parts.get("lines"), list)],
         hide_input=bool(parts.get("is_hidden")),
     )
+    BaseException.args.__set__(made, ())  # type: ignore[attr-defined]  # as one that was raised has none
     return made
 
 
