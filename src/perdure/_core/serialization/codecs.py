@@ -61,7 +61,8 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, value: object) -> Any:
         if not isinstance(value, BaseException) or (value.__cause__ is None and value.__context__ is None):
             return NotImplemented
-        make, args, *state = value.__reduce_ex__(5)
+        reduced: Any = value.__reduce_ex__(5)
+        make, args, *state = reduced
         chain = (value.__cause__, value.__context__, value.__suppress_context__)
         return make, args, (state[0] if state else None, *chain), None, None, _restore_error
 

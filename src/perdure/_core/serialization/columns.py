@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .layouts import Layout, layout_of
 from .refusal import Refusal
 from .shapes import BY_TAG, shape_of
-from .tags import BY_TYPE, UNORDERED
+from .tags import BY_TYPE, CONTAINERS, UNORDERED
 
 if TYPE_CHECKING:
     from .decoding import Decoder
@@ -83,12 +83,12 @@ def encode_many(encoder: Encoder, values: list[Any], depth: int) -> list[Any]:
     if len(kinds) > 1 or len(values) < FEW:
         return _encode_each(encoder, values, depth)
     (kind,) = kinds
+    if (kind not in BY_TYPE or kind in CONTAINERS) and len(set(map(id, values))) < len(values):
+        return _encode_each(encoder, values, depth)  # a part that is met twice may be met without end
     if kind is list:
         return _encode_lists(encoder, values, depth)
     if kind is dict:
         return _encode_dicts(encoder, values, depth)
-    if kind is tuple:
-        return [{"$tuple": tree} for tree in _encode_lists(encoder, list(map(list, values)), depth + 1)]
     return _encode_instances(encoder, kind, values, depth) or _encode_each(encoder, values, depth)
 
 

@@ -286,7 +286,7 @@ def generic_origin(cls: type) -> type:
     if not isinstance(metadata, dict) or not metadata.get("args"):
         return cls
     is_open = all(isinstance(argument, TypeVar) for argument in metadata["args"])
-    return metadata["origin"] if is_open else cls  # type: ignore[no-any-return]  # pydantic's own note
+    return metadata["origin"] if is_open else cls
 
 
 def is_struct(cls: type) -> bool:

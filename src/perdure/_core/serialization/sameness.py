@@ -69,8 +69,8 @@ class Comparison:
             return is_state_same(left, right) and self.one(shape.extras(left), shape.extras(right))
         if not self._trusts:
             return bool(left == right)
-        verdict = False if kind.__eq__ is object.__eq__ else left == right
-        return kind.__eq__ is object.__eq__ or verdict is not False
+        is_silent = getattr(kind, "__eq__", None) is object.__eq__
+        return is_silent or (left == right) is not False
 
     def _are_members_same(self, left: Any, right: Any) -> bool:
         """Whether each member of one set has its own counterpart in the other; a NaN is not found by looking it up."""

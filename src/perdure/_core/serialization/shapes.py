@@ -119,7 +119,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "$pydantic",
         _is_pydantic_type,
-        lambda value: _adapter(type(value)).dump_python(value, mode="json"),
+        lambda value: _adapter(value.__class__).dump_python(value, mode="json"),
         lambda cls, state: _adapter(cls).validate_python(state),
         is_same=_are_equal,
     ),

@@ -17,6 +17,9 @@ from .refusal import Refusal
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: the class was made at run time
 
 
+_FACTORY: Any = vars(defaultdict)["default_factory"]
+
+
 def _extended(base: Any, add: str) -> Callable[[Any, Any], object]:
     """Make an empty one, then fill it."""
 
@@ -40,14 +43,13 @@ def _take_datetime(value: dt.datetime) -> dt.datetime:
 
 
 def _make_datetime(cls: Any, plain: dt.datetime) -> object:
-    day, clock = plain.timetuple()[:3], plain.timetz()
-    parts = (clock.hour, clock.minute, clock.second, clock.microsecond, clock.tzinfo)
-    return dt.datetime.__new__(cls, *day, *parts, fold=plain.fold)
+    clock: tuple[Any, ...] = (plain.hour, plain.minute, plain.second, plain.microsecond, plain.tzinfo)
+    return dt.datetime.__new__(cls, plain.year, plain.month, plain.day, *clock, fold=plain.fold)
 
 
 def _make_defaultdict(cls: Any, plain: defaultdict[Any, Any]) -> object:
     made = _extended(dict, "update")(cls, plain)
-    defaultdict.default_factory.__set__(made, plain.default_factory)  # type: ignore[attr-defined]  # a C attribute
+    _FACTORY.__set__(made, plain.default_factory)
     return made
 
 

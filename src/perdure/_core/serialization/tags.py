@@ -248,3 +248,6 @@ BY_TYPE: dict[type, Tag] = {
 
 UNORDERED = (set, frozenset, OrderedDict, Counter)
 """Those that are not written as what they are taken apart into: members are sorted, keys may be anything."""
+
+CONTAINERS = (tuple, deque, defaultdict, RecordedObject)
+"""Those that may hold anything, themselves too."""

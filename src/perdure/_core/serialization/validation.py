@@ -16,7 +16,7 @@ def _core() -> Any:
     return sys.modules.get("pydantic_core")
 
 
-def validation_of(error: BaseException) -> dict[str, object] | None:
+def validation_of(error: Any) -> dict[str, object] | None:
     """What a `ValidationError` says; None for any other error."""
     core = _core()
     if core is None or type(error) is not core.ValidationError:
@@ -29,7 +29,7 @@ def validation_of(error: BaseException) -> dict[str, object] | None:
     return {"title": error.title, "is_hidden": is_hidden, "lines": lines}
 
 
-def make_validation_error(cls: type[BaseException], validation: object) -> BaseException:
+def make_validation_error(cls: Any, validation: object) -> BaseException:
     """The error of these lines; a type of line that pydantic itself does not know keeps its message."""
     core, parts = _core(), expect(validation, dict)
     if core is None or cls is not core.ValidationError:
