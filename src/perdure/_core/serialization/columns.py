@@ -8,7 +8,7 @@ one by one. Nothing is refused here with its path: whoever catches a `Refusal` d
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 
 FEW: Final = 4
 """Fewer values than this are done sooner one by one."""
+PIECE: Final = 2_000
+"""A longer list is taken in pieces: none of the calls that hold the interpreter's lock may take long."""
 PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _NONE: Final = type(None)
 _STARTS_A_TAG: Final = "$"
+
+
+def pieces_of(members: list[Any]) -> Iterator[list[Any]]:
+    """Cut a long list."""
+    return (members[start : start + PIECE] for start in range(0, len(members), PIECE))
 
 
 def _without_none(values: list[Any]) -> list[Any]:

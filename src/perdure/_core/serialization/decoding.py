@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, Final
 
-from .columns import FEW, decode_many
+from .columns import FEW, decode_many, pieces_of
 from .encoding import unknown_type_name
 from .raised import error_from_state
 from .refusal import Refusal
@@ -73,7 +74,7 @@ class Decoder:
 
     def _list(self, tree: list[Any]) -> list[Any]:
         if self._is_bulk and len(tree) >= FEW:
-            return decode_many(self, tree)
+            return list(chain.from_iterable(decode_many(self, piece) for piece in pieces_of(tree)))
         made: list[Any] = []
         try:
             for member in tree:

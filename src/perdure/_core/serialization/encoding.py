@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import chain
 from math import isfinite
 from typing import Any, Final
 
 import msgspec
 
-from .columns import FEW, encode_many
+from .columns import FEW, encode_many, pieces_of
 from .layouts import generic_origin
 from .raised import find_error_type, state_of_error
 from .refusal import Refusal, TooDeep
@@ -70,7 +71,7 @@ class Encoder:
         self._budget = budget
         self.is_escaping = is_escaping
         self._is_lenient = is_lenient
-        self._is_bulk = is_bulk
+        self.is_bulk = is_bulk
 
     def encode(self, value: Any, depth: int = 0) -> Tree:
         """Return the tree, or raise `Refusal` with the path so far."""
@@ -116,8 +117,8 @@ class Encoder:
 
     def _list(self, members: list[Any], depth: int) -> Tree:
         self.spend(len(members))
-        if self._is_bulk and len(members) >= FEW:
-            return encode_many(self, members, depth + 1)
+        if self.is_bulk and len(members) >= FEW:
+            return list(chain.from_iterable(encode_many(self, piece, depth + 1) for piece in pieces_of(members)))
         made: list[Tree] = []
         try:
             for member in members:
@@ -128,7 +129,7 @@ class Encoder:
 
     def _dict(self, members: dict[Any, Any], depth: int) -> Tree:
         self.spend(len(members))
-        if self._is_bulk and len(members) >= FEW and not self.is_escaping and set(map(type, members)) == {str}:
+        if self.is_bulk and len(members) >= FEW and not self.is_escaping and set(map(type, members)) == {str}:
             return dict(zip(members, encode_many(self, list(members.values()), depth + 1), strict=True))
         made: dict[str, Tree] = {}
         key: Any = None

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from ...errors import SerializationError
+from .columns import PIECE, pieces_of
 from .decoding import Decoder
 from .encoding import Encoder, Tree, canonical, sort_key
 from .refusal import Refusal
@@ -18,8 +19,11 @@ from .registry import TypeRegistry
 TEXT_LIMIT: Final = 2**30
 """No text may be longer (in bytes), whatever a serializer allows: PostgreSQL takes no more."""
 
+_LONG_TEXT: Final = 500_000
+
 encode_tree: Final = msgspec.json.Encoder().encode
 decode_tree: Final = msgspec.json.Decoder().decode
+_decode_members: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _UNORDERED = ("$dict", "$counter")
 _TOLD_OTHERWISE = ("message", "traceback")
@@ -43,24 +47,28 @@ def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is
         raise SerializationError(f"$ could not be taken apart: {type(error).__name__}; see the cause") from error
 
 
-def _write(value: object, encoder: Callable[..., Encoder]) -> str:
+def _write(value: object, make: Callable[..., Encoder]) -> str:
     """Texts are looked at one by one for NUL and lone surrogates only if there are any."""
     with suppress(UnicodeEncodeError):  # a lone surrogate
-        text = encode_tree(encoder(is_escaping=False).encode(value)).decode()
+        text = _text_of(value, make(is_escaping=False))
         if "\\u0000" not in text:
             return text
-    return encode_tree(encoder(is_escaping=True).encode(value)).decode()
+    return _text_of(value, make(is_escaping=True))
+
+
+def _text_of(value: object, encoder: Encoder) -> str:
+    if type(value) is not list or len(value) <= PIECE or not encoder.is_bulk:
+        return encode_tree(encoder.encode(value)).decode()
+    texts = [encode_tree(encoder.encode(piece)).decode()[1:-1] for piece in pieces_of(value)]
+    return f"[{','.join(texts)}]"
 
 
 def read(text: str, registry: TypeRegistry) -> Any:
     """Return the value; raises `SerializationError`, and nothing else, for whatever is no JSON of ours."""
     try:
-        tree = decode_tree(text)
-        if '"$' not in text:
-            return tree
         with suppress(Refusal):  # done again one by one, which says where
-            return Decoder(registry, is_bulk=True).decode(tree)
-        return Decoder(registry).decode(tree)
+            return _value_of(text, Decoder(registry, is_bulk=True))
+        return Decoder(registry).decode(decode_tree(text))
     except Refusal as refusal:
         raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
     except RecursionError:
@@ -69,6 +77,18 @@ def read(text: str, registry: TypeRegistry) -> Any:
         raise SerializationError(f"the stored text cannot be read: {error}") from error
     except Exception as error:  # such as text that is no Unicode
         raise SerializationError(f"the stored text cannot be read: {type(error).__name__}") from error
+
+
+def _value_of(text: str, decoder: Decoder) -> Any:
+    is_plain = '"$' not in text
+    if len(text) < _LONG_TEXT or text[0] != "[":
+        tree = decode_tree(text)
+        return tree if is_plain else decoder.decode(tree)
+    made: list[Any] = []
+    for piece in pieces_of(_decode_members(text)):
+        tree = decode_tree(b"[" + b",".join(piece) + b"]")
+        made += tree if is_plain else decoder.decode(tree)
+    return made
 
 
 def canonical_bytes(text: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import Any
 
-from .columns import FEW, are_same
+from .columns import FEW, are_same, pieces_of
 from .layouts import generic_origin
 from .raised import attributes_of, notes_of, slots_of
 from .registry import TypeRegistry
@@ -59,7 +59,8 @@ class Comparison:
     def _all(self, left: Any, right: Any) -> bool:
         """Members in order."""
         if len(left) >= FEW:
-            return are_same(self, list(left), list(right))
+            pairs = zip(pieces_of(list(left)), pieces_of(list(right)), strict=True)
+            return all(are_same(self, *pair) for pair in pairs)
         return all(map(self.one, left, right))
 
     def _is_instance_same(self, left: Any, right: Any, kind: type) -> bool:
