@@ -262,13 +262,4 @@ def _are_instances_same(comparison: Comparison, kind: type, left: list[Any], rig
         if columns[0] is None or columns[1] is None:
             return None
         is_same = all(are_same(comparison, *pair) for pair in zip(*columns, strict=True))
-    if not is_same:
-        return False
-    return layout.levels == 2 or [_marks(s) for s in layout.states_of(left, sides[0])] == [
-        _marks(s) for s in layout.states_of(right, sides[1])
-    ]
-
-
-def _marks(state: dict[str, Any]) -> Any:
-    """Which fields of a model were set."""
-    return state.get("set")
+    return is_same and layout.marks_of(left) == layout.marks_of(right)

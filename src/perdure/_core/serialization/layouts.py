@@ -117,6 +117,10 @@ class Layout:
         """What is written of many instances, given their fields."""
         return rows
 
+    def marks_of(self, values: list[Any]) -> list[Any]:
+        """What two instances must have the same beside their fields."""
+        return []
+
     def rows_of(self, states: list[Any]) -> list[Fields] | None:
         """The fields in many states, each with all that the class has; None where one is different."""
         if set(map(type, states)) != {dict} or set(map(len, states)) != {len(self.names)}:
@@ -214,17 +218,28 @@ class ModelLayout(Layout):
         return made
 
     def read_many(self, values: list[Any]) -> list[Fields] | None:
-        if any(extra is not None or private for _, extra, private in map(_model_parts, values)):
+        extras, privates = self._column(1, values), self._column(2, values)
+        if set(map(type, extras)) != {type(None)} or any(privates):
             return None
         rows: list[Fields] = list(map(vars, values))
         return rows if set(map(len, rows)) == {len(self.names)} else None
 
+    def _column(self, part: int, values: list[Any]) -> list[Any]:
+        """One part of many models; all None where some does without."""
+        place = self._parts[part]
+        try:
+            return [None] if place is None else list(map(place.__get__, values))
+        except AttributeError:
+            return [_model_parts(value)[part] for value in values]
+
+    def marks_of(self, values: list[Any]) -> list[Any]:
+        return self._column(0, values)
+
     def states_of(self, values: list[Any], rows: list[Fields]) -> list[Any]:
         every = set(self.names)
-        sets = [_model_parts(value)[0] for value in values]
         return [
             {"fields": row} if given is None or given == every else {"fields": row, "set": sorted(given)}
-            for row, given in zip(rows, sets, strict=True)
+            for row, given in zip(rows, self.marks_of(values), strict=True)
         ]
 
     def rows_of(self, states: list[Any]) -> list[Fields] | None:

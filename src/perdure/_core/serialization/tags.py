@@ -64,6 +64,8 @@ def unique(kind: Callable[[Iterable[object]], Any], members: object) -> object:
 def _take_moment(value: dt.datetime | dt.time) -> object:
     """ISO text where it says everything; else a list of ISO text, zone and fold."""
     zone = value.tzinfo
+    if (zone is None or zone is dt.UTC) and not value.fold:
+        return value.isoformat()
     if zone is not None and type(zone) is not dt.timezone and type(zone) is not ZoneInfo:
         zone_seconds = take_pydantic_zone(zone)
         if zone_seconds is None:
