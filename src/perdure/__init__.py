@@ -12,9 +12,6 @@ branch.
 
 from __future__ import annotations
 
-from typing import Any
-
-from ._core.definitions import DEFINITIONS
 from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
 from .app import Perdure, launch, running, shutdown
@@ -26,6 +23,8 @@ from .errors import (
     NondeterminismError,
     NotDurableError,
     PerdureError,
+    RecordedError,
+    RecordedObject,
     RunCancelledError,
     RunDeadError,
     RunExistsError,
@@ -46,18 +45,9 @@ from .handle import Handle
 from .queue import Queue, astart, handle, start, with_options
 from .steps import call
 from .threads import threads
+from .types import register
 from .values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from .whereabouts import Current, current, where
-
-
-def register(tp: type[Any]) -> type[Any]:
-    """Let values of this type be stored and read; usable as a class decorator.
-
-    Not needed for types that the annotations of a workflow or step name.
-    """
-    DEFINITIONS.types.register(tp)
-    return tp
-
 
 __version__ = "0.1.0"
 
@@ -74,6 +64,8 @@ __all__ = [
     "PerdureError",
     "PickleCodec",
     "Queue",
+    "RecordedError",
+    "RecordedObject",
     "Retry",
     "RunCancelledError",
     "RunDeadError",

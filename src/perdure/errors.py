@@ -27,6 +27,8 @@ RunInterrupted: this process has let go of the run; nothing durable happens in i
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PerdureError(Exception):
     """Anything that Perdure raises on purpose."""
@@ -74,6 +76,41 @@ class RecordedError(PerdureError):
     def __reduce__(self) -> tuple[type[RecordedError], tuple[str, str], dict[str, object]]:
         """Let it cross process boundaries: its `args` are not what its constructor takes."""
         return (type(self), (self.type_name, self.message), self.__dict__)
+
+
+class RecordedObject:
+    """What was kept of an object that hung on a recorded error and cannot be stored, such as an HTTP response.
+
+    `type_name` is the object's class (`module:qualname`); its plain attributes that were kept (`status_code`, `url`,
+    `headers` …) are attributes here, and the items of `kept`.
+    """
+
+    __slots__ = ("kept", "type_name")
+
+    def __init__(self, type_name: str, kept: dict[str, object]) -> None:
+        self.type_name = type_name
+        self.kept = kept
+
+    def __getattr__(self, name: str) -> Any:
+        """One of the attributes that were kept."""
+        if name.startswith("__") or name in RecordedObject.__slots__:
+            raise AttributeError(name)
+        if name in self.kept:
+            return self.kept[name]
+        raise AttributeError(
+            f"of this {self.type_name} only {', '.join(self.kept) or 'the type'} was recorded with the error, not "
+            f"{name!r}; take what you need of it inside the step"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RecordedObject):
+            return NotImplemented
+        return (self.type_name, self.kept) == (other.type_name, other.kept)
+
+    __hash__ = None  # type: ignore[assignment]  # its attributes may be lists
+
+    def __repr__(self) -> str:
+        return f"<RecordedObject of {self.type_name}: {', '.join(self.kept)}>"
 
 
 class RunExistsError(PerdureError):

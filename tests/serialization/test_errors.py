@@ -13,7 +13,6 @@ import types
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import pytest
 
 from perdure import errors
@@ -183,16 +182,6 @@ def test_an_error_of_an_unknown_class_comes_back_as_recorded_error() -> None:
     assert (again.type_name, again.message) == (rebuilt.type_name, rebuilt.message)
     group = back(ExceptionGroup("g", [error, ValueError(1)]))
     assert [type(member) for member in group.exceptions] == [errors.RecordedError, ValueError]
-
-
-def test_a_class_that_cannot_be_made_again_comes_back_as_recorded_error() -> None:
-    """Such as pydantic's own, which lives outside Python."""
-    with pytest.raises(pydantic.ValidationError) as caught:
-        pydantic.TypeAdapter(int).validate_python("x")
-    rebuilt = back(caught.value)
-    assert type(rebuilt) is errors.RecordedError
-    assert rebuilt.type_name.endswith(":ValidationError")
-    assert "valid integer" in rebuilt.message
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), errors.RunInterrupted()])

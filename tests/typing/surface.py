@@ -104,6 +104,35 @@ async def handles(library: Library) -> None:
     start(bare_workflow)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
+# -- a registered class stays what it is -------------------------------------------------------------------------------
+@perdure.register
+class Registered:
+    """Bare, as a decorator."""
+
+    number: int = 1
+
+
+@perdure.register(aliases=["old.module:Renamed"])
+class Renamed:
+    """With options."""
+
+    number: int = 1
+
+
+def to_text(value: Registered) -> str:
+    return str(value.number)
+
+
+def registered() -> None:
+    """Class and instance keep their types; `encode` takes the class, `decode` gives it."""
+    assert_type(Registered(), Registered)
+    assert_type(Registered().number, int)
+    assert_type(Renamed().number, int)
+    assert_type(perdure.register(Registered), type[Registered])
+    perdure.register(Registered, encode=to_text, decode=lambda text: Registered())
+    perdure.register(Renamed, encode=to_text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 # -- a queue is an executor --------------------------------------------------------------------------------------------
 def takes_any_executor(executor: Executor) -> None:
     """Code that was written for a pool."""

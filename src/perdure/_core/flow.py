@@ -148,6 +148,13 @@ class LoadHistory(Struct):
     method: ClassVar = "load_history"
 
 
+class Compute(Struct):
+    """Do work that takes noticeable time in Python, beside an event loop and not on it. Answer: what it returns."""
+
+    work: Callable[[], Any]
+    method: ClassVar = "compute"
+
+
 class StartChild(Struct):
     """Hand a child's `RunCreated` to the journal and start it when that is committed.
 
@@ -175,6 +182,7 @@ Request = (
     | Now
     | Chance
     | LoadHistory
+    | Compute
     | StartChild
 )
 Flow = Generator[Request, Any, T]

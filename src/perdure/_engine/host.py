@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import Chance, LogTurn, NoteRetry, Now, Record, Request, StartChild
+from .._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Record, Request, StartChild
 from .._core.run import Run
 from .._core.serialization.raised import message_of
 from .._entries import EndedRun, RunParked, Verdict
@@ -103,6 +103,9 @@ class Host:
             type(error).__name__,
             message_of(error),
         )
+
+    def compute(self, run: Run, request: Compute) -> Any:
+        return request.work()
 
     def now(self, run: Run, request: Now) -> float:
         return time.time()

@@ -14,6 +14,7 @@ from .._core.flow import (
     AwaitEnd,
     AwaitTime,
     Commit,
+    Compute,
     Execute,
     LoadHistory,
     Outcome,
@@ -185,15 +186,18 @@ class LoopHost(Host):
             raise outcome.error
         return outcome.value
 
-    def _fetch(self, run: Run, run_id: str, on_read: Callable[[Outcome], None]) -> bool:
-        def work() -> None:
+    def _on_thread(self, work: Callable[[], Any], on_done: Callable[[Outcome], None]) -> bool:
+        def run() -> None:
             try:
-                outcome = Outcome(self.runtime.ends.fetch(run, run_id))
+                outcome = Outcome(work())
             except Exception as error:
                 outcome = Outcome(error=error)
-            on_read(outcome)
+            on_done(outcome)
 
-        return self.runtime.threads.run(work)
+        return self.runtime.threads.run(run)
+
+    async def compute(self, run: Run, request: Compute) -> Any:
+        return await self._off_loop(run, partial(self._on_thread, request.work))
 
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
@@ -294,7 +298,9 @@ class LoopHost(Host):
 
     async def _await_end(self, run: Run, run_id: str) -> EndedRun:
         if may_have_ended(run, run_id):
-            fetched: EndedRun | None = await self._off_loop(run, partial(self._fetch, run, run_id))
+            fetched: EndedRun | None = await self._off_loop(
+                run, partial(self._on_thread, partial(self.runtime.ends.fetch, run, run_id))
+            )
             if fetched is not None:
                 return fetched
         state: LoopState = run.state

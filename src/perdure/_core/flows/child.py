@@ -7,16 +7,24 @@ finds its children, and a child's end is the row's own state.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, Final
 
 from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
-from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError, RunStuckError
+from ...errors import (
+    PerdureError,
+    RunCancelledError,
+    RunDeadError,
+    RunExistsError,
+    RunStuckError,
+    SerializationError,
+)
 from ...typing import RunId
-from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild, StayOpen
+from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, StartChild, StayOpen
 from ..run import Run
-from ..serialization import Serializer
+from ..serialization import LONG_TEXT, Serializer
 from .turn import log_cancel, log_turn
 
 _HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
@@ -112,13 +120,21 @@ def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = Non
         if run.order.was_cancelled(key):
             yield StayOpen(key, timeout)
         ended: EndedRun = yield AwaitEnd(run_id, timeout)
+        read = partial(outcome_of, run.serializer, ended)
+        if ended.output is not None and len(ended.output.text) > LONG_TEXT:
+            with suppress(SerializationError):  # read again, it parks the run
+                read = partial(_given, (yield Compute(read)))
         yield from log_turn(run, key)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
     if ended.state == "failed" and run_id in run.children.unseen:
         run.children.unseen.discard(run_id)
-    return run.read(key, lambda: outcome_of(run.serializer, ended))
+    return run.read(key, read)
+
+
+def _given(outcome: Outcome) -> Outcome:
+    return outcome
 
 
 def unwrap_end(serializer: Serializer, ended: EndedRun) -> Any:

@@ -8,8 +8,9 @@ from functools import partial
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
 from ...errors import RunInterrupted, SerializationError, StoreUnavailableError
 from ..definitions import Definition
-from ..flow import Commit, Execute, Flow, LoadHistory, Outcome
+from ..flow import Commit, Compute, Execute, Flow, LoadHistory, Outcome
 from ..run import Run
+from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
 from .attempts import run_body
 from .step import store_outcome
@@ -32,7 +33,8 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
         yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
         return None
     try:
-        args, kwargs = definition.load_arguments(run.serializer, stored)
+        load = partial(definition.load_arguments, run.serializer, stored)
+        args, kwargs = (yield Compute(load)) if len(stored.text) > LONG_TEXT else load()
         definition.bind(args, kwargs)
     except Exception as error:  # as above
         yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
@@ -71,7 +73,8 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     elif isinstance(outcome.error, SystemExit):
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:
-        stored, result = store_outcome(run, outcome, what)
+        store = partial(store_outcome, run, outcome, what)
+        stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
         yield Commit(RunFinished(run.run_id, run.claim, "failed" if result.error else "succeeded", stored))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ..._entries import StepRecorded, Stored
 from ...errors import SerializationError
-from ..flow import CallCancelled, Flow, Outcome, Record, StayOpen, Turn
+from ..flow import CallCancelled, Compute, Flow, Outcome, Record, StayOpen, Turn
 from ..run import Run
+from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
 from ..tracebacks import forget_frames
 from .attempts import run_body
@@ -23,11 +27,13 @@ def run_step(call: StepCall) -> Flow[Any]:
             yield StayOpen(key)
         recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview)
         if recorded is not None:
+            give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error)
             if not call.is_instant and turn_now(run, key) is None:
                 yield Turn(key)
-            return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
+            return give()
         outcome, attempts, started_at = yield from run_body(call)
-        stored, result = store_outcome(run, outcome, definition.what_it_gives)
+        store = partial(store_outcome, run, outcome, definition.what_it_gives)
+        stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
         position, _ = NO_TURN if call.is_instant else turn_now(run, key) or (yield Turn(key))
     except CallCancelled:
         yield from log_cancel(run, key)
@@ -69,8 +75,20 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
     return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
 
 
-def unwrap(run: Run, key: str, stored: Stored, *, is_error: bool) -> Any:
+def reading(run: Run, key: str, stored: Stored, *, is_error: bool) -> Flow[Callable[[], Any]]:
+    """What gives the recorded value, or raises the recorded error, when it is the call's turn. A long text is read
+    before that, beside the event loop.
+    """
+    load: Callable[[Stored], Any] = run.serializer.load_error if is_error else run.serializer.load
+    if len(stored.text) > LONG_TEXT:
+        with suppress(SerializationError):  # read again, it parks the run
+            value = yield Compute(partial(load, stored))
+            return partial(unwrap, value, is_error=is_error)
+    return lambda: unwrap(run.read(key, lambda: load(stored)), is_error=is_error)
+
+
+def unwrap(value: Any, *, is_error: bool) -> Any:
     """The recorded value, or the recorded error raised."""
     if is_error:
-        raise run.read(key, lambda: run.serializer.load_error(stored))
-    return run.read(key, lambda: run.serializer.load(stored))
+        raise value
+    return value

@@ -6,5 +6,16 @@
 from .codecs import Codec, JsonCodec, PickleCodec, ZlibCodec
 from .registry import TypeRegistry
 from .serializer import DEFAULT_MAX_BYTES, Serializer
+from .weight import LONG_TEXT, is_heavy
 
-__all__ = ["DEFAULT_MAX_BYTES", "Codec", "JsonCodec", "PickleCodec", "Serializer", "TypeRegistry", "ZlibCodec"]
+__all__ = [
+    "DEFAULT_MAX_BYTES",
+    "LONG_TEXT",
+    "Codec",
+    "JsonCodec",
+    "PickleCodec",
+    "Serializer",
+    "TypeRegistry",
+    "ZlibCodec",
+    "is_heavy",
+]

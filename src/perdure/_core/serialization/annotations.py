@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -16,18 +17,25 @@ from enum import Enum
 
 from .type_checking import names_for_type_checkers
 
+_WORD = re.compile(r"[^\W\d]\w*")
+
 
 @dataclass(slots=True)
 class Found:
-    """The classes that were found, and whether some annotation could not be resolved."""
+    """The classes that were found, whether some annotation could not be resolved, and the names in such ones.
+
+    `may_import`: names that a module imports for type checkers only are looked up by doing that import.
+    """
 
     types: dict[type, None] = field(default_factory=dict)
     is_complete: bool = True
+    unresolved: dict[str, None] = field(default_factory=dict)
+    may_import: bool = False
 
 
-def types_of_function(fn: Callable[..., object]) -> Found:
+def types_of_function(fn: Callable[..., object], *, may_import: bool = False) -> Found:
     """Collect the types named in the annotations of a function's arguments and result."""
-    found = Found()
+    found = Found(may_import=may_import)
     plain = _plain_function(fn)
     if plain is None:
         return found
@@ -37,9 +45,9 @@ def types_of_function(fn: Callable[..., object]) -> Found:
     return found
 
 
-def types_of(tp: object) -> Found:
+def types_of(tp: object, *, may_import: bool = False) -> Found:
     """Collect the types that `tp` speaks of: itself, its type arguments and, of classes, the types of the fields."""
-    found = Found()
+    found = Found(may_import=may_import)
     _visit(tp, found)
     return found
 
@@ -75,23 +83,18 @@ def _annotations(owner: object, found: Found) -> list[object]:
         return []
 
 
-def _resolved(
-    annotation: object, names: Mapping[str, object], scope: Mapping[str, object], found: Found
-) -> object | None:
+def _resolved(annotation: object, names: Mapping[str, object], scope: dict[str, object], found: Found) -> object | None:
     """Evaluate the strings in one annotation; None where a name in it is not known (yet)."""
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    words = _WORD.findall(annotation) if isinstance(annotation, str) else []
+    missing = [word for word in words if word not in names and word not in scope]
+    deferred = names_for_type_checkers(str(names.get("__name__")), missing, may_import=found.may_import)
     try:
-        try:
-            return _evaluated(annotation, names, scope)
-        except Exception:
-            return _evaluated(annotation, names, {**names_for_type_checkers(names.get("__name__")), **scope})
+        hints: dict[str, object] = typing.get_type_hints(holder, dict(names), deferred | scope, include_extras=True)
     except Exception:  # evaluating an annotation runs the user's code: anything can come out of it
         found.is_complete = False
+        found.unresolved.update(dict.fromkeys(words))
         return None
-
-
-def _evaluated(annotation: object, names: Mapping[str, object], scope: Mapping[str, object]) -> object:
-    holder = types.SimpleNamespace(__annotations__={"it": annotation})
-    hints: dict[str, object] = typing.get_type_hints(holder, dict(names), dict(scope), include_extras=True)
     return hints["it"]
 
 

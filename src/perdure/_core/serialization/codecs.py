@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from binascii import a2b_base64, b2a_base64
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...errors import SerializationError
 from . import json_text
@@ -18,7 +18,8 @@ from .registry import TypeRegistry
 class Codec(Protocol):
     """Turns values into text and back. Both ways raise `SerializationError` for what they cannot do.
 
-    The text must be storable in any database: no NUL, no lone surrogates.
+    The text must be storable in any database: no NUL, no lone surrogates. A codec with an attribute `trusts = True` is
+    believed about objects of no type that Perdure knows: see `PickleCodec`.
     """
 
     @property
@@ -46,15 +47,49 @@ class JsonCodec:
         return json_text.read(text, registry)
 
 
+class _Pickled(bytearray):
+    """What a pickler writes into."""
+
+    def write(self, part: bytes) -> int:
+        self.extend(part)
+        return len(part)
+
+
+class _Pickler(pickle.Pickler):
+    """Keeps what pickle itself forgets of an error: its cause and its context."""
+
+    def reducer_override(self, value: object) -> Any:
+        if not isinstance(value, BaseException) or (value.__cause__ is None and value.__context__ is None):
+            return NotImplemented
+        reduced: Any = value.__reduce_ex__(5)
+        make, args, *state = reduced
+        chain = (value.__cause__, value.__context__, value.__suppress_context__)
+        return make, args, (state[0] if state else None, *chain), None, None, _restore_error
+
+
+def _restore_error(error: BaseException, state: tuple[Any, Any, Any, bool]) -> None:
+    """Give an unpickled error its state and its chain."""
+    own, error.__cause__, error.__context__, error.__suppress_context__ = state
+    if own is not None:
+        error.__setstate__(own)
+
+
 class PickleCodec:
-    """Python's pickle, in base64. Reading it runs code: whoever can write to the database then owns the process."""
+    """Python's pickle, in base64. Reading it runs code: whoever can write to the database then owns the process.
+
+    It takes whatever pickle takes. Of objects that say nothing about being equal (no `__eq__`, or one that gives no yes
+    or no, as an array's) it is believed.
+    """
 
     name = "pickle"
+    trusts = True
 
     def encode(self, value: object, registry: TypeRegistry) -> str:
         """Return the pickle of any value that pickle can take; the registry is not asked."""
         try:
-            return b2a_base64(pickle.dumps(value, protocol=5), newline=False).decode("ascii")
+            pickled = _Pickled()
+            _Pickler(pickled, protocol=5).dump(value)
+            return b2a_base64(pickled, newline=False).decode("ascii")
         except Exception as error:  # pickle runs the value's own code
             raise SerializationError(
                 f"$ cannot be pickled: {type(error).__name__}; pass what it is made from and make it inside the step"
@@ -73,6 +108,7 @@ class ZlibCodec:
 
     def __init__(self, inner: Codec) -> None:
         self._inner = inner
+        self.trusts = getattr(inner, "trusts", False)
         self.name = f"zlib+{inner.name}"
 
     def encode(self, value: object, registry: TypeRegistry) -> str:

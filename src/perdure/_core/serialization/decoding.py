@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, Final
 
+from .columns import FEW, decode_many, pieces_of
 from .encoding import unknown_type_name
 from .raised import error_from_state
 from .refusal import Refusal
 from .registry import TypeRegistry
-from .shapes import BY_TAG
+from .shapes import BY_TAG, add_extras
 from .tags import BY_TYPE, DICT, Tag, expect
 from .zones import make_pydantic_zone
 
@@ -45,8 +47,9 @@ _MAKE: dict[str, Callable[[Any], object]] = {
 class Decoder:
     """Makes values from trees, with the types of one registry."""
 
-    def __init__(self, registry: TypeRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: TypeRegistry, *, is_bulk: bool = False) -> None:
+        self.registry = registry
+        self._is_bulk = is_bulk
 
     def decode(self, tree: Any) -> Any:
         """Return the value, or raise `Refusal` with the path inside the tree so far."""
@@ -59,6 +62,8 @@ class Decoder:
             ((key, body),) = tree.items()
             if key.startswith("$"):
                 return self._tagged(key, body)
+        if self._is_bulk and len(tree) >= FEW:
+            return dict(zip(tree, decode_many(self, list(tree.values())), strict=True))
         made = {}
         for key, member in tree.items():
             try:
@@ -68,6 +73,8 @@ class Decoder:
         return made
 
     def _list(self, tree: list[Any]) -> list[Any]:
+        if self._is_bulk and len(tree) >= FEW:
+            return list(chain.from_iterable(decode_many(self, piece) for piece in pieces_of(tree)))
         made: list[Any] = []
         try:
             for member in tree:
@@ -80,23 +87,40 @@ class Decoder:
         if tag in BY_TAG:
             return self._instance(tag, body)
         if tag == "$error":
-            return self._made(tag, lambda state: error_from_state(expect(state, dict), self._registry), body)
+            return self._made(tag, lambda state: error_from_state(expect(state, dict), self.registry), body)
+        if tag == "$registered":
+            return self._registered(body)
         make = _MAKE.get(tag)
         if make is None:
             raise Refusal(f"has the tag {tag[:80]!r}, which this version does not know")
         return self._made(tag, make, body)
 
-    def _instance(self, tag: str, body: Any) -> object:
+    @staticmethod
+    def maker_of(tag: str) -> Callable[[Any], object] | None:
+        """What makes a value of this tag from the simpler one that it holds."""
+        return _MAKE.get(tag)
+
+    def _registered(self, body: Any) -> object:
         if type(body) is not list or len(body) != 2 or type(body[0]) is not str:
+            raise Refusal("is a damaged $registered")
+        cls = self.registry.resolve(body[0])
+        code = None if cls is None else self.registry.code_of(cls)
+        if code is None:
+            raise Refusal(f"needs perdure.register(…, encode=…, decode=…) for {body[0][:200]}, as when it was stored")
+        return self._made("$registered", code.decode, body[1])
+
+    def _instance(self, tag: str, body: Any) -> object:
+        if type(body) is not list or len(body) not in (2, 3) or type(body[0]) is not str:
             raise Refusal(f"is a damaged {tag}")
-        name, state = body
-        cls = self._registry.resolve(name)
+        name, state, *extras = body
+        cls = self.registry.resolve(name)
         if cls is None:
             raise Refusal(unknown_type_name(name))
         shape = BY_TAG[tag]
         if not shape.fits(cls):
             raise Refusal(f"says {tag}, which the type {name[:200]} is not (any more)")
-        return self._made(tag, lambda simple: shape.make(cls, simple), state)
+        made = self._made(tag, lambda simple: shape.make(cls, simple), state)
+        return self._made(tag, lambda simple: add_extras(made, simple), extras[0]) if extras else made
 
     def _made(self, tag: str, make: Callable[[Any], object], body: Any) -> object:
         """Decode the body, then make the value; a maker may raise anything that a wrong body can lead it to."""

@@ -8,11 +8,16 @@ has one encoding and no two values (of whatever types) share one.
 from __future__ import annotations
 
 import re
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import chain
+from math import isfinite
 from typing import Any, Final
 
 import msgspec
 
+from .columns import FEW, encode_many, pieces_of
+from .layouts import generic_origin
 from .raised import find_error_type, state_of_error
 from .refusal import Refusal, TooDeep
 from .registry import TypeRegistry, type_name
@@ -50,15 +55,23 @@ class Encoder:
 
     `is_escaping`: look at each text for characters that cannot be stored (the first attempt does not look).
     `is_lenient`: instead of refusing, write `{"$opaque": type}`; only for fingerprints, never to be read back.
+    `is_bulk`: many values of one type at a time, where a refusal does not say where.
     """
 
     def __init__(
-        self, registry: TypeRegistry, *, budget: int, is_escaping: bool = False, is_lenient: bool = False
+        self,
+        registry: TypeRegistry,
+        *,
+        budget: int,
+        is_escaping: bool = False,
+        is_lenient: bool = False,
+        is_bulk: bool = False,
     ) -> None:
-        self._registry = registry
+        self.registry = registry
         self._budget = budget
         self.is_escaping = is_escaping
         self._is_lenient = is_lenient
+        self.is_bulk = is_bulk
 
     def encode(self, value: Any, depth: int = 0) -> Tree:
         """Return the tree, or raise `Refusal` with the path so far."""
@@ -71,20 +84,41 @@ class Encoder:
             return value if -INT_LIMIT <= value < INT_LIMIT else {"$int": hex(value)}
         if kind is float:
             return value if value - value == 0.0 else {"$float": repr(value)}
-        if depth >= MAX_DEPTH:
-            raise TooDeep(f"is nested more than {MAX_DEPTH} levels deep; flatten it")
+        self.check_depth(depth)
         if kind is list:
             return self._list(value, depth)
         if kind is dict:
             return self._dict(value, depth)
         return self._tagged(value, kind, depth)
 
+    def check_depth(self, depth: int) -> None:
+        """Refuse what is nested too deeply to be read everywhere."""
+        if depth >= MAX_DEPTH:
+            raise TooDeep(f"is nested more than {MAX_DEPTH} levels deep; flatten it")
+
+    def are_plain(self, values: list[Any], kinds: set[type]) -> bool:
+        """Whether scalars of these types are all written as they are."""
+        if str in kinds:
+            texts = values if len(kinds) == 1 else [value for value in values if type(value) is str]
+            if self.is_escaping and any(map(_NEEDS_ESCAPE.search, texts)):
+                return False
+            self._budget -= sum(map(len, texts))
+        if int in kinds:
+            numbers = values if len(kinds) == 1 else [value for value in values if type(value) is int]
+            if min(numbers) < -INT_LIMIT or max(numbers) >= INT_LIMIT:
+                return False
+        if float not in kinds:
+            return True
+        return all(map(isfinite, values if len(kinds) == 1 else [v for v in values if type(v) is float]))
+
     def _text(self, text: str) -> Tree:
         self._budget -= len(text)
         return text_tree(text) if self.is_escaping else text
 
     def _list(self, members: list[Any], depth: int) -> Tree:
-        self._spend(len(members))
+        self.spend(len(members))
+        if self.is_bulk and len(members) >= FEW:
+            return list(chain.from_iterable(encode_many(self, piece, depth + 1) for piece in pieces_of(members)))
         made: list[Tree] = []
         try:
             for member in members:
@@ -94,7 +128,9 @@ class Encoder:
         return made
 
     def _dict(self, members: dict[Any, Any], depth: int) -> Tree:
-        self._spend(len(members))
+        self.spend(len(members))
+        if self.is_bulk and len(members) >= FEW and not self.is_escaping and set(map(type, members)) == {str}:
+            return dict(zip(members, encode_many(self, list(members.values()), depth + 1), strict=True))
         made: dict[str, Tree] = {}
         key: Any = None
         try:
@@ -118,12 +154,14 @@ class Encoder:
         return {tag: pairs}
 
     def _tagged(self, value: Any, kind: type, depth: int) -> Tree:
+        if (code := self.registry.code_of(kind)) is not None:
+            return {"$registered": [code.name, self._within(value, code.encode(value), depth)]}
         tag = BY_TYPE.get(kind)
         if tag is not None:
             if kind is set or kind is frozenset:
                 return {tag.name: self._members(value, depth)}
-            if issubclass(kind, dict):
-                self._spend(len(value))
+            if kind is OrderedDict or kind is Counter:
+                self.spend(len(value))
                 return self._pairs(tag.name, value, depth)
             return {tag.name: self._within(value, tag.take(value), depth)}
         if isinstance(value, BaseException):
@@ -134,8 +172,8 @@ class Encoder:
 
     def _error(self, error: BaseException, depth: int) -> Tree:
         name = type_name(type(error))
-        if find_error_type(name, self._registry) is not type(error):
-            return self._refused(type(error), unknown_type(type(error)))
+        if find_error_type(name, self.registry) is not type(error):
+            return self._refused(type(error), unknown_type(type(error), self.registry.hint(type(error))))
         return {"$error": self._within(error, state_of_error(error), depth)}
 
     def _within(self, value: object, simple: object, depth: int) -> Tree:
@@ -150,7 +188,7 @@ class Encoder:
 
     def _members(self, members: set[Any] | frozenset[Any], depth: int) -> list[Tree]:
         """The members of a set, sorted by what is written for them: the same order in every process."""
-        self._spend(len(members))
+        self.spend(len(members))
         try:
             made = [self.encode(member, depth + 1) for member in members]
         except Refusal as refusal:
@@ -161,17 +199,20 @@ class Encoder:
         shape = shape_of(kind)
         if shape is None:
             return self._refused(kind, _unsupported(value, kind))
-        name = self._registry.name_of(kind)
+        name = self.registry.name_of(kind) or self.registry.name_of(generic_origin(kind))
         if name is None:
-            return self._refused(kind, unknown_type(kind))
-        return {shape.tag: [name, self._within(value, shape.take(value), depth)]}
+            return self._refused(kind, unknown_type(kind, self.registry.hint(kind)) + _conversion(value))
+        body: list[Tree] = [name, self._within(value, shape.take(value), depth)]
+        if extras := shape.extras(value):
+            body.append(self._within(value, extras, depth))
+        return {shape.tag: body}
 
     def _refused(self, kind: type, reason: str) -> Tree:
         if self._is_lenient:
             return {"$opaque": f"{kind.__module__}:{kind.__qualname__}"}
         raise Refusal(reason)
 
-    def _spend(self, members: int) -> None:
+    def spend(self, members: int) -> None:
         """Give up long before memory does: shared parts inside shared parts grow without end."""
         self._budget -= members + 2
         if self._budget < 0:
@@ -187,17 +228,17 @@ def _first(pair: tuple[bytes, Tree]) -> bytes:
     return pair[0]
 
 
-def unknown_type(kind: type) -> str:
+def unknown_type(kind: type, hint: str = "") -> str:
     """Why a class that could be stored is not: a fresh process would not know it."""
-    return unknown_type_name(f"{kind.__module__}:{kind.__qualname__}")
+    return unknown_type_name(f"{kind.__module__}:{kind.__qualname__}", hint)
 
 
-def unknown_type_name(name: str) -> str:
+def unknown_type_name(name: str, hint: str = "") -> str:
     """What to do about a type that this process does not know."""
     name = name[:200]
     return (
-        f"is of type {name}, which is not known to this process: name it in the annotations of a registered workflow "
-        f"or step, or call perdure.register({name.rpartition(':')[2].rpartition('.')[2]})"
+        f"is of type {name}, which is not known to this process{hint}: name it in the annotations of a registered "
+        f"workflow or step, or call perdure.register({name.rpartition(':')[2].rpartition('.')[2]})"
     )
 
 
@@ -210,11 +251,18 @@ _MENDS: tuple[tuple[Callable[[object], bool], str], ...] = (
     (lambda value: isinstance(value, (Iterator, AsyncIterator)), "an iterator; make a list of it"),
     (lambda value: hasattr(value, "get_secret_value"), "a secret, which must not lie in a database; pass its name and "
      "read it inside the step"),
-    (lambda value: isinstance(value, dict), "a dict of another type; convert it with dict(…)"),
-    (lambda value: isinstance(value, list), "a list of another type; convert it with list(…)"),
-    (lambda value: isinstance(value, str), "a text of another type; convert it with str(…)"),
-    (lambda value: isinstance(value, (int, float)), "a number of another type; convert it with int(…) or float(…)"),
+    (lambda value: hasattr(value, "status_code") and hasattr(value, "headers"), "a response; return what you need of "
+     "it, such as its json()"),
+    (lambda value: hasattr(value, "_mapping"), "a row of a database; return dict(row._mapping) or tuple(row)"),
+    (lambda value: hasattr(value, "_sa_instance_state"), "an object of a database session; return its key or its "
+     "columns"),
 )  # fmt: skip
+
+
+def _conversion(value: object) -> str:
+    """What to do with a value of a builtin type's subclass, if the subclass does not matter."""
+    base = next((base for base in (dict, list, str, int, float) if isinstance(value, base)), None)
+    return "" if base is None else f"; or convert it with {base.__name__}(…)"
 
 
 def _unsupported(value: object, kind: type) -> str:
@@ -225,5 +273,5 @@ def _unsupported(value: object, kind: type) -> str:
             return f"is of type {name}, which cannot be stored: it is {advice}"
     return (
         f"is of type {name}, which cannot be stored; pass what it is made from (a path, a key, a dataclass) and make "
-        f"it inside the step"
+        f"it inside the step, or give perdure.register({kind.__name__}, encode=…, decode=…)"
     )

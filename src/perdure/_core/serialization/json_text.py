@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from ...errors import SerializationError
+from .columns import PIECE, pieces_of
 from .decoding import Decoder
 from .encoding import Encoder, Tree, canonical, sort_key
 from .refusal import Refusal
@@ -15,8 +19,11 @@ from .registry import TypeRegistry
 TEXT_LIMIT: Final = 2**30
 """No text may be longer (in bytes), whatever a serializer allows: PostgreSQL takes no more."""
 
+_LONG_TEXT: Final = 500_000
+
 encode_tree: Final = msgspec.json.Encoder().encode
 decode_tree: Final = msgspec.json.Decoder().decode
+_decode_members: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _UNORDERED = ("$dict", "$counter")
 _TOLD_OTHERWISE = ("message", "traceback")
@@ -24,15 +31,13 @@ _TOLD_OTHERWISE = ("message", "traceback")
 
 
 def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is_lenient: bool = False) -> str:
-    """Return the value's JSON; raises `SerializationError` with the path to the part that cannot be written.
+    """Return the value's JSON; raises `SerializationError` with the path to the part that cannot be written."""
 
-    Texts are looked at one by one for NUL and lone surrogates only if there are any.
-    """
+    make = partial(Encoder, registry, budget=budget, is_lenient=is_lenient)
     try:
-        text = _write(value, Encoder(registry, budget=budget, is_lenient=is_lenient))
-        if text is not None:
-            return text
-        return str(_write(value, Encoder(registry, budget=budget, is_lenient=is_lenient, is_escaping=True)))
+        with suppress(Refusal):  # done again one by one, which says where
+            return _write(value, partial(make, is_bulk=True))
+        return _write(value, make)
     except Refusal as refusal:
         reason = "contains itself; store a tree, or ids instead of references" if refusal.is_cycle else refusal.reason
         raise SerializationError(f"{refusal.path} {reason}", path=refusal.path) from refusal.__cause__
@@ -42,20 +47,28 @@ def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is
         raise SerializationError(f"$ could not be taken apart: {type(error).__name__}; see the cause") from error
 
 
-def _write(value: object, encoder: Encoder) -> str | None:
-    """Return the text, or None if it has a character that must be escaped first."""
-    try:
-        text = encode_tree(encoder.encode(value)).decode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return None if "\\u0000" in text and not encoder.is_escaping else text
+def _write(value: object, make: Callable[..., Encoder]) -> str:
+    """Texts are looked at one by one for NUL and lone surrogates only if there are any."""
+    with suppress(UnicodeEncodeError):  # a lone surrogate
+        text = _text_of(value, make(is_escaping=False))
+        if "\\u0000" not in text:
+            return text
+    return _text_of(value, make(is_escaping=True))
+
+
+def _text_of(value: object, encoder: Encoder) -> str:
+    if type(value) is not list or len(value) <= PIECE or not encoder.is_bulk:
+        return encode_tree(encoder.encode(value)).decode()
+    texts = [encode_tree(encoder.encode(piece)).decode()[1:-1] for piece in pieces_of(value)]
+    return f"[{','.join(texts)}]"
 
 
 def read(text: str, registry: TypeRegistry) -> Any:
     """Return the value; raises `SerializationError`, and nothing else, for whatever is no JSON of ours."""
     try:
-        tree = decode_tree(text)
-        return tree if '"$' not in text else Decoder(registry).decode(tree)
+        with suppress(Refusal):  # done again one by one, which says where
+            return _value_of(text, Decoder(registry, is_bulk=True))
+        return Decoder(registry).decode(decode_tree(text))
     except Refusal as refusal:
         raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
     except RecursionError:
@@ -64,6 +77,18 @@ def read(text: str, registry: TypeRegistry) -> Any:
         raise SerializationError(f"the stored text cannot be read: {error}") from error
     except Exception as error:  # such as text that is no Unicode
         raise SerializationError(f"the stored text cannot be read: {type(error).__name__}") from error
+
+
+def _value_of(text: str, decoder: Decoder) -> Any:
+    is_plain = '"$' not in text
+    if len(text) < _LONG_TEXT or text[0] != "[":
+        tree = decode_tree(text)
+        return tree if is_plain else decoder.decode(tree)
+    made: list[Any] = []
+    for piece in pieces_of(_decode_members(text)):
+        tree = decode_tree(b"[" + b",".join(piece) + b"]")
+        made += tree if is_plain else decoder.decode(tree)
+    return made
 
 
 def canonical_bytes(text: str) -> bytes:

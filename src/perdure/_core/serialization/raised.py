@@ -2,22 +2,23 @@
 
 An exception comes back as its own type if that is a builtin, a known type, or a class that some module of this
 process *already* holds under that name: it is looked up in the modules' dictionaries, nothing is imported and no
-module's `__getattr__` is asked. It is made by the constructor of its nearest builtin ancestor; `__new__`, `__init__`,
+module's `__getattr__` is asked. One of a class that cannot be found, as it was made at run time, comes back as its
+nearest ancestor that can. It is made by the constructor of its nearest builtin ancestor; `__new__`, `__init__`,
 `__setattr__` and properties of the class itself are not called.
 """
 
 from __future__ import annotations
 
-import sys
 import traceback
-from types import ModuleType, TracebackType
+from types import MemberDescriptorType, TracebackType
 from typing import Any, Final
 
 from ...errors import RunInterrupted
-from ..names import module_name
+from .loaded import find_loaded
 from .refusal import Refusal
 from .registry import TypeRegistry, type_name
 from .tags import expect
+from .validation import make_validation_error, validation_of
 
 TRACEBACK: Final = "__traceback_text__"
 """The attribute of a rebuilt exception that holds the text of the traceback that it had when it was recorded."""
@@ -50,8 +51,30 @@ def own_dict(error: BaseException) -> dict[str, Any]:
 
 
 def attributes_of(error: BaseException) -> dict[str, object]:
-    """The instance's own attributes, without notes and recorded traceback."""
-    return {name: value for name, value in own_dict(error).items() if name not in ("__notes__", TRACEBACK)}
+    """The instance's own attributes, in its dictionary and in slots of its classes; without notes and traceback."""
+    found = {name: value for name, value in own_dict(error).items() if name not in ("__notes__", TRACEBACK)}
+    for name, place in _own_slots(type(error)).items():
+        try:
+            found[name] = place.__get__(error)
+        except AttributeError:  # not set
+            continue
+    return found
+
+
+def _own_slots(cls: type) -> dict[str, MemberDescriptorType]:
+    """The slots of the classes that were made at run time."""
+    return {
+        name: place
+        for owner in cls.__mro__
+        if owner.__flags__ & _HEAP_TYPE
+        for name, place in owner.__dict__.items()
+        if isinstance(place, MemberDescriptorType)
+    }
+
+
+def ancestors_of(error: BaseException) -> list[str]:
+    """What the error is as well, from the nearest on; without what every error is."""
+    return [type_name(cls) for cls in type(error).__mro__[1:] if cls not in (Exception, BaseException, object)]
 
 
 def slots_of(error: BaseException) -> dict[str, object]:
@@ -78,7 +101,7 @@ def message_of(error: BaseException) -> str:
     """`str(error)`, whatever its class does."""
     try:
         return str(str(error))
-    except Exception as broken:  # the user's `__str__` may raise anything
+    except (Exception, *_NEVER_RAISED) as broken:  # the user's `__str__` may raise anything
         return f"<no message: its __str__ raised {type(broken).__name__}>"
 
 
@@ -107,6 +130,8 @@ def state_of_error(error: BaseException) -> dict[str, object]:
         "members": list(members) if members is not None else None,
         "slots": slots_of(error),
         "attributes": attributes_of(error),
+        "ancestors": ancestors_of(error),
+        "validation": validation_of(error),
         "notes": notes_of(error),
         "cause": error.__cause__,
         "context": error.__context__ if error.__context__ is not error.__cause__ else None,
@@ -118,27 +143,18 @@ def state_of_error(error: BaseException) -> dict[str, object]:
 
 def find_error_type(name: str, registry: TypeRegistry) -> type[BaseException] | None:
     """Return the exception class of this name that this process already has, or None."""
-    found: object = registry.resolve(name) or _loaded(name)
+    found: object = find_loaded(name) or registry.resolve(name)
     if not isinstance(found, type) or not issubclass(found, BaseException):
         return None
     return None if issubclass(found, _NEVER_RAISED) else found
 
 
-def _loaded(name: str) -> object:
-    """Look a class up in the dictionaries of loaded modules, running nothing: no import, no `__getattr__`."""
-    module_part, _, qualname = name.partition(":")
-    module = sys.modules.get(module_part)
-    if module is None and module_part == module_name("__main__"):
-        module = sys.modules.get("__main__")  # the script itself, known by the name under which others import it
-    if not isinstance(module, ModuleType):
+def find_ancestor(names: list[object], registry: TypeRegistry) -> str | None:
+    """The first of these names that this process has an error class for, if none of them would end the program."""
+    found = [find_loaded(name) for name in names if type(name) is str]
+    if any(isinstance(cls, type) and issubclass(cls, _NEVER_RAISED) for cls in found):
         return None
-    found: object = module
-    for part in qualname.split("."):
-        if not (found is module or isinstance(found, type)):
-            return None
-        getter = object.__getattribute__ if found is module else type.__getattribute__
-        found = getter(found, "__dict__").get(part)
-    return found
+    return next((name for name in names if type(name) is str and find_error_type(name, registry) is not None), None)
 
 
 def error_from_state(state: dict[str, Any], registry: TypeRegistry) -> BaseException:
@@ -147,11 +163,18 @@ def error_from_state(state: dict[str, Any], registry: TypeRegistry) -> BaseExcep
     cls = find_error_type(name, registry)
     if cls is None:
         raise Refusal(f"is an error of type {name[:200]}, which is not known to this process; import its module")
-    error = _bare(cls, expect(state.get("args", []), list), state.get("members"))
+    if "validation" in state:
+        error = make_validation_error(cls, state["validation"])
+    else:
+        error = _bare(cls, expect(state.get("args", []), list), state.get("members"))
     for slot, value in expect(state.get("slots", {}), dict).items():
         _set_slot(error, slot, value)
-    own = own_dict(error)
-    own.update({expect(key, str): value for key, value in expect(state.get("attributes", {}), dict).items()})
+    own, own_slots = own_dict(error), _own_slots(cls)
+    for key, value in expect(state.get("attributes", {}), dict).items():
+        if expect(key, str) in own_slots:
+            own_slots[key].__set__(error, value)
+        else:
+            own[key] = value
     if notes := expect(state.get("notes", []), list):
         own["__notes__"] = [expect(note, str) for note in notes]
     if text := expect(state.get("traceback", ""), str):

@@ -1,21 +1,24 @@
 """Errors as outcomes: recording one never fails, and one always comes back, as its own type where that is possible.
 
-Where a value is refused for what cannot be stored of it, an error loses that part: an attribute is dropped, arguments
-of which one cannot be stored are replaced by the message. An error whose type this process does not know comes back
-as `RecordedError`.
+Where a value is refused for what cannot be stored of it, an error loses that part, and a note says so: of an attribute
+what is plain in it is kept (`RecordedObject`) or nothing, arguments of which one cannot be stored are replaced by the
+message. An error whose type this process does not know comes back as its nearest ancestor that is known, or as
+`RecordedError`.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
-from ...errors import RecordedError
+from ...errors import RecordedError, RecordedObject
 from .decoding import Decoder
 from .encoding import Encoder, Tree, text_tree
 from .raised import (
     RECORDED_TRACEBACK,
     TRACEBACK,
     error_from_state,
+    find_ancestor,
     message_of,
     own_dict,
     state_of_error,
@@ -45,22 +48,48 @@ class ErrorWriter:
         """Return the error's tree, without what cannot be stored of it."""
         self._errors_left -= 1
         state = state_of_error(error)
-        trees = {name: self._part(name, part, depth) for name, part in state.items()}
+        lost: list[str] = []
+        trees = {name: self._part(name, part, depth, lost) for name, part in state.items()}
         made = _kept(trees)
         if "args" in state and "args" not in made:
             made["args"] = [made["message"]]
-        return {"$error": made}
+            lost.append("args (its message in their place)")
+        tree: Tree = {"$error": made}
+        if lost:
+            add_note(tree, f"Not recorded: {', '.join(lost)}")
+        return tree
 
-    def _part(self, name: str, part: Any, depth: int) -> Any:
+    def _part(self, name: str, part: Any, depth: int, lost: list[str]) -> Any:
         if name in ("cause", "context"):
-            return self.write(part, depth + 1) if depth < _DEEPEST_CHAIN and self._errors_left > 0 else _LOST
+            return self._chained(part, depth)
         if name == "members":
             return [self.write(member, depth + 1) for member in part[: max(1, self._errors_left)]]
-        if name in ("slots", "attributes"):
-            return _kept({key: self._attempt(value) for key, value in part.items() if key.isidentifier()})
+        if name == "slots":
+            return _kept({key: self._attempt(value) for key, value in part.items()})
+        if name == "attributes":
+            return _kept({key: self._attribute(key, value, depth, lost) for key, value in part.items()})
+        if name == "validation" and self._attempt(part) is _LOST:
+            lost.append("input (its type in its place)")
+            return self._attempt(part | {"lines": [_without_input(line) for line in part["lines"]]})
         if name == "traceback" and not self._has_tracebacks:
             return _LOST
         return self._attempt(part)
+
+    def _chained(self, error: BaseException, depth: int) -> Any:
+        return self.write(error, depth + 1) if depth < _DEEPEST_CHAIN and self._errors_left > 0 else _LOST
+
+    def _attribute(self, name: str, value: object, depth: int, lost: list[str]) -> Any:
+        """An attribute's tree; of an object that cannot be stored, what is plain in it."""
+        if not name.isidentifier():
+            return _LOST
+        if isinstance(value, BaseException):
+            return self._chained(value, depth)
+        tree = self._attempt(value)
+        if tree is not _LOST:
+            return tree
+        remains = remains_of(value)
+        lost.append(f"{name} ({type_name(type(value))}{'; kept: ' + ', '.join(remains) if remains else ''})")
+        return self._attempt(RecordedObject(type_name(type(value)), remains)) if remains else _LOST
 
     def _attempt(self, part: object) -> Any:
         """Return the part's tree, or `_LOST` if it cannot be stored."""
@@ -68,6 +97,37 @@ class ErrorWriter:
             return Encoder(self._registry, budget=self._budget, is_escaping=True).encode(part)
         except Exception:  # a part of an error may be anything; it is lost, the error is not
             return _LOST
+
+
+_WORTH_KEEPING: Final = ("status_code", "status", "reason_phrase", "reason", "method", "url")
+_SECRET_HEADERS: Final = ("auth", "cookie", "key", "token", "secret", "session", "signature")
+
+
+def remains_of(value: object) -> dict[str, object]:
+    """What is worth keeping of an object that cannot be stored: what a response or a request says of itself.
+
+    Of a request method and URL alone; nothing of a response that has not arrived, and no header that may be a secret;
+    of other objects nothing.
+    """
+    kept: dict[str, object] = {}
+    for name in _WORTH_KEEPING:
+        with suppress(Exception):  # a property may raise anything
+            part = getattr(value, name, None)
+            if part is not None and not callable(part):
+                kept[name] = part if type(part) in (str, int, bool) else str(part)[:_LONGEST_MESSAGE]
+    if "status_code" not in kept and "status" not in kept:
+        return {"method": kept["method"], "url": kept["url"]} if {"method", "url"} <= kept.keys() else {}
+    with suppress(Exception):  # as above
+        headers = {str(name).lower(): str(part) for name, part in dict(getattr(value, "headers", {})).items()}
+        kept["headers"] = {name: part for name, part in headers.items() if not any(s in name for s in _SECRET_HEADERS)}
+        if isinstance(vars(value).get("_content"), bytes):  # of httpx and requests: the body has been read
+            kept["text"] = str(getattr(value, "text", ""))[:_LONGEST_MESSAGE]
+    return kept
+
+
+def _without_input(line: dict[str, object]) -> dict[str, object]:
+    """A line of a `ValidationError` whose input cannot be stored: its type stands for it, its text may be a secret."""
+    return line | {"input": f"<{type_name(type(line.get('input')))}>", "ctx": None}
 
 
 def _kept(parts: dict[str, Any]) -> dict[str, Any]:
@@ -107,18 +167,36 @@ class ErrorReader:
         try:
             error = error_from_state(state, self._registry)
         except Exception:  # the class is not known, or refuses what was recorded, in whatever way
-            error = _unknown(state)
+            error = self._stand_in(state)
         _show_traceback(error)
         return error
+
+    def _stand_in(self, state: dict[str, Any]) -> BaseException:
+        """The nearest ancestor that this process has; else a `RecordedError`."""
+        names = state.get("ancestors")
+        ancestor = find_ancestor(names, self._registry) if isinstance(names, list) else None
+        if ancestor is None:
+            return _unknown(state)
+        note = f"Recorded as {state['type']}, which this process does not have; this is an ancestor of it"
+        notes = state.get("notes", [])
+        try:
+            return error_from_state(state | {"type": ancestor, "notes": [*notes, note]}, self._registry)
+        except Exception:  # as in `read`
+            return _unknown(state)
 
     def _part(self, name: str, part: Any) -> object:
         if name in ("cause", "context"):
             return self.read(part)
         if name == "members":
             return [self.read(member) for member in expect(part, list)]
-        if name in ("slots", "attributes"):
+        if name == "attributes":
+            return _kept({key: self._attribute(value) for key, value in expect(part, dict).items()})
+        if name == "slots":
             return _kept({key: self._attempt(value) for key, value in expect(part, dict).items()})
         return self._attempt(part)
+
+    def _attribute(self, part: object) -> object:
+        return self.read(part) if type(part) is dict and list(part) == ["$error"] else self._attempt(part)
 
     def _attempt(self, part: object) -> object:
         try:

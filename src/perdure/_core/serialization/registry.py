@@ -1,16 +1,23 @@
 """The types that stored values may have: those which a fresh process could resolve as well.
 
-A type becomes known by standing in the annotations of a registered workflow or step, or by being registered.
-Names in stored data are only ever looked up here; nothing is imported because data says so.
+A type becomes known by standing in the annotations of a registered workflow or step, by being registered, or by being
+a subclass of a known one that its module holds. Names in stored data are only ever looked up here; nothing is imported
+because data says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from ...errors import UsageError
 from ..names import module_name
 from .annotations import Found, types_of, types_of_function
+from .loaded import find_loaded
+
+_LONGEST_NAME = 500
+"""Of a generic model with arguments: it is made where all its parts are known, but not nested without end."""
 
 
 def type_name(tp: type) -> str:
@@ -29,6 +36,15 @@ def _argument_name(argument: object) -> str:
     return argument.__name__ if argument.__module__ == "builtins" else type_name(argument)
 
 
+@dataclass(slots=True, frozen=True)
+class Code:
+    """How values of one registered type are written as simpler ones, and made of them; by the user's own functions."""
+
+    name: str
+    encode: Callable[[Any], object]
+    decode: Callable[[Any], object]
+
+
 class TypeRegistry:
     """The known types, by name and back. May be read and written by several threads.
 
@@ -40,54 +56,149 @@ class TypeRegistry:
     def __init__(self) -> None:
         self._types: dict[str, type] = {}
         self._names: dict[type, str] = {}
-        self._waiting: dict[int, tuple[object, Callable[[], Found]]] = {}
+        self._codes: dict[type, Code] = {}
+        self._waiting: dict[int, tuple[object, Callable[[bool], Found]]] = {}
+        self._unresolved: dict[str, None] = {}
         self._has_news = False
         """Whether a function was learned since we looked last: it may name a later class of a known name."""
 
-    def register(self, tp: object) -> None:
-        """Make a type known, with all types that its fields and type arguments name.
-
-        Raises `UsageError` if `tp` is neither a class nor made of classes.
-        """
+    def register(
+        self,
+        tp: Any,
+        *,
+        encode: Callable[[Any], object] | None = None,
+        decode: Callable[[Any], Any] | None = None,
+        aliases: Iterable[str] = (),
+    ) -> None:
+        """Make a type known, with all types that its fields and type arguments name; see `perdure.register`."""
         found = types_of(tp)
         if not found.types and not (isinstance(tp, type) and tp.__module__ == "builtins"):
             raise UsageError(f"register() takes a class, not a value of type {type(tp).__name__}")
+        names = [aliases] if isinstance(aliases, str) else list(aliases)
+        if encode is not None or decode is not None or names:
+            self._check(tp, encode, decode, names)
         self._adopt(found)
         if not found.is_complete:
-            self._waiting[id(tp)] = (tp, lambda: types_of(tp))
+            self._waiting[id(tp)] = (tp, lambda may_import: types_of(tp, may_import=may_import))
+        for alias in names:
+            self._types[alias] = tp
+        if names:  # what the first version wrote is what all versions write: they read each other's values
+            self._names[tp] = names[0]
+        if encode is not None and decode is not None:
+            self._codes[tp] = Code(self._names[tp], encode, decode)
+
+    def _check(self, tp: Any, encode: object, decode: object, aliases: list[str]) -> None:
+        if not isinstance(tp, type) or tp.__module__ == "builtins":
+            raise UsageError(f"register({tp!r}): encode=, decode= and aliases= are for a class of yours or a library's")
+        if (encode is None) != (decode is None) or not all(part is None or callable(part) for part in (encode, decode)):
+            raise UsageError(f"register({tp.__qualname__}): give two functions, encode= and decode=, or none")
+        for alias in aliases:
+            known = self._types.get(alias) if isinstance(alias, str) else None
+            if not isinstance(alias, str) or ":" not in alias:
+                raise UsageError(f"register({tp.__qualname__}): the alias {alias!r} is no name like 'module:Class'")
+            if known is not None and known is not tp and type_name(known) != type_name(tp):
+                raise UsageError(f"register({tp.__qualname__}): the alias {alias!r} is the name of another class")
 
     def learn(self, fn: Callable[..., object]) -> None:
         """Make all types known that the annotations of a workflow or step name; resolved when first needed."""
-        self._waiting[id(fn)] = (fn, lambda: types_of_function(fn))
+        self._waiting[id(fn)] = (fn, lambda may_import: types_of_function(fn, may_import=may_import))
         self._has_news = True
+
+    def code_of(self, tp: type) -> Code | None:
+        """How values of exactly this type are written, where that was registered."""
+        return self._codes.get(tp)
 
     def resolve(self, name: str) -> type | None:
         """Return the type of this name, or None if this process does not know it."""
-        tp = self._types.get(name)
-        if self._has_news or (tp is None and self._waiting):
+        if self._has_news:
             self._look_again()
-            tp = self._types.get(name)
-        return tp
+        for look in (self._types.get, self._resolve_subclass, self._resolve_waiting, self._resolve_generic):
+            if (tp := look(name)) is not None:
+                return tp
+        return None
+
+    def _resolve_waiting(self, name: str) -> type | None:
+        """Look at the annotations that could not be resolved; then also at what they import for type checkers only."""
+        for may_import in (False, True):
+            if self._waiting:
+                self._look_again(may_import=may_import)
+                if (tp := self._types.get(name) or self._resolve_subclass(name)) is not None:
+                    return tp
+        return None
+
+    def _resolve_subclass(self, name: str) -> type | None:
+        """A class that is loaded already and extends a known one."""
+        found = find_loaded(name)
+        if isinstance(found, type) and self._extends_known(found) and type_name(found) == name:
+            self._adopt(types_of(found))
+            return found
+        return None
+
+    def _resolve_generic(self, name: str) -> type | None:
+        """A known generic model of pydantic with known arguments."""
+        origin_name, bracket, inside = name.partition("[")
+        if not bracket or not inside.endswith("]") or len(name) > _LONGEST_NAME:
+            return None
+        origin: Any = self.resolve(origin_name)
+        if origin is None or not isinstance(getattr(origin, "__pydantic_generic_metadata__", None), dict):
+            return None
+        arguments = [_BUILTINS.get(part) or self.resolve(part) for part in _split(inside[:-1])]
+        if None in arguments:
+            return None
+        made: Any = origin[tuple(arguments)]
+        if not isinstance(made, type) or type_name(made) != name:
+            return None
+        self._adopt(types_of(made))
+        return made
 
     def name_of(self, tp: type) -> str | None:
         """Return the name of a known type, or None if the type is not known."""
         name = self._names.get(tp)
-        if name is None and self._waiting:
-            self._look_again()
+        if name is None and self.resolve(type_name(tp)) is tp:
             name = self._names.get(tp)
         return name
 
-    def _look_again(self) -> None:
+    def hint(self, tp: type) -> str:
+        """Why a type that is not known is not, as far as that can be told."""
+        if tp.__name__ in self._unresolved:
+            return " (an annotation names it, but it cannot be resolved there: import it at run time)"
+        if self._extends_known(tp):
+            return " (it extends a known type, but its module does not hold it under this name)"
+        return ""
+
+    def _extends_known(self, tp: type) -> bool:
+        return any(parent in self._names for parent in tp.__mro__[1:])
+
+    def _look_again(self, *, may_import: bool = False) -> None:
         """Read the annotations that wait; an entry leaves only when all it names is known (threads may overlap)."""
         self._has_news = False
         for key, (_, look) in list(self._waiting.items()):
-            found = look()
+            found = look(may_import)
             self._adopt(found)
             if found.is_complete:
                 self._waiting.pop(key, None)
+            self._unresolved.update(found.unresolved)
 
     def _adopt(self, found: Found) -> None:
         for tp in found.types:
             name = type_name(tp)
             self._types[name] = tp
-            self._names[tp] = name
+            self._names.setdefault(tp, name)
+
+
+_BUILTINS: dict[str, Any] = {
+    kind.__name__: kind for kind in (str, int, float, bool, bytes, list, dict, tuple, set, frozenset, complex)
+} | {"NoneType": type(None), "typing:Any": Any, "typing.Any": Any}
+"""Type arguments that everybody knows."""
+
+
+def _split(arguments: str) -> list[str]:
+    """Cut `a,b[c,d]` at the commas outside brackets."""
+    parts, depth = [""], 0
+    for character in arguments:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts

@@ -16,7 +16,7 @@ from .raised import message_of
 from .recording import ErrorReader, ErrorWriter, add_note, least_tree
 from .refusal import Refusal
 from .registry import TypeRegistry
-from .sameness import same
+from .sameness import Comparison
 from .tags import TUPLE
 
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
@@ -48,6 +48,7 @@ class Serializer:
         self._registry = registry
         self._codec: Codec = JsonCodec() if codec is None else codec
         self._is_json = type(self._codec) is JsonCodec
+        self._comparison = Comparison(registry, trusts=getattr(self._codec, "trusts", False))
         self._max_bytes = max_bytes
         self._codecs: dict[str, Codec] = {known.name: known for known in (*SAFE_CODECS, *readable, self._codec)}
 
@@ -87,7 +88,7 @@ class Serializer:
 
     def _is_same(self, value: object, decoded: object, text: str) -> bool:
         """Compare; what was written without any tag consists of exact plain types, for which `==` is enough."""
-        return value == decoded if self._is_json and '"$' not in text else same(value, decoded)
+        return value == decoded if self._is_json and '"$' not in text else self._comparison.one(value, decoded)
 
     def _encode(self, value: object, what: str) -> str:
         try:

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import uuid
 from binascii import a2b_base64, b2a_base64
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ...errors import RecordedObject
 from .refusal import Refusal
 from .zones import take_pydantic_zone, zone_of_key
 
@@ -63,6 +64,8 @@ def unique(kind: Callable[[Iterable[object]], Any], members: object) -> object:
 def _take_moment(value: dt.datetime | dt.time) -> object:
     """ISO text where it says everything; else a list of ISO text, zone and fold."""
     zone = value.tzinfo
+    if (zone is None or zone is dt.UTC) and not value.fold:
+        return value.isoformat()
     if zone is not None and type(zone) is not dt.timezone and type(zone) is not ZoneInfo:
         zone_seconds = take_pydantic_zone(zone)
         if zone_seconds is None:
@@ -162,6 +165,46 @@ def _make_deque(simple: object) -> deque[object]:
     return deque(expect(members, list), None if maxlen is None else expect(maxlen, int))
 
 
+_FACTORIES: dict[str, Callable[[], Any]] = {
+    kind.__name__: kind
+    for kind in (list, dict, set, frozenset, tuple, str, bytes, int, float, bool, Counter, OrderedDict, deque)
+}
+
+
+def _take_defaultdict(value: defaultdict[object, object]) -> list[object]:
+    factory = value.default_factory
+    name = getattr(factory, "__name__", None)
+    if factory is not None and _FACTORIES.get(str(name)) is not factory:
+        raise Refusal("is a defaultdict whose factory is a function of its own; convert it with dict(…)")
+    return [name, dict(value)]
+
+
+def _make_defaultdict(simple: object) -> defaultdict[object, object]:
+    name, members = expect(simple, list)
+    return defaultdict(None if name is None else _FACTORIES[expect(name, str)], expect(members, dict))
+
+
+def _take_recorded(value: RecordedObject) -> list[object]:
+    return [value.type_name, dict(value.kept)]
+
+
+def _make_recorded(simple: object) -> RecordedObject:
+    name, kept = expect(simple, list)
+    return RecordedObject(expect(name, str), expect(kept, dict))
+
+
+def _take_pattern(value: re.Pattern[Any]) -> list[object]:
+    return [value.pattern, value.flags]
+
+
+def _make_pattern(simple: object) -> re.Pattern[Any]:
+    pattern, flags = expect(simple, list)
+    if expect(flags, int) & re.DEBUG:  # it would print
+        raise Refusal("is a pattern with re.DEBUG")
+    found: re.Pattern[Any] = re.compile(expect(pattern, str, bytes), expect(flags, int))
+    return found
+
+
 def _take_pairs(value: dict[object, object]) -> list[object]:
     return [[key, member] for key, member in value.items()]
 
@@ -194,6 +237,9 @@ BY_TYPE: dict[type, Tag] = {
     OrderedDict: Tag("$ordered_dict", _take_pairs, lambda simple: OrderedDict(pairs_to_dict(simple))),
     Counter: Tag("$counter", _take_pairs, lambda simple: Counter(pairs_to_dict(simple))),
     deque: Tag("$deque", _take_deque, _make_deque),
+    defaultdict: Tag("$default_dict", _take_defaultdict, _make_defaultdict),
+    re.Pattern: Tag("$pattern", _take_pattern, _make_pattern),
+    RecordedObject: Tag("$recorded_object", _take_recorded, _make_recorded),
     ipaddress.IPv4Address: Tag("$ipv4_address", str, _of_text(ipaddress.IPv4Address)),
     ipaddress.IPv6Address: Tag("$ipv6_address", str, _of_text(ipaddress.IPv6Address)),
     ipaddress.IPv4Network: Tag("$ipv4_network", str, _of_text(ipaddress.IPv4Network)),
@@ -201,3 +247,9 @@ BY_TYPE: dict[type, Tag] = {
     ipaddress.IPv4Interface: Tag("$ipv4_interface", str, _of_text(ipaddress.IPv4Interface)),
     ipaddress.IPv6Interface: Tag("$ipv6_interface", str, _of_text(ipaddress.IPv6Interface)),
 }
+
+UNORDERED = (set, frozenset, OrderedDict, Counter)
+"""Those that are not written as what they are taken apart into: members are sorted, keys may be anything."""
+
+CONTAINERS = (tuple, deque, defaultdict, RecordedObject)
+"""Those that may hold anything, themselves too."""

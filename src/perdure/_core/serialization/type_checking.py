@@ -1,55 +1,63 @@
-"""The names that a module imports for type checkers only, for annotations that cannot be resolved without them.
+"""What a module imports for type checkers only (`if TYPE_CHECKING:`), so that its annotations can be resolved at all.
 
-The module's own source says where they come from, as its other imports do; no stored data has a part in it.
+The imports are those of the program's own source, never of stored data. A module that is not loaded is imported only
+where the caller says so: when a value or a name is at hand that nothing else explains.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
+import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache
+
+_Imported = tuple[str, str, str | None]
+"""The module to import, the module that is meant, and the attribute of it (None: the module itself)."""
 
 
-def names_for_type_checkers(module: object) -> dict[str, object]:
-    """The names under `if TYPE_CHECKING:` in the module of this name, imported; without those that cannot be had."""
-    names: dict[str, object] = {}
-    for source, name, alias in _imports_of(module) if isinstance(module, str) else ():
-        with suppress(Exception):  # a stub, or a module that is not installed: the annotation stays open
-            imported = importlib.import_module(source)
-            names[alias] = getattr(imported, name) if name else imported
-    return names
+def names_for_type_checkers(module: str, names: Iterable[str], *, may_import: bool) -> dict[str, object]:
+    """What these names of the module mean to a type checker; those that can be had."""
+    found: dict[str, object] = {}
+    for name in names:
+        if hasattr(builtins, name) or (imported := _imports_of(module).get(name)) is None:
+            continue
+        path, holder, attribute = imported
+        with suppress(Exception):  # not loaded, or an import that only a type checker can do
+            if may_import:
+                importlib.import_module(path)
+            source = sys.modules[holder]
+            found[name] = source if attribute is None else vars(source)[attribute]
+    return found
 
 
-@lru_cache(maxsize=256)
-def _imports_of(module: str) -> tuple[tuple[str, str, str], ...]:
-    """Module, name in it (empty: the module itself) and the name here, of each import for type checkers."""
+@functools.lru_cache(maxsize=1024)
+def _imports_of(module: str) -> dict[str, _Imported]:
+    """By name, what is imported for type checkers."""
+    here = sys.modules.get(module)
     try:
-        here = sys.modules[module]
-        tree = ast.parse(inspect.getsource(here))
-    except (KeyError, OSError, TypeError, SyntaxError):  # no source at hand
-        return ()
-    package = getattr(here, "__package__", None) or ""
-    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and _is_for_type_checkers(node.test)]
-    return tuple(found for block in blocks for statement in block.body for found in _imported(statement, package))
+        tree = ast.parse(inspect.getsource(here)) if here is not None else ast.Module([], [])
+    except Exception:  # no source at hand, such as in an interactive session
+        return {}
+    package = str(getattr(here, "__package__", None) or "")
+    found: dict[str, _Imported] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            for statement in node.body:
+                found.update(_names_of(statement, package))
+    return found
 
 
-def _is_for_type_checkers(test: ast.expr) -> bool:
-    name = test.id if isinstance(test, ast.Name) else test.attr if isinstance(test, ast.Attribute) else ""
-    return name == "TYPE_CHECKING"
-
-
-def _imported(statement: ast.stmt, package: str) -> Iterator[tuple[str, str, str]]:
+def _names_of(statement: ast.stmt, package: str) -> Iterator[tuple[str, _Imported]]:
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             top = alias.name.partition(".")[0]
-            yield (alias.name, "", alias.asname) if alias.asname else (top, "", top)
+            yield alias.asname or top, (alias.name, alias.name if alias.asname else top, None)
     elif isinstance(statement, ast.ImportFrom):
-        parts = package.split(".")
-        above = parts[: len(parts) - statement.level + 1] if statement.level else []
-        source = ".".join([*above, *filter(None, [statement.module])])
+        parents = package.split(".")[: package.count(".") + 2 - statement.level] if statement.level else []
+        path = ".".join([*parents, *([statement.module] if statement.module else [])])
         for alias in statement.names:
-            yield source, alias.name, alias.asname or alias.name
+            yield alias.asname or alias.name, (path, path, alias.name)

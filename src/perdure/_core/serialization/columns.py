@@ -1,0 +1,265 @@
+"""Many values of one type at a time: a list of rows is written, read and compared field by field.
+
+What one value at a time costs in Python is paid here once per field and list, the rest by functions of the
+interpreter's own: a list of dataclasses goes through in less time than pickle takes. Whatever is not plain enough goes
+one by one. Nothing is refused here with its path: whoever catches a `Refusal` does it again one by one, to say where.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from .layouts import Layout, layout_of
+from .refusal import Refusal
+from .shapes import BY_TAG, shape_of
+from .tags import BY_TYPE, CONTAINERS, UNORDERED
+
+if TYPE_CHECKING:
+    from .decoding import Decoder
+    from .encoding import Encoder
+    from .sameness import Comparison
+
+FEW: Final = 4
+"""Fewer values than this are done sooner one by one."""
+PIECE: Final = 2_000
+"""A longer list is taken in pieces: none of the calls that hold the interpreter's lock may take long."""
+PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_NONE: Final = type(None)
+_STARTS_A_TAG: Final = "$"
+
+
+def pieces_of(members: list[Any]) -> Iterator[list[Any]]:
+    """Cut a long list."""
+    return (members[start : start + PIECE] for start in range(0, len(members), PIECE))
+
+
+def _without_none(values: list[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+def _with_none(values: list[Any], others: list[Any]) -> list[Any]:
+    """Put the others in the places of what is not None."""
+    following = iter(others)
+    return [None if value is None else next(following) for value in values]
+
+
+def _parted(sizes_of: Sequence[Any], flat: list[Any]) -> list[list[Any]]:
+    """Cut a list into pieces as long as these."""
+    following = iter(flat)
+    return [list(islice(following, len(each))) for each in sizes_of]
+
+
+def _refilled(dicts: list[dict[str, Any]], flat: list[Any]) -> list[dict[str, Any]]:
+    """The same keys, with these values."""
+    following = iter(flat)
+    return [dict(zip(each, islice(following, len(each)), strict=True)) for each in dicts]
+
+
+def _columns_of(layout: Layout, rows: list[dict[str, Any]]) -> list[list[Any]] | None:
+    """The values of each field; None if something else stands in a field's place in one of the rows."""
+    try:
+        return [list(map(itemgetter(name), rows)) for name in layout.names]
+    except KeyError:
+        return None
+
+
+def _cells_of(layout: Layout, rows: list[dict[str, Any]]) -> list[Any] | None:
+    """The values of all fields, row after row; None if some row has others, or others first."""
+    if set(map(tuple, rows)) != {layout.names}:
+        return None
+    return list(chain.from_iterable(map(dict.values, rows)))
+
+
+def _looks_tagged(dicts: list[dict[Any, Any]]) -> bool:
+    """Whether one of them has a single key that reads as a tag."""
+    return any(len(each) == 1 and next(iter(each)).startswith(_STARTS_A_TAG) for each in dicts)
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+def encode_many(encoder: Encoder, values: list[Any], depth: int) -> list[Any]:
+    """The trees of values that lie at this depth; the list itself where they are written as they are."""
+    kinds = set(map(type, values))
+    if kinds <= PLAIN:
+        return values if encoder.are_plain(values, kinds) else _encode_each(encoder, values, depth)
+    if len(kinds) == 2 and _NONE in kinds:
+        return _with_none(values, encode_many(encoder, _without_none(values), depth))
+    if len(kinds) > 1 or len(values) < FEW:
+        return _encode_each(encoder, values, depth)
+    (kind,) = kinds
+    if (kind not in BY_TYPE or kind in CONTAINERS) and len(set(map(id, values))) < len(values):
+        return _encode_each(encoder, values, depth)  # a part that is met twice may be met without end
+    if kind is list:
+        return _encode_lists(encoder, values, depth)
+    if kind is dict:
+        return _encode_dicts(encoder, values, depth)
+    return _encode_instances(encoder, kind, values, depth) or _encode_each(encoder, values, depth)
+
+
+def _encode_each(encoder: Encoder, values: list[Any], depth: int) -> list[Any]:
+    return [encoder.encode(value, depth) for value in values]
+
+
+def _encode_lists(encoder: Encoder, lists: list[list[Any]], depth: int) -> list[Any]:
+    encoder.check_depth(depth)
+    flat = list(chain.from_iterable(lists))
+    encoder.spend(len(flat) + 2 * len(lists))
+    trees = encode_many(encoder, flat, depth + 1)
+    return lists if trees is flat else _parted(lists, trees)
+
+
+def _encode_dicts(encoder: Encoder, dicts: list[dict[Any, Any]], depth: int) -> list[Any]:
+    keys = set(map(type, chain.from_iterable(dicts)))
+    if keys - {str} or encoder.is_escaping or _looks_tagged(dicts):
+        return _encode_each(encoder, dicts, depth)
+    encoder.check_depth(depth)
+    flat = list(chain.from_iterable(map(dict.values, dicts)))
+    encoder.spend(len(flat) + 2 * len(dicts))
+    trees = encode_many(encoder, flat, depth + 1)
+    return dicts if trees is flat else _refilled(dicts, trees)
+
+
+def _encode_instances(encoder: Encoder, kind: type, values: list[Any], depth: int) -> list[Any] | None:
+    """Values of a tag, or of a class that is made of fields; None for others."""
+    if encoder.registry.code_of(kind) is not None:
+        return None
+    if (tag := BY_TYPE.get(kind)) is not None:
+        if kind in UNORDERED:
+            return None
+        encoder.check_depth(depth)
+        return [{tag.name: tree} for tree in encode_many(encoder, list(map(tag.take, values)), depth + 1)]
+    layout, shape, name = layout_of(kind), shape_of(kind), encoder.registry.name_of(kind)
+    if layout is None or shape is None or name is None or (rows := layout.read_many(values)) is None:
+        return None
+    encoder.check_depth(depth + layout.levels - 1)
+    encoder.spend(len(values) * (len(layout.names) + 4))
+    if (columns := _columns_of(layout, rows)) is None:
+        return None
+    trees = [encode_many(encoder, column, depth + layout.levels) for column in columns]
+    if any(tree is not column for tree, column in zip(trees, columns, strict=True)):
+        rows = [dict(zip(layout.names, row, strict=True)) for row in zip(*trees, strict=True)]
+    tag_name = shape.tag
+    return [{tag_name: [name, state]} for state in layout.states_of(values, rows)]
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+def decode_many(decoder: Decoder, trees: list[Any]) -> list[Any]:
+    """The values of trees; the list itself where they are values already."""
+    kinds = set(map(type, trees))
+    if dict not in kinds and list not in kinds:
+        return trees
+    if len(kinds) == 2 and _NONE in kinds:
+        return _with_none(trees, decode_many(decoder, _without_none(trees)))
+    if len(kinds) > 1 or len(trees) < FEW:
+        return [decoder.decode(tree) for tree in trees]
+    if list in kinds:
+        flat = list(chain.from_iterable(trees))
+        made = decode_many(decoder, flat)
+        return trees if made is flat else _parted(trees, made)
+    if set(map(len, trees)) == {1}:
+        tags = set(chain.from_iterable(trees))
+        if len(tags) == 1 and next(iter(tags)).startswith(_STARTS_A_TAG):
+            return _decode_tagged(decoder, tags.pop(), trees)
+    if _looks_tagged(trees):
+        return [decoder.decode(tree) for tree in trees]
+    flat = list(chain.from_iterable(map(dict.values, trees)))
+    made = decode_many(decoder, flat)
+    return trees if made is flat else _refilled(trees, made)
+
+
+def _decode_tagged(decoder: Decoder, tag: str, trees: list[dict[str, Any]]) -> list[Any]:
+    made: list[Any] | None = None
+    bodies = [tree[tag] for tree in trees]
+    make = decoder.maker_of(tag)
+    try:
+        if tag in BY_TAG:
+            made = _decode_instances(decoder, tag, bodies)
+        elif make is not None:
+            made = list(map(make, decode_many(decoder, bodies)))
+    except Refusal:
+        raise
+    except Exception as error:  # a maker may raise anything that a wrong body can lead it to
+        raise Refusal(f"holds a damaged {tag}") from error
+    return [decoder.decode(tree) for tree in trees] if made is None else made
+
+
+def _decode_instances(decoder: Decoder, tag: str, bodies: list[Any]) -> list[Any] | None:
+    """Instances of one class, each with all its fields and nothing else; None for others."""
+    if set(map(type, bodies)) != {list} or set(map(len, bodies)) != {2}:
+        return None
+    names = {str(body[0]) for body in bodies}
+    cls = decoder.registry.resolve(next(iter(names))) if len(names) == 1 else None
+    if cls is None or not BY_TAG[tag].fits(cls) or (layout := layout_of(cls)) is None:
+        return None
+    states = [body[1] for body in bodies]
+    rows = layout.rows_of(states)
+    if rows is None:
+        return None
+    cells = _cells_of(layout, rows)
+    if cells is not None and set(map(type, cells)) <= PLAIN:
+        return layout.make_many(states, rows)
+    if (columns := _columns_of(layout, rows)) is None:
+        return None
+    made = [decode_many(decoder, column) for column in columns]
+    if any(values is not column for values, column in zip(made, columns, strict=True)):
+        rows = [dict(zip(layout.names, row, strict=True)) for row in zip(*made, strict=True)]
+    return layout.make_many(states, rows)
+
+
+# -- comparing ---------------------------------------------------------------------------------------------------------
+def are_same(comparison: Comparison, left: list[Any], right: list[Any]) -> bool:
+    """Whether two lists hold the same values in the same order."""
+    kinds = set(map(type, left))
+    if kinds != set(map(type, right)) or (len(kinds) > 1 and list(map(type, left)) != list(map(type, right))):
+        return all(map(comparison.one, left, right))
+    if kinds <= PLAIN:
+        if left == right:
+            return float not in kinds or _bits(left) == _bits(right)  # 0.0 is equal to -0.0 and not the same
+        return float in kinds and all(map(comparison.one, left, right))  # NaN is the same and not equal to itself
+    if len(kinds) == 2 and _NONE in kinds:
+        return are_same(comparison, _without_none(left), _without_none(right))
+    if len(kinds) == 1 and len(left) >= FEW:
+        (kind,) = kinds
+        if kind is list or kind is tuple:
+            is_cut_alike = list(map(len, left)) == list(map(len, right))
+            return is_cut_alike and are_same(comparison, *(list(chain.from_iterable(side)) for side in (left, right)))
+        if kind is dict:
+            return _are_dicts_same(comparison, left, right)
+        if (tag := BY_TYPE.get(kind)) is not None and kind not in UNORDERED:
+            return are_same(comparison, list(map(tag.take, left)), list(map(tag.take, right)))
+        if (found := _are_instances_same(comparison, kind, left, right)) is not None:
+            return found
+    return all(map(comparison.one, left, right))
+
+
+def _bits(values: list[Any]) -> array[int]:
+    return array("q", array("d", [value for value in values if type(value) is float]).tobytes())
+
+
+def _are_dicts_same(comparison: Comparison, left: list[dict[Any, Any]], right: list[dict[Any, Any]]) -> bool:
+    if list(map(len, left)) != list(map(len, right)):
+        return False
+    if not are_same(comparison, list(chain.from_iterable(left)), list(chain.from_iterable(right))):
+        return False
+    values = [list(chain.from_iterable(map(dict.values, side))) for side in (left, right)]
+    return are_same(comparison, *values)
+
+
+def _are_instances_same(comparison: Comparison, kind: type, left: list[Any], right: list[Any]) -> bool | None:
+    """None where they have to be compared one by one."""
+    layout = layout_of(kind) if comparison.registry.code_of(kind) is None else None
+    sides = [None if layout is None else layout.read_many(side) for side in (left, right)]
+    if layout is None or sides[0] is None or sides[1] is None:
+        return None
+    cells = [_cells_of(layout, side) for side in sides if side is not None]
+    if cells[0] is not None and cells[1] is not None and set(map(type, cells[0])) <= PLAIN:
+        is_same = are_same(comparison, cells[0], cells[1])
+    else:
+        columns = [_columns_of(layout, side) for side in sides if side is not None]
+        if columns[0] is None or columns[1] is None:
+            return None
+        is_same = all(are_same(comparison, *pair) for pair in zip(*columns, strict=True))
+    return is_same and layout.marks_of(left) == layout.marks_of(right)
