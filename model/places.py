@@ -156,7 +156,8 @@ CORE: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/claims.Claims.reconcile",
-                "self.is_unknown = any((run.interruption is not None for run in active))",
+                "is_hidden = any((run.interruption is not None for run in active))",
+                "self.is_unknown = is_hidden or runtime.journal.is_unsure",
                 "except BaseException: self.is_unknown = True raise",
             )
         },
@@ -314,6 +315,12 @@ CORE: tuple[Guard, ...] = (
         "session_timeout",
         "Rule 12: the server ends the transaction of a process that was stopped inside it.",
         "freeze",
-        {"postgres": at("postgres/prepare_session", "'idle_in_transaction_session_timeout', %(idle_seconds)s")},
+        {
+            "postgres": (
+                *at("postgres/prepare_session", "'idle_in_transaction_session_timeout', '5s'"),
+                *at("postgres/perdure.fence", "PERFORM perdure.check_session();"),
+                *at("postgres/perdure.check_session", "current_setting('idle_in_transaction_session_timeout') <> '5s'"),
+            )
+        },
     ),
 )

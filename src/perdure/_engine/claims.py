@@ -149,15 +149,19 @@ class Claims:
         self.is_unknown = True
 
     def reconcile(self) -> None:
-        """Hand back what the database says we hold and we do not know (protocol rule 5)."""
+        """Hand back what the database says we hold and we do not know (protocol rule 5). What is in the journal counts
+        as known: a batch of unknown outcome goes again, and what it makes would begin twice (rule 16).
+        """
         runtime = self._runtime
         worker_id = runtime.worker.worker_id
         try:
             with runtime.journal.turn(), self._claiming:
                 worker_id = runtime.worker.worker_id
                 known, active = runtime.held.known()
+                known += runtime.journal.run_ids()
                 # A lost claim may hide behind an earlier one of the same run that is still leaving: look again.
-                self.is_unknown = any(run.interruption is not None for run in active)
+                is_hidden = any(run.interruption is not None for run in active)
+                self.is_unknown = is_hidden or runtime.journal.is_unsure
                 returned = runtime.store.reconcile(worker_id, known)
         except Fenced:
             self.lost_right(worker_id)

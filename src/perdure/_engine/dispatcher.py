@@ -202,8 +202,8 @@ class Dispatcher:
         run = self._runtime.execution.expect(entry)
 
         def on_verdict(verdict: Verdict) -> None:
-            if isinstance(verdict, Accepted) and entry.held_as is None:  # made again after the fence, for anybody
-                self._note_ready(entry)
+            if isinstance(verdict, Accepted) and (entry.held_as is None or verdict.state is not None):
+                self._note_ready(entry)  # made again after the fence, or let go of: for anybody
             on_created(verdict)
 
         try:
@@ -236,7 +236,7 @@ class Dispatcher:
             try:
                 if on_created is not None and isinstance(verdict, Accepted):
                     siblings[entry.run_id] = None
-                if isinstance(verdict, Accepted) and entry.held_as is not None:
+                if isinstance(verdict, Accepted) and entry.held_as is not None and verdict.state is None:
                     execution = self._runtime.execution
                     execution.begin_made(execution.expect(entry), entry.input)
                     return

@@ -47,6 +47,7 @@ def migrate(database: Database) -> str:
 
 
 def _apply_missing(cursor: psycopg.Cursor[Row], database: Database) -> None:
+    _run(cursor, "take_time")
     _run(cursor, "lock_schema")
     _run(cursor, "leave_bodies_unchecked")
     _run(cursor, "make_schema")

@@ -201,6 +201,20 @@ EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_suppo
     RETURN NULL;
 END $$;
 
+-- Rules 12 and 17: what was set when the session began, for a pooler may hand out any session. What cannot be set any more
+-- in a transaction that runs is refused, so that the session is prepared and the same sent again. How long to wait for a
+-- lock is said by each function itself.
+CREATE FUNCTION perdure.check_session() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' OR current_setting('statement_timeout') <> '10s'
+       OR current_setting('idle_in_transaction_session_timeout') <> '5s' THEN
+        RAISE EXCEPTION 'the session is not prepared' USING ERRCODE = 'PD003';
+    END IF;
+END $$;
+
 -- Rule 1: whether this worker may write. Its row stays locked against removal until the transaction ends; a heartbeat,
 -- which updates other columns, does not wait for that. Where the timeline is not known, `expected` (the transactions
 -- that the process has counted) must be what the row says, or one less after a lost reply.
@@ -208,9 +222,7 @@ CREATE FUNCTION perdure.fence(me uuid, expected bigint) RETURNS boolean LANGUAGE
 DECLARE
     is_counted boolean;
 BEGIN
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
+    PERFORM perdure.check_session();
     SELECT worker.timeline IS NULL INTO is_counted
       FROM perdure.workers AS worker
      WHERE worker.id = me AND (worker.timeline IS NULL OR worker.timeline = perdure.current_timeline())
@@ -331,7 +343,8 @@ BEGIN
     RETURN made = json_array_length(entries);
 END $$;
 
--- What became of a section of which some runs were not made. Their own trace comes first: a resent entry is accepted.
+-- What became of a section of which some runs were not made. Their own trace comes first: a resent entry is accepted, with
+-- the run's state where it is not held under the claim that the entry names, or has ended under it (rule 16).
 CREATE FUNCTION perdure.creation_verdicts(me uuid, entries json) RETURNS jsonb LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
@@ -340,6 +353,8 @@ BEGIN
             SELECT * FROM json_populate_recordset(NULL::perdure.run_created, entries) WITH ORDINALITY AS entry
         ), judged AS (
             SELECT entry.ordinality, run.name, run.fingerprint, run.state,
+                   (entry.held_as = run.claim OR entry.held_as = run.last_claim) IS NOT TRUE
+                   AND entry.held_as IS NOT NULL AS is_let_go,
                    run.created_by IS NOT DISTINCT FROM entry.entry_id
                    AND NOT EXISTS (SELECT 1 FROM entry AS other JOIN perdure.runs AS taken ON taken.id = other.run_id
                                     WHERE other.held_as = entry.claim AND taken.created_by <> other.entry_id) AS is_own,
@@ -350,10 +365,11 @@ BEGIN
               FROM entry LEFT JOIN perdure.runs AS run ON run.id = entry.run_id
         )
         SELECT jsonb_agg(CASE
+                   WHEN is_own THEN jsonb_build_array('c', ordinality, 'state', state)
                    WHEN is_known THEN jsonb_build_array('c', ordinality, 'existed', name, fingerprint, state)
                    ELSE jsonb_build_array('c', ordinality, 'refused', 'the claim that makes this run has ended')
                END)
-          FROM judged WHERE NOT is_own
+          FROM judged WHERE NOT is_own OR is_let_go
     );
 END $$;
 
@@ -513,16 +529,35 @@ BEGIN
     RETURN verdicts;
 END $$;
 
+-- Of the runs that these entries write or refer to, those whose rows somebody else has locked, as a JSON array; NULL when
+-- there are none.
+CREATE FUNCTION perdure.locked_among(created json, recorded json, ended json) RETURNS text LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    wanted text[] := ARRAY(
+        SELECT entry ->> 'run_id' FROM json_array_elements(recorded) AS entry
+         UNION SELECT entry ->> 'run_id' FROM json_array_elements(ended) AS entry
+         UNION SELECT entry ->> 'parent_id' FROM json_array_elements(created) AS entry);
+BEGIN
+    RETURN (
+        WITH free AS MATERIALIZED (
+            SELECT id FROM perdure.runs WHERE id = ANY (wanted) FOR NO KEY UPDATE SKIP LOCKED
+        )
+        SELECT json_agg(id)::text FROM perdure.runs WHERE id = ANY (wanted) AND id NOT IN (SELECT id FROM free));
+END $$;
+
 -- Rules 1, 2 and 6: a worker's batch. `kinds` has one letter per entry, in the batch's order (c, s, f, p, r); the
 -- sections have the entries of each kind in the same order. `lived` has runs of which the sections know nothing else.
 -- '' when all are accepted, 'fenced', or the exceptions; 'again', and nothing was written, where there are some beside
--- `lived`: then the same is to be sent without that section.
+-- `lived`: then the same is to be sent without that section; 'locked' and the runs that somebody else has locked, and
+-- nothing was written (rule 17).
 CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
                                     lived json)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql SET lock_timeout = '250ms' AS $$
 DECLARE
     verdicts jsonb := NULL;
     more jsonb;
+    locked text;
 BEGIN
     IF NOT perdure.fence(me, expected) THEN
         RETURN 'fenced';
@@ -553,6 +588,12 @@ BEGIN
             verdicts := perdure.apply_in_order(me, created, recorded, ended, kinds);
         WHEN SQLSTATE 'PD002' THEN
             RETURN 'again';
+        WHEN lock_not_available THEN
+            locked := perdure.locked_among(created, recorded, ended);
+            IF locked IS NULL THEN
+                RAISE;
+            END IF;
+            RETURN 'locked ' || locked;
     END;
     RETURN coalesce(verdicts::text, '');
 END $$;
@@ -582,7 +623,8 @@ CREATE FUNCTION perdure.claim_runs(me uuid, expected bigint, queues text[], slot
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
                is_cancelled boolean, claimed_at double precision)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET lock_timeout = '250ms'
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     used integer := 0;
@@ -641,7 +683,7 @@ END $$;
 
 -- Rule 5: uncharged, what the database says this worker holds and its memory does not know. NULL when fenced.
 CREATE FUNCTION perdure.reconcile(me uuid, expected bigint, known text[]) RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET lock_timeout = '250ms' SET enable_seqscan = off AS $$
 DECLARE
     unknown text[];
 BEGIN
@@ -649,7 +691,7 @@ BEGIN
         RETURN NULL;
     END IF;
     unknown := ARRAY(SELECT id FROM perdure.runs WHERE worker = me AND id NOT IN (SELECT unnest(known))
-                      ORDER BY id FOR NO KEY UPDATE);
+                      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
     UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)
      WHERE id = ANY (unknown) AND worker = me;
     RETURN unknown;
@@ -659,6 +701,7 @@ END $$;
 CREATE FUNCTION perdure.leave(me uuid) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
+    PERFORM perdure.check_session();
     PERFORM 1 FROM perdure.workers WHERE id = me FOR UPDATE;
     PERFORM 1 FROM perdure.runs WHERE worker = me ORDER BY id FOR NO KEY UPDATE;
     UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)
@@ -669,12 +712,13 @@ END $$;
 -- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
 -- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over.
 CREATE FUNCTION perdure.take_over(victim uuid, only_expired boolean) RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET lock_timeout = '250ms' SET enable_seqscan = off AS $$
 DECLARE
     gone uuid;
     back text[];
     cancelled text[];
 BEGIN
+    PERFORM perdure.check_session();
     DELETE FROM perdure.workers
      WHERE id = (SELECT id FROM perdure.workers
                   WHERE id = victim AND (NOT only_expired OR lease_until < clock_timestamp())

@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from msgspec import json
+
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
@@ -19,7 +21,7 @@ from .addresses import parse_address
 from .batches import Batch, text_array
 from .calls import Call
 from .connections import Database
-from .failures import FAILURES
+from .failures import FAILURES, locked_error
 from .places import own_directory
 from .schema import migrate
 
@@ -122,6 +124,8 @@ class PostgresStore:
     def _verdicts(self, worker_id: str, batch: Batch, answer: bytes | None) -> list[Verdict]:
         if answer is None or answer == b"fenced":
             raise _fenced(worker_id)
+        if answer.startswith(b"locked"):
+            raise locked_error(json.decode(answer[6:]), self._database.address)
         if answer == b"again":  # as `apply` does it
             raise StoreUnavailableError("the batch is to be sent again, its runs entry by entry")
         self._count_write(worker_id)

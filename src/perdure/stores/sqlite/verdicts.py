@@ -109,7 +109,8 @@ def _judge_created(entry: RunCreated, situation: _Situation) -> _Judgement:
     trace = situation.runs.get(entry.run_id)
     if trace is not None:
         if trace.created_by == entry.entry_id:
-            return Accepted()
+            is_let_go = entry.held_as not in (None, trace.claim, trace.last_claim, trace.finished_by)
+            return Accepted(trace.state if is_let_go else None)
         return Existed(trace.name, trace.fingerprint, trace.state)
     if entry.claim is not None and entry.claim not in situation.claims:
         return Refused(f"the claim under which run {entry.run_id!r} was to be made has ended")
