@@ -48,6 +48,8 @@ class Run(Struct, eq=False, weakref=True):
     """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
     is_cancelled: bool = False
     """Somebody outside has asked for the run's end."""
+    is_let_go: bool = False
+    """Whether what ends the claim is handed in."""
     is_last_attempt: bool = False
     """Whether the run is dead if its process dies with it: then it is held alone."""
     clock_origin: float = -math.inf

@@ -10,11 +10,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import Chance, LogTurn, Now, Record, Request, StartChild
+from .._core.flow import Chance, LogTurn, Now, Outcome, Record, Request, StartChild
 from .._core.run import Run
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
+from .exits import is_own
 from .tasks import current_task
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ class Host:
             children_seen=len(seen) if len(foreign) < len(waits.runs) else None,
             waits_for=foreign,
         )
+
+
+def ended_by(error: BaseException) -> Outcome:
+    """The outcome of a body or function that this has ended."""
+    return Outcome(error=error, is_own=isinstance(error, (KeyboardInterrupt, GeneratorExit)) and is_own(error))
 
 
 def spare_loop(run: Run, error: BaseException) -> None:

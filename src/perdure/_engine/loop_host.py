@@ -28,7 +28,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
-from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
+from .host import UNSURE_SECONDS, Host, ended_by, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .loop_leader import LoopLeaders
 from .loop_state import LoopState, LoopWaits
@@ -219,7 +219,7 @@ class LoopHost(Host):
             raise
         except (KeyboardInterrupt, SystemExit) as error:
             if run.kind == "step":
-                return Outcome(error=error)
+                return ended_by(error)
             spare_loop(run, error)
             raise
         except BaseException as error:
@@ -239,7 +239,7 @@ class LoopHost(Host):
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)
-            return Outcome(error=run.exit or error)
+            return ended_by(run.exit or error)
         finally:
             scope.reset(token)
             state.branch = None

@@ -18,23 +18,19 @@ from .._entries import RunCreated
 from ..errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from ..stores.protocol import Fenced, NothingDone, Store
 from .lanes import Batch, Lane, departure, unforeseen
-from .trouble import Trouble
+from .trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MOST_TRIES, Trouble
 
 if TYPE_CHECKING:
     from .journal import Journal
 
 log = logging.getLogger("perdure")
 
-FIRST_PAUSE_SECONDS = 0.05
-LONGEST_PAUSE_SECONDS = 2.0
 UNKNOWN_TRIES = 3
 """So often a batch of unknown outcome goes again as it is; then it may be the batch that breaks the connection."""
 WAYS = 32
 """Into so many parts a batch goes: of a thousand lanes the one that waits for a timeout is found after two more."""
 MOST_IN_VAIN = 4
 """After so many lanes that failed alone, and none that went through, the rest is not tried one by one."""
-MOST_TRIES = 3
-"""How often an entry that may itself be why it fails is tried alone."""
 LONGEST_ASIDE_SECONDS = 5.0
 
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..errors import StoreUnavailableError, UnsupportedStoreError
+from ..stores.protocol import NothingDone
+
+T = TypeVar("T")
 
 log = logging.getLogger("perdure")
 
@@ -41,3 +48,30 @@ class Trouble:
             was_there, self._cause = self._cause is not None, None
         if was_there:
             log.warning("%s: that is over, after %.1f seconds", self._activity, time.monotonic() - self._since)
+
+
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 2.0
+MOST_TRIES = 3
+"""How often that is tried alone which may itself be why it fails."""
+
+
+def until_answered(ask: Callable[[], T], trouble: Trouble, is_over: Callable[[], bool]) -> T:
+    """The answer of a database that may be away for long. Raises its error once the question `is_over`; and where the
+    question itself may be why it is not answered, after some tries.
+    """
+    pause, tries = FIRST_PAUSE_SECONDS, 0
+    while True:
+        try:
+            answer = ask()
+        except (StoreUnavailableError, UnsupportedStoreError) as error:
+            tries += 1
+            is_in_vain = tries == MOST_TRIES and isinstance(error, NothingDone) and error.may_be_entry
+            if is_over() or is_in_vain:
+                raise
+            trouble.met(error)
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        else:
+            trouble.over()
+            return answer

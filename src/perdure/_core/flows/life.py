@@ -5,7 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
-from ...errors import PerdureError, RunInterrupted, SerializationError, StoreUnavailableError
+from ...errors import (
+    PerdureError,
+    RunInterrupted,
+    SerializationError,
+    StoreUnavailableError,
+    UnsupportedStoreError,
+)
 from ..definitions import Definition
 from ..flow import Attempt, Commit, Execute, Flow, LoadHistory, Outcome, Settle
 from ..run import Run
@@ -21,7 +27,7 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     if not is_fresh:
         try:
             run.recall((yield LoadHistory()))
-        except StoreUnavailableError:
+        except (StoreUnavailableError, UnsupportedStoreError):  # not for what its rows say
             raise
         except Exception as error:  # rows may say anything: this run waits for people, and no other
             yield from park_for_mend(run, f"its history cannot be read: {describe(error)}")
@@ -72,7 +78,9 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     elif run.interruption not in (None, "ended", "closing", "released"):
         return  # the claim has ended, or its owner ends it
     elif is_to_be_released(run, outcome):
-        yield Commit(RunReleased(run.run_id, run.claim))
+        # Raised by its own code it would be raised again, for ever if that were free.
+        reason = f"its code raised {type(outcome.error).__name__}, and no signal had come" if outcome.is_own else None
+        yield Commit(RunReleased(run.run_id, run.claim, charged=outcome.is_own, reason=reason))
     elif isinstance(outcome.error, SystemExit):
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:

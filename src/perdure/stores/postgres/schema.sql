@@ -553,7 +553,7 @@ END $$;
 -- nothing was written (rule 17).
 CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
                                     lived json)
-RETURNS text LANGUAGE plpgsql SET lock_timeout = '250ms' AS $$
+RETURNS text LANGUAGE plpgsql SET lock_timeout = '500ms' AS $$
 DECLARE
     verdicts jsonb := NULL;
     more jsonb;
@@ -623,7 +623,7 @@ CREATE FUNCTION perdure.claim_runs(me uuid, expected bigint, queues text[], slot
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
                is_cancelled boolean, claimed_at double precision)
-LANGUAGE plpgsql SET lock_timeout = '250ms'
+LANGUAGE plpgsql SET lock_timeout = '500ms'
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -683,7 +683,7 @@ END $$;
 
 -- Rule 5: uncharged, what the database says this worker holds and its memory does not know. NULL when fenced.
 CREATE FUNCTION perdure.reconcile(me uuid, expected bigint, known text[]) RETURNS text[] LANGUAGE plpgsql
-SET lock_timeout = '250ms' SET enable_seqscan = off AS $$
+SET lock_timeout = '500ms' SET enable_seqscan = off AS $$
 DECLARE
     unknown text[];
 BEGIN
@@ -712,7 +712,7 @@ END $$;
 -- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
 -- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over.
 CREATE FUNCTION perdure.take_over(victim uuid, only_expired boolean) RETURNS text[] LANGUAGE plpgsql
-SET lock_timeout = '250ms' SET enable_seqscan = off AS $$
+SET lock_timeout = '500ms' SET enable_seqscan = off AS $$
 DECLARE
     gone uuid;
     back text[];
