@@ -95,7 +95,7 @@ class Run(Struct, eq=False, weakref=True):
         """A call has ended with what ends the program. That is not recorded, so nothing that the run's code does with
         it may be: its claim ends, and the next one makes the call again.
         """
-        self.exit = self.exit or error
+        self.exit = error if self.exit is None else self.exit
         if self.interruption is None:
             self.interruption = "exiting"
             self.host.interrupt(self)

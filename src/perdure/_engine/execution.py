@@ -17,6 +17,7 @@ from .._core.run import Run
 from .._entries import RunCreated, RunReleased, Stored
 from ..errors import PerdureError, RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
+from .exits import is_own
 from .lanes import Lane
 from .loop_ends import is_ending
 from .loop_host import LoopHost
@@ -201,6 +202,9 @@ class Execution:
         except Exception as error:
             self._fail(run, error)
             return None
+        except BaseException as error:
+            self._exits(run, error)
+            raise
         finally:
             if not run.state.is_handed_in:
                 self.leave(run)
@@ -215,6 +219,9 @@ class Execution:
         except Exception as error:
             self._fail(run, error)
             return None
+        except BaseException as error:
+            self._exits(run, error)
+            raise
         finally:
             if not run.state.is_handed_in:
                 self.leave(run)
@@ -225,6 +232,13 @@ class Execution:
             return
         log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
         self._runtime.claims.let_go(run, charged=True, reason="it failed to begin")
+
+    def _exits(self, run: Run, error: BaseException) -> None:
+        """What ends the program, or the task, has come from outside the run's own code: while a value of it was being
+        encoded, perhaps.
+        """
+        if isinstance(error, SystemExit) or (isinstance(error, KeyboardInterrupt) and is_own(error)):
+            self._runtime.claims.let_go(run, charged=True, reason=f"a value of it raised {type(error).__name__}")
 
     def leave(self, run: Run) -> None:
         """The run is not executed here any more; its claim ends, if it does not yet."""

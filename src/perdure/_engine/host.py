@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.flow import Chance, LogTurn, Now, Outcome, Record, Request, StartChild
 from .._core.run import Run
+from .._core.serialization import tamed
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
@@ -120,6 +121,7 @@ class Host:
 
 def ended_by(error: BaseException) -> Outcome:
     """The outcome of a body or function that this has ended."""
+    error = tamed(error)
     return Outcome(error=error, is_own=isinstance(error, (KeyboardInterrupt, GeneratorExit)) and is_own(error))
 
 

@@ -223,7 +223,7 @@ class LoopHost(Host):
             spare_loop(run, error)
             raise
         except BaseException as error:
-            return Outcome(error=error)
+            return ended_by(error)
         finally:
             scope.reset(token)
 
@@ -239,7 +239,7 @@ class LoopHost(Host):
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)
-            return ended_by(run.exit or error)
+            return ended_by(error if run.exit is None else run.exit)
         finally:
             scope.reset(token)
             state.branch = None

@@ -113,7 +113,7 @@ class ThreadHost(Host):
                 return ended_by(error)
             raise
         except BaseException as error:
-            return Outcome(error=error)
+            return ended_by(error)
         else:
             return Outcome(value)
         finally:
@@ -126,7 +126,7 @@ class ThreadHost(Host):
         try:
             return Outcome(request.function(*request.args, **request.kwargs), run.exit)
         except BaseException as error:
-            return ended_by(run.exit or error)
+            return ended_by(error if run.exit is None else run.exit)
         finally:
             scope.reset(token)
             if run.interruption in (None, "exiting"):

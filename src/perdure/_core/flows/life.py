@@ -85,7 +85,7 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:
         stored, result = store_outcome(run, outcome, what)
-        yield Commit(RunFinished(run.run_id, run.claim, "failed" if result.error else "succeeded", stored))
+        yield Commit(RunFinished(run.run_id, run.claim, "succeeded" if result.error is None else "failed", stored))
 
 
 def is_to_be_released(run: Run, outcome: Outcome) -> bool:
