@@ -312,6 +312,17 @@ CORE: tuple[Guard, ...] = (
         },
     ),
     Guard(
+        "leaving_ends_claim",
+        "A run that leaves memory, wherever it was interrupted, ends its claim; else nobody ever does.",
+        "cancel",
+        {
+            "both": (
+                *at("engine/execution.Execution.leave", "self._runtime.claims.let_go(run)"),
+                *at("engine/claims.Claims.let_go", "self.append(run, entry, lambda verdict: None)"),
+            )
+        },
+    ),
+    Guard(
         "session_timeout",
         "Rule 12: the server ends the transaction of a process that was stopped inside it.",
         "freeze",
