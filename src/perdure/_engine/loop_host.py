@@ -28,6 +28,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
+from .exits import is_own
 from .host import UNSURE_SECONDS, Host, ended_by, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .loop_leader import LoopLeaders
@@ -215,7 +216,11 @@ class LoopHost(Host):
             if task is not None and task.cancelling():
                 raise
             return Outcome(error=error)  # the body cancelled itself
-        except (RunInterrupted, GeneratorExit):
+        except RunInterrupted:
+            raise
+        except GeneratorExit as error:  # of its own, or the coroutine is closed, and may ask for nothing any more
+            if run.kind == "step" and is_own(error):
+                return ended_by(error)
             raise
         except (KeyboardInterrupt, SystemExit) as error:
             if run.kind == "step":
