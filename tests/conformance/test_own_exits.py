@@ -164,7 +164,7 @@ def test_an_error_whose_cause_nobody_can_look_at_keeps_its_own_class() -> None:
     """Only what hangs on it is replaced."""
     error = perdure.start(chained).exception(PATIENCE_SECONDS)
     assert isinstance(error, LookupError)
-    assert isinstance(error.__cause__, perdure.RecordedError)
+    assert isinstance(error.__cause__, perdure.errors.RecordedError)
 
 
 @step
