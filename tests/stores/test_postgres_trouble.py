@@ -102,6 +102,16 @@ def test_reconciling_passes_by_a_run_that_somebody_has_locked(
     assert postgres.reconcile(W1, []) == ["r"]
 
 
+def test_a_takeover_waits_for_nobody_who_has_locked_a_run(postgres: PostgresStore, admin: psycopg.Connection) -> None:
+    """The taker has its journal's turn meanwhile: it asks again soon, and all of it is put back then."""
+    postgres.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
+    with admin.transaction():
+        admin.execute("SELECT 1 FROM perdure.runs WHERE id = 'r' FOR UPDATE")
+        with pytest.raises(NothingDone):
+            postgres.take_over(W1, only_expired=False)
+    assert postgres.take_over(W1, only_expired=False) == ["r", "s"]
+
+
 SLOW = """
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NEW; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON perdure.checkpoints FOR EACH ROW WHEN (NEW.key = 'slow') EXECUTE FUNCTION slow();
