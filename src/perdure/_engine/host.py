@@ -125,6 +125,19 @@ def ended_by(error: BaseException) -> Outcome:
     return Outcome(error=error, is_own=isinstance(error, (KeyboardInterrupt, GeneratorExit)) and is_own(error))
 
 
+def exit_of(run: Run, error: BaseException) -> Outcome:
+    """The outcome of a step's body on a loop that ended with what ends the program; raises it where it is to go through
+    the run's code. A coroutine that is closed may ask for nothing any more.
+    """
+    if isinstance(error, GeneratorExit) and not is_own(error):
+        raise error
+    if run.kind == "step":
+        return ended_by(error)
+    if not isinstance(error, GeneratorExit):
+        spare_loop(run, error)
+    raise error
+
+
 def spare_loop(run: Run, error: BaseException) -> None:
     """A task that ends with what ends the program would end the loop, and with it every other run there: the run's
     first branch does so for it. Raises `RunInterrupted` in any other one.

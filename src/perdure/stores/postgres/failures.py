@@ -89,6 +89,11 @@ def is_standby(failure: Exception) -> bool:
     return getattr(failure, "sqlstate", None) in _STANDBY
 
 
+def is_lock(failure: BaseException | None) -> bool:
+    """Whether a statement has waited for a lock in vain."""
+    return getattr(failure, "sqlstate", None) == _LOCKED
+
+
 def locked_error(run_ids: Collection[RunId], address: Address) -> NothingDone:
     """The error for rows that another session has locked."""
     names = ", ".join(sorted(run_ids)[:3])

@@ -5,28 +5,32 @@ Every decision is one function in the database, called in one round trip; `migra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from msgspec import json
-
-from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
-from ...errors import StoreRefusedError, StoreUnavailableError
+from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict
+from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, claimed_of, histories_of
-from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
+from ..kinds import KINDS, Kind, Kinds
+from ..protocol import ClaimedRun, ClaimRequest, Fenced, NothingDone, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
-from .batches import Batch, text_array
-from .calls import Call
+from .batches import apply_in_order, statements_of, text_array
+from .calls import Call, NotNew, Statement
 from .connections import Database
-from .failures import FAILURES, locked_error
+from .decisions import decisions_of
+from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
 from .schema import migrate
 
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
+
+MOST_MEETINGS: Final = 5
 
 
 class PostgresStore:
@@ -36,8 +40,9 @@ class PostgresStore:
     one for the heartbeat, at most four for everything else.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(parse_address(url))
+    def __init__(self, url: str, *, kinds: Iterable[Kind] = KINDS) -> None:
+        self._kinds = Kinds(kinds)
+        self._database = Database(parse_address(url), decisions_of(self._kinds))
         self.lock_directory = ""
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
@@ -68,6 +73,7 @@ class PostgresStore:
                 "hostname": worker.hostname,
                 "pid": worker.pid,
                 "lease_seconds": lease_seconds,
+                "decisions": self._database.decisions.mark,
             },
         )
 
@@ -93,43 +99,68 @@ class PostgresStore:
         return None if back is None else list(back)
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
-        batch, parameters = self._batch(worker_id, entries)
         turn = self._database.turn
-        with turn.lock:
-            answer = turn.call("apply_batch", parameters)
-            if answer == b"again":
-                parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0), whole_lives=False)
-                answer = turn.call("apply_batch", parameters)
-        return self._verdicts(worker_id, batch, answer)
+        with turn.lock, self._naming_locked(entries):
+            with suppress(NotNew):
+                if not self._kinds.are_open(entries):
+                    turn.call("write_sections", self._statements(worker_id, entries))
+                    return self._accepted(worker_id, entries)
+            return self._apply_in_order(worker_id, entries)
+
+    @contextmanager
+    def _naming_locked(self, entries: Sequence[Entry]) -> Iterator[None]:
+        """Where the batch waits for a lock, tell whose rows somebody has locked (rule 17)."""
+        try:
+            yield
+        except NothingDone as error:
+            if not is_lock(error.__cause__):
+                raise
+            parents = [entry.parent_id for entry in entries if isinstance(entry, RunCreated) and entry.parent_id]
+            run_ids = text_array({*(entry.run_id for entry in entries), *parents})
+            locked = [run_id for (run_id,) in self._database.turn.query("locked_among", {"run_ids": run_ids})]
+            if not locked:
+                raise
+            raise locked_error(locked, self._database.address) from error.__cause__
 
     def at_once(self, waiting: int) -> int:
         return min(waiting, SENT_ENTRIES)
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentCall | None:
         turn = self._database.turn
-        if not turn.has_prepared("apply_batch"):
-            return None  # connecting blocks, and so does preparing
-        batch, parameters = self._batch(worker_id, entries)
+        if not turn.is_open or self._kinds.are_open(entries):
+            return None  # connecting blocks, and so does the slow way
         with turn.lock:
-            call = turn.send("apply_batch", parameters)
-        return SentCall(call, turn.opened, lambda: self._verdicts(worker_id, batch, turn.answer(call)))
+            call = turn.send("write_sections", self._statements(worker_id, entries))
+        return SentCall(call, turn.opened, lambda: self._answered(worker_id, call, entries))
 
-    def _batch(self, worker_id: str, entries: Sequence[Entry]) -> tuple[Batch, list[bytes | None]]:
-        batch = Batch(entries)
+    def _statements(self, worker_id: str, entries: Sequence[Entry]) -> list[Statement]:
+        expected = self._writes.get(worker_id, 0)
+        return statements_of(self._database.decisions, self._kinds, worker_id, expected, entries)
+
+    def _answered(self, worker_id: str, call: Call, entries: Sequence[Entry]) -> list[Verdict]:
         try:
-            return batch, batch.parameters(worker_id, self._writes.get(worker_id, 0))
-        except UnicodeError as failure:
-            raise StoreRefusedError("a text cannot be stored: it has a lone surrogate, which is no UTF-8") from failure
+            self._database.turn.answer(call)
+        except NotNew as not_new:  # whoever sends it again goes the slow way
+            raise StoreUnavailableError("the batch is to be sent again, entry by entry") from not_new
+        return self._accepted(worker_id, entries)
 
-    def _verdicts(self, worker_id: str, batch: Batch, answer: bytes | None) -> list[Verdict]:
-        if answer is None or answer == b"fenced":
-            raise _fenced(worker_id)
-        if answer.startswith(b"locked"):
-            raise locked_error(json.decode(answer[6:]), self._database.address)
-        if answer == b"again":  # as `apply` does it
-            raise StoreUnavailableError("the batch is to be sent again, its runs entry by entry")
+    def _accepted(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         self._count_write(worker_id)
-        return batch.verdicts(answer)
+        return self._kinds.accepted(entries)
+
+    def _apply_in_order(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        """Again, where others have made meanwhile what was new a moment ago."""
+        for _ in range(MOST_MEETINGS):
+            expected = self._writes.get(worker_id, 0)
+            try:
+                verdicts = apply_in_order(self._database.turn, self._kinds, worker_id, expected, entries)
+            except NotNew:
+                continue
+            if verdicts is None:
+                raise _fenced(worker_id)
+            self._count_write(worker_id)
+            return verdicts
+        raise StoreUnavailableError("others write the same runs, again and again")
 
     @property
     def may_claim_beside(self) -> bool:
@@ -173,7 +204,7 @@ class PostgresStore:
         with self._database.spare() as connection:
             checkpoints = connection.ask("history_checkpoints", parameters)
             children = connection.ask("history_children", parameters)
-            cancelled = connection.ask("cancelled_among", parameters)
+            cancelled = connection.ask("cancelled_among", {"run_ids": json.dumps(list(run_ids))})
         return histories_of(run_ids, checkpoints, children, cancelled)
 
     def run(self, run_id: RunId) -> RunRow | None:

@@ -83,7 +83,8 @@ CREATE TABLE outputs (
     body   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself. `arguments` is the beginning of
+-- what the fingerprint is of, for people: nothing is decided by it.
 CREATE TABLE checkpoints (
     seq         INTEGER PRIMARY KEY,
     run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -99,6 +100,7 @@ CREATE TABLE checkpoints (
     body        TEXT NOT NULL,
     attempts    INTEGER NOT NULL,
     started_at  REAL,
+    arguments   TEXT,
     recorded_at REAL NOT NULL,
     UNIQUE (run_id, key)
 ) STRICT;
@@ -192,7 +194,7 @@ SELECT id, kind, name, queue, state, priority, attempts, max_attempts,
   FROM runs;
 
 CREATE VIEW step_view AS
-SELECT run_id, key, kind, name, position, is_error, attempts,
+SELECT run_id, key, kind, name, arguments, position, is_error, attempts,
        strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,
        strftime('%Y-%m-%d %H:%M:%f', recorded_at, 'unixepoch') AS recorded_at,
        body AS outcome
@@ -200,177 +202,3 @@ SELECT run_id, key, kind, name, position, is_error, attempts,
 
 -- What a worker writes: each section a JSON array of entries, `creators` the claims under which runs are made, or NULL.
 -- Nothing is ever in it; `write_batch` is what an INSERT does.
-CREATE VIEW batch AS
-SELECT NULL AS worker_id, NULL AS created, NULL AS creators, NULL AS lived, NULL AS recorded, NULL AS finished,
-       NULL AS parked, NULL AS released
- WHERE FALSE;
-
--- Every entry is new, and its worker and its claim have the right to write: else nothing of the batch is kept, and
--- `verdicts` finds out which one it was. One statement is its own transaction, fence included, so the interpreter's lock
--- is given away as often for a batch as for one row.
--- LIMIT -1 OFFSET 0: the entries are taken out of their array once; else each is written out anew for every column.
--- `+worker`: a search for the entries' ids, not for all that the worker holds.
-CREATE TRIGGER write_batch INSTEAD OF INSERT ON batch
-BEGIN
-    -- Rule 1: a worker without a row may not write. The statement holds the write lock, so no row lock is needed.
-    SELECT RAISE(ABORT, 'the worker has no row')
-     WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id);
-
-    -- Rule 6: what a run makes comes before its end, so that a cancel finds it.
-    INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim, attempts,
-                      max_attempts, created_by, parent_id, parent_key, fingerprint)
-    SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
-           json_extract(entry, '$.queue'), iif(held_as IS NULL, 'ready', 'held'), json_extract(entry, '$.priority'),
-           iif(held_as IS NULL, json_extract(entry, '$.due_at'), NULL), (SELECT now FROM clock),
-           iif(held_as IS NULL, NULL, (SELECT now FROM clock)), iif(held_as IS NULL, NULL, NEW.worker_id), held_as,
-           held_as IS NOT NULL, json_extract(entry, '$.max_attempts'), json_extract(entry, '$.entry_id'),
-           json_extract(entry, '$.parent_id'), json_extract(entry, '$.parent_key'),
-           json_extract(entry, '$.fingerprint')
-      FROM (SELECT value AS entry, json_extract(value, '$.held_as') AS held_as
-              FROM json_each(NEW.created) LIMIT -1 OFFSET 0);
-
-    -- Rule 2: whoever makes a run inside another holds that one, or takes it in this very batch.
-    SELECT RAISE(ABORT, 'a claim under which a run was to be made has ended')
-      FROM json_each(NEW.creators) AS creator
-     WHERE NOT EXISTS (SELECT 1 FROM runs
-                        WHERE runs.worker = NEW.worker_id AND runs.claim = creator.value AND runs.state = 'held');
-
-    -- Runs from outside whose whole life falls into the batch: nobody has seen them before, so no cancel can be meant
-    -- for them.
-    INSERT INTO runs (id, kind, name, queue, state, priority, created_at, started_at, finished_at, attempts,
-                      max_attempts, created_by, finished_by, fingerprint, reason)
-    SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
-           json_extract(entry, '$.queue'), json_extract(entry, '$.state'), json_extract(entry, '$.priority'),
-           (SELECT now FROM clock), (SELECT now FROM clock), (SELECT now FROM clock), 1,
-           json_extract(entry, '$.max_attempts'), json_extract(entry, '$.entry_id'), json_extract(entry, '$.held_as'),
-           json_extract(entry, '$.fingerprint'), json_extract(entry, '$.reason')
-      FROM (SELECT value AS entry FROM json_each(NEW.lived) LIMIT -1 OFFSET 0);
-
-    INSERT INTO inputs (run_id, codec, body)
-    SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.input.codec'), json_extract(entry, '$.input.text')
-      FROM (SELECT value AS entry FROM json_each(NEW.created) LIMIT -1 OFFSET 0)
-     UNION ALL
-    SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.input.codec'), json_extract(entry, '$.input.text')
-      FROM (SELECT value AS entry FROM json_each(NEW.lived) LIMIT -1 OFFSET 0);
-
-    -- Rule 2: of runs that this worker holds under these claims.
-    INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body,
-                             attempts, started_at, recorded_at)
-    SELECT runs.id, json_extract(entry, '$.key'), runs.claim, json_extract(entry, '$.entry_id'),
-           json_extract(entry, '$.position'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
-           json_extract(entry, '$.fingerprint'), json_extract(entry, '$.is_error'),
-           json_extract(entry, '$.outcome.codec'), json_extract(entry, '$.outcome.text'),
-           json_extract(entry, '$.attempts'), json_extract(entry, '$.started_at'), (SELECT now FROM clock)
-      FROM (SELECT value AS entry FROM json_each(NEW.recorded) LIMIT -1 OFFSET 0)
-     CROSS JOIN runs
-     WHERE runs.id = json_extract(entry, '$.run_id') AND runs.claim = json_extract(entry, '$.claim')
-       AND runs.worker = NEW.worker_id AND runs.state = 'held';
-    SELECT RAISE(ABORT, 'a run that records is not held')
-     WHERE changes() <> json_array_length(NEW.recorded);
-
-    -- Rule 8: an acknowledged cancel decides how a run ends. None can come between this and the end: one writer.
-    SELECT RAISE(ABORT, 'a cancel decides')
-      FROM json_each(NEW.finished) AS entry
-     CROSS JOIN messages
-     WHERE messages.kind = 'cancel' AND messages.run_id = json_extract(entry.value, '$.run_id')
-       AND json_extract(entry.value, '$.state') <> 'cancelled';
-
-    -- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
-    UPDATE runs
-       SET state = into_state, finished_at = (SELECT now FROM clock), finished_by = claim, reason = because,
-           worker = NULL, claim = NULL
-      FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim,
-                   json_extract(value, '$.state') AS into_state, json_extract(value, '$.reason') AS because
-              FROM json_each(NEW.finished)) AS ended
-     WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
-    SELECT RAISE(ABORT, 'a run that ends is not held')
-     WHERE changes() <> json_array_length(NEW.finished);
-
-    INSERT INTO outputs (run_id, codec, body)
-    SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.output.codec'), json_extract(entry, '$.output.text')
-      FROM (SELECT value AS entry FROM json_each(NEW.lived) LIMIT -1 OFFSET 0)
-     WHERE json_type(entry, '$.output') = 'object'
-     UNION ALL
-    SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.output.codec'), json_extract(entry, '$.output.text')
-      FROM (SELECT value AS entry FROM json_each(NEW.finished) LIMIT -1 OFFSET 0)
-     WHERE json_type(entry, '$.output') = 'object';
-
-    -- The claim ends and gives its attempt back; the run says what it waits for.
-    UPDATE runs
-       SET state = 'parked', worker = NULL, claim = NULL, last_claim = claim, last_state = 'parked',
-           attempts = max(attempts - 1, 0), due_at = json_extract(entry, '$.due_at'),
-           children_seen = json_extract(entry, '$.children_seen'),
-           waits_for = nullif(json_extract(entry, '$.waits_for'), '[]'),
-           needs_mend = json_extract(entry, '$.needs_mend'), reason = json_extract(entry, '$.reason')
-      FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
-              FROM json_each(NEW.parked)) AS ended
-     WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
-    SELECT RAISE(ABORT, 'a run that parks is not held')
-     WHERE changes() <> json_array_length(NEW.parked);
-
-    -- Back to ready, with the attempt given back unless it stays charged.
-    UPDATE runs
-       SET state = 'ready', worker = NULL, claim = NULL, last_claim = claim, last_state = 'ready', due_at = NULL,
-           attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0),
-           reason = json_extract(entry, '$.reason')
-      FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
-              FROM json_each(NEW.released)) AS ended
-     WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
-    SELECT RAISE(ABORT, 'a run that is let go of is not held')
-     WHERE changes() <> json_array_length(NEW.released);
-END;
-
--- What a worker takes of one queue: at most so many `slots`, under these `claims`, which were drawn before. Nothing is
--- ever in it; `take_runs` is what an INSERT does.
-CREATE VIEW claim AS
-SELECT NULL AS worker_id, NULL AS queue, NULL AS slots, NULL AS names, NULL AS alone, NULL AS claims
- WHERE FALSE;
-
--- One statement, and so one transaction, for what is woken and what is taken. Which runs those are stands in the
--- worker's own row: a trigger gives no answer, and whether a run is fresh cannot be seen any more once it is held.
-CREATE TRIGGER take_runs INSTEAD OF INSERT ON claim
-BEGIN
-    -- Rule 1.
-    SELECT RAISE(ABORT, 'the worker has no row')
-     WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id);
-
-    -- Delayed runs and sleepers whose time has come, the earliest first; bounded, the next claim takes the rest.
-    UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
-     WHERE seq IN (SELECT seq FROM due_runs ORDER BY due_at LIMIT 1000);
-
-    -- Rule 7: what a parked run waits for is looked up, never flagged. The write lock makes the answer final.
-    UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
-     WHERE seq IN (SELECT seq FROM woken_runs);
-
-    -- The oldest of the lowest priority. The last attempt is for a worker that holds nothing else (rule 11). With the
-    -- first claim of these, which says whose it is: to find nothing writes nothing, and leaves what was there.
-    UPDATE workers
-       SET taken = json_array(json_extract(NEW.claims, '$[0]'), json(found.all_of_them))
-      FROM (SELECT json_group_array(json_array(
-                       ready.seq, ready.started_at IS NULL,
-                       iif(ready.started_at IS NULL, 0,
-                           (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)))) AS all_of_them
-              FROM (SELECT seq, id, started_at FROM runs
-                     WHERE state = 'ready' AND due_at IS NULL AND queue = NEW.queue
-                       AND name IN (SELECT value FROM json_each(NEW.names))
-                       AND NEW.alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,
-                                           (SELECT steps FROM run_progress WHERE run_progress.id = runs.id)
-                                               <= progress_mark)
-                       AND (NEW.alone = 0
-                            OR NOT EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = NEW.worker_id))
-                     ORDER BY priority, seq
-                     LIMIT NEW.slots) AS ready) AS found
-     WHERE workers.id = NEW.worker_id AND found.all_of_them <> '[]';
-
-    -- The attempt is charged here and nowhere else; the count starts anew where steps were recorded since.
-    UPDATE runs
-       SET state = 'held', worker = NEW.worker_id, claim = for_claim,
-           attempts = iif(steps > progress_mark, 1, attempts + 1), progress_mark = max(steps, progress_mark),
-           started_at = coalesce(started_at, (SELECT now FROM clock)), reason = NULL
-      FROM (SELECT json_extract(value, '$[0]') AS of_run, json_extract(value, '$[2]') AS steps,
-                   json_extract(NEW.claims, '$[' || key || ']') AS for_claim
-              FROM json_each((SELECT json_extract(taken, '$[1]') FROM workers
-                               WHERE workers.id = NEW.worker_id
-                                 AND json_extract(taken, '$[0]') = json_extract(NEW.claims, '$[0]')))) AS charged
-     WHERE seq = of_run AND state = 'ready';
-END;

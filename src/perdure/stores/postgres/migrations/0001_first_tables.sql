@@ -2,7 +2,8 @@
 
 -- A process that may write. No row, no right to write (rule 1 of the protocol).
 -- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
--- this worker's transactions instead, and must equal what the process has counted.
+-- this worker's transactions instead, and must equal what the process has counted. `decisions`: the mark of the
+-- functions that it calls; they stay while it lives.
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
@@ -11,7 +12,8 @@ CREATE TABLE perdure.workers (
     writes      bigint NOT NULL DEFAULT 0,
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    lease_until timestamptz NOT NULL
+    lease_until timestamptz NOT NULL,
+    decisions   text NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
@@ -69,7 +71,8 @@ CREATE TABLE perdure.outputs (
     body   text NOT NULL
 );
 
--- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself. `arguments` is the beginning of
+-- what the fingerprint is of, for people: nothing is decided by it.
 CREATE TABLE perdure.checkpoints (
     seq         bigint GENERATED ALWAYS AS IDENTITY,
     run_id      text NOT NULL,
@@ -85,6 +88,7 @@ CREATE TABLE perdure.checkpoints (
     body        text NOT NULL,
     attempts    integer NOT NULL,
     started_at  timestamptz,
+    arguments   text,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (run_id, key)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
@@ -151,5 +155,5 @@ SELECT id, kind, name, queue, state, priority, attempts, max_attempts, created_a
   FROM perdure.runs;
 
 CREATE VIEW perdure.step_view AS
-SELECT run_id, key, kind, name, position, is_error, attempts, started_at, recorded_at, body AS outcome
+SELECT run_id, key, kind, name, arguments, position, is_error, attempts, started_at, recorded_at, body AS outcome
   FROM perdure.checkpoints;

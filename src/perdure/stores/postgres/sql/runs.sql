@@ -1,7 +1,36 @@
--- name: apply_batch
--- A worker's whole batch: the fence, the entries and the commit in one round trip.
-SELECT perdure.apply_batch(%(worker_id)s::uuid, %(expected)s, %(created)s::json, %(recorded)s::json, %(ended)s::json,
-                           %(kinds)s, %(lived)s::json);
+-- name: demand
+-- The fence, as the first statement of a batch.
+SELECT perdure.demand(%(worker_id)s::uuid, %(expected)s::bigint);
+
+-- name: fence
+-- The same, for who asks.
+SELECT perdure.fence(%(worker_id)s::uuid, %(expected)s::bigint);
+
+-- name: lock_held
+-- Where claims end in several ways, all their rows are locked first, in one order.
+SELECT perdure.lock_held(%(worker_id)s::uuid, %(entries)s::json);
+
+-- name: write_section
+-- All entries of one kind or none: the function of the section's own name.
+SELECT perdure.write_section(%(worker_id)s::uuid, %(entries)s::json);
+
+-- name: lock_runs
+-- The verdicts on what is to become of these stay true until the commit.
+SELECT id FROM perdure.runs
+ WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json)) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: run_traces
+-- What has become of these runs, for the verdict on an entry that changed nothing.
+SELECT id, name, fingerprint, state, worker::text, claim::text, created_by, finished_by::text, last_claim::text,
+       last_state
+  FROM perdure.runs
+ WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json));
+
+-- name: held_claims
+-- Which of these claims this worker still has.
+SELECT claim::text FROM perdure.runs
+ WHERE worker = %(worker_id)s::uuid AND claim IN (SELECT json_array_elements_text(%(claims)s::json)::uuid)
+   AND state = 'held';
 
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.
@@ -44,8 +73,9 @@ SELECT id, kind, name, state, queue, fingerprint, attempts, extract(epoch FROM c
  WHERE id = %(run_id)s;
 
 -- name: history_children
--- The runs that these runs have made, in order of creation.
-SELECT parent_id, id, parent_key, name, fingerprint, state
+-- The runs that these runs have made, in order of creation; of their arguments the beginning, for people.
+SELECT parent_id, id, parent_key, name, fingerprint, state,
+       (SELECT left(body, 201) FROM perdure.inputs WHERE run_id = runs.id AND codec = 'json')
   FROM perdure.runs WHERE parent_id = ANY (%(run_ids)s::text[]) ORDER BY seq;
 
 -- name: ended_runs
@@ -77,3 +107,10 @@ SELECT ARRAY(SELECT messages.run_id
                               AND queue = ANY (served.queues) AND name = ANY (served.names)
                             ORDER BY due_at LIMIT 1))::float8
   FROM served;
+
+-- name: locked_among
+-- Of these runs, those whose rows somebody has locked, after a batch has waited for one in vain.
+WITH free AS MATERIALIZED (
+    SELECT id FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT id FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND id NOT IN (SELECT id FROM free);

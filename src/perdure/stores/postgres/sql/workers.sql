@@ -1,8 +1,8 @@
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews. Whether its transactions are to be counted.
-INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_until)
+INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_until, decisions)
 VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(),
-        clock_timestamp() + make_interval(secs => %(lease_seconds)s))
+        clock_timestamp() + make_interval(secs => %(lease_seconds)s), %(decisions)s)
 ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until
 RETURNING timeline IS NULL;
 

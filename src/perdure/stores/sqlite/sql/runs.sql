@@ -1,19 +1,10 @@
--- name: write_batch
--- All entries of a batch or none: what this insert does is the trigger of the same name.
-INSERT INTO batch (worker_id, created, creators, lived, recorded, finished, parked, released)
-VALUES (:worker_id, :created, :creators, :lived, :recorded, :finished, :parked, :released);
+-- name: write_sections
+-- All entries of a batch or none: what this insert does are the triggers of `section`. A row for each kind.
+INSERT INTO section (kind, worker_id, entries) VALUES (:kind, :worker_id, :entries);
 
--- name: bury_released_runs
--- A charged release at the limit ends the run, unless it has got further meanwhile or a cancel is to decide.
-UPDATE runs
-   SET state = 'dead', finished_at = (SELECT now FROM clock), finished_by = last_claim, last_state = 'dead',
-       reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
-                       || 'a new id once mended', max_attempts) || coalesce('; the last one: ' || reason, '')
-  FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
-          FROM json_each(:entries)) AS released
- WHERE id = released.run_id AND last_claim = of_claim AND state = 'ready' AND attempts >= max_attempts
-   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
-   AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
+-- name: lock_runs
+-- The transaction has the write lock: here is nothing more to lock.
+SELECT json_group_array(json_array(:run_ids)) WHERE FALSE;
 
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
@@ -113,8 +104,9 @@ SELECT id, kind, name, state, queue, fingerprint, attempts, created_at, due_at, 
  WHERE id = :run_id;
 
 -- name: history_children
--- The runs that these runs have made, each in order of creation.
-SELECT json_group_array(json_array(seq, parent_id, runs.id, parent_key, name, fingerprint, state))
+-- The runs that these runs have made, each in order of creation; of their arguments the beginning, for people.
+SELECT json_group_array(json_array(seq, parent_id, runs.id, parent_key, name, fingerprint, state,
+                                   (SELECT substr(body, 1, 201) FROM inputs WHERE run_id = runs.id AND codec = 'json')))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
  WHERE parent_id = wanted.value;
