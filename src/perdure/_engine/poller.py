@@ -84,6 +84,8 @@ class Poller:
         for look in (
             self._feel_pulse,
             runtime.ends.poll,
+            runtime.ends.poll_stuck,
+            runtime.uncollected.look_for_orphans,
             runtime.execution.look_for_stranded,
             runtime.dispatcher.return_late,
             runtime.recovery.look,
