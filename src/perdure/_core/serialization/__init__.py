@@ -4,6 +4,7 @@
 """
 
 from .codecs import Codec, JsonCodec, PickleCodec, ZlibCodec
+from .raised import tamed
 from .registry import TypeRegistry
 from .serializer import DEFAULT_MAX_BYTES, Serializer
 from .weight import LONG_TEXT, is_heavy
@@ -18,4 +19,5 @@ __all__ = [
     "TypeRegistry",
     "ZlibCodec",
     "is_heavy",
+    "tamed",
 ]
