@@ -126,7 +126,9 @@ def entry_bytes(entry: Entry) -> int:
 
 
 class Accepted(Struct, gc=False):
-    """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's, where it ended."""
+    """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's: of an entry that
+    ends a claim; and of a creation whose run is not held any more under the claim that it names.
+    """
 
     state: RunState | None = None
 

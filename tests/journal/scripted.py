@@ -32,6 +32,8 @@ class ScriptedStore:
         self.refuse: Callable[[Entry], Exception | None] = lambda entry: None
         self.is_void: Callable[[Entry], bool] = lambda entry: False
         self.can_begin = False
+        self.answer = Accepted()
+        """The verdict on what is written."""
 
     def at_once(self, waiting: int) -> int:
         """All of them, or nothing."""
@@ -63,7 +65,7 @@ class ScriptedStore:
             self.effects[name] = 0
             self.committed.append(entry)
         self.effects[name] += 1
-        return Accepted()
+        return self.answer
 
 
 class SentEntries:

@@ -217,7 +217,7 @@ def test_half_of_what_there_is_is_worth_a_batch(batches: list[tuple[int, int]], 
         journal.ring.take(batch)
         for _ in range(waiting):
             journal.append(lane, recorded("r"), leads=True)
-        journal._settle(batch, [Accepted()] * len(batch))
+        journal.settle(batch, [Accepted()] * len(batch))
         assert len(batch) == committed
     assert journal.ring.half == half
 

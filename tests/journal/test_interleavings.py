@@ -11,13 +11,14 @@ import pytest
 
 from perdure._engine import journal as journal_module
 from perdure._engine import lanes as lanes_module
+from perdure._engine import sender as sender_module
 from perdure._engine import writer as writer_module
 from perdure._engine.journal import Journal
 from perdure._engine.lanes import Lane
 from tests.journal.interleaving import ScheduledThreading, Scheduler, Stuck
 from tests.journal.scripted import ScriptedStore, journal_on, recorded, run
 
-FILES = (journal_module.__file__, lanes_module.__file__, writer_module.__file__)
+FILES = (journal_module.__file__, lanes_module.__file__, writer_module.__file__, sender_module.__file__)
 PAIRS = 30
 """How many of the ways to switch twice are tried, for each program."""
 Whole = Callable[[Journal], None]

@@ -11,7 +11,7 @@ import pytest
 import perdure
 from perdure import step, workflow
 from perdure._entries import Entry, RunParked, StepRecorded, Verdict
-from perdure.errors import StoreError, StoreRefusedError, UnsupportedStoreError
+from perdure.errors import StoreError, StoreRefusedError
 from perdure.stores.sqlite import SqliteStore
 
 
@@ -48,7 +48,6 @@ async def agive(word: str) -> str:
 
 REFUSALS = [
     StoreRefusedError("poison is not accepted"),
-    UnsupportedStoreError("permission denied for poison: it is not accepted"),
     ValueError("poison was not foreseen"),
 ]
 

@@ -109,7 +109,7 @@ def test_a_sent_batch_of_a_worker_that_has_joined_anew_is_void_but_for_outsiders
     """The heartbeat found the row gone while the batch was on its way: what runs did is another worker's to repeat."""
     told, names = Told(), ["worker"]
     journal = journal_on(store, told)
-    journal._worker_id = lambda: names[-1]
+    journal.worker_id = lambda: names[-1]
     held, outside, verdicts = Lane(run("r")), Lane(), list[object]()
     store.before.append(raising(Fenced("no row")))
     journal.append(held, recorded("r"), verdicts.append, leads=True)

@@ -18,7 +18,9 @@ class Rival:
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg.connect(url)
-        self.connection.execute("SELECT 1")
+        self.connection.execute(DECISIONS.text("prepare_session").encode())
+        self.connection.commit()
+        self.connection.execute("SELECT 1")  # a transaction is open from now on
         self.watcher = psycopg.connect(url, autocommit=True)
 
     def do(self, name: str, **parameters: object) -> list[tuple[object, ...]]:

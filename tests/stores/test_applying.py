@@ -297,3 +297,36 @@ def test_an_unencodable_text_is_refused(store: Store) -> None:
 def test_an_empty_batch_is_nothing(store: Store) -> None:
     """Nothing in, nothing out, but the fence."""
     assert store.apply(W1, []) == []
+
+
+@pytest.mark.parametrize("is_claimed_again", [False, True])
+def test_a_resent_creation_says_where_its_run_is_held_no_more(store: Store, is_claimed_again: bool) -> None:
+    """Handed back since: whoever sent it begins nothing under that claim (rule 16)."""
+    entry = created("r", held_as=C1)
+    assert store.apply(W1, [entry]) == [Accepted()]
+    assert store.apply(W1, [entry]) == [Accepted()]
+    assert store.reconcile(W1, []) == ["r"]
+    if is_claimed_again:
+        claim_one(store, W1, "r")
+    assert store.apply(W1, [entry]) == [Accepted("held" if is_claimed_again else "ready")]
+
+
+@pytest.mark.parametrize(
+    "end", [finished("r", C1), parked("r", C1), released("r", C1)], ids=lambda end: type(end).__name__
+)
+def test_a_resent_creation_whose_claim_has_ended_in_the_same_batch_is_plainly_accepted(
+    store: Store, end: Entry
+) -> None:
+    """What ended it is the run's own."""
+    entries = [created("r", held_as=C1), recorded("r", C1), end]
+    first = store.apply(W1, entries)
+    assert first[0] == Accepted()
+    assert store.apply(W1, entries) == first
+
+
+def test_a_batch_of_nothing_tells_whether_the_worker_may_write(store: Store) -> None:
+    """So that a journal finds out whether the trouble is the store's."""
+    assert store.apply(W1, []) == []
+    store.leave(W1)
+    with pytest.raises(Fenced):
+        store.apply(W1, [])

@@ -15,6 +15,7 @@ PARENT = """
 import ctypes, os, sys, threading
 import psycopg
 from perdure.stores.postgres import PostgresStore
+from perdure.stores.protocol import NothingDone
 from tests.stores.entries import W1, created
 
 def backend(store):
@@ -62,7 +63,15 @@ _, status = os.waitpid(child, 0)
     "is born while a batch is under way": """
 rival = psycopg.connect(sys.argv[1])
 rival.execute("LOCK TABLE perdure.runs IN EXCLUSIVE MODE")
-thread = threading.Thread(target=store.apply, args=(W1, [created("by a thread")]))
+def apply():
+    while True:
+        try:
+            store.apply(W1, [created("by a thread")])
+        except NothingDone:  # it waits for a lock for a moment only
+            continue
+        return
+
+thread = threading.Thread(target=apply)
 thread.start()
 blocked = "SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 while not rival.execute(blocked).fetchall():

@@ -17,7 +17,7 @@ import pytest
 
 from perdure._entries import Accepted, Existed, Refused
 from perdure.stores.postgres import PostgresStore
-from perdure.stores.protocol import Fenced
+from perdure.stores.protocol import Fenced, NothingDone
 from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded
 from tests.stores.rivals import Rival
 
@@ -158,25 +158,26 @@ def test_recording_a_checkpoint_does_not_wait_for_a_share_lock_on_the_run(
     assert postgres.apply(W1, [recorded("r", C1)]) == [Accepted()]
 
 
-def test_a_deadlock_is_tried_again(
+def test_batches_that_meet_in_opposite_order_do_not_wait_for_each_other(
     postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]]
 ) -> None:
-    """Transactions that meet in opposite order: the server ends one, and nothing of it has happened."""
+    """A batch gives up before the server looks for a deadlock: nothing of it has happened, and the same goes again."""
     join(postgres, W1, W2)
     rival.apply(W2, created("b", entry_id="theirs"))
     ours = meanwhile(postgres.apply, W1, [created("a"), created("b")])
     rival.wait_until_somebody_waits_for_me()
+    with pytest.raises(NothingDone):
+        ours.result()
     rival.apply(W2, created("a", entry_id="theirs too"))
     rival.commit()
-    verdicts = ours.result()
-    assert isinstance(verdicts, list)
+    verdicts = postgres.apply(W1, [created("a"), created("b")])
     assert [type(verdict) for verdict in verdicts] == [Existed, Existed]
 
 
 WRITER = """
 import sys
 from perdure.stores.postgres import PostgresStore
-from perdure.stores.protocol import Fenced
+from perdure.stores.protocol import Fenced, NothingDone
 from tests.stores.entries import W1, C1, recorded
 store = PostgresStore(sys.argv[1])
 number = 0

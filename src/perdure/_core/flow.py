@@ -30,6 +30,8 @@ class Outcome(Struct):
 
     value: Any = None
     error: BaseException | None = None
+    is_own: bool = False
+    """Of an error that ends programs: whether the body raised it by itself, and no signal came."""
 
     def __repr__(self) -> str:
         return "Outcome()"

@@ -50,6 +50,8 @@ class Run(Struct, eq=False, weakref=True):
     """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
     is_cancelled: bool = False
     """Somebody outside has asked for the run's end."""
+    is_let_go: bool = False
+    """Whether what ends the claim is handed in."""
     is_last_attempt: bool = False
     """Whether the run is dead if its process dies with it: then it is held alone."""
     clock_origin: float = -math.inf
@@ -100,7 +102,7 @@ class Run(Struct, eq=False, weakref=True):
         """A call has ended with what ends the program. That is not recorded, so nothing that the run's code does with
         it may be: its claim ends, and the next one makes the call again.
         """
-        self.exit = self.exit or error
+        self.exit = error if self.exit is None else self.exit
         if self.interruption is None:
             self.interruption = "exiting"
             self.host.interrupt(self)

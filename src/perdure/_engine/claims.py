@@ -52,7 +52,9 @@ class Claims:
                 self._runtime.dispatcher.give_back(run)
                 then(verdict)
 
-        return self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
+        number = self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
+        run.is_let_go = True
+        return number
 
     def commit(self, run: Run, entry: Entry) -> Verdict:
         """The same on the calling thread, and wait."""
@@ -90,18 +92,25 @@ class Claims:
             if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
                 runtime.poller.call()
         elif isinstance(entry, RunReleased) and entry.charged:
+            log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
             runtime.poller.call()  # uncharged not at once: after Ctrl-C the process is about to end
 
     def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
-        """End the claim of a run that cannot go on here, without waiting for that. Charged where it might be the run's
-        own doing, so that it cannot go round for ever.
+        """End the claim of a run that cannot go on here, without waiting for that, unless that is under way. Charged
+        where it might be the run's own doing, so that it cannot go round for ever.
+
+        Every run that leaves memory comes by here, wherever in its life it was interrupted: none stays held by nobody.
         """
+        if run.is_let_go or run.interruption == "forked":
+            return
+        is_cancelled = run.is_cancelled and run.interruption in (None, "cancelled")
         run.interruption = run.interruption or "lost"
-        if run.end is None:
-            entry = RunReleased(run.run_id, run.claim, charged=charged, reason=reason)
-            with suppress(RunInterrupted):  # the claim has ended already
-                self.append(run, entry, lambda verdict: None)
-                self._runtime.journal.call_writer()
+        entry: RunFinished | RunReleased = RunReleased(run.run_id, run.claim, charged=charged, reason=reason)
+        if is_cancelled:
+            entry = RunFinished(run.run_id, run.claim, "cancelled", None)
+        with suppress(RunInterrupted):  # the claim has ended already
+            self.append(run, entry, lambda verdict: None)
+            self._runtime.journal.call_writer()
 
     def lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
@@ -156,15 +165,19 @@ class Claims:
         self.is_unknown = True
 
     def reconcile(self) -> None:
-        """Hand back what the database says we hold and we do not know (protocol rule 5)."""
+        """Hand back what the database says we hold and we do not know (protocol rule 5). What is in the journal counts
+        as known: a batch of unknown outcome goes again, and what it makes would begin twice (rule 16).
+        """
         runtime = self._runtime
         worker_id = runtime.worker.worker_id
         try:
             with runtime.journal.turn(), self._claiming:
                 worker_id = runtime.worker.worker_id
                 known, active = runtime.held.known()
+                known += runtime.journal.run_ids()
                 # A lost claim may hide behind an earlier one of the same run that is still leaving: look again.
-                self.is_unknown = any(run.interruption is not None for run in active)
+                is_hidden = any(run.interruption is not None for run in active)
+                self.is_unknown = is_hidden or runtime.journal.is_unsure
                 returned = runtime.store.reconcile(worker_id, known)
         except Fenced:
             self.lost_right(worker_id)

@@ -22,6 +22,7 @@ from .ids import fresh_id
 from .lanes import Lane, OnVerdict
 from .slots import Slots
 from .threads import start_thread
+from .trouble import Trouble
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -49,6 +50,7 @@ class Dispatcher:
         """Whether runs may wait that are to be claimed alone; the poll says so."""
         self._was_alone = False
         """Whether the run before was: then another one goes next, before the parent perhaps that they wake."""
+        self._trouble = Trouble("no runs can be claimed")
         self._thread: threading.Thread | None = None
 
     def declare_started(self, concurrency: int) -> None:
@@ -153,7 +155,7 @@ class Dispatcher:
 
     def give_back(self, run: Run) -> None:
         """The run's claim has ended: nothing of it goes on. From any thread, and more than once."""
-        if not (run.state.uses_slots or run.state.is_ending):
+        if run.state is None or not (run.state.uses_slots or run.state.is_ending):
             return
         with self._lock:
             slots = self._slots[run.queue]
@@ -202,8 +204,8 @@ class Dispatcher:
         run = self._runtime.execution.expect(entry)
 
         def on_verdict(verdict: Verdict) -> None:
-            if isinstance(verdict, Accepted) and entry.held_as is None:  # made again after the fence, for anybody
-                self._note_ready(entry)
+            if isinstance(verdict, Accepted) and (entry.held_as is None or verdict.state is not None):
+                self._note_ready(entry)  # made again after the fence, or let go of: for anybody
             on_created(verdict)
 
         try:
@@ -236,7 +238,7 @@ class Dispatcher:
             try:
                 if on_created is not None and isinstance(verdict, Accepted):
                     siblings[entry.run_id] = None
-                if isinstance(verdict, Accepted) and entry.held_as is not None:
+                if isinstance(verdict, Accepted) and entry.held_as is not None and verdict.state is None:
                     execution = self._runtime.execution
                     execution.begin_made(execution.expect(entry), entry.input)
                     return
@@ -297,8 +299,9 @@ class Dispatcher:
             try:
                 while not self._is_stopping and self._claim():
                     pass
+                self._trouble.over()
             except StoreError as error:
-                log.warning("no runs could be claimed; trying again in a moment: %s", error)
+                self._trouble.met(error)
                 self._runtime.claims.note_unknown()
             except Exception:
                 log.exception("the dispatcher failed; it goes on")

@@ -14,8 +14,10 @@ from itertools import islice
 from .._core.children import Children
 from .._core.run import Run
 from .._entries import EndedRun
-from ..stores.protocol import Store
+from ..errors import StoreError
+from ..stores.protocol import NothingDone, Store
 from ..typing import RunId
+from .trouble import Trouble, until_answered
 
 log = logging.getLogger("perdure")
 
@@ -52,6 +54,7 @@ class Ends:
         self._recent: dict[RunId, EndedRun] = {}
         self._earlier: dict[RunId, EndedRun] = {}
         self._ahead = MOST_AHEAD
+        self._trouble = Trouble("the ends of runs cannot be read")
         self._is_closed = False
 
     def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None, is_outside: bool = False) -> None:
@@ -144,7 +147,7 @@ class Ends:
 
     def fetch(self, run: Run, run_id: RunId) -> EndedRun | None:
         """Read the end of a child that is known to have ended, and those of the siblings that will be asked for
-        next.
+        next. Asks until the database answers: its trouble is no outcome that the run's code may see.
         """
         wanted = [run_id]
         after = False
@@ -157,7 +160,7 @@ class Ends:
                     break
         found: EndedRun | None = None
         size = 0
-        for ended in self._store.ended(wanted):
+        for ended in self._ask(run, wanted):
             size += len(ended.output.text) if ended.output is not None else 0
             if ended.run_id == run_id:
                 found = ended
@@ -166,12 +169,27 @@ class Ends:
         self._ahead = min(MOST_AHEAD, AHEAD_BYTES * len(wanted) // max(size, 1) + 1)
         return found
 
+    def _ask(self, run: Run, wanted: list[RunId]) -> list[EndedRun]:
+        def is_over() -> bool:
+            return run.interruption is not None
+
+        try:
+            return until_answered(lambda: self._store.ended(wanted), self._trouble, is_over)
+        except StoreError as error:
+            run.check_alive()
+            if len(wanted) == 1 or not isinstance(error, NothingDone):
+                raise
+        self._ahead = 1  # they are too large to be read together
+        return self._ask(run, wanted[:1])
+
     def poll(self) -> None:
         """Ask the database for the ends of runs that somebody waits for; a thousand at a time, the longest first.
 
         A run that waits for one child learns of those that it made next, as far as they have ended: it will ask for
         them next.
         """
+        if not self._watchers:
+            return
         wanted, parents = self._waited_for()
         next_of = {parent.run_id: still_open(parent.children) for parent in parents.values()}
         while wanted or parents:

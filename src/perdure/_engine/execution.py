@@ -19,6 +19,7 @@ from .._entries import RunCreated, RunReleased, Stored
 from ..errors import PerdureError, RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
 from ..typing import RunId
+from .exits import is_own
 from .foreign import needed_loop
 from .lanes import Lane
 from .loop_ends import is_ending
@@ -105,7 +106,6 @@ class Execution:
             begin(run, definition, stored, is_fresh)
         except Exception as error:  # no thread or loop can be had: the process ends, or there are too many
             log.warning("run %s of %s cannot begin here and is handed back: %s", run.run_id, run.name, error)
-            self._runtime.claims.let_go(run)
             self.leave(run)
 
     def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
@@ -207,8 +207,8 @@ class Execution:
         except Exception as error:
             self._fail(run, error)
             return None
-        except BaseException:  # Ctrl-C outside the run's own code
-            self._runtime.claims.let_go(run)
+        except BaseException as error:
+            self._exits(run, error)
             raise
         finally:
             if not run.state.is_handed_in:
@@ -221,12 +221,12 @@ class Execution:
             return await adrive(live(run, definition, stored, is_fresh=is_fresh), run)
         except RunInterrupted:
             return None
-        except asyncio.CancelledError:
-            self._runtime.claims.let_go(run)
-            raise
         except Exception as error:
             self._fail(run, error)
             return None
+        except BaseException as error:
+            self._exits(run, error)
+            raise
         finally:
             if not run.state.is_handed_in:
                 self.leave(run)
@@ -234,13 +234,20 @@ class Execution:
     def _fail(self, run: Run, error: Exception) -> None:
         if isinstance(error, StoreError):  # the database did not answer: that is not the run's doing
             log.warning("run %s of %s could not be read and is handed back: %s", run.run_id, run.name, error)
-            self._runtime.claims.let_go(run)
             return
         log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
         self._runtime.claims.let_go(run, charged=True, reason="it failed to begin")
 
+    def _exits(self, run: Run, error: BaseException) -> None:
+        """What ends the program, or the task, has come from outside the run's own code: while a value of it was being
+        encoded, perhaps.
+        """
+        if isinstance(error, SystemExit) or (isinstance(error, KeyboardInterrupt) and is_own(error)):
+            self._runtime.claims.let_go(run, charged=True, reason=f"a value of it raised {type(error).__name__}")
+
     def leave(self, run: Run) -> None:
-        """The run is not executed here any more."""
+        """The run is not executed here any more; its claim ends, if it does not yet."""
+        self._runtime.claims.let_go(run)
         self._runtime.held.leave(run)
         self._runtime.dispatcher.finished(run)
 

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable
 
 from .._core.flow import Outcome
-from ..errors import StoreUnavailableError
+from .._entries import HistoryRows
+from ..errors import StoreRefusedError, StoreUnavailableError
 from ..stores.protocol import Store
 from ..typing import RunId
 from .threads import Threads
+from .trouble import Trouble, until_answered
 
 MOST_AT_ONCE = 100
 
@@ -19,9 +21,11 @@ OnRead = Callable[[Outcome], None]
 class Histories:
     """Reads on one thread of ours at a time."""
 
-    def __init__(self, store: Store, threads: Threads) -> None:
+    def __init__(self, store: Store, threads: Threads, is_stopping: Callable[[], bool]) -> None:
         self._store = store
         self._threads = threads
+        self._is_stopping = is_stopping
+        self._trouble = Trouble("the histories of runs cannot be read")
         self._lock = threading.Lock()
         self._wanted: list[tuple[RunId, OnRead]] = []
         self._is_reading = False
@@ -53,10 +57,22 @@ class Histories:
 
     def _load(self, run_ids: list[RunId]) -> list[Outcome]:
         try:
-            return [Outcome(rows) for rows in self._store.histories(run_ids)]
-        except StoreUnavailableError as error:
-            return [Outcome(error=error)] * len(run_ids)
+            return [Outcome(rows) for rows in self._ask(run_ids)]
         except Exception as error:  # the rows of one of them, perhaps: it must not keep the others
+            if self._is_stopping():
+                return [Outcome(error=error)] * len(run_ids)
             if len(run_ids) == 1:
-                return [Outcome(error=error)]
+                return [Outcome(error=unread(error))]
             return [outcome for run_id in run_ids for outcome in self._load([run_id])]
+
+    def _ask(self, run_ids: list[RunId]) -> list[HistoryRows]:
+        return until_answered(lambda: self._store.histories(run_ids), self._trouble, self._is_stopping)
+
+
+def unread(error: Exception) -> Exception:
+    """Of a history that cannot be read, whoever asks and however often: that is no outage of the store."""
+    if not isinstance(error, StoreUnavailableError):
+        return error
+    refusal = StoreRefusedError(str(error))
+    refusal.__cause__ = error
+    return refusal

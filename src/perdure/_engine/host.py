@@ -11,12 +11,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import Chance, LogTurn, NoteRetry, Now, Record, Request, StartChild
+from .._core.flow import Chance, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
 from .._core.run import Run
+from .._core.serialization import tamed
 from .._core.serialization.raised import message_of
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
+from .exits import is_own
 from .tasks import current_task
 
 if TYPE_CHECKING:
@@ -132,6 +134,25 @@ class Host:
             children_seen=len(seen) if len(foreign) < len(waits.runs) else None,
             waits_for=foreign,
         )
+
+
+def ended_by(error: BaseException) -> Outcome:
+    """The outcome of a body or function that this has ended."""
+    error = tamed(error)
+    return Outcome(error=error, is_own=isinstance(error, (KeyboardInterrupt, GeneratorExit)) and is_own(error))
+
+
+def exit_of(run: Run, error: BaseException) -> Outcome:
+    """The outcome of a step's body on a loop that ended with what ends the program; raises it where it is to go through
+    the run's code. A coroutine that is closed may ask for nothing any more.
+    """
+    if isinstance(error, GeneratorExit) and not is_own(error):
+        raise error
+    if run.kind == "step":
+        return ended_by(error)
+    if not isinstance(error, GeneratorExit):
+        spare_loop(run, error)
+    raise error
 
 
 def spare_loop(run: Run, error: BaseException) -> None:

@@ -21,10 +21,12 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from .._core.run import Run
-from .._entries import Entry, Refused, RunCreated, StepRecorded, Verdict, entry_bytes
-from ..errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError
-from ..stores.protocol import Fenced, SentBatch, Store
-from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure, unforeseen
+from .._entries import Accepted, Entry, Refused, RunCreated, StepRecorded, Verdict, entry_bytes
+from ..errors import RunInterrupted
+from ..stores.protocol import SentBatch, Store
+from ..typing import RunId
+from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
+from .sender import Sender
 from .writer import Writer
 
 log = logging.getLogger("perdure")
@@ -32,7 +34,6 @@ log = logging.getLogger("perdure")
 QUEUED_BYTES = 64 << 20
 """Beyond this, who hands in an entry waits until some are committed; not with the end of a claim, which makes room."""
 ROOMY = (StepRecorded, RunCreated)
-LONGEST_PAUSE_SECONDS = 2.0
 
 
 def release(signal: threading.Lock) -> None:
@@ -54,8 +55,7 @@ class Journal:
         on_unknown: Callable[[], None],
     ) -> None:
         self._store = store
-        self._worker_id = worker_id
-        self._on_fenced = on_fenced
+        self.worker_id = worker_id
         self._on_lost = on_lost
         self._on_unknown = on_unknown
         self.ring = Ring()
@@ -76,6 +76,8 @@ class Journal:
         self._had_many = False
         self._writer = Writer(self)
         self.call_writer = self._writer.call
+        self.pause = self._writer.pause
+        self._sender = Sender(self, store, on_fenced=on_fenced, on_unknown=on_unknown)
 
     def append(self, lane: Lane, entry: Entry, on_verdict: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Queue an entry; its number in the lane. `leads`: the caller will wait, or call the writer, itself."""
@@ -107,14 +109,11 @@ class Journal:
         lane.check()
 
     def lead(self) -> bool:
-        """Commit a batch on this thread, if the turn is free; else who has it sees to what waits. Ctrl-C may strike
-        between any two instructions.
+        """Commit a batch on this thread, if the turn is free; else who has it sees to what waits. False where it is
+        not, or nothing is to go now. Ctrl-C may strike between any two instructions.
         """
         try:
-            if not self._turn.acquire(blocking=False):
-                return False
-            self._commit_batch()
-            return True
+            return self._turn.acquire(blocking=False) and self._commit_batch()
         finally:
             if self._turn._is_owned():  # type: ignore[attr-defined]  # as `threading.Condition` asks its lock
                 self._turn.release()
@@ -147,7 +146,7 @@ class Journal:
                 self.ring.take(self._under_way, most)
                 if self._under_way:
                     self.batches += 1
-                    self._sent_by = self._worker_id()
+                    self._sent_by = self.worker_id()
                     self._sent = self._store.begin(self._sent_by, [item.seal() for _, item in self._under_way])
         except Exception:  # whoever sends it again sees what is wrong
             log.debug("a batch could not be sent from an event loop; the writer does so", exc_info=True)
@@ -187,7 +186,7 @@ class Journal:
             except Exception:
                 log.debug("a batch that was sent from an event loop goes again", exc_info=True)
                 return
-            self._guarded(lambda: self._settle(self._under_way, verdicts))
+            self._guarded(lambda: self.settle(self._under_way, verdicts))
             self._under_way = []
 
     @contextmanager
@@ -210,21 +209,21 @@ class Journal:
         asking, self._asking = self._asking, None
         return asking is not None and self._writer.stop_at is None and asking()
 
-    def _commit_batch(self) -> None:
-        """Commit what the next batch holds. Within the turn."""
+    def _commit_batch(self) -> bool:
+        """Commit what the next batch holds; whether there is one. Within the turn."""
         self._receive()
         batch = self._under_way
         is_new = not batch
-        if is_new:
+        if is_new and self.ring.has_aside:
+            self.ring.take_due(batch)
+        if not batch:
             self.ring.take(batch)
         if batch:
             self.batches += 1
-            entries = [item.seal() for _, item in batch]
-            if is_new or self._sent_by == self._worker_id():
-                self._guarded(lambda: self._send(batch, entries))
-            else:
-                self._guarded(lambda: self._send_outside_again(batch))
+            self._sent_by = under = self.worker_id() if is_new else self._sent_by
+            self._guarded(lambda: self._sender.bring(batch, under))
             self._under_way = []
+        return bool(batch)
 
     def _guarded(self, commit: Callable[[], None]) -> None:
         """Nothing may go wrong in there; if it does, the runs of the batch end here, and everybody else goes on."""
@@ -234,80 +233,21 @@ class Journal:
         except Exception as error:
             log.exception("a batch failed in a way that was not foreseen; its runs are lost here")
             self._on_unknown()
-            self._fail(self._under_way, error)
+            self.fail(self._under_way, error)
         finally:
             self._holder = 0
 
-    def _send(self, batch: Batch, entries: list[Entry]) -> None:
-        pause = 0.05
-        while True:
-            self._sent_by = self._worker_id()
-            try:
-                verdicts = self._store.apply(self._sent_by, entries)
-            except Fenced:
-                if self.is_closed:  # this worker has left meanwhile, and must not come back for this
-                    for lane, item in batch:
-                        self.fail_lane(lane, departure(lane), [item])
-                    return
-                self._on_fenced()
-                self._send_outside_again(batch)
-                return
-            except StoreUnavailableError as error:
-                self._on_unknown()
-                if self._writer.stop_at is not None and time.monotonic() > self._writer.stop_at:
-                    self._fail(batch, error)
-                    return
-                log.warning("the database did not answer; the same batch goes again in %.2f s: %s", pause, error)
-                self._writer.pause(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            except Exception as error:
-                self._bisect(batch, entries, error)
-                return
-            else:
-                self._settle(batch, verdicts)
-                return
-
-    def _bisect(self, batch: Batch, entries: list[Entry], error: Exception) -> None:
-        """One of them cannot be applied: find its lane, so that only that one fails."""
-        if len(batch) == 1:
-            if not isinstance(error, StoreRefusedError):
-                log.error("an entry could not be applied, in a way that was not foreseen", exc_info=error)
-                self._on_unknown()
-            self._fail(batch, error if isinstance(error, StoreError) else unforeseen(error))
-            return
-        lanes = list(dict.fromkeys(lane for lane, _ in batch))
-        if len(lanes) > 1:
-            left = set(lanes[: len(lanes) // 2])
-            is_left = [lane in left for lane, _ in batch]
-        else:
-            is_left = [place < len(batch) // 2 for place in range(len(batch))]
-        for side in (True, False):
-            places = [place for place, on_left in enumerate(is_left) if on_left is side]
-            part = [batch[place] for place in places]
-            if len(lanes) == 1 and lanes[0].failure is not None:
-                self._fail(part, lanes[0].failure)
-            else:
-                self._send(part, [entries[place] for place in places])
-
-    def _send_outside_again(self, batch: Batch) -> None:
-        """After the fence: what was made under no claim goes again, under the new worker; what runs did is void."""
-        lost = RunInterrupted("this worker lost its right to write; another one goes on with its runs")
-        self._fail([(lane, item) for lane, item in batch if not item.is_outside], lost)
-        again = [(lane, item) for lane, item in batch if item.is_outside]
-        for _, item in again:
-            if isinstance(item.entry, RunCreated):
-                item.entry.held_as = None
-        if again:
-            self._send(again, [item.seal() for _, item in again])
-
-    def _settle(self, batch: Batch, verdicts: list[Verdict]) -> None:
+    def settle(self, batch: Batch, verdicts: list[Verdict]) -> None:
         """Committed: tell each entry's owner, then wake who waits; Ctrl-C meanwhile keeps nobody else from hearing."""
         failed: Batch = []
         interrupt: BaseException | None = None
         for (lane, item), verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Refused):
                 failed.append((lane, item))
-            elif item.on_verdict is not None:
+                continue
+            if type(item.entry) is RunCreated and isinstance(verdict, Accepted) and verdict.state is not None:
+                self._check_held(lane, item.entry)
+            if item.on_verdict is not None:
                 try:
                     item.tell(verdict)
                 except BaseException as error:
@@ -330,11 +270,18 @@ class Journal:
                 for lane in lanes:
                     lane.waiters = [waiter for waiter in lane.waiters if waiter[0] > lane.committed]
         if failed:
-            self._fail(failed, RunInterrupted("the claim on this run has ended; another worker may hold it now"))
+            self.fail(failed, RunInterrupted("the claim on this run has ended; another worker may hold it now"))
         if interrupt is not None:
             raise interrupt
 
-    def _fail(self, batch: Batch, error: BaseException) -> None:
+    def _check_held(self, lane: Lane, entry: RunCreated) -> None:
+        """The run is made, and not held under this claim any more: what executes it here begins no body (rule 16)."""
+        run = lane.run
+        if run is not None and run.claim == entry.held_as:
+            self.fail_lane(lane, RunInterrupted(f"run {run.run_id} was let go of before it was known to be made"))
+
+    def fail(self, batch: Batch, error: BaseException) -> None:
+        """None of it is, or will be, recorded: its lanes end."""
         by_lane: dict[Lane, list[Pending]] = {}
         for lane, item in batch:
             by_lane.setdefault(lane, []).append(item)
@@ -382,8 +329,23 @@ class Journal:
         """Start the writer thread."""
         self._writer.start()
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the journal stops, and has tried for as long as it may."""
+        return self._writer.stop_at is not None and time.monotonic() > self._writer.stop_at
+
+    def run_ids(self) -> list[RunId]:
+        """The runs that something handed in is about and not settled. Within the turn."""
+        return [*self.ring.run_ids(), *(item.entry.run_id for _, item in self._under_way)]
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether something was sent whose outcome is not known yet. Within the turn."""
+        return bool(self._under_way or self.ring.has_aside)
+
     def stop(self, deadline: float) -> None:
         """Commit what waits, for as long as the database answers before `deadline` (monotonic), and end the thread."""
+        self.ring.hasten()
         self._writer.stop(deadline)
 
     def close(self, seconds: float) -> None:

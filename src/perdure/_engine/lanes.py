@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from msgspec import Struct
 
 from .._core.run import Run
-from .._entries import Entry, StepRecorded, Stored, Verdict
+from .._entries import Entry, RunCreated, StepRecorded, Stored, Verdict
 from ..errors import PerdureError, RunInterrupted, StoreRefusedError
+from ..typing import RunId
 
 log = logging.getLogger("perdure")
 
@@ -64,6 +67,14 @@ class Pending(Struct):
         """Whether it was made under no claim: then it outlives the end of this worker's right to write."""
         return self.entry.claim is None
 
+    @property
+    def touches(self) -> tuple[RunId, ...]:
+        """The runs whose rows are written, or locked, for it."""
+        entry = self.entry
+        if isinstance(entry, RunCreated) and entry.parent_id is not None:
+            return entry.run_id, entry.parent_id
+        return (entry.run_id,)
+
 
 class PendingTurns(Pending):
     """Deliveries for the order log; more join it until it is sent."""
@@ -103,6 +114,8 @@ class Lane(Struct, eq=False):
     failure: BaseException | None = None
     is_listed: bool = False
     waiters: list[tuple[int, Callable[[], None]]] = []
+    tries: int = 0
+    """How often its next entries were tried alone, in vain."""
     __repr__ = object.__repr__
 
     def __post_init__(self) -> None:
@@ -139,6 +152,8 @@ class Ring:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._lanes: deque[Lane] = deque()
+        self._aside: dict[Lane, float] = {}
+        """Those whose entries failed alone, and when they go again (monotonic): without the others."""
         self.bytes = 0
         """What waits in all lanes."""
         self.pushed = 0
@@ -155,7 +170,23 @@ class Ring:
         """Whether nothing more is taken in."""
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        return bool(self._lanes or self.is_due)
+
+    @property
+    def has_aside(self) -> bool:
+        """Whether lanes are set aside."""
+        return bool(self._aside)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether some of them are to go again."""
+        return bool(self._aside) and self.seconds_until_due() == 0.0
+
+    def seconds_until_due(self) -> float | None:
+        """When the next of them is; None where none is set aside."""
+        with self.lock:
+            due_at = min(self._aside.values(), default=None)
+        return None if due_at is None else max(0.0, due_at - time.monotonic())
 
     def push(self, lane: Lane, item: Pending) -> int:
         """Queue the item; its number in the lane. Raises what ended the lane."""
@@ -188,24 +219,56 @@ class Ring:
         """Move a slice of each lane in turn into the empty batch, so many in all; a large entry alone. Ctrl-C at any
         point may leave an entry in both, or a lane listed twice, and loses none.
         """
-        size = 0
         with self.lock:
-            lanes = self._lanes
-            while lanes and len(batch) < entries:
-                lane = lanes[0]
-                taken, is_full = self._slice(lane, batch, size, entries)
-                size += taken
-                if is_full and not taken:
-                    break  # it was its turn: it opens the next batch
-                if lane.pending:
-                    lanes.rotate(-1)
-                else:
-                    lane.is_listed = False
-                    lanes.popleft()
-                if is_full:
-                    break
-            self.bytes -= size
-            self.waiting -= len(batch)
+            self._fill(batch, self._lanes, entries)
+
+    def take_due(self, batch: Batch) -> None:
+        """The same of the lanes that were set aside and are to go again: they keep nobody else."""
+        with self.lock:
+            now = time.monotonic()
+            lanes = deque(lane for lane, due_at in self._aside.items() if due_at <= now)
+            self._fill(batch, lanes, BATCH_ENTRIES)
+            for lane in [lane for lane in self._aside if not lane.is_listed]:
+                del self._aside[lane]
+
+    def _fill(self, batch: Batch, lanes: deque[Lane], entries: int) -> None:
+        size = 0
+        while lanes and len(batch) < entries:
+            lane = lanes[0]
+            taken, is_full = self._slice(lane, batch, size, entries)
+            size += taken
+            if is_full and not taken:
+                break  # it was its turn: it opens the next batch
+            if lane.pending:
+                lanes.rotate(-1)
+            else:
+                lane.is_listed = False
+                lanes.popleft()
+            if is_full:
+                break
+        self.bytes -= size
+        self.waiting -= len(batch)
+
+    def put_aside(self, lane: Lane, items: list[Pending], due_at: float) -> None:
+        """These were taken, and go again before what the lane has got since: at that time (monotonic), not before."""
+        with self.lock:
+            lane.pending[:0] = items
+            self.bytes += sum(item.size for item in items)
+            self.waiting += len(items)
+            lane.is_listed = True
+            self._aside[lane] = due_at
+            with suppress(ValueError):
+                self._lanes.remove(lane)
+
+    def hasten(self) -> None:
+        """Whatever is set aside is to go again now."""
+        with self.lock:
+            self._aside = dict.fromkeys(self._aside, 0.0)
+
+    def run_ids(self) -> list[RunId]:
+        """The runs for which something waits."""
+        with self.lock:
+            return [item.entry.run_id for lane in (*self._lanes, *self._aside) for item in lane.pending]
 
     def note_committed(self, entries: int) -> None:
         """So many were in a batch that is committed. The caller has the lock."""
@@ -231,7 +294,7 @@ class Ring:
         """Take in nothing more; the lanes in which something waits."""
         with self.lock:
             self.is_closed = True
-            return list(self._lanes)
+            return [*self._lanes, *self._aside]
 
     def clear(self, lane: Lane, error: BaseException) -> tuple[list[Pending], list[Callable[[], None]]]:
         """End the lane: what waited in it, and whom to wake."""

@@ -28,7 +28,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
+from .host import UNSURE_SECONDS, Host, ended_by, exit_of, interrupted, may_have_ended
 from .lanes import Lane
 from .left_behind import warn_of_tasks
 from .loop_leader import LoopLeaders
@@ -210,15 +210,12 @@ class LoopHost(Host):
             if task is not None and task.cancelling():
                 raise
             return Outcome(error=error)  # the body cancelled itself
-        except (RunInterrupted, GeneratorExit):
+        except RunInterrupted:
             raise
-        except (KeyboardInterrupt, SystemExit) as error:
-            if run.kind == "step":
-                return Outcome(error=error)
-            spare_loop(run, error)
-            raise
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+            return exit_of(run, error)
         except BaseException as error:
-            return Outcome(error=error)
+            return ended_by(error)
         finally:
             scope.reset(token)
             if inside.tasks:
@@ -236,7 +233,7 @@ class LoopHost(Host):
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)
-            return Outcome(error=run.exit or error)
+            return ended_by(error if run.exit is None else run.exit)
         finally:
             scope.reset(token)
             state.branch = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import StoreError
 from .recovery import AGAIN_SECONDS
 from .threads import start_thread
+from .trouble import Trouble
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -30,6 +31,7 @@ class Poller:
         self._is_called = False
         self._is_stopping = False
         self._due_at: float | None = None
+        self._trouble = Trouble("the poll gets no answer")
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -69,18 +71,37 @@ class Poller:
                     self._due_at = None
             if is_due:
                 self._runtime.dispatcher.expect_backlog()
-            try:
-                self._look()
-            except StoreError as error:
-                log.warning("the poll got no answer; it goes on: %s", error)
-            except Exception:
-                log.exception("the poll failed; it goes on")
+            self._look()
             pause = self._runtime.options.poll_seconds
             if self._runtime.recovery.is_hindered:
                 pause = min(pause, AGAIN_SECONDS)
             next_at = time.monotonic() + pause
 
     def _look(self) -> None:
+        """A round. What the database refuses to one question keeps no other from being asked."""
+        error: StoreError | None = None
+        runtime = self._runtime
+        for look in (
+            self._feel_pulse,
+            runtime.ends.poll,
+            runtime.ends.poll_stuck,
+            runtime.uncollected.look_for_orphans,
+            runtime.execution.look_for_stranded,
+            runtime.dispatcher.return_late,
+            runtime.recovery.look,
+        ):
+            try:
+                look()
+            except StoreError as failure:
+                error = error or failure
+            except Exception:
+                log.exception("the poll failed; it goes on")
+        if error is None:
+            self._trouble.over()
+        else:
+            self._trouble.met(error)
+
+    def _feel_pulse(self) -> None:
         runtime = self._runtime
         pulse = runtime.store.pulse(runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names())
         for run_id in pulse.cancelled:
@@ -97,14 +118,6 @@ class Poller:
             # Our clock may say that it is due, the database's, which decides, not yet: look again, ever more rarely.
             again = time.time() + min(max(late, 0.001), runtime.options.poll_seconds)
             self.expect(pulse.next_due_at if late < 0 else again)
-        if runtime.ends.is_waited_for:
-            runtime.ends.poll()
-            runtime.ends.poll_stuck()
-        if runtime.uncollected.has_orphans:
-            runtime.uncollected.look_for_orphans()
-        runtime.execution.look_for_stranded()
-        runtime.dispatcher.return_late()
-        runtime.recovery.look()
 
     def stop(self, seconds: float) -> None:
         """End the thread; waits so long for a round that is under way."""

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..stores.protocol import NothingDone
+from .trouble import Trouble
 from .worker import free_locks, remove_leftovers
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Recovery:
         self._revision = 0
         self._leases_at = 0.0
         self._housekeeping_at = 0.0
+        self._trouble = Trouble("the runs of a dead worker cannot be put back")
         self.is_hindered = False
         """Whether a dead worker could not be taken over yet."""
 
@@ -87,8 +90,13 @@ class Recovery:
 
     def _take_over(self, worker_id: str, *, only_expired: bool) -> list[str] | None:
         runtime = self._runtime
-        with runtime.journal.turn():
-            taken = runtime.store.take_over(worker_id, only_expired=only_expired)
+        try:
+            with runtime.journal.turn():
+                taken = runtime.store.take_over(worker_id, only_expired=only_expired)
+        except NothingDone as error:  # somebody has locked a run of it: that keeps no other dead worker
+            self._trouble.met(error)
+            self.is_hindered = True
+            return None
         if taken:
             log.info("worker %s is dead; %d of its runs go on elsewhere", worker_id, len(taken))
             runtime.dispatcher.expect_backlog()

@@ -57,7 +57,7 @@ class Runtime:
         self.uncollected = Uncollected(store, self.serializer)
         self.ends = Ends(store, self.held.active.get, self.poller.call)
         self.threads = Threads("perdure-run")
-        self.histories = Histories(store, self.threads)
+        self.histories = Histories(store, self.threads, lambda: self.is_stopping)
         self.execution = Execution(self)
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that launched, for async runs that are not started on another one."""

@@ -31,9 +31,9 @@ from .._core.flow import (
 )
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
-from .._entries import EndedRun, HistoryRows, RunParked, Verdict
+from .._entries import EndedRun, HistoryRows, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
+from .host import UNSURE_SECONDS, Host, ended_by, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .left_behind import warn_of_threads
 from .tasks import current_task
@@ -112,10 +112,10 @@ class ThreadHost(Host):
             raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
             if run.kind == "step":
-                return Outcome(error=error)
+                return ended_by(error)
             raise
         except BaseException as error:
-            return Outcome(error=error)
+            return ended_by(error)
         else:
             return Outcome(value)
         finally:
@@ -128,7 +128,7 @@ class ThreadHost(Host):
         try:
             return Outcome(request.function(*request.args, **request.kwargs), run.exit)
         except BaseException as error:
-            return Outcome(error=run.exit or error)
+            return ended_by(error if run.exit is None else run.exit)
         finally:
             scope.reset(token)
             if run.interruption is None and "futures" in vars(run.state):
@@ -285,7 +285,7 @@ class ThreadHost(Host):
         """
         state: ThreadState = run.state
         waits = state.waits
-        entry: RunParked | None = None
+        parking: int | None = None
         with state.changed:
             (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
             state.timed += timeout is not None
@@ -296,13 +296,13 @@ class ThreadHost(Host):
             self.runtime.dispatcher.yield_slot(run)
             with state.changed:
                 if self._wait_in_memory(run, found, due_at, timeout):
-                    entry = self.parking(run, waits)
+                    parking = self.runtime.claims.append(run, self.parking(run, waits), lambda verdict: None)
         finally:
             with state.changed:
                 (waits.runs.remove(run_id) if run_id is not None else waits.due.remove(due_at or 0.0))
                 state.timed -= timeout is not None
-        if entry is not None:
-            self.runtime.claims.commit(run, entry)
+        if parking is not None:
+            self.journal.wait(run.lane, parking)
             self.interrupt(run)
         run.check_alive()
         self._regain_slot(run)

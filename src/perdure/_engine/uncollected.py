@@ -71,16 +71,13 @@ class Uncollected:
     def look_for_orphans(self) -> None:
         """Ask whether the parents of the orphans have ended: the others collect in their next life, or end without."""
         orphans = dict(self._orphans)
+        if not orphans:
+            return
         over = {ended.run_id for ended in self._store.ended(list({parent for _, _, parent in orphans.values()}))}
         for run_id, (name, ended, parent_id) in orphans.items():
             self._orphans.pop(run_id, None)
             if parent_id in over:
                 self._complain(name, ended)
-
-    @property
-    def has_orphans(self) -> bool:
-        """Whether there is anything to ask for."""
-        return bool(self._orphans)
 
     def close(self) -> None:
         """This process shuts down: what has not been collected will not be."""

@@ -77,10 +77,10 @@ class Writer:
                     if self.stop_at is not None and not journal.has_work:
                         return
                     self._is_resting = True
-                    self._wake.wait(LAGGARD_SECONDS if self.expects_laggards else None)
+                    self._wake.wait(self._nap())
                     self._is_resting = False
                 is_called, self._is_called = self._is_called, False
-            if is_called or (batches == journal.batches and journal.has_work):
+            if is_called or journal.ring.is_due or (batches == journal.batches and journal.has_work):
                 journal.commit_all()
             elif pushed == journal.pushed:
                 looks += 1
@@ -91,3 +91,10 @@ class Writer:
             else:
                 looks = 0
             batches, pushed = journal.batches, journal.pushed
+
+    def _nap(self) -> float | None:
+        """How long it may sleep where nobody calls."""
+        due = self._journal.ring.seconds_until_due()
+        if not self.expects_laggards:
+            return due
+        return LAGGARD_SECONDS if due is None else min(LAGGARD_SECONDS, due)

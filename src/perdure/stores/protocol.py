@@ -8,8 +8,9 @@ Threads: `apply`, `begin`, `reconcile` and `take_over` are called by one thread 
 `claim`; where the store `may_claim_beside` a batch it is called outside that turn, but never beside another claim,
 `reconcile`, or what a fenced worker does. The heartbeat's thread alone calls `renew`, on its own connection; everything
 else is called by any thread.
-Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces),
-`StoreRefusedError` where the data itself is refused, `Fenced` where this worker has lost its right to write.
+Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces), its
+`NothingDone` where it is known, `UnsupportedStoreError` where a permission or a table is missing, `StoreRefusedError`
+where the data itself is refused, `Fenced` where this worker has lost its right to write.
 """
 
 from __future__ import annotations
@@ -23,11 +24,25 @@ from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
 from .._entries import Entry, Stored, Verdict
 from .._entries import HistoryRows as HistoryRows
+from ..errors import StoreUnavailableError
 from ..typing import RunId, RunKind, RunState
 
 
 class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake of anybody
     """This worker's row is gone, or the database has failed over: drop every run and join again under a new id."""
+
+
+class NothingDone(StoreUnavailableError):  # noqa: N818  # what the database says
+    """The database was there and says that it did nothing of it: its outcome is known.
+
+    `may_be_entry`: perhaps for what was to be written, as with a statement that takes too long; else the trouble is the
+    store's, for everybody who asks the same. `locked`: the runs whose rows somebody else has locked, as far as known.
+    """
+
+    def __init__(self, message: str, *, may_be_entry: bool = False, locked: Collection[RunId] = ()) -> None:
+        super().__init__(message)
+        self.may_be_entry = may_be_entry
+        self.locked = frozenset(locked)
 
 
 @dataclass(slots=True, frozen=True)
@@ -169,6 +184,8 @@ class Store(Protocol):
         Kinds are applied in the order: created, recorded, finished, parked, released. Applying the same entries again
         is success. A refused entry refuses the later ones of its claim. A run that ends as `cancelled` passes the
         cancel on to its unfinished children. The number of statements does not depend on the number of entries.
+        A creation that is sent again and whose run is not held under its `held_as` any more is `Accepted` with the
+        run's state (rule 16). It waits for a foreign lock for a moment only. No entries: whether it would take any.
         """
 
     def at_once(self, waiting: int) -> int:

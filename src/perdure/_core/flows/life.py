@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
-from ...errors import RunInterrupted, SerializationError, StoreUnavailableError
+from ...errors import RunInterrupted, SerializationError, StoreUnavailableError, UnsupportedStoreError
 from ..definitions import Definition
 from ..flow import Commit, Execute, Flow, LoadHistory, Outcome
 from ..run import Run
@@ -23,7 +23,7 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     if not is_fresh:
         try:
             run.recall((yield LoadHistory()))
-        except StoreUnavailableError:
+        except (StoreUnavailableError, UnsupportedStoreError):  # not for what its rows say
             raise
         except Exception as error:  # rows may say anything: this run waits for people, and no other
             yield from park_for_mend(run, f"its history cannot be read: {describe(error)}")
@@ -67,12 +67,14 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     elif run.interruption not in (None, "ended", "closing", "released"):
         return  # the claim has ended, or its owner ends it
     elif is_to_be_released(run, outcome):
-        yield Commit(RunReleased(run.run_id, run.claim))
+        # Raised by its own code it would be raised again, for ever if that were free.
+        reason = f"its code raised {type(outcome.error).__name__}, and no signal had come" if outcome.is_own else None
+        yield Commit(RunReleased(run.run_id, run.claim, charged=outcome.is_own, reason=reason))
     elif isinstance(outcome.error, SystemExit):
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:
         stored, result = store_outcome(run, outcome, what)
-        yield Commit(RunFinished(run.run_id, run.claim, "failed" if result.error else "succeeded", stored))
+        yield Commit(RunFinished(run.run_id, run.claim, "succeeded" if result.error is None else "failed", stored))
 
 
 def is_to_be_released(run: Run, outcome: Outcome) -> bool:

@@ -66,7 +66,8 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
             return stored, outcome if value is outcome.value else Outcome(value)
     forget_frames(error)
     stored = run.serializer.dump_error(error)
-    return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
+    loaded = run.serializer.load_error(stored)
+    return stored, Outcome(error=BaseException.with_traceback(loaded, error.__traceback__))
 
 
 def unwrap(run: Run, key: str, stored: Stored, *, is_error: bool) -> Any:

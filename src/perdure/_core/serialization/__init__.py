@@ -4,7 +4,8 @@
 """
 
 from .codecs import Codec, JsonCodec, PickleCodec, ZlibCodec
+from .raised import tamed
 from .registry import TypeRegistry
 from .serializer import DEFAULT_MAX_BYTES, Serializer
 
-__all__ = ["DEFAULT_MAX_BYTES", "Codec", "JsonCodec", "PickleCodec", "Serializer", "TypeRegistry", "ZlibCodec"]
+__all__ = ["DEFAULT_MAX_BYTES", "Codec", "JsonCodec", "PickleCodec", "Serializer", "TypeRegistry", "ZlibCodec", "tamed"]

@@ -13,7 +13,7 @@ import traceback
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
-from ...errors import RunInterrupted
+from ...errors import RecordedError, RunInterrupted
 from ..names import module_name
 from .refusal import Refusal
 from .registry import TypeRegistry, type_name
@@ -78,8 +78,33 @@ def message_of(error: BaseException) -> str:
     """`str(error)`, whatever its class does."""
     try:
         return str(str(error))
-    except Exception as broken:  # the user's `__str__` may raise anything
+    except BaseException as broken:  # the user's `__str__` may raise anything, and it is no order to us
         return f"<no message: its __str__ raised {type(broken).__name__}>"
+
+
+def tamed(error: BaseException) -> BaseException:
+    """The error; a stand-in where its class lets nobody look at it: whatever else is done with that would fail anew."""
+    cls = type(error)
+    try:
+        hash(cls)
+        name = type_name(cls)
+        isinstance(error, _Nobody)  # asks the error for its class
+        own_dict(error)
+        _ = error.args, error.__cause__, error.__context__, error.__traceback__
+        if isinstance(error, BaseExceptionGroup):
+            _ = error.exceptions, error.message
+    except BaseException as broken:
+        try:
+            name = f"{type.__dict__['__module__'].__get__(cls)}:{type.__dict__['__qualname__'].__get__(cls)}"
+        except Exception:
+            name = "builtins:BaseException"
+        stand_in = RecordedError(name, f"{message_of(error)} <its class cannot be looked at: {type(broken).__name__}>")
+        return stand_in.with_traceback(BaseException.__dict__["__traceback__"].__get__(error))
+    return error
+
+
+class _Nobody:
+    """No error is of this class."""
 
 
 def traceback_of(error: BaseException) -> str:
@@ -113,7 +138,8 @@ def state_of_error(error: BaseException) -> dict[str, object]:
         "suppressed": error.__suppress_context__ and error.__cause__ is None,
         "traceback": traceback_of(error),
     }
-    return state | {name: part for name, part in parts.items() if part}
+    # An error may call itself false.
+    return state | {name: part for name, part in parts.items() if isinstance(part, BaseException) or part}
 
 
 def find_error_type(name: str, registry: TypeRegistry) -> type[BaseException] | None:

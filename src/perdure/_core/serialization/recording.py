@@ -19,6 +19,7 @@ from .raised import (
     message_of,
     own_dict,
     state_of_error,
+    tamed,
     traceback_of,
 )
 from .refusal import Refusal
@@ -44,7 +45,7 @@ class ErrorWriter:
     def write(self, error: BaseException, depth: int = 0) -> Tree:
         """Return the error's tree, without what cannot be stored of it."""
         self._errors_left -= 1
-        state = state_of_error(error)
+        state = state_of_error(tamed(error))
         trees = {name: self._part(name, part, depth) for name, part in state.items()}
         made = _kept(trees)
         if "args" in state and "args" not in made:
@@ -66,7 +67,7 @@ class ErrorWriter:
         """Return the part's tree, or `_LOST` if it cannot be stored."""
         try:
             return Encoder(self._registry, budget=self._budget, is_escaping=True).encode(part)
-        except Exception:  # a part of an error may be anything; it is lost, the error is not
+        except BaseException:  # a part of an error may be anything, and raise that; it is lost, the error is not
             return _LOST
 
 

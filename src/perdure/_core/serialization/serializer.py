@@ -12,7 +12,7 @@ from . import json_text
 from .codecs import Codec, JsonCodec, ZlibCodec
 from .encoding import INT_LIMIT, Tree
 from .preview import PREVIEW_LENGTH, preview_of
-from .raised import message_of
+from .raised import message_of, tamed
 from .recording import ErrorReader, ErrorWriter, add_note, least_tree
 from .refusal import Refusal
 from .registry import TypeRegistry
@@ -176,12 +176,13 @@ class Serializer:
 
     def dump_error(self, error: BaseException) -> Stored:
         """Encode an error with its cause, notes and traceback. Never fails: what cannot be stored of it is left out."""
+        error = tamed(error)
         for make in (self._full_tree, self._short_tree, least_tree):
             try:
                 text = json_text.encode_tree(make(error)).decode()
                 if len(text.encode()) <= self._max_bytes:
                     break
-            except Exception:  # noqa: S112 - an error's parts may be anything; the next form asks less of them
+            except BaseException:  # noqa: S112 - an error's parts may raise anything; the next form asks less of them
                 continue
         if self._is_json:
             return Stored(JsonCodec.name, text)

@@ -8,11 +8,14 @@ from .kind import Judgement, Kind, Situation, Trace
 
 
 def judge(entry: RunCreated, situation: Situation) -> Judgement:
-    """Its own trace comes first: an entry that is sent again is accepted."""
+    """Its own trace comes first: an entry that is sent again is accepted; with the run's state where that is not held,
+    and has not ended, under the claim that the entry names (rule 16).
+    """
     trace = situation.runs.get(entry.run_id)
     if trace is not None:
         if trace.created_by == entry.entry_id:
-            return Accepted()
+            is_let_go = entry.held_as not in (None, trace.claim, trace.last_claim, trace.finished_by)
+            return Accepted(trace.state if is_let_go else None)
         return Existed(trace.name, trace.fingerprint, trace.state)
     if entry.claim is not None and entry.claim not in situation.claims:
         return Refused(f"the claim under which run {entry.run_id!r} was to be made has ended")

@@ -15,12 +15,12 @@ from typing import Any, Final, TypeVar
 import psycopg
 from psycopg.pq import ExecStatus, PipelineStatus
 
-from ...errors import StoreUnavailableError, UnsupportedStoreError
+from ...errors import StoreError, StoreUnavailableError, UnsupportedStoreError
 from .. import forks
 from .addresses import Address
 from .calls import Call, Statement, failure_of
 from .decisions import Decisions
-from .failures import FAILURES, RETRIED, translate, translate_connecting
+from .failures import FAILURES, RETRIED, UNPREPARED, is_standby, translate, translate_connecting
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -28,9 +28,6 @@ Parameters = Mapping[str, object]
 
 OLDEST_SERVER: Final = 14
 """The oldest major version of Postgres that its makers supported when this was written."""
-
-IDLE_SECONDS: Final = 5
-"""When the server ends a transaction whose process went quiet (rule 12); our own are never idle."""
 
 _SPARE_CONNECTIONS = 4
 _ATTEMPTS = 5
@@ -47,6 +44,8 @@ class Connection:
         self._cursor: psycopg.Cursor[Row] | None = None
         self.decisions = database.decisions
         self._prepared: set[bytes] = set()
+        self._primary = 0
+        """Of which of the servers that the database has had, as `Database.primary` counts them."""
         self.opened = 0
         """Which of all connections this one is, of this process: every opening gets another number."""
 
@@ -81,21 +80,20 @@ class Connection:
             call.send(statements, self._is_to_prepare if self._database.address.prepare_threshold is not None else None)
         except FAILURES as failure:
             self.close()
-            raise translate(failure, self._database.address) from failure
+            raise self._translated(failure) from failure
         return call
 
     @property
     def is_open(self) -> bool:
         """Whether `send` would not have to connect first."""
-        return self._cursor is not None
+        return self._cursor is not None and self._primary == self._database.primary
 
     def answer(self, call: Call) -> None:
         """Wait for what was sent. Errors as of `query`, `Fenced` and `NotNew`; nothing is tried again."""
         try:
             self._finish(call)
         except FAILURES as failure:
-            self._forget_if_broken()
-            raise translate(failure, self._database.address) from failure
+            raise self._translated(failure) from failure
 
     def call(self, name: str, statements: Sequence[Statement]) -> None:
         """`send` and `answer`, with the promises of `query`."""
@@ -115,6 +113,8 @@ class Connection:
     def _ready_cursor(self) -> psycopg.Cursor[Row]:
         if self._connection is not None and self._connection.pgconn.pipeline_status != PipelineStatus.OFF:
             self.close()  # Ctrl-C came between a call and its answer
+        elif self._primary != self._database.primary:
+            self.close()
         return self._cursor if self._cursor is not None else self._open()
 
     def _tried(self, attempt: Callable[[], T]) -> T:
@@ -123,12 +123,14 @@ class Connection:
                 return attempt()
             except RETRIED as failure:
                 if not left:
-                    raise translate(failure, self._database.address) from failure
+                    raise self._translated(failure) from failure
                 pause = random() * _PAUSE_SECONDS  # noqa: S311  # at once, the same two would meet again
                 time.sleep(pause)
             except FAILURES as failure:
-                self._forget_if_broken()
-                raise translate(failure, self._database.address) from failure
+                if not left or getattr(failure, "sqlstate", None) != UNPREPARED:
+                    raise self._translated(failure) from failure
+                if self._connection is not None:  # a pooler's: another one perhaps than was prepared
+                    self._prepare(self._connection)
         raise AssertionError("the loop returns or raises")
 
     def ask(self, name: str, parameters: Parameters) -> list[Row]:
@@ -149,8 +151,7 @@ class Connection:
             with cursor.connection.transaction():
                 yield Transaction(cursor, self._database)
         except FAILURES as failure:
-            self._forget_if_broken()
-            raise translate(failure, self._database.address) from failure
+            raise self._translated(failure) from failure
 
     def close(self) -> None:
         """Close it, if it is open; the next query opens it again."""
@@ -178,7 +179,7 @@ class Connection:
         os.close(nowhere)
 
     def _open(self) -> psycopg.Cursor[Row]:
-        address = self._database.address
+        address, primary = self._database.address, self._database.primary
         try:
             connection = psycopg.connect(autocommit=True, **address.settings)  # type: ignore[arg-type]  # libpq's own
         except FAILURES as failure:
@@ -190,6 +191,7 @@ class Connection:
             raise
         self._connection, self._cursor = connection, connection.cursor()
         self._prepared.clear()
+        self._primary = primary
         self.opened = next(_openings)
         return self._cursor
 
@@ -202,20 +204,25 @@ class Connection:
             )
         connection.prepare_threshold = address.prepare_threshold
         try:
-            row = connection.execute(
-                self.decisions.text("prepare_session"), {"idle_seconds": str(IDLE_SECONDS)}
-            ).fetchone()
+            row = connection.execute(self.decisions.text("prepare_session"), prepare=False).fetchone()
         except FAILURES as failure:
             raise translate_connecting(failure, address) from failure
-        if row is not None and row[3] != "UTF8":
+        if row is not None and row[-1] != "UTF8":
             raise UnsupportedStoreError(
-                f"{address.where} is encoded in {row[3]}, which cannot hold every text: use a database made with "
+                f"{address.where} is encoded in {row[-1]}, which cannot hold every text: use a database made with "
                 "ENCODING 'UTF8'"
             )
 
-    def _forget_if_broken(self) -> None:
+    def _translated(self, failure: Exception) -> StoreError:
+        """Our own error for it. Where the server takes no writes any more, all our connections leave it: they find the
+        one that does, if the address knows several or leads to another one now.
+        """
         if self._connection is not None and (self._connection.broken or self._connection.closed):
             self.close()
+        if is_standby(failure) and self._primary == self._database.primary:
+            self._database.primary += 1
+            self.close()
+        return translate(failure, self._database.address)
 
 
 class Transaction:
@@ -250,6 +257,8 @@ class Database:
         self.address = address
         self.decisions = decisions
         self.on_statement: Callable[[str], None] | None = None
+        self.primary = 0
+        """Another number after each server that was found to be a standby, or read-only."""
         self._start()
         _living.add(self)
 

@@ -6,12 +6,15 @@ them as their cause and so stand in tracebacks, show more than the primary messa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import psycopg
 from psycopg import errors
 
 from ...errors import StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
+from ...typing import RunId
+from ..protocol import NothingDone
 from .addresses import Address
 
 FAILURES: Final = (psycopg.Error, UnicodeError)
@@ -20,8 +23,16 @@ FAILURES: Final = (psycopg.Error, UnicodeError)
 RETRIED: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 """Nothing has happened, and the same again will do: two transactions met in opposite order."""
 
+UNPREPARED: Final = "PD003"
+"""What `check_session` says of a session that a pooler has handed out, or reset."""
+
 _REFUSALS = ("22", "23", "54")
 _STANDBY = ("25006", "55000")
+_FULL = ("53100", "58030")
+_LOCKED = "55P03"
+_STORES_OWN = ("40", "53", "58", "55", "25", UNPREPARED)
+"""Not for what was to be written, whatever that is."""
+_TOO_LARGE = "53200"
 _NOT_LAID = ("3F000", "42P01", "42883", "42704")
 _HINTS = (
     ("password authentication failed", "check the user and the password in the URL"),
@@ -46,10 +57,19 @@ def translate(failure: Exception, address: Address) -> StoreError:
     text = _text(failure, address)
     if code.startswith(_REFUSALS) or isinstance(failure, (psycopg.DataError, psycopg.IntegrityError, UnicodeError)):
         return StoreRefusedError(f"{address.where} refused a value: {text}")
-    if code in _STANDBY:
-        return StoreUnavailableError(
+    if is_standby(failure):
+        return NothingDone(
             f"{address.where} is a standby or read-only: {text}. Connect to the primary "
             "(several hosts in the URL and target_session_attrs=read-write find it)"
+        )
+    if code in _FULL:
+        return NothingDone(f"the disk of {address.where} is full, or fails: {text}. Make room there")
+    if code == _LOCKED:
+        return NothingDone(f"{address.where}: {text}. Another session holds a lock; pg_locks shows which")
+    if code == UNPREPARED:
+        return NothingDone(
+            f"{address.where}: {text}. A pooler hands out sessions with settings that are not Perdure's: let it keep a "
+            "session for each client (session pooling)"
         )
     if code == "42501":
         return UnsupportedStoreError(
@@ -58,7 +78,30 @@ def translate(failure: Exception, address: Address) -> StoreError:
         )
     if code in _NOT_LAID:
         return UnsupportedStoreError(f"{address.where}: {text}. The schema is not laid or damaged: migrate first")
-    return StoreUnavailableError(f"{address.where} did not answer as it should: {text}")
+    text = f"{address.where} did not answer as it should: {text}"
+    if isinstance(failure, psycopg.Error) and failure.diag.severity_nonlocalized == "ERROR":  # else the session ended
+        return NothingDone(text, may_be_entry=code == _TOO_LARGE or not code.startswith(_STORES_OWN))
+    return StoreUnavailableError(text)
+
+
+def is_standby(failure: Exception) -> bool:
+    """Whether this server takes no writes: another one may."""
+    return getattr(failure, "sqlstate", None) in _STANDBY
+
+
+def is_lock(failure: BaseException | None) -> bool:
+    """Whether a statement has waited for a lock in vain."""
+    return getattr(failure, "sqlstate", None) == _LOCKED
+
+
+def locked_error(run_ids: Collection[RunId], address: Address) -> NothingDone:
+    """The error for rows that another session has locked."""
+    names = ", ".join(sorted(run_ids)[:3])
+    return NothingDone(
+        f"another session has locked the rows of {len(run_ids)} run(s) in {address.where} ({names}): an open "
+        "transaction, idle in pg_stat_activity perhaps, which is to commit or to end",
+        locked=run_ids,
+    )
 
 
 def translate_connecting(failure: Exception, address: Address) -> StoreUnavailableError:

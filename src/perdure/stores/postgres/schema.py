@@ -46,7 +46,14 @@ def migrate(database: Database) -> str:
 
 def _apply_missing(transaction: Transaction, database: Database) -> None:
     mark = database.decisions.mark
-    for statement in ("lock_schema", "leave_bodies_unchecked", "make_schema", "make_migrations", "make_decisions"):
+    for statement in (
+        "take_time",
+        "lock_schema",
+        "leave_bodies_unchecked",
+        "make_schema",
+        "make_migrations",
+        "make_decisions",
+    ):
         transaction.ask(statement)
     [(version,)] = transaction.ask("schema_version")
     _refuse_newer(version, database)

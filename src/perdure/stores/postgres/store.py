@@ -6,24 +6,24 @@ Every decision is one function in the database, called in one round trip; `migra
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict
 from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, claimed_of, histories_of
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
+from ..protocol import ClaimedRun, ClaimRequest, Fenced, NothingDone, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
 from .batches import apply_in_order, statements_of, text_array
 from .calls import Call, NotNew, Statement
 from .connections import Database
 from .decisions import decisions_of
-from .failures import FAILURES
+from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
 from .schema import migrate
 
@@ -100,12 +100,27 @@ class PostgresStore:
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         turn = self._database.turn
-        with turn.lock, suppress(NotNew):
-            if not self._kinds.are_open(entries):
-                turn.call("write_sections", self._statements(worker_id, entries))
-                return self._accepted(worker_id, entries)
-        with turn.lock:
+        with turn.lock, self._naming_locked(entries):
+            with suppress(NotNew):
+                if not self._kinds.are_open(entries):
+                    turn.call("write_sections", self._statements(worker_id, entries))
+                    return self._accepted(worker_id, entries)
             return self._apply_in_order(worker_id, entries)
+
+    @contextmanager
+    def _naming_locked(self, entries: Sequence[Entry]) -> Iterator[None]:
+        """Where the batch waits for a lock, tell whose rows somebody has locked (rule 17)."""
+        try:
+            yield
+        except NothingDone as error:
+            if not is_lock(error.__cause__):
+                raise
+            parents = [entry.parent_id for entry in entries if isinstance(entry, RunCreated) and entry.parent_id]
+            run_ids = text_array({*(entry.run_id for entry in entries), *parents})
+            locked = [run_id for (run_id,) in self._database.turn.query("locked_among", {"run_ids": run_ids})]
+            if not locked:
+                raise
+            raise locked_error(locked, self._database.address) from error.__cause__
 
     def at_once(self, waiting: int) -> int:
         return min(waiting, SENT_ENTRIES)

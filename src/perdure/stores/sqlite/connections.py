@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ...errors import StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from .. import forks
-from .failures import FAILURES, PRIMARY_CODE, translate
+from .failures import FAILURES, PRIMARY_CODE, makes_useless, translate
 from .statements import Statement, for_rows, statements
 
 Row = Sequence[Any]
@@ -208,6 +208,8 @@ class Connection:
             self.close()  # whatever state it is in, the next use opens a new one
 
     def _translated(self, failure: Exception) -> Exception:
+        if makes_useless(failure):
+            self.close()  # the next use opens it again
         return translate(failure, self._database.path, self._database.patience_seconds)
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
+from ..protocol import NothingDone
 
 REFUSALS: Final = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError, UnicodeError)
 """The data itself cannot be stored: sending it again cannot help."""
 
 FAILURES: Final = (sqlite3.Error, sqlite3.Warning, OverflowError, UnicodeError)
 """Everything that `sqlite3` raises for a statement."""
+
+_CLOSED: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
+_USELESS: Final = {*_CLOSED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 PRIMARY_CODE: Final = 0xFF
 """The part of an extended result code that names the kind of failure."""
@@ -30,13 +34,18 @@ def translate(failure: Exception, path: Path, patience_seconds: float) -> StoreE
     if code == sqlite3.SQLITE_CORRUPT:
         return StoreUnavailableError(f"the database {path} is damaged ({failure}): restore it from a backup")
     if code == sqlite3.SQLITE_FULL:
-        return StoreUnavailableError(f"the disk that holds {path} is full: make room, the work goes on by itself")
-    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}:
-        return StoreUnavailableError(
+        return NothingDone(f"the disk that holds {path} is full: make room, the work goes on by itself")
+    if code in _CLOSED:
+        return NothingDone(
             f"the database {path} cannot be opened for writing ({failure}): this process needs to write the file, "
             "the files beside it (-wal, -shm) and their directory"
         )
     return StoreUnavailableError(f"the database {path} did not do what was asked: {failure}")
+
+
+def makes_useless(failure: Exception) -> bool:
+    """Whether the connection may go on to fail when the file is mended: one that was opened for reading alone, say."""
+    return getattr(failure, "sqlite_errorcode", 0) & PRIMARY_CODE in _USELESS
 
 
 def busy_message(path: Path, patience_seconds: float) -> str:

@@ -6,6 +6,21 @@ EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_suppo
     RETURN NULL;
 END $$;
 
+-- Rules 12 and 17: what was set when the session began, for a pooler may hand out any session. What cannot be set any more
+-- in a transaction that runs is refused, so that the session is prepared and the same sent again. No worker waits long for
+-- somebody's lock: it has more to do.
+CREATE FUNCTION perdure.check_session() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' OR current_setting('statement_timeout') <> '10s'
+       OR current_setting('idle_in_transaction_session_timeout') <> '5s' THEN
+        RAISE EXCEPTION 'the session is not prepared' USING ERRCODE = 'PD003';
+    END IF;
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    PERFORM set_config('lock_timeout', '500ms', true);
+END $$;
+
 -- Rule 1: whether this worker may write. Its row stays locked against removal until the transaction ends; a heartbeat,
 -- which updates other columns, does not wait for that. Where the timeline is not known, `expected` (the transactions
 -- that the process has counted) must be what the row says, or one less after a lost reply.
@@ -13,9 +28,7 @@ CREATE FUNCTION perdure.fence(me uuid, expected bigint) RETURNS boolean LANGUAGE
 DECLARE
     is_counted boolean;
 BEGIN
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
+    PERFORM perdure.check_session();
     SELECT worker.timeline IS NULL INTO is_counted
       FROM perdure.workers AS worker
      WHERE worker.id = me AND (worker.timeline IS NULL OR worker.timeline = perdure.current_timeline())

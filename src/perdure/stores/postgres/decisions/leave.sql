@@ -2,6 +2,8 @@
 CREATE FUNCTION perdure.leave(me uuid) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
+    PERFORM perdure.check_session();
+    PERFORM set_config('lock_timeout', '5s', true);
     PERFORM 1 FROM perdure.workers WHERE id = me FOR UPDATE;
     PERFORM 1 FROM perdure.runs WHERE worker = me ORDER BY id FOR NO KEY UPDATE;
     UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)

@@ -8,7 +8,7 @@ BEGIN
         RETURN NULL;
     END IF;
     unknown := ARRAY(SELECT id FROM perdure.runs WHERE worker = me AND id NOT IN (SELECT unnest(known))
-                      ORDER BY id FOR NO KEY UPDATE);
+                      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
     UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)
      WHERE id = ANY (unknown) AND worker = me;
     RETURN unknown;

@@ -1,5 +1,6 @@
 -- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
--- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over.
+-- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over. Waits for no
+-- lock on a run: whoever asks has the journal's turn, and asks again soon.
 CREATE FUNCTION perdure.take_over(victim uuid, only_expired boolean) RETURNS text[] LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
@@ -7,6 +8,7 @@ DECLARE
     back text[];
     cancelled text[];
 BEGIN
+    PERFORM perdure.check_session();
     DELETE FROM perdure.workers
      WHERE id = (SELECT id FROM perdure.workers
                   WHERE id = victim AND (NOT only_expired OR lease_until < clock_timestamp())
@@ -15,7 +17,7 @@ BEGIN
     IF gone IS NULL THEN
         RETURN NULL;
     END IF;
-    back := ARRAY(SELECT id FROM perdure.runs WHERE worker = victim ORDER BY id FOR NO KEY UPDATE);
+    back := ARRAY(SELECT id FROM perdure.runs WHERE worker = victim ORDER BY id FOR NO KEY UPDATE NOWAIT);
     WITH fate AS MATERIALIZED (
         SELECT ctid AS place, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages

@@ -16,6 +16,10 @@ SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'perdure') AS has_sche
 -- One process at a time brings the schema up to date; the lock goes with the transaction.
 SELECT pg_advisory_xact_lock(5784093171401027);
 
+-- name: take_time
+-- A migration waits for another process's, and may take long itself.
+SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true);
+
 -- name: leave_bodies_unchecked
 -- What migrations create was tested before it was released: compiling every function again would only cost time.
 SET LOCAL check_function_bodies = off;

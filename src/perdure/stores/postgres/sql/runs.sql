@@ -111,3 +111,10 @@ SELECT ARRAY(SELECT messages.run_id
                               AND queue = ANY (served.queues) AND name = ANY (served.names)
                             ORDER BY due_at LIMIT 1))::float8
   FROM served;
+
+-- name: locked_among
+-- Of these runs, those whose rows somebody has locked, after a batch has waited for one in vain.
+WITH free AS MATERIALIZED (
+    SELECT id FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT id FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND id NOT IN (SELECT id FROM free);
