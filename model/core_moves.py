@@ -44,7 +44,21 @@ def breach_in(world: World, state: State) -> str | None:
             return f"I13 run {number} is dead although no worker died"
         if run.state == "held" and state.row(run.worker) is None:
             return f"I5 run {number} is held by a worker without a row"
+        if run.state == "held" and is_forgotten(world, state, number):
+            return f"I15 run {number} is held by a living worker that knows nothing of it"
     return None
+
+
+def is_forgotten(world: World, state: State, number: int) -> bool:
+    """Whether the holder lives, may write, has nothing of the run in memory, and will not look for what it has lost."""
+    run = state.runs[number]
+    for process in state.processes:
+        if process is None or process.worker != run.worker or process.is_frozen or process.is_unknown:
+            continue
+        entries = (*process.outbox, *(process.batch.entries if process.batch is not None else ()))
+        is_known = any(each.run == number for each in (*process.threads, *entries))
+        return not is_known and world.may_write(state, process.worker)
+    return False
 
 
 def surroundings(world: World, state: State) -> Iterator[Move]:
@@ -222,6 +236,8 @@ def execution(world: World, state: State, place: int, process: Process, at: int,
         yield Move(f"{who}: the body of step {thread.step} returns", goes_on(thread._replace(phase="waits"), *entries))
     elif thread.phase == "next" and not thread.is_live:
         yield Move(f"{who}: the thread ends", goes_on(None))
+    elif thread.phase == "next" and run.cancel and "leaving_ends_claim" not in world.guards:
+        yield Move(f"{who}: a cancel meets what it does between two steps", goes_on(None))
     elif thread.phase == "next":
         operation = program[thread.step] if thread.step < len(program) else "end"
         on = thread._replace(step=thread.step + 1)

@@ -169,7 +169,8 @@ CORE: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/claims.Claims.reconcile",
-                "self.is_unknown = any((run.interruption is not None for run in active))",
+                "is_hidden = any((run.interruption is not None for run in active))",
+                "self.is_unknown = is_hidden or runtime.journal.is_unsure",
                 "except BaseException: self.is_unknown = True raise",
             )
         },
@@ -327,9 +328,26 @@ CORE: tuple[Guard, ...] = (
         },
     ),
     Guard(
+        "leaving_ends_claim",
+        "A run that leaves memory, wherever it was interrupted, ends its claim; else nobody ever does.",
+        "cancel",
+        {
+            "both": (
+                *at("engine/execution.Execution.leave", "self._runtime.claims.let_go(run)"),
+                *at("engine/claims.Claims.let_go", "self.append(run, entry, lambda verdict: None)"),
+            )
+        },
+    ),
+    Guard(
         "session_timeout",
         "Rule 12: the server ends the transaction of a process that was stopped inside it.",
         "freeze",
-        {"postgres": at("postgres/prepare_session", "'idle_in_transaction_session_timeout', %(idle_seconds)s")},
+        {
+            "postgres": (
+                *at("postgres/prepare_session", "'idle_in_transaction_session_timeout', '5s'"),
+                *at("postgres/perdure.fence", "PERFORM perdure.check_session();"),
+                *at("postgres/perdure.check_session", "current_setting('idle_in_transaction_session_timeout') <> '5s'"),
+            )
+        },
     ),
 )
