@@ -89,6 +89,12 @@ class Model(pydantic.BaseModel):
         called.append("Model.model_post_init")
 
 
+class Late(Model):
+    """Known because it extends a known class."""
+
+    y: Any = 0
+
+
 class Gadget:
     def __reduce__(self) -> Any:
         return (spring, ())
@@ -106,7 +112,8 @@ NAMES = [
     importlib:import_module os:_wrap_close.__init__ antigravity:x this:x ctypes:CDLL builtins:type builtins:object
     builtins:SystemExit builtins:KeyboardInterrupt perdure.errors:RunInterrupted __main__:spring __main__:missing
     __main__:Gadget __main__:TrapError read_hostile_rows:TrapError : a:b.c.d os.path:join sys:modules zoneinfo:ZoneInfo
-    pydantic:BaseModel pydantic:create_model pathlib:Path read_hostile_rows:Sprung.__init__.__globals__
+    pydantic:BaseModel pydantic:create_model read_hostile_rows:Model read_hostile_rows:Late read_hostile_rows:Late[Any]
+    read_hostile_rows:Model[int] read_hostile_rows:Sprung pathlib:Path read_hostile_rows:Sprung.__init__.__globals__
     """.split(),  # noqa: SIM905 - fifty quoted words are harder to read
     "",
     "\0",
@@ -116,7 +123,8 @@ TAGS = """
     $dataclass $model $attrs $enum $named_tuple $url $error $call $reduce $object $pickle $opaque py/object
     py/reduce __reduce__ $type $zone $path $bytes $int $set $dict $counter $ordered_dict $datetime $time $date
     $timedelta $timezone $decimal $fraction $complex $range $uuid $deque $ipv4_address $ipv6_network $float $str
-    $tuple $frozenset $bytearray $pydantic_zone $ $$
+    $tuple $frozenset $bytearray $pydantic_zone $ $$ $pydantic $struct $subclass $registered $pattern $default_dict
+    $recorded_object
 """.split()  # noqa: SIM905 - as above
 
 
@@ -232,6 +240,7 @@ def read_all(readable: list[Codec]) -> dict[str, Any]:
     registry = TypeRegistry()
     registry.register(Sprung)
     registry.register(Model)
+    registry.resolve("read_hostile_rows:Late")  # the annotations of the program's own classes are evaluated once
     serializer = Serializer(registry, readable=readable)
     texts = payloads() if "--with-pickle" not in sys.argv else [PICKLE]
     events: list[str] = []

@@ -192,7 +192,7 @@ def _decode_instances(decoder: Decoder, tag: str, bodies: list[Any]) -> list[Any
         return None
     names = {str(body[0]) for body in bodies}
     cls = decoder.registry.resolve(next(iter(names))) if len(names) == 1 else None
-    if cls is None or not BY_TAG[tag].fits(cls) or (layout := layout_of(cls)) is None:
+    if cls is None or shape_of(cls) is not BY_TAG[tag] or (layout := layout_of(cls)) is None:
         return None
     states = [body[1] for body in bodies]
     rows = layout.rows_of(states)

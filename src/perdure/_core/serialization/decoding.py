@@ -16,7 +16,7 @@ from .encoding import unknown_type_name
 from .raised import error_from_state
 from .refusal import Refusal
 from .registry import TypeRegistry
-from .shapes import BY_TAG, add_extras
+from .shapes import BY_TAG, add_extras, shape_of
 from .tags import BY_TYPE, DICT, Tag, expect
 from .zones import make_pydantic_zone
 
@@ -117,7 +117,7 @@ class Decoder:
         if cls is None:
             raise Refusal(unknown_type_name(name))
         shape = BY_TAG[tag]
-        if not shape.fits(cls):
+        if shape_of(cls) is not shape:  # a model, say, must not be read as what pydantic validates
             raise Refusal(f"says {tag}, which the type {name[:200]} is not (any more)")
         made = self._made(tag, lambda simple: shape.make(cls, simple), state)
         return self._made(tag, lambda simple: add_extras(made, simple), extras[0]) if extras else made

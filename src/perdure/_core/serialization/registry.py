@@ -145,7 +145,10 @@ class TypeRegistry:
         arguments = [_BUILTINS.get(part) or self.resolve(part) for part in _split(inside[:-1])]
         if None in arguments:
             return None
-        made: Any = origin[tuple(arguments)]
+        try:
+            made: Any = origin[tuple(arguments)]
+        except Exception:  # it takes other arguments
+            return None
         if not isinstance(made, type) or type_name(made) != name:
             return None
         self._adopt(types_of(made))
