@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Sequence
 from math import isinf
 from pathlib import Path
@@ -30,7 +31,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(os.path.realpath(path))  # SQLite keeps its files beside that one, whatever leads to it
         self.lock_directory = f"{self.path}-workers"
         self._pace = Pace()
         self._database = Database(self.path, patience_seconds)
