@@ -75,9 +75,17 @@ BESIDE: tuple[Guard, ...] = (
         "Rule 11: the last attempt is claimed alone.",
         "solitude",
         {
-            "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._alone is not None"),
-            "postgres": at("postgres/perdure.claim_runs", "alone = CASE WHEN run.attempts = 0"),
-            "sqlite": at("sqlite/take_runs", "NEW.alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,"),
+            "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._solitude.is_kept"),
+            "postgres": at(
+                "postgres/perdure.claim_runs",
+                "(last_attempts = 'alone') = CASE WHEN run.attempts = 0",
+                "IF last_attempts = 'alone' AND holds_some THEN",
+            ),
+            "sqlite": at(
+                "sqlite/take_runs",
+                "(NEW.last_attempts = 'alone') = iif( attempts = 0 OR attempts < max_attempts - 1, 0,",
+                "(NEW.last_attempts <> 'alone' OR NOT EXISTS (SELECT 1 FROM runs AS mine",
+            ),
         },
     ),
     Guard(

@@ -39,8 +39,8 @@ class Perdure:
     `perdure.db` in the current directory. Nothing is opened before the first durable call or `launch`.
 
     Keyword arguments are the settings of `perdure._engine.options.Options`, all times in seconds: `lease_seconds`,
-    `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`, `shutdown_seconds`, `concurrency`, `most_threads`,
-    `max_value_bytes`, `strict`, `codec`, `readable`.
+    `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`, `shutdown_seconds`,
+    `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`, `readable`.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Any) -> None:

@@ -240,7 +240,7 @@ def test_a_busy_neighbour_does_not_starve_a_writer(tmp_path: Path) -> None:
 
     def commit_without_end() -> None:
         while not stop.is_set():
-            mine.renew(W1, 60.0)
+            mine.renew(W1)
 
     busy = threading.Thread(target=commit_without_end)
     busy.start()

@@ -15,6 +15,10 @@ class Options:
     """A worker that could not renew its lease for so long is dead for others; file locks are faster where they
     can be.
     """
+    solitude_seconds: float = 60.0
+    """A run at its last attempt is executed by a worker that holds nothing else, so that it is known who ended the
+    worker. It waits for that no longer than this, and others wait for it no longer.
+    """
     poll_seconds: float = 1.0
     """How late the work of another process is seen where no hint came."""
     park_after_seconds: float = 60.0

@@ -11,7 +11,8 @@ CREATE TABLE perdure.migrations (
 
 -- A process that may write. No row, no right to write (rule 1 of the protocol).
 -- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
--- this worker's transactions instead, and must equal what the process has counted.
+-- this worker's transactions instead, and must equal what the process has counted. `renewed_at` is there for others to
+-- see that it changes within `lease_seconds` of their own clocks: no clock is compared with it (rule 10).
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
@@ -20,12 +21,13 @@ CREATE TABLE perdure.workers (
     writes      bigint NOT NULL DEFAULT 0,
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    lease_until timestamptz NOT NULL
+    lease_seconds double precision NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
 -- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
 -- or a release whose reply was lost finds its own trace.
+-- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
     id            text PRIMARY KEY,
@@ -45,6 +47,7 @@ CREATE TABLE perdure.runs (
     attempts      integer NOT NULL CHECK (attempts >= 0),
     max_attempts  integer NOT NULL CHECK (max_attempts >= 1),
     progress_mark integer NOT NULL DEFAULT 0,
+    is_beside     boolean NOT NULL DEFAULT false,
     finished_by   uuid,
     last_claim    uuid,
     last_state    text,
@@ -575,10 +578,11 @@ BEGIN
 END $$;
 
 -- Rules 1, 4, 7 and 11: the oldest of the lowest priority of each queue, with the nth of the fresh claims each. The
--- attempt is charged here and nowhere else. NO KEY UPDATE, since UPDATE would skip a run while someone's open
+-- attempt is charged here and nowhere else. `last_attempts`: whether runs at their last one are 'left' where they are,
+-- or a single one is taken by a worker that holds nothing ('alone'), or they are taken 'beside' others. NO KEY UPDATE, since UPDATE would skip a run while someone's open
 -- transaction sends to it. A single row with nth = 0 says that the worker is fenced.
 CREATE FUNCTION perdure.claim_runs(me uuid, expected bigint, queues text[], slots integer[], names text[],
-                                   claims uuid[], alone boolean)
+                                   claims uuid[], last_attempts text)
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
                is_cancelled boolean, claimed_at double precision)
@@ -587,13 +591,14 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_m
 DECLARE
     used integer := 0;
     picked text[];
+    holds_some boolean := EXISTS (SELECT 1 FROM perdure.runs WHERE runs.worker = me);
 BEGIN
     IF NOT perdure.fence(me, expected) THEN
         nth := 0;
         RETURN NEXT;
         RETURN;
     END IF;
-    IF alone AND EXISTS (SELECT 1 FROM perdure.runs WHERE runs.worker = me) THEN
+    IF last_attempts = 'alone' AND holds_some THEN
         RETURN;
     END IF;
     PERFORM perdure.wake_runs(queues);
@@ -602,10 +607,11 @@ BEGIN
             SELECT run.id
               FROM perdure.runs AS run
              WHERE run.state = 'ready' AND run.due_at IS NULL AND run.queue = queues[i] AND run.name = ANY (names)
-               AND alone = CASE WHEN run.attempts = 0 OR run.attempts < run.max_attempts - 1 THEN false
-                                ELSE perdure.progress_of(run.id) <= run.progress_mark END
+               AND (last_attempts = 'beside' OR (last_attempts = 'alone') = CASE
+                        WHEN run.attempts = 0 OR run.attempts < run.max_attempts - 1 THEN false
+                        ELSE perdure.progress_of(run.id) <= run.progress_mark END)
              ORDER BY run.priority, run.seq
-             LIMIT CASE WHEN alone THEN 1 ELSE slots[i] END
+             LIMIT CASE WHEN last_attempts = 'alone' THEN least(slots[i], 1) ELSE slots[i] END
                FOR NO KEY UPDATE SKIP LOCKED);
         CONTINUE WHEN cardinality(picked) = 0;
         RETURN QUERY
@@ -620,7 +626,7 @@ BEGIN
                SET state = 'held', worker = me, claim = claims[charge.nth], reason = NULL,
                    started_at = coalesce(run.started_at, clock_timestamp()),
                    attempts = CASE WHEN charge.steps > run.progress_mark THEN 1 ELSE run.attempts + 1 END,
-                   progress_mark = greatest(run.progress_mark, charge.steps)
+                   progress_mark = greatest(run.progress_mark, charge.steps), is_beside = holds_some
               FROM charge
              WHERE run.ctid = charge.place
             RETURNING charge.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
@@ -635,7 +641,8 @@ BEGIN
                                          WHERE inputs.run_id = held.id OFFSET 0) AS input
          ORDER BY held.nth;
         used := used + cardinality(picked);
-        EXIT WHEN alone;
+        holds_some := true;
+        EXIT WHEN last_attempts = 'alone';
     END LOOP;
 END $$;
 
@@ -667,8 +674,9 @@ BEGIN
 END $$;
 
 -- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
--- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over.
-CREATE FUNCTION perdure.take_over(victim uuid, only_expired boolean) RETURNS text[] LANGUAGE plpgsql
+-- commits meanwhile. NULL when somebody else was first, the worker is writing, or it has renewed its lease since `seen`.
+-- Dead is only a run that died alone (rule 11): whose worker held nothing else, neither at its claim nor at its death.
+CREATE FUNCTION perdure.take_over(victim uuid, seen double precision) RETURNS text[] LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
     gone uuid;
@@ -677,7 +685,7 @@ DECLARE
 BEGIN
     DELETE FROM perdure.workers
      WHERE id = (SELECT id FROM perdure.workers
-                  WHERE id = victim AND (NOT only_expired OR lease_until < clock_timestamp())
+                  WHERE id = victim AND (seen IS NULL OR extract(epoch FROM renewed_at)::double precision = seen)
                     FOR UPDATE SKIP LOCKED)
     RETURNING id INTO gone;
     IF gone IS NULL THEN
@@ -688,7 +696,8 @@ BEGIN
         SELECT ctid AS place, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages
                                  WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
-                   WHEN attempts >= max_attempts AND perdure.progress_of(id) <= progress_mark THEN 'dead'
+                   WHEN attempts >= max_attempts AND NOT is_beside AND cardinality(back) = 1
+                        AND perdure.progress_of(id) <= progress_mark THEN 'dead'
                    ELSE 'ready'
                END AS becomes
           FROM perdure.runs WHERE worker = victim

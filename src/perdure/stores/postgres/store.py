@@ -69,10 +69,9 @@ class PostgresStore:
             },
         )
 
-    def renew(self, worker_id: str, lease_seconds: float) -> bool:
-        parameters = {"worker_id": worker_id, "lease_seconds": lease_seconds}
+    def renew(self, worker_id: str) -> bool:
         with self._database.heartbeat.lock:
-            return bool(self._database.heartbeat.ask("renew_worker", parameters))
+            return bool(self._database.heartbeat.ask("renew_worker", {"worker_id": worker_id}))
 
     def leave(self, worker_id: str) -> None:
         self._database.ask("leave_worker", {"worker_id": worker_id})
@@ -80,12 +79,11 @@ class PostgresStore:
 
     def workers(self) -> list[WorkerRow]:
         return [
-            WorkerRow(self._given_id(worker_id), hostname, pid, is_over)
-            for worker_id, hostname, pid, is_over in self._database.ask("workers", {})
+            WorkerRow(self._given_id(worker_id), *columns) for worker_id, *columns in self._database.ask("workers", {})
         ]
 
-    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
-        parameters = {"worker_id": worker_id, "only_expired": only_expired}
+    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
+        parameters = {"worker_id": worker_id, "seen": seen}
         with self._database.turn.lock:
             [(back,)] = self._database.turn.query("take_over_worker", parameters)
         return None if back is None else list(back)
@@ -140,7 +138,7 @@ class PostgresStore:
             "slots": text_array(map(str, slots.values())),
             "names": text_array(request.names),
             "claims": text_array(claims),
-            "alone": request.alone,
+            "last_attempts": request.last_attempts,
         }
         connection = self._database.claims
         with connection.lock:

@@ -62,9 +62,9 @@ class SqliteStore:
                 [worker.worker_id, worker.hostname, worker.pid, lease_seconds],
             )
 
-    def renew(self, worker_id: str, lease_seconds: float) -> bool:
+    def renew(self, worker_id: str) -> bool:
         with self._database.heartbeat.alone() as connection:
-            return connection.change("renew_worker", [lease_seconds, worker_id]) == 1
+            return connection.change("renew_worker", [worker_id]) == 1
 
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:
@@ -72,14 +72,11 @@ class SqliteStore:
             connection.change("remove_worker", [worker_id])
 
     def workers(self) -> list[WorkerRow]:
-        return [
-            WorkerRow(worker_id, hostname, pid, bool(is_over))
-            for worker_id, hostname, pid, is_over in self._ask("workers")
-        ]
+        return [WorkerRow(*row) for row in self._ask("workers")]
 
-    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
+    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
         with self._database.turn.writing() as connection:
-            if not connection.query("take_over_worker", [worker_id, only_expired]):
+            if not connection.query("take_over_worker", [worker_id, seen]):
                 return None
             return put_back_all(connection, worker_id)
 

@@ -8,7 +8,7 @@ SELECT perdure.apply_batch(%(worker_id)s::uuid, %(expected)s, %(created)s::json,
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
        is_cancelled, claimed_at
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
-                          %(names)s::text[], %(claims)s::uuid[], %(alone)s);
+                          %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s);
 
 -- name: hand_back_runs
 -- Uncharged: what this worker holds and does not know of (rule 5).
