@@ -26,6 +26,7 @@ from ._engine.options import Options
 from ._engine.runtime import Runtime
 from .errors import UsageError
 from .stores.open import forks, open_store, redact
+from .termination import Termination
 
 log = logging.getLogger("perdure")
 
@@ -40,7 +41,7 @@ class Perdure:
 
     Keyword arguments are the settings of `perdure._engine.options.Options`, all times in seconds: `lease_seconds`,
     `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`, `shutdown_seconds`,
-    `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`, `readable`.
+    `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`, `readable`, `handle_sigterm`.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Any) -> None:
@@ -92,6 +93,8 @@ class Perdure:
                 self._runtime = self._launch()
                 with _registering:
                     _at_work.add(self)
+                if self._options.handle_sigterm:
+                    _termination.install()
             return self._runtime
 
     def _launch(self) -> Runtime:
@@ -113,10 +116,13 @@ class Perdure:
         Nothing is lost: what was not finished goes on at the next start of any process. Who still waits here for a
         run is told so. Idempotent.
         """
+        _termination.wait()
         with self._lock:
             runtime, self._runtime = self._runtime, None
             with _registering:
                 _at_work.discard(self)
+            if not _runtimes_to_end():
+                _termination.remove()
         if runtime is not None:
             try:
                 runtime.shutdown(timeout)
@@ -266,7 +272,24 @@ def running(url: str | os.PathLike[str] | None = None, **settings: Any) -> Runni
     return Perdure(url, **settings).running()
 
 
+def _runtimes_to_end() -> list[Runtime]:
+    """Those that hand their runs back when this process is told to end."""
+    return [runtime for runtime in launched_runtimes() if runtime.options.handle_sigterm]
+
+
+def _hand_all_back() -> None:
+    threads = [threading.Thread(target=runtime.hand_back, daemon=True) for runtime in _runtimes_to_end()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+_termination = Termination(lambda: bool(_runtimes_to_end()), _hand_all_back)
+
+
 def _shut_all_down() -> None:
+    _termination.wait()
     for app in list(_at_work):
         try:
             app.shutdown()
@@ -302,6 +325,7 @@ def _forget_parent() -> None:
     """In the child: no thread is left that could release what the parent's threads hold."""
     global _forking, _registering
     _forking, _registering = threading.RLock(), threading.RLock()
+    _termination.forget()
     _stopped.clear()
     _at_work.clear()
     for app in list(INSTANCES):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,8 @@ from tests.processes.conftest import Rows
 from tests.processes.waiting import PATIENCE_SECONDS, wait_until
 from tests.stores.conftest import store_url as store_url  # a fixture
 
-try:
+with contextlib.suppress(ImportError):
     from tests.stores.postgres_server import postgres_url as postgres_url  # a fixture
-except ImportError:
-    pass
 
 AN_HOUR = 3600.0
 QUEUE = perdure.Queue("solitude", concurrency=4)
@@ -50,7 +49,7 @@ def echo(name: str) -> str:
     return name
 
 
-def make_last_attempt(rows: Rows, fn: perdure.typing.Step = lasts) -> None:  # type: ignore[name-defined]
+def make_last_attempt(rows: Rows, fn: Callable[[str], str] = lasts) -> None:
     """A run `late` that is at its last attempt from now on."""
     QUEUE.with_options(id="late", delay=AN_HOUR).submit(fn, "late")
     rows.ask("UPDATE runs SET attempts = max_attempts - 1, due_at = NULL WHERE id = 'late'")

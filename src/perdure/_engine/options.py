@@ -27,6 +27,10 @@ class Options:
     """How long a replay waits for a call that the recorded order asks for next, before it is a difference."""
     shutdown_seconds: float = 5.0
     """How long bodies that run at shutdown may take to end; what has not ended runs again at the next start."""
+    handle_sigterm: bool = True
+    """Hand the runs back, as at a shutdown, when the process is told to end by SIGTERM: where it was launched in the
+    main thread, and nobody else has a handler for that signal.
+    """
     concurrency: int = 256
     """How many sync runs that were started, not submitted to a queue, execute at once in this process; eight times as
     many async ones, which take no thread.

@@ -82,7 +82,20 @@ class Runtime:
         return recovered
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """Let running bodies end for `timeout` seconds, hand everything back, leave."""
+        """Let running bodies end for `timeout` seconds, hand everything back, leave; tell who waits here."""
+        is_answered = self.hand_back(timeout)
+        for run in list(self.held.active.values()):
+            self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
+        self.ends.close()
+        self.definitions.forget_queues(self.dispatcher.declare)
+        self.execution.own_loop.stop()
+        if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
+            self.store.close()
+
+    def hand_back(self, timeout: float | None = None) -> bool:
+        """The same, but for who waits here and never goes on: the process is about to end. Whether the database has
+        answered.
+        """
         self.is_stopping = True
         deadline = time.monotonic() + (self.options.shutdown_seconds if timeout is None else timeout)
         self.dispatcher.stop(STOPPING_SECONDS)
@@ -95,14 +108,7 @@ class Runtime:
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
         self.journal.close(STOPPING_SECONDS)
         self.has_left = True
-        is_answered = self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
-        for run in list(self.held.active.values()):
-            self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
-        self.ends.close()
-        self.definitions.forget_queues(self.dispatcher.declare)
-        self.execution.own_loop.stop()
-        if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
-            self.store.close()
+        return self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that launched this."""

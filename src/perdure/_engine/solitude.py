@@ -1,9 +1,9 @@
-"""Who is alone (protocol rule 11): a run at its last attempt is claimed by a worker that holds nothing else, so that only
-a run that ended its worker alone ends as dead. Rules alone: the dispatcher locks, claims, and tells the time.
+"""Who is alone (protocol rule 11): a run at its last attempt is claimed by a worker that holds nothing else, so that
+only a run that ended its worker alone ends as dead. Rules alone: the dispatcher locks, claims, and tells the time.
 
-Neither waits for the other without end. A last attempt goes first where nothing is held; one that could not be had alone
-for `seconds` is claimed beside others. Others begin again when it has been alone for some seconds, the more the more
-often it was tried, and after `seconds` of last attempts, one after the other.
+Neither waits for the other without end. A last attempt goes first where nothing is held; one that could not be had
+alone for `seconds` is claimed beside others. Others begin again when it has been alone for some seconds, the more the
+more often it was tried, and after `seconds` of last attempts, one after the other.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from ..stores.protocol import ClaimedRun, LastAttempts
 
 FIRST_SECONDS = 5.0
-"""What ends its worker mostly does so at once. Each further attempt doubles it: a run that takes longer to end its worker
-would else take others with it for ever.
+"""What ends its worker mostly does so at once. Each further attempt doubles it: a run that takes longer to end its
+worker would else take others with it for ever.
 """
 
 

@@ -1,8 +1,8 @@
 """Whose lease is over, as this worker has seen it (protocol rule 10). Rules alone: the times are handed in.
 
 No clock of the database, nor the time of day anywhere, tells that: a clock that is set forward by a minute would make
-healthy workers dead, and after an outage whoever renews first would take over those who come a moment later. So a worker
-watches, by a clock of its own that only passes, for as long as it renews without a gap itself.
+healthy workers dead, and after an outage whoever renews first would take over those who come a moment later. So a
+worker watches, by a clock of its own that only passes, for as long as it renews without a gap itself.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake 
 
 @dataclass(slots=True, frozen=True)
 class WorkerRow:
-    """A process that may write; where it runs is for people. `renewed_at` is for no clock: only that it changes counts."""
+    """A process that may write; where it runs is for people. Of `renewed_at` only that it changes counts."""
 
     worker_id: str
     hostname: str
@@ -87,8 +87,8 @@ class ClaimedRun:
 
 
 LastAttempts = Literal["left", "alone", "beside"]
-"""What a claim does with runs at their last attempt (rule 11): it leaves them where they are; or takes a single one, for
-a worker that holds nothing else; or takes them beside others, with the rest.
+"""What a claim does with runs at their last attempt (rule 11): it leaves them where they are; or takes a single one,
+for a worker that holds nothing else; or takes them beside others, with the rest.
 """
 
 
