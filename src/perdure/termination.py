@@ -51,7 +51,7 @@ class Termination:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def wait(self) -> None:
-        """Where the process is about to end by this, block until it does; else nothing. In the main thread never back."""
+        """Where the process is about to end by this, block until it does; else nothing."""
         if self.is_under_way:
             self._is_over.wait()
             if threading.current_thread() is threading.main_thread():
