@@ -46,6 +46,8 @@ async def acancel_run(runtime: Runtime, run_id: RunId) -> bool:
 CANCEL = Definition(cancel_run, "step", name="perdure:cancel")
 ACANCEL = Definition(acancel_run, "step", name="perdure:cancel")
 
+CANCELLING = ": it is cancelled, and ends when what its code does just now returns"
+
 _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 
 
@@ -135,7 +137,12 @@ class Handle(Future[R]):
         if (known := self._known()) is not None:
             return unwrap(known)  # type: ignore[no-any-return]  # as above
         self._check_thread()
-        return super().result(timeout)
+        try:
+            return super().result(timeout)
+        except FutureTimeoutError:
+            if timeout is None or self.done():  # the run's own error
+                raise
+            raise self._late(timeout) from None
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The run's error, or None when it has a value."""
@@ -144,6 +151,12 @@ class Handle(Future[R]):
             return self._outcome_in_run(here, timeout).error
         self._check_thread()
         return super().exception(timeout)
+
+    def _late(self, timeout: float) -> FutureTimeoutError:
+        """What is told to who has waited for so long."""
+        row = self._runtime.store.run(self.run_id)
+        why = "" if row is None or row.state != "cancelling" else CANCELLING
+        return FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}")
 
     def _outcome_in_run(self, here: Branch, timeout: float | None) -> Outcome:
         branch = self._branch_in(here)

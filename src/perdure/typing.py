@@ -7,7 +7,8 @@ from typing import Final, Literal
 RunId = str
 """A run's id: drawn by Perdure (a UUID) or given by the caller, who thereby makes the start idempotent."""
 
-RunState = Literal["ready", "held", "parked", "succeeded", "failed", "cancelled", "dead"]
+RunState = Literal["ready", "held", "cancelling", "parked", "succeeded", "failed", "cancelled", "dead"]
+"""`cancelling` is how a held run is shown that somebody has cancelled, until what its code does just now returns."""
 TERMINAL: Final[frozenset[RunState]] = frozenset({"succeeded", "failed", "cancelled", "dead"})
 
 RunKind = Literal["workflow", "step"]

@@ -42,6 +42,7 @@ class Runtime:
         self.held = Held()
         self.wakes = Wakes()
         self.claims = Claims(self)
+        store.on_cancelled = self.claims.cancel_all_here
         self.journal = Journal(
             store,
             worker_id=lambda: self.worker.worker_id,

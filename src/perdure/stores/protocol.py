@@ -14,7 +14,7 @@ Errors: `StoreUnavailableError` where the outcome may be unknown (call again: ev
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -143,6 +143,10 @@ class Store(Protocol):
     lock_directory: str
     """Where the workers of this database, and of no other, keep their lock files on this machine. Known, and made, by
     `migrate`.
+    """
+    on_cancelled: Callable[[Sequence[RunId]], None] | None
+    """Called within `apply`, or `verdicts`, after a commit, with the runs that this worker holds and somebody has
+    cancelled, for as long as they are not ended (rule 8).
     """
 
     def migrate(self) -> None:

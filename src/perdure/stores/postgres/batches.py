@@ -22,7 +22,7 @@ from ..._entries import (
     StepRecorded,
     Verdict,
 )
-from ...typing import RunState
+from ...typing import RunId, RunState
 from ..lives import Life, lives_in
 
 _encode = msgspec.json.Encoder().encode
@@ -32,10 +32,12 @@ _ACCEPTED = Accepted()
 class Batch:
     """Entries by section: what is created, what is recorded, which claims end. `kinds` has a letter for each entry."""
 
-    __slots__ = ("created", "ended", "entries", "kinds", "recorded")
+    __slots__ = ("cancelled", "created", "ended", "entries", "kinds", "recorded")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
+        self.cancelled: list[RunId] = []
+        """What the answer tells of runs that this worker holds and somebody has cancelled."""
         self.created: list[RunCreated] = []
         self.recorded: list[StepRecorded] = []
         self.ended: list[RunFinished | RunParked | RunReleased] = []
@@ -83,6 +85,9 @@ class Batch:
         for place, letter in enumerate(self.kinds):
             places[letter if letter in "cs" else "e"].append(place)
         for section, number, what, *details in msgspec.json.decode(answer):
+            if what == "cancel":
+                self.cancelled += details
+                continue
             verdicts[places[section][number - 1]] = _exception(what, details)
         return verdicts
 

@@ -154,9 +154,13 @@ SELECT runs.*
                     WHERE other.id = ANY (runs.waits_for) AND other.finished_at IS NOT NULL))
    AND NOT EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
--- For people.
+-- For people. A held run that somebody has cancelled is `cancelling` until what its code does just now returns.
 CREATE VIEW perdure.run_view AS
-SELECT id, kind, name, queue, state, priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
+SELECT id, kind, name, queue,
+       CASE WHEN state = 'held' AND EXISTS (SELECT 1 FROM perdure.messages
+                                             WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+            THEN 'cancelling' ELSE state END AS state,
+       priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
        worker, parent_id, parent_key, needs_mend, reason,
        (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
        (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output
@@ -516,9 +520,19 @@ BEGIN
     RETURN verdicts;
 END $$;
 
+-- Rule 8: cancels of what this worker holds, told with the answer to its batch. An index that is mostly empty.
+CREATE FUNCTION perdure.cancels_for(me uuid) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(jsonb_build_array('x', 0, 'cancel', message.run_id))
+              FROM perdure.messages AS message
+             WHERE message.consumed_at IS NULL AND message.kind = 'cancel'
+               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = message.run_id AND run.worker = me OFFSET 0));
+END $$;
+
 -- Rules 1, 2 and 6: a worker's batch. `kinds` has one letter per entry, in the batch's order (c, s, f, p, r); the
 -- sections have the entries of each kind in the same order. `lived` has runs of which the sections know nothing else.
--- '' when all are accepted, 'fenced', or the exceptions; 'again', and nothing was written, where there are some beside
+-- '' when all are accepted, 'fenced', or the exceptions, cancels among them; 'again', and nothing was written, where there are some beside
 -- `lived`: then the same is to be sent without that section.
 CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
                                     lived json)
@@ -557,6 +571,8 @@ BEGIN
         WHEN SQLSTATE 'PD002' THEN
             RETURN 'again';
     END;
+    more := perdure.cancels_for(me);
+    verdicts := coalesce(verdicts || more, verdicts, more);
     RETURN coalesce(verdicts::text, '');
 END $$;
 

@@ -37,6 +37,7 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._database = Database(parse_address(url))
         self.lock_directory = ""
+        self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
         self._is_counted = False
@@ -123,7 +124,10 @@ class PostgresStore:
         if answer == b"again":  # as `apply` does it
             raise StoreUnavailableError("the batch is to be sent again, its runs entry by entry")
         self._count_write(worker_id)
-        return batch.verdicts(answer)
+        verdicts = batch.verdicts(answer)
+        if batch.cancelled and self.on_cancelled is not None:
+            self.on_cancelled(batch.cancelled)
+        return verdicts
 
     @property
     def may_claim_beside(self) -> bool:

@@ -32,7 +32,7 @@ _PAUSES: Final = (0.0003, 0.0007, 0.0005, 0.0011, 0.0004, 0.0019)
 
 _SETTINGS: Final = (
     *("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us"),
-    *("limit_wal", "cache_pages", "undo_in_memory"),
+    *("limit_wal", "cache_pages", "undo_in_memory", "trust_schema"),
 )
 _CACHED_STATEMENTS: Final = 256
 _TEXT: Final = partial(str, encoding="utf-8", errors="surrogateescape")
@@ -198,6 +198,8 @@ class Database:
         self.path = path
         self.patience_seconds = patience_seconds
         self.on_statement: Callable[[str], None] | None = None
+        self.cancelled: list[str] = []
+        """The runs of which a batch was told that they have a cancel: by a function, for a trigger gives no answer."""
         self.turn = Connection(self)
         self.heartbeat = Connection(self)
         self.checkpointer = Connection(self)
@@ -230,6 +232,7 @@ class Database:
             cached_statements=_CACHED_STATEMENTS,
         )
         connection.text_factory = _TEXT
+        connection.create_function("note_cancel", 1, self.cancelled.append)
         try:
             for name in _SETTINGS:
                 connection.execute(statements()[name].text)

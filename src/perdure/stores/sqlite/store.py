@@ -33,6 +33,7 @@ class SqliteStore:
     def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
         self.path = Path(os.path.realpath(path))  # SQLite keeps its files beside that one, whatever leads to it
         self.lock_directory = f"{self.path}-workers"
+        self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._pace = Pace()
         self._database = Database(self.path, patience_seconds)
         self._checkpointer = Checkpointer(self._database)
@@ -107,6 +108,11 @@ class SqliteStore:
                     _fence(connection, worker_id)
                     verdicts = apply_what_is_new(connection, worker_id, entries)
         self._checkpointer.note_commit(entries)
+        if told := self._database.cancelled:
+            cancelled = [*told]
+            told.clear()
+            if self.on_cancelled is not None:
+                self.on_cancelled(cancelled)
         return verdicts
 
     may_claim_beside = False

@@ -145,9 +145,13 @@ SELECT runs.*
                     WHERE other.id = ANY (runs.waits_for) AND other.finished_at IS NOT NULL))
    AND NOT EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
--- For people.
+-- For people. A held run that somebody has cancelled is `cancelling` until what its code does just now returns.
 CREATE VIEW perdure.run_view AS
-SELECT id, kind, name, queue, state, priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
+SELECT id, kind, name, queue,
+       CASE WHEN state = 'held' AND EXISTS (SELECT 1 FROM perdure.messages
+                                             WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+            THEN 'cancelling' ELSE state END AS state,
+       priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
        worker, parent_id, parent_key, needs_mend, reason,
        (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
        (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output

@@ -348,9 +348,19 @@ BEGIN
     RETURN verdicts;
 END $$;
 
+-- Rule 8: cancels of what this worker holds, told with the answer to its batch. An index that is mostly empty.
+CREATE FUNCTION perdure.cancels_for(me uuid) RETURNS jsonb LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(jsonb_build_array('x', 0, 'cancel', message.run_id))
+              FROM perdure.messages AS message
+             WHERE message.consumed_at IS NULL AND message.kind = 'cancel'
+               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = message.run_id AND run.worker = me OFFSET 0));
+END $$;
+
 -- Rules 1, 2 and 6: a worker's batch. `kinds` has one letter per entry, in the batch's order (c, s, f, p, r); the
 -- sections have the entries of each kind in the same order. `lived` has runs of which the sections know nothing else.
--- '' when all are accepted, 'fenced', or the exceptions; 'again', and nothing was written, where there are some beside
+-- '' when all are accepted, 'fenced', or the exceptions, cancels among them; 'again', and nothing was written, where there are some beside
 -- `lived`: then the same is to be sent without that section.
 CREATE FUNCTION perdure.apply_batch(me uuid, expected bigint, created json, recorded json, ended json, kinds text,
                                     lived json)
@@ -389,6 +399,8 @@ BEGIN
         WHEN SQLSTATE 'PD002' THEN
             RETURN 'again';
     END;
+    more := perdure.cancels_for(me);
+    verdicts := coalesce(verdicts || more, verdicts, more);
     RETURN coalesce(verdicts::text, '');
 END $$;
 

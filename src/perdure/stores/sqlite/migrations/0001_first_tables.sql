@@ -182,9 +182,14 @@ SELECT id,
        + (SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) AS steps
   FROM runs;
 
--- For people: times that can be read (UTC).
+-- For people: times that can be read (UTC). A held run that somebody has cancelled is `cancelling` until what its code
+-- does just now returns.
 CREATE VIEW run_view AS
-SELECT id, kind, name, queue, state, priority, attempts, max_attempts,
+SELECT id, kind, name, queue,
+       iif(state = 'held' AND EXISTS (SELECT 1 FROM messages
+                                       WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
+           'cancelling', state) AS state,
+       priority, attempts, max_attempts,
        strftime('%Y-%m-%d %H:%M:%f', created_at, 'unixepoch')  AS created_at,
        strftime('%Y-%m-%d %H:%M:%f', due_at, 'unixepoch')      AS due_at,
        strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,

@@ -120,6 +120,13 @@ BEGIN
      WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
     SELECT RAISE(ABORT, 'a run that is let go of is not held')
      WHERE changes() <> json_array_length(NEW.released);
+
+    -- Rule 8: cancels of what this worker holds are told to it; an index that is mostly empty.
+    SELECT note_cancel(messages.run_id)
+      FROM messages
+     CROSS JOIN runs
+     WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+       AND runs.id = messages.run_id AND runs.worker = NEW.worker_id;
 END;
 
 -- What a worker takes of one queue: at most so many `slots`, under these `claims`, which were drawn before;

@@ -110,7 +110,7 @@ UPDATE runs SET reason = :reason
 
 -- name: run
 -- One run, as anybody may see it.
-SELECT id, kind, name, state, queue, fingerprint, attempts, created_at, due_at, started_at, finished_at, parent_id,
+SELECT id, kind, name, (SELECT state FROM run_view WHERE run_view.id = runs.id), queue, fingerprint, attempts, created_at, due_at, started_at, finished_at, parent_id,
        parent_key, worker, reason, needs_mend
   FROM runs
  WHERE id = :run_id;
