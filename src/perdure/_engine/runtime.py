@@ -140,11 +140,7 @@ class Runtime:
         self.worker.drop(keep_file=True)
 
     def park_after(self, run: Run) -> float:
-        """How long a run may wait in memory. At its last attempt not at all: what it waits for may end the worker, and
-        the run, held beside it, would be called dead for that (protocol rule 11).
-        """
-        if run.is_last_attempt:
-            return 0.0
+        """How long a run may wait in memory."""
         if isinstance(run.host, ThreadHost) and self.threads.count > self.options.most_threads:
             return 0.0
         return self.options.park_after_seconds

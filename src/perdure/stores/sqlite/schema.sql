@@ -367,7 +367,8 @@ BEGIN
                        ready.seq, ready.started_at IS NULL,
                        iif(ready.started_at IS NULL, 0,
                            (SELECT steps FROM run_progress WHERE run_progress.id = ready.id)),
-                       EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = NEW.worker_id))) AS all_of_them
+                       NEW.last_attempts = 'beside'
+                       OR EXISTS (SELECT 1 FROM runs AS mine WHERE mine.worker = NEW.worker_id))) AS all_of_them
               FROM (SELECT seq, id, started_at FROM runs
                      WHERE state = 'ready' AND due_at IS NULL AND queue = NEW.queue
                        AND name IN (SELECT value FROM json_each(NEW.names))
