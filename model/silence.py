@@ -75,8 +75,5 @@ def _taker(guards: frozenset[str], state: State) -> State:
     """It renews, and judges by what it has seen."""
     has_gap = state.gap > 1 and "unbroken" in guards
     seen = 0 if has_gap or state.changed == 0 else min(state.seen, state.changed)
-    if "own_clock" in guards:
-        is_dead = seen > LEASE
-    else:
-        is_dead = state.changed + state.shift >= LEASE
+    is_dead = seen > LEASE if "own_clock" in guards else state.changed + state.shift >= LEASE
     return state._replace(seen=seen, gap=0, is_taken=is_dead)

@@ -1,11 +1,12 @@
 """Rule 11: only a run that died alone ends as dead, and last attempts and others wait for each other with an end.
 
-One process, started again after every death. `killer`: kills it as soon as it runs. `innocent`: ends by itself. `parent`:
-waits for the killers' ends. `lasting`: never ends. `haunting`: ends, and a thread that it leaves behind may kill yet.
+One process, started again after every death. `killer`: kills it as soon as it runs. `innocent`: ends by itself.
+`parent`: waits for the killers' ends. `lasting`: never ends. `haunting`: ends, and a thread that it leaves behind may
+kill yet.
 Time is chance: a last attempt may have waited for long, or been alone for long, at any moment.
 
 Not prevented: a run that begins when another one has been alone for long, ends, and leaves a thread behind that kills
-the worker while nothing but that other one is held. No row says that it is alone no more, for none may change (rule 15).
+the worker while nothing but that other one is held. No row says that it is alone no more: none may change (rule 15).
 """
 
 from __future__ import annotations
