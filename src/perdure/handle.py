@@ -137,12 +137,8 @@ class Handle(Future[R]):
         if (known := self._known()) is not None:
             return unwrap(known)  # type: ignore[no-any-return]  # as above
         self._check_thread()
-        try:
-            return super().result(timeout)
-        except FutureTimeoutError:
-            if timeout is None or self.done():  # the run's own error
-                raise
-            raise self._late(timeout) from None
+        self._wait_for_end(timeout)
+        return super().result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The run's error, or None when it has a value."""
@@ -150,13 +146,17 @@ class Handle(Future[R]):
         if type(here) is Branch:
             return self._outcome_in_run(here, timeout).error
         self._check_thread()
-        return super().exception(timeout)
+        self._wait_for_end(timeout)
+        return super().exception()
 
-    def _late(self, timeout: float) -> FutureTimeoutError:
-        """What is told to who has waited for so long."""
-        row = self._runtime.store.run(self.run_id)
-        why = "" if row is None or row.state != "cancelling" else CANCELLING
-        return FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}")
+    def _wait_for_end(self, timeout: float | None) -> None:
+        """Who waits in vain is told so, and whether the run is about to end by a cancel."""
+        try:
+            super().exception(timeout)
+        except FutureTimeoutError:
+            row = self._runtime.store.run(self.run_id)
+            why = CANCELLING if row is not None and row.state == "cancelling" else ""
+            raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}") from None
 
     def _outcome_in_run(self, here: Branch, timeout: float | None) -> Outcome:
         branch = self._branch_in(here)

@@ -63,7 +63,10 @@ class Termination:
             end_by_signal()
         if not self.is_under_way:
             self.is_under_way = True
-            _thread.start_new_thread(self._end, ())  # not `Thread`, which has locks that we may stand in
+            try:
+                _thread.start_new_thread(self._end, ())  # not `Thread`, which has locks that we may stand in
+            except RuntimeError:  # there are too many, or the interpreter ends
+                end_by_signal()
 
     def _end(self) -> None:
         try:
