@@ -5,14 +5,22 @@ from __future__ import annotations
 from .guards import Fragment, Guard, at
 
 WRITING = "self._database.turn.writing()"
-RECORDED = "SELECT RAISE(ABORT, 'a run that records is not held') WHERE changes() <> json_array_length(NEW.recorded)"
+RECORDED = "SELECT RAISE(ABORT, 'a run that records is not held') WHERE changes() <> json_array_length(NEW.entries)"
 
 
 def at_ends(held: str) -> tuple[Fragment, ...]:
-    """In SQLite's batch, where claims end: which rows are updated, and that it is as many as there are entries."""
-    counted = "SELECT RAISE(ABORT, '{} is not held') WHERE changes() <> json_array_length(NEW.{})"
+    """On SQLite, where claims end: which rows are updated, and that it is as many as there are entries."""
+    counted = "SELECT RAISE(ABORT, '{} is not held') WHERE changes() <> json_array_length(NEW.entries)"
     ends = (("a run that ends", "finished"), ("a run that parks", "parked"), ("a run that is let go of", "released"))
-    return at("sqlite/write_batch", *(f"{held}; {counted.format(what, section)}" for what, section in ends))
+    return tuple(
+        fragment for what, kind in ends for fragment in at(f"sqlite/write_{kind}", f"{held}; {counted.format(what)}")
+    )
+
+
+def at_endings(*texts: str) -> tuple[Fragment, ...]:
+    """On Postgres, where claims end."""
+    kinds = ("finished", "parked", "released")
+    return tuple(fragment for kind in kinds for fragment in at(f"postgres/perdure.write_{kind}", *texts))
 
 
 CORE: tuple[Guard, ...] = (
@@ -21,9 +29,14 @@ CORE: tuple[Guard, ...] = (
         "Rule 1: a batch is written only by a worker with a row.",
         "failover",
         {
-            "postgres": at("postgres/perdure.apply_batch", "IF NOT perdure.fence(me, expected) THEN"),
+            "postgres": (
+                *at("postgres/perdure.demand", "IF NOT perdure.fence(me, expected) THEN"),
+                *at("postgres/batches.statements_of", "return [fence, "),
+                *at("postgres/batches.apply_in_order", "if not has_right: return None"),
+            ),
             "sqlite": (
-                *at("sqlite/write_batch", "WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id)"),
+                *at("sqlite/fence_sections", "WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id)"),
+                *at("sqlite/batches.write", "('fence', worker_id, None)"),
                 *at("sqlite/record_lone_checkpoint", "FROM workers WHERE workers.id = runs.worker"),
                 *at("sqlite/store.SqliteStore._commit", "_fence(connection, worker_id)"),
                 *at("sqlite/store._fence", "raise Fenced"),
@@ -53,11 +66,11 @@ CORE: tuple[Guard, ...] = (
         "back",
         {
             "postgres": (
-                *at("postgres/perdure.record_checkpoints", "run.claim = entry.claim"),
-                *at("postgres/perdure.end_claims", "id = entry.run_id AND claim = entry.claim AND worker = me"),
+                *at("postgres/perdure.write_recorded", "run.claim = entry.claim"),
+                *at_endings("id = entry.run_id AND claim = entry.claim AND worker = me"),
             ),
             "sqlite": (
-                *at("sqlite/write_batch", "runs.claim = json_extract(entry, '$.claim')"),
+                *at("sqlite/write_recorded", "runs.claim = json_extract(entry, '$.claim')"),
                 *at("sqlite/record_lone_checkpoint", "runs.claim = :claim"),
                 *at_ends("AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held'"),
             ),
@@ -69,11 +82,11 @@ CORE: tuple[Guard, ...] = (
         "failover+",
         {
             "postgres": (
-                *at("postgres/perdure.record_checkpoints", "run.worker = me"),
-                *at("postgres/perdure.end_claims", "claim = entry.claim AND worker = me AND state = 'held'"),
+                *at("postgres/perdure.write_recorded", "run.worker = me"),
+                *at_endings("claim = entry.claim AND worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/write_batch", f"runs.worker = NEW.worker_id AND runs.state = 'held'; {RECORDED}"),
+                *at("sqlite/write_recorded", f"runs.worker = NEW.worker_id AND runs.state = 'held'; {RECORDED}"),
                 *at("sqlite/record_lone_checkpoint", "runs.worker = :worker_id"),
                 *at_ends("AND +worker = NEW.worker_id AND state = 'held'"),
             ),
@@ -85,11 +98,11 @@ CORE: tuple[Guard, ...] = (
         "back",
         {
             "postgres": (
-                *at("postgres/perdure.record_checkpoints", "run.state = 'held'"),
-                *at("postgres/perdure.end_claims", "worker = me AND state = 'held'"),
+                *at("postgres/perdure.write_recorded", "run.state = 'held'"),
+                *at_endings("worker = me AND state = 'held'"),
             ),
             "sqlite": (
-                *at("sqlite/write_batch", f"runs.state = 'held'; {RECORDED}"),
+                *at("sqlite/write_recorded", f"runs.state = 'held'; {RECORDED}"),
                 *at("sqlite/record_lone_checkpoint", "runs.state = 'held'"),
                 *at_ends("AND state = 'held'"),
             ),
@@ -103,13 +116,13 @@ CORE: tuple[Guard, ...] = (
         {
             "postgres": tuple(
                 fragment
-                for name in ("end_claims", "reconcile", "leave", "take_over")
+                for name in ("write_finished", "write_parked", "write_released", "reconcile", "leave", "take_over")
                 for fragment in at(f"postgres/perdure.{name}", "worker = NULL, claim = NULL")
             ),
             "sqlite": (
-                *at("sqlite/write_batch", "reason = because, worker = NULL, claim = NULL"),
-                *at("sqlite/write_batch", "SET state = 'parked', worker = NULL, claim = NULL"),
-                *at("sqlite/write_batch", "SET state = 'ready', worker = NULL, claim = NULL"),
+                *at("sqlite/write_finished", "reason = because, worker = NULL, claim = NULL"),
+                *at("sqlite/write_parked", "SET state = 'parked', worker = NULL, claim = NULL"),
+                *at("sqlite/write_released", "SET state = 'ready', worker = NULL, claim = NULL"),
                 *(
                     fragment
                     for name in ("hand_back", "take_over", "take_over_dead", "take_over_cancelled")
@@ -178,8 +191,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 6: a refused entry refuses the later ones of its claim.",
         "entry",
         {
-            "postgres": at("postgres/perdure.apply_in_order", "entry ->> 'claim' = ANY (poisoned)"),
-            "sqlite": at("sqlite/verdicts.judge", "situation.refused.get(claim) if claim is not None else None"),
+            "both": at("stores/verdicts.judge", "situation.refused.get(claim) if claim is not None else None"),
         },
     ),
     Guard(
@@ -200,13 +212,16 @@ CORE: tuple[Guard, ...] = (
         "sleep",
         {
             "postgres": (
-                *at("postgres/perdure.end_claims", "THEN greatest(run.attempts - 1, 0)"),
+                *at("postgres/perdure.write_parked", "attempts = greatest(run.attempts - 1, 0)"),
+                *at("postgres/perdure.write_released", "ELSE greatest(run.attempts - 1, 0) END"),
                 *at("postgres/perdure.reconcile", "attempts = greatest(attempts - 1, 0)"),
                 *at("postgres/perdure.leave", "attempts = greatest(attempts - 1, 0)"),
             ),
             "sqlite": (
-                *at("sqlite/write_batch", "attempts = max(attempts - 1, 0)"),
-                *at("sqlite/write_batch", "attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0)"),
+                *at("sqlite/write_parked", "attempts = max(attempts - 1, 0)"),
+                *at(
+                    "sqlite/write_released", "attempts = max(attempts - iif(json_extract(entry, '$.charged'), 0, 1), 0)"
+                ),
                 *at("sqlite/hand_back_runs", "attempts = max(attempts - 1, 0)"),
             ),
         },
@@ -257,13 +272,10 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: an acknowledged cancel decides how a run ends.",
         "cancel",
         {
-            "postgres": at("postgres/perdure.end_claims", "WHEN how = 'f' AND is_cancelled THEN 'cancelled'"),
-            "sqlite": (
-                *at(
-                    "sqlite/write_batch",
-                    "SELECT RAISE(ABORT, 'a cancel decides') FROM json_each(NEW.finished) AS entry",
-                ),
-                *at("sqlite/batches._decided_by_cancels", "replace(entry, state='cancelled', output=None)"),
+            "both": at("stores/verdicts._decided_by_cancels", "replace(entry, state='cancelled', output=None)"),
+            "postgres": at("postgres/perdure.write_finished", "IF FOUND THEN RAISE EXCEPTION 'a cancel decides' USING"),
+            "sqlite": at(
+                "sqlite/write_finished", "SELECT RAISE(ABORT, 'a cancel decides') FROM json_each(NEW.entries) AS entry"
             ),
         },
     ),
@@ -274,7 +286,10 @@ CORE: tuple[Guard, ...] = (
         {
             "postgres": (
                 *at("postgres/cancel_run", "FOR SHARE"),
-                *at("postgres/perdure.end_claims", "FOR NO KEY UPDATE"),
+                *at("postgres/perdure.lock_held", "FOR NO KEY UPDATE"),
+                *at("postgres/perdure.write_finished", "PERFORM perdure.lock_held(me, entries); PERFORM 1"),
+                *at("postgres/lock_runs", "FOR NO KEY UPDATE"),
+                *at("stores/verdicts.apply_what_is_new", "ask('lock_runs', "),
             ),
             "sqlite": at("sqlite/begin", "BEGIN IMMEDIATE"),
         },
@@ -284,11 +299,12 @@ CORE: tuple[Guard, ...] = (
         "Rule 6: a checkpoint that is sent again changes nothing and is no error.",
         "reply",
         {
-            "postgres": at("postgres/perdure.record_checkpoints", "ON CONFLICT (run_id, key) DO NOTHING"),
-            "sqlite": (
-                *at("sqlite/batches.apply_whole", "suppress(StoreRefusedError):"),
-                *at("sqlite/verdicts._judge_recorded", "if trace == (entry.claim, entry.entry_id): return Accepted()"),
+            "both": at("stores/recorded.judge", "if trace == (entry.claim, entry.entry_id): return Accepted()"),
+            "postgres": (
+                *at("postgres/perdure.write_recorded", "ON CONFLICT (run_id, key) DO NOTHING"),
+                *at("postgres/store.PostgresStore.apply", "suppress(NotNew):"),
             ),
+            "sqlite": at("sqlite/batches.apply_whole", "suppress(StoreRefusedError):"),
         },
     ),
     Guard(

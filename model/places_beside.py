@@ -12,13 +12,12 @@ BESIDE: tuple[Guard, ...] = (
         "Rule 2: a child is made only while its parent's claim lasts.",
         "family",
         {
-            "postgres": at("postgres/perdure.create_runs", "creator.worker = me AND creator.claim = entry.claim"),
+            "postgres": (
+                *at("postgres/perdure.write_created", "creator.worker = me AND creator.claim = entry.claim"),
+                *at("postgres/held_claims", "worker = %(worker_id)s::uuid AND claim IN"),
+            ),
             "sqlite": (
-                *at(
-                    "sqlite/batches._sections",
-                    "creators = {entry.claim for entry in created if entry.claim is not None}",
-                ),
-                *at("sqlite/write_batch", "runs.worker = NEW.worker_id AND runs.claim = creator.value"),
+                *at("sqlite/write_created", "runs.worker = NEW.worker_id AND runs.claim = making.claim"),
                 *at("sqlite/held_claims", "runs.worker = :worker_id AND runs.claim = wanted.value"),
             ),
         },
@@ -28,11 +27,7 @@ BESIDE: tuple[Guard, ...] = (
         "Rule 6: a batch makes children before it ends their parent, so that a cancel finds them.",
         "family",
         {
-            "postgres": at(
-                "postgres/perdure.apply_batch",
-                "verdicts := perdure.create_runs(me, created); END IF; IF recorded IS NOT NULL",
-            ),
-            "sqlite": at("sqlite/write_batch", "WHERE id = NEW.worker_id); INSERT INTO runs"),
+            "both": at("stores/__init__.Kinds.sort", "for name in self.sections if found.get(name)"),
         },
     ),
     Guard(
@@ -42,14 +37,13 @@ BESIDE: tuple[Guard, ...] = (
         {
             "postgres": (
                 *at("postgres/perdure.consume_cancels", "PERFORM perdure.pass_cancel_on(ended)"),
-                *at("postgres/perdure.end_claims", "PERFORM perdure.consume_cancels(cancelled)"),
+                *at("postgres/perdure.write_finished", "PERFORM perdure.consume_cancels(cancelled)"),
                 *at("postgres/perdure.take_over", "PERFORM perdure.consume_cancels(cancelled)"),
                 *at("postgres/perdure.sweep_cancelled", "PERFORM perdure.consume_cancels(swept)"),
             ),
             "sqlite": (
                 *at("sqlite/batches.end_cancelled", "connection.change('pass_cancel_on'"),
-                *at("sqlite/batches._asks_for_more", "return entry.state == 'cancelled'"),
-                *at("sqlite/batches.apply_what_is_new", "end_cancelled(connection,"),
+                *at("sqlite/pass_cancels_on", "'cancel', (SELECT now FROM clock) FROM json_each(NEW.entries) AS ended"),
                 *at("sqlite/claims.put_back_all", "end_cancelled(connection, _ids(connection, 'cancelled_among'"),
                 *at("sqlite/claims.sweep", "end_cancelled(connection, swept)"),
             ),

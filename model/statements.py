@@ -1,8 +1,8 @@
 """The production statements and functions, as text by name: where the guards of the model are looked for.
 
 Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function, a
-view or a trigger of the migrations (the last definition counts), `sqlite/store.SqliteStore._commit` and
-`engine/journal.Journal._send` are Python.
+view or a trigger of the migrations, the decisions or the kinds of entries, `stores/verdicts.judge`,
+`sqlite/store.SqliteStore._commit` and `engine/journal.Journal._send` are Python.
 Comments are left out, white space is one blank: a guard that is only talked about is not there.
 """
 
@@ -17,9 +17,10 @@ from pathlib import Path
 from perdure.stores.queries import parse_queries
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "perdure"
+MADE_IN = ("migrations", "decisions", "entries")
 
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
-_MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:FUNCTION|VIEW|TRIGGER) ([\w.]+)", re.MULTILINE)
+_MADE = re.compile(r"^CREATE (?:TEMP )?(?:FUNCTION|VIEW|TRIGGER) ([\w.]+)", re.MULTILINE)
 
 
 @cache
@@ -31,10 +32,12 @@ def read_statements() -> Mapping[str, str]:
         for source in sorted((folder / "sql").glob("*.sql")):
             for query in parse_queries(source.read_text(encoding="utf-8"), source.name):
                 found[f"{store}/{query.name}"] = flat(query.text)
-        for source in sorted((folder / "migrations").glob("*.sql")):
+        for source in sorted(path for kind in MADE_IN for path in (folder / kind).glob("*.sql")):
             found.update((f"{store}/{name}", text) for name, text in _made(source.read_text(encoding="utf-8")))
         for source in sorted(folder.glob("*.py")):
             found.update((f"{store}/{source.stem}.{name}", text) for name, text in _functions(source))
+    for source in (PACKAGE / "stores" / "verdicts.py", *(PACKAGE / "stores" / "kinds").glob("*.py")):
+        found.update((f"stores/{source.stem}.{name}", text) for name, text in _functions(source))
     for source in sorted((PACKAGE / "_engine").glob("*.py")):
         found.update((f"engine/{source.stem}.{name}", text) for name, text in _functions(source))
     return found
@@ -46,7 +49,7 @@ def flat(text: str) -> str:
 
 
 def _made(script: str) -> Iterator[tuple[str, str]]:
-    """The functions and views of a migration, each with all that follows up to the next."""
+    """The functions, views and triggers of a file, each with all that follows up to the next."""
     script = _COMMENT.sub("", script)
     places = [*_MADE.finditer(script)]
     for match, following in zip(places, [*places[1:], None], strict=True):

@@ -13,7 +13,6 @@ from benchmarks.program import Order, Tally, answer, measured, read_order
 from perdure._entries import Accepted, RunCreated, StepRecorded, Stored
 from perdure.stores.open import open_store
 from perdure.stores.protocol import WorkerRow
-from perdure.stores.queries import load_queries
 
 WARM_UP = 50
 KEY, ENTRY = "key-to-replace", "entry-to-replace"
@@ -35,16 +34,16 @@ class Recorder:
         self.calls.append(("executemany", text, rows))
         return self._watched.executemany(text, rows)
 
-    def call(self, name: str, parameters: Any) -> Any:
-        self.calls.append(("call", name, parameters))
-        return self._watched.call(name, parameters)
+    def call(self, name: str, statements: Any) -> Any:
+        self.calls.append(("call", name, [tuple(statement) for statement in statements]))
+        return self._watched.call(name, statements)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._watched, name)
 
 
 class BareCall:
-    """A connection to Postgres that knows one statement, and sends it without the driver's own cursor."""
+    """A connection to Postgres that sends the statements in one round trip, without the driver's own cursor."""
 
     description = None
 
@@ -52,11 +51,15 @@ class BareCall:
         import psycopg  # late: the SQLite variant needs none
 
         self._connection = psycopg.connect(url, autocommit=True)
-        statement = load_queries("perdure.stores.postgres")["apply_batch"].numbered()
-        self._connection.pgconn.prepare(b"bare", statement.encode())
+        self._prepared: set[bytes] = set()
 
-    def call(self, name: str, parameters: Any) -> None:
-        assert self._connection.pgconn.exec_prepared(b"bare", parameters).get_value(0, 0) == b""
+    def call(self, name: str, statements: Any) -> None:
+        from perdure.stores.postgres.calls import Call, Statement  # late, as above
+
+        call = Call(self._connection.pgconn, self._prepared.add)
+        call.send([Statement(*statement) for statement in statements], lambda name: name not in self._prepared)
+        call.wait()
+        call.check()
 
     def close(self) -> None:
         self._connection.close()

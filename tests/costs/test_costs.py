@@ -107,7 +107,7 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
     work = Cost.of(name for name in cost.names.elements() if name not in ("run", "ended_runs"))
     assert work.names["take_runs" if kind == "sqlite" else "claim_runs"] >= 1
     assert work.names["taken_runs"] == work.names["take_runs"]
-    assert work.names["write_batch" if kind == "sqlite" else "apply_batch"] == 1
+    assert work.names["write_sections"] == 1
 
 
 @pytest.mark.parametrize("number", [1, 2])

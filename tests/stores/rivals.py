@@ -6,10 +6,11 @@ import psycopg
 from psycopg.pq import ExecStatus
 
 from perdure._entries import Entry
-from perdure.stores.postgres.batches import Batch
-from perdure.stores.queries import load_queries
+from perdure.stores.kinds import Kinds
+from perdure.stores.postgres.batches import statements_of
+from perdure.stores.postgres.decisions import decisions_of
 
-QUERIES = load_queries("perdure.stores.postgres")
+DECISIONS = decisions_of(Kinds())
 
 
 class Rival:
@@ -22,17 +23,19 @@ class Rival:
 
     def do(self, name: str, **parameters: object) -> list[tuple[object, ...]]:
         """Run one of the store's queries, and leave the transaction open."""
-        cursor = self.connection.execute(QUERIES[name].text.encode(), parameters)
+        cursor = self.connection.execute(DECISIONS.text(name).encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
-    def do_batch(self, parameters: list[bytes | None]) -> None:
-        """Run `apply_batch` as the store does, and leave the transaction open."""
-        result = self.connection.pgconn.exec_params(QUERIES["apply_batch"].numbered().encode(), parameters)
-        assert result.status == ExecStatus.TUPLES_OK, result.error_message
-
     def apply(self, worker_id: str, *entries: Entry) -> None:
-        """Apply a batch, and leave the transaction open."""
-        self.do_batch(Batch(entries).parameters(worker_id, 0))
+        """Apply a batch as the store does, and leave the transaction open."""
+        for _, text, parameters in statements_of(DECISIONS, Kinds(), worker_id, 0, entries):
+            result = self.connection.pgconn.exec_params(text, parameters)
+            assert result.status == ExecStatus.TUPLES_OK, result.error_message
+
+    def replace_timeline(self, told: str) -> None:
+        """Let the server tell this as its timeline, once that is committed."""
+        text = f"CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE sql AS $$ SELECT {told} $$"
+        self.connection.execute(DECISIONS.marked(text).encode())
 
     def wait_until_somebody_waits_for_me(self) -> None:
         """Return when another session is blocked by this one."""

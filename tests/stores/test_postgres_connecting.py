@@ -136,9 +136,9 @@ def test_commits_are_durable_whatever_the_server_says(own_postgres_url: str) -> 
     with psycopg.connect(own_postgres_url, autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off".encode())
     store = PostgresStore(own_postgres_url)
-    with store._database.spare() as spare, spare.transaction() as cursor:
-        assert cursor.execute("SHOW synchronous_commit").fetchall() == [("on",)]
-        assert cursor.execute("SHOW idle_in_transaction_session_timeout").fetchall() == [("5s",)]
+    with store._database.spare() as spare, spare.transaction() as transaction:
+        assert transaction.cursor.execute("SHOW synchronous_commit").fetchall() == [("on",)]
+        assert transaction.cursor.execute("SHOW idle_in_transaction_session_timeout").fetchall() == [("5s",)]
     store.close()
 
 
@@ -148,8 +148,8 @@ def test_prepared_statements_can_be_left_out_for_poolers(postgres_url: str) -> N
     join(store, W1)
     store.apply(W1, [created("a")])
     store.apply(W1, [created("b")])
-    with store._database.turn.transaction() as cursor:
-        assert cursor.execute("SELECT count(*) FROM pg_prepared_statements").fetchall() == [(0,)]
+    with store._database.turn.transaction() as transaction:
+        assert transaction.cursor.execute("SELECT count(*) FROM pg_prepared_statements").fetchall() == [(0,)]
     store.close()
 
 

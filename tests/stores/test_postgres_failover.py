@@ -14,7 +14,7 @@ from perdure._entries import Accepted
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced
 from tests.stores.entries import C1, W1, W2, WORK, claim, created, join, recorded
-from tests.stores.rivals import QUERIES, Rival
+from tests.stores.rivals import DECISIONS, Rival
 
 
 @pytest.fixture
@@ -57,10 +57,7 @@ def test_a_failover_that_changes_the_timeline_fences_every_worker(
 @pytest.fixture
 def untold(postgres: PostgresStore, rival: Rival) -> PostgresStore:
     """A service that refuses to tell its timeline."""
-    rival.connection.execute(
-        "CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE plpgsql "
-        "AS $$ BEGIN RETURN NULL; END $$"
-    )
+    rival.replace_timeline("NULL")
     rival.commit()
     join(postgres, W1)
     return postgres
@@ -87,9 +84,7 @@ def test_without_a_timeline_a_lost_reply_does_not_fence(untold: PostgresStore, r
 def test_only_with_a_timeline_a_claim_may_go_beside_a_batch(untold: PostgresStore, rival: Rival) -> None:
     """Two that count at once would both expect the same number, and one of them be fenced."""
     assert not untold.may_claim_beside
-    rival.connection.execute(
-        "CREATE OR REPLACE FUNCTION perdure.current_timeline() RETURNS text LANGUAGE sql AS $$ SELECT 'told' $$"
-    )
+    rival.replace_timeline("'told'")
     rival.commit()
     join(untold, W2)
     assert untold.may_claim_beside
@@ -97,13 +92,14 @@ def test_only_with_a_timeline_a_claim_may_go_beside_a_batch(untold: PostgresStor
 
 def test_a_role_without_the_right_gets_no_timeline(postgres: PostgresStore, rival: Rival) -> None:
     """The function answers NULL instead of failing; all other roles get one."""
-    assert rival.watcher.execute("SELECT perdure.current_timeline() IS NOT NULL").fetchall() == [(True,)]
+    question = DECISIONS.marked("SELECT perdure.current_timeline()").encode()
+    assert rival.watcher.execute(question).fetchall() != [(None,)]
     connection = rival.connection
     connection.execute("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
     connection.execute("CREATE ROLE perdure_ordinary")
     connection.execute("GRANT USAGE ON SCHEMA perdure TO perdure_ordinary")
     connection.execute("SET ROLE perdure_ordinary")
-    assert connection.execute("SELECT perdure.current_timeline()").fetchall() == [(None,)]
+    assert connection.execute(question).fetchall() == [(None,)]
     connection.rollback()
 
 
@@ -124,6 +120,6 @@ def test_questions_use_indexes_whatever_the_history(postgres: PostgresStore, riv
     connection.execute("ANALYZE perdure.runs, perdure.messages, perdure.checkpoints")
     values = {"worker_id": W1, "queues": '{""}', "names": f"{{{WORK}}}", "run_ids": "{1,2}", "run_id": "1"}
     for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_run"):
-        query = b"EXPLAIN (FORMAT json) " + QUERIES[name].text.encode()
+        query = b"EXPLAIN (FORMAT json) " + DECISIONS.text(name).encode()
         [(plan,)] = connection.execute(query, values).fetchall()
         assert "Seq Scan" not in json.dumps(plan), (name, plan)

@@ -18,8 +18,8 @@ from perdure.stores.postgres import PostgresStore
 from tests.stores.entries import W1, created
 
 def backend(store):
-    with store._database.turn.transaction() as cursor:
-        return cursor.execute("SELECT pg_backend_pid()").fetchall()
+    with store._database.turn.transaction() as transaction:
+        return transaction.cursor.execute("SELECT pg_backend_pid()").fetchall()
 
 store = PostgresStore(sys.argv[1])
 store.apply(W1, [created("by the parent")])

@@ -48,7 +48,7 @@ def test_a_connection_that_is_cut_while_a_loop_waits_repeats_nothing(postgres_ur
                     return
                 stranger.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%apply_batch%'"
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%perdure.write_%'"
                 )
 
     async def run_all() -> list[int]:

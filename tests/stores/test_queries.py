@@ -12,11 +12,11 @@ from msgspec import Struct
 from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
 from perdure.errors import UsageError
 from perdure.stores import queries as module
-from perdure.stores.lives import Life
+from perdure.stores.kinds import Kinds
+from perdure.stores.kinds.lives import Life
 from perdure.stores.queries import Query, load_queries, parse_queries
 from perdure.stores.sqlite import rows
-from perdure.stores.sqlite.schema import migrations
-from perdure.stores.sqlite.statements import statements
+from perdure.stores.sqlite.statements import decisions, statements
 from tests.stores.entries import C1, W1, recorded
 
 STORES = Path(module.__file__).parent
@@ -28,8 +28,10 @@ QUESTIONS = {
 }
 """What is one statement in every dialect. Decisions of many are functions of the database in one, and not here."""
 
-OWN = {"expected", "together"}
-"""A timeline is a thing of databases that fail over; rows are packed where the driver hands them over one by one."""
+OWN = {"expected", "together", "decisions"}
+"""A timeline is a thing of databases that fail over; rows are packed where the driver hands them over one by one; what
+a connection makes for itself needs no mark.
+"""
 
 SQL = re.compile(
     r"^\s*(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|with\s+\w+\s+as\s*\("
@@ -66,8 +68,9 @@ def test_both_dialects_carry_the_same_questions() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_query_is_used(package: str) -> None:
-    """By its name, somewhere in the dialect's own modules."""
-    used: set[str] = set().union(*(strings(source) for source in (STORES / package).glob("*.py")))
+    """By its name, somewhere in the dialect's own modules, or where both judge entries."""
+    judging = [STORES / "verdicts.py", *(STORES / "kinds").glob("*.py")]
+    used: set[str] = set().union(*(strings(source) for source in [*judging, *(STORES / package).glob("*.py")]))
     assert set(loaded(package)) - used == set()
 
 
@@ -114,20 +117,23 @@ SECTIONS: dict[str, type[Struct]] = {
     "released": RunReleased,
 }
 """What a batch of SQLite takes as JSON."""
-_SECTION = re.compile(r"json_each\(NEW\.(\w+)\)")
 _PATH = re.compile(r"json_(?:extract|type)\(\w+(?:\.value)?, '\$([.\w]+)'\)")
 
 
 def parts() -> list[tuple[str, list[str]]]:
-    """Each SELECT of the batch's trigger: which section it reads, and which paths."""
-    script = next(text for migration in migrations() for text in migration.script if "TRIGGER write_batch" in text)
-    selects = [part for part in re.split(r";|UNION ALL", script) if "json_each(NEW." in part]
-    return [(match[1], _PATH.findall(part)) for part in selects if (match := _SECTION.search(part)) is not None]
+    """Each statement that takes entries: of which section, and which paths."""
+    found = []
+    for trigger in decisions(Kinds()):
+        section = re.search(r"NEW\.kind = '(\w+)'", trigger)
+        for part in re.split(r";|UNION ALL", trigger) if section is not None else ():
+            if "json_each(NEW.entries)" in part:
+                found.append((section[1], _PATH.findall(part)))
+    return found
 
 
 def test_every_section_of_a_batch_is_known() -> None:
     """So that the next test leaves none out."""
-    assert {section for section, _ in parts()} == {*SECTIONS, "creators"}
+    assert {section for section, _ in parts()} == {*SECTIONS} == {*Kinds().sections}
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -139,15 +145,6 @@ def test_a_batch_names_what_its_entries_have(name: str) -> None:
         first, _, rest = path.removeprefix(".").partition(".")
         assert first in SECTIONS[name].__struct_fields__, (name, path)
         assert not rest or rest in Stored.__struct_fields__, (name, path)
-
-
-def test_the_buried_are_named_as_they_were_released() -> None:
-    """The one other statement that takes entries."""
-    assert [name for name, statement in statements().items() if "entries" in statement.parameters] == [
-        "bury_released_runs"
-    ]
-    for path in _PATH.findall(statements()["bury_released_runs"].text):
-        assert path.removeprefix(".") in RunReleased.__struct_fields__
 
 
 def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:

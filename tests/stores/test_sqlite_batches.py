@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from perdure._entries import Accepted, Entry
+from perdure.stores.kinds import Kinds
 from perdure.stores.sqlite import SqliteStore
 from perdure.stores.sqlite.batches import apply_whole
 from tests.stores.entries import C1, C2, C3, W1, W2, child, created, finished, join, parked, recorded, released
@@ -58,15 +59,15 @@ def test_one_that_is_not_new_keeps_the_whole_batch_out(store: SqliteStore, entry
     """Whatever kind it is, wherever it stands: the others wait for the verdict on it."""
     before = content(store)
     for batch in ([*GOOD, entry], [entry, *GOOD]):
-        assert apply_whole(store._database.turn, W1, batch) is None
+        assert apply_whole(store._database.turn, Kinds(), W1, batch) is None
         assert content(store) == before
 
 
 def test_a_worker_without_a_row_writes_nothing(store: SqliteStore) -> None:
     """The fence is part of the statement."""
     before = content(store)
-    assert apply_whole(store._database.turn, W2, [created("new")]) is None
-    assert apply_whole(store._database.turn, W2, [recorded("held", C1, "1")]) is None
+    assert apply_whole(store._database.turn, Kinds(), W2, [created("new")]) is None
+    assert apply_whole(store._database.turn, Kinds(), W2, [recorded("held", C1, "1")]) is None
     assert content(store) == before
 
 
@@ -78,12 +79,13 @@ def test_what_is_new_is_one_statement(store: SqliteStore, ending: Entry) -> None
     names: list[str] = []
     store.on_statement = names.append
     verdicts = store.apply(W1, [*GOOD, finished("new", "a claim"), ending])
-    assert names == ["write_batch"]
+    assert names == ["write_sections"]
     assert all(isinstance(verdict, Accepted) for verdict in verdicts)
     assert store.apply(W1, [*GOOD, finished("new", "a claim"), ending]) == verdicts
 
 
 def test_nothing_can_be_read_from_the_batch(store: SqliteStore) -> None:
     """It is a way in, not a table."""
-    with contextlib.closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("SELECT * FROM batch").fetchall() == []
+    with store._database.turn.alone() as connection:
+        assert connection._sqlite is not None
+        assert connection._sqlite.execute("SELECT * FROM section").fetchall() == []

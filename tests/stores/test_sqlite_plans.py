@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from perdure.stores.kinds import Kinds
 from perdure.stores.sqlite import SqliteStore
-from perdure.stores.sqlite.schema import migrations
-from perdure.stores.sqlite.statements import statements
+from perdure.stores.sqlite.statements import decisions, statements
 from tests.stores.entries import W1, WORK, claim, created, finished, join
 
 HISTORY = 20_000
@@ -85,11 +85,21 @@ def plan_of(connection: sqlite3.Connection, text: str) -> list[str]:
     return [str(row[3]) for row in rows]
 
 
+def split_statements(body: str) -> Iterator[str]:
+    """At semicolons that are in no text."""
+    statement = ""
+    for part in body.split(";"):
+        statement += part
+        if statement.count("'") % 2 == 0:
+            yield statement
+            statement = ""
+
+
 def parts_of(name: str) -> list[str]:
     """The statements of the trigger; what is planned for them inside of it is not told, but planned alike."""
-    [trigger] = [text for migration in migrations() for text in migration.script if f"TRIGGER {name} " in text]
+    [trigger] = [text for text in decisions(Kinds()) if f"TRIGGER {name} " in text]
     body = re.sub(r"--.*", "", trigger).split("BEGIN", 1)[1].rsplit("END", 1)[0]
-    parts = [re.sub(r"RAISE\(ABORT, '[^']+'\)", "1", part) for part in body.split(";")]
+    parts = [re.sub(r"RAISE\(ABORT, '[^']+'\)", "1", part) for part in split_statements(body)]
     return [re.sub(r"NEW\.\w+", "?", part).strip() for part in parts if part.strip()]
 
 
@@ -116,19 +126,38 @@ def is_lookup(text: str) -> bool:
     return text.startswith("UPDATE runs") or "CROSS JOIN runs" in text or "FROM runs" in text
 
 
-@pytest.mark.parametrize(("name", "at_least"), [("write_batch", 14), ("take_runs", 5)])
+WRITERS = {
+    "write_created": 3,
+    "write_lived": 3,
+    "write_recorded": 2,
+    "write_finished": 4,
+    "pass_cancels_on": 2,
+    "write_parked": 2,
+    "write_released": 3,
+    "take_runs": 5,
+}
+"""How many statements each trigger has, at least."""
+
+
+@pytest.mark.parametrize(("name", "at_least"), WRITERS.items())
 def test_a_decision_walks_no_history(connection: sqlite3.Connection, name: str, at_least: int) -> None:
     """None of its statements."""
     assert len(parts_of(name)) >= at_least
     assert [line for text in parts_of(name) for line in walks(plan_of(connection, text))] == []
 
 
-@pytest.mark.parametrize("text", [*filter(is_lookup, parts_of("write_batch")), parts_of("take_runs")[-1]])
+@pytest.mark.parametrize(
+    "text",
+    [text for name in WRITERS if name != "take_runs" for text in parts_of(name) if is_lookup(text)]
+    + parts_of("take_runs")[-1:],
+)
 def test_a_batch_is_looked_up_by_its_entries(connection: sqlite3.Connection, text: str) -> None:
     """Each finds its run by the id, or by its claim: else a batch would walk, for every entry, all that is held."""
     lines = plan_of(connection, text)
-    [how] = [line for line in lines if line.startswith("SEARCH runs")]
-    assert "(id=?)" in how or "(rowid=?)" in how or "(worker=? AND claim=?)" in how
+    hows = [line for line in lines if line.startswith(("SEARCH runs", "SEARCH child"))]
+    assert hows
+    for how in hows:
+        assert re.search(r"\((id=\?|rowid=\?|worker=\? AND claim=\?|parent_id=\?)", how), how
     first = next(line for line in lines if line.startswith(("SCAN", "SEARCH runs")))
     assert "VIRTUAL TABLE" in first or "messages_open" in first  # the entries, or the cancels that are open
 

@@ -9,18 +9,17 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from random import random
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, PipelineStatus
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
 from .. import forks
-from ..queries import load_queries
 from .addresses import Address
-from .calls import Call
+from .calls import Call, Statement, failure_of
+from .decisions import Decisions
 from .failures import FAILURES, RETRIED, translate, translate_connecting
 
 T = TypeVar("T")
@@ -46,7 +45,8 @@ class Connection:
         self._database = database
         self._connection: psycopg.Connection[Row] | None = None
         self._cursor: psycopg.Cursor[Row] | None = None
-        self._prepared: set[str] = set()
+        self.decisions = database.decisions
+        self._prepared: set[bytes] = set()
         self.opened = 0
         """Which of all connections this one is, of this process: every opening gets another number."""
 
@@ -59,7 +59,7 @@ class Connection:
         cursor = self._ready_cursor()
         if (listener := self._database.on_statement) is not None:
             listener(name)
-        text = _texts[name] if name in _texts else _text(name)
+        text = self.decisions.text(name)
 
         def execute() -> list[Row]:
             cursor.execute(text, parameters)
@@ -67,54 +67,54 @@ class Connection:
 
         return self._tried(execute)
 
-    def has_prepared(self, name: str) -> bool:
-        """Whether `send` of this one would wait for nothing."""
-        return self._cursor is not None and (name in self._prepared or self._database.address.prepare_threshold is None)
+    def send(self, name: str, statements: Sequence[Statement]) -> Call:
+        """Send the statements as one transaction, and do not wait; `name` is for who counts.
 
-    def send(self, name: str, parameters: Sequence[bytes | None]) -> Call:
-        """Send the named call of a function, a transaction of its own, with its parameters as text, and do not wait.
-
-        Raises `StoreUnavailableError` where it could not be sent. Nothing else may use the connection before `answer`.
+        Raises `StoreUnavailableError` where they could not be sent. Nothing else may use the connection before
+        `answer`.
         """
-        connection = self._ready_cursor().connection
+        pgconn = self._ready_cursor().connection.pgconn
         if (listener := self._database.on_statement) is not None:
             listener(name)
-        call, statement = Call(connection.pgconn), _numbered(name)
-        is_prepared = self._database.address.prepare_threshold is not None
+        call = Call(pgconn, self._prepared.add)
         try:
-            if is_prepared and name not in self._prepared:
-                call.prepare(name.encode(), statement)
-                self._prepared.add(name)
-            call.send(name.encode() if is_prepared else statement, parameters, is_prepared=is_prepared)
+            call.send(statements, self._is_to_prepare if self._database.address.prepare_threshold is not None else None)
         except FAILURES as failure:
             self.close()
             raise translate(failure, self._database.address) from failure
         return call
 
-    def answer(self, call: Call) -> bytes | None:
-        """The value of the call that was sent; waits for it. Errors as of `query`, but nothing is tried again."""
+    @property
+    def is_open(self) -> bool:
+        """Whether `send` would not have to connect first."""
+        return self._cursor is not None
+
+    def answer(self, call: Call, on_answer: Callable[[Call], None]) -> None:
+        """Wait for what was sent. Errors as of `query`, `Fenced` and `NotNew`; nothing is tried again."""
         try:
-            return self._value(call)
+            self._finish(call, on_answer)
         except FAILURES as failure:
             self._forget_if_broken()
             raise translate(failure, self._database.address) from failure
 
-    def call(self, name: str, parameters: Sequence[bytes | None]) -> bytes | None:
+    def call(self, name: str, statements: Sequence[Statement], on_answer: Callable[[Call], None]) -> None:
         """`send` and `answer`, with the promises of `query`."""
-        return self._tried(lambda: self._value(self.send(name, parameters)))
+        self._tried(lambda: self._finish(self.send(name, statements), on_answer))
 
-    def _value(self, call: Call) -> bytes | None:
+    def _is_to_prepare(self, name: bytes) -> bool:
+        return name not in self._prepared
+
+    def _finish(self, call: Call, on_answer: Callable[[Call], None]) -> None:
         try:
             call.wait()
-            return call.value()
-        except FAILURES:
-            raise
-        except BaseException:  # Ctrl-C: the answer may still come, and belongs to no later call
+        except BaseException:  # Ctrl-C, too: whatever is left of the answer belongs to no later call
             self.close()
             raise
+        on_answer(call)
+        call.check()
 
     def _ready_cursor(self) -> psycopg.Cursor[Row]:
-        if self._connection is not None and self._connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+        if self._connection is not None and self._connection.pgconn.pipeline_status != PipelineStatus.OFF:
             self.close()  # Ctrl-C came between a call and its answer
         return self._cursor if self._cursor is not None else self._open()
 
@@ -143,12 +143,12 @@ class Connection:
         return self.query(name, parameters)
 
     @contextmanager
-    def transaction(self) -> Iterator[psycopg.Cursor[Row]]:
-        """A transaction of several statements, for migrations."""
-        cursor = self._cursor if self._cursor is not None else self._open()
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction of several statements: for migrations, and for what goes the slow way."""
+        cursor = self._ready_cursor()
         try:
             with cursor.connection.transaction():
-                yield cursor
+                yield Transaction(cursor, self._database)
         except FAILURES as failure:
             self._forget_if_broken()
             raise translate(failure, self._database.address) from failure
@@ -203,7 +203,9 @@ class Connection:
             )
         connection.prepare_threshold = address.prepare_threshold
         try:
-            row = connection.execute(_text("prepare_session"), {"idle_seconds": str(IDLE_SECONDS)}).fetchone()
+            row = connection.execute(
+                self.decisions.text("prepare_session"), {"idle_seconds": str(IDLE_SECONDS)}
+            ).fetchone()
         except FAILURES as failure:
             raise translate_connecting(failure, address) from failure
         if row is not None and row[3] != "UTF8":
@@ -217,11 +219,37 @@ class Connection:
             self.close()
 
 
+class Transaction:
+    """One that is open: asks named queries in it. Errors are the driver's own, which end it."""
+
+    def __init__(self, cursor: psycopg.Cursor[Row], database: Database) -> None:
+        self.cursor = cursor
+        self._database = database
+
+    def ask(self, name: str, /, **parameters: object) -> list[Row]:
+        """The rows of the named query."""
+        if (listener := self._database.on_statement) is not None:
+            listener(name)
+        self.cursor.execute(self._database.decisions.text(name), parameters)
+        return self.cursor.fetchall() if self.cursor.description is not None else []
+
+    def run(self, statement: Statement) -> None:
+        """A statement of a batch. Raises `NotNew` as `Call.check` does."""
+        result = self.cursor.connection.pgconn.exec_params(statement.text, statement.parameters)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise failure_of(result)
+
+    def run_script(self, script: str) -> None:
+        """Several statements without parameters."""
+        self.cursor.execute(script.encode(), prepare=False)
+
+
 class Database:
     """The connections of one store. `on_statement` is called with the name of each query, connecting aside."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, decisions: Decisions) -> None:
         self.address = address
+        self.decisions = decisions
         self.on_statement: Callable[[str], None] | None = None
         self._start()
         _living.add(self)
@@ -269,19 +297,7 @@ class Database:
 
 
 _openings = itertools.count(1)
-_texts: dict[str, str] = {}
 _living: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _text(name: str) -> str:
-    _texts[name] = load_queries(__package__ or "")[name].text
-    return _texts[name]
-
-
-@cache
-def _numbered(name: str) -> bytes:
-    """The query as the server itself wants it, with `$1` in the place of the first parameter."""
-    return load_queries(__package__ or "")[name].numbered().encode()
 
 
 def _after_in_child() -> None:

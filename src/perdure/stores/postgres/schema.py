@@ -1,6 +1,7 @@
-"""Bringing the schema up to date: numbered files, applied once each, in order, in one transaction.
+"""Bringing the schema up to date: numbered files, applied once each, in order, in one transaction; and the functions.
 
-`schema.sql` is the sum of them, for reading; a test compares.
+`schema.sql` is the sum of the migrations, for reading; a test compares. Functions come with every release, beside those
+of the last one (see `decisions`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import psycopg
-
 from ...errors import UnsupportedStoreError
-from ..queries import load_queries
-from .connections import Connection, Database, Row
+from .connections import Connection, Database, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +37,34 @@ def migrate(database: Database) -> str:
     Returns what tells this database from all others, by whatever address it is reached.
     """
     with database.spare() as connection:
-        if _version(connection, database) < migrations()[-1].version:
-            with connection.transaction() as cursor:
-                _apply_missing(cursor, database)
+        if _is_behind(connection, database):
+            with connection.transaction() as transaction:
+                _apply_missing(transaction, database)
         [identity] = connection.query("schema_identity", {})
     return "-".join(map(str, identity))
 
 
-def _apply_missing(cursor: psycopg.Cursor[Row], database: Database) -> None:
-    _run(cursor, "lock_schema")
-    _run(cursor, "leave_bodies_unchecked")
-    _run(cursor, "make_schema")
-    _run(cursor, "make_migrations")
-    [(version,)] = _run(cursor, "schema_version")
+def _apply_missing(transaction: Transaction, database: Database) -> None:
+    mark = database.decisions.mark
+    for statement in ("lock_schema", "leave_bodies_unchecked", "make_schema", "make_migrations", "make_decisions"):
+        transaction.ask(statement)
+    [(version,)] = transaction.ask("schema_version")
     _refuse_newer(version, database)
     for migration in migrations()[version:]:
-        cursor.execute(migration.script.encode(), prepare=False)
-        _run(cursor, "note_migration", version=migration.version, name=migration.name)
+        transaction.run_script(migration.script)
+        transaction.ask("note_migration", version=migration.version, name=migration.name)
+    if not transaction.ask("functions_of", mark=mark):  # else another process was here first
+        transaction.run_script(database.decisions.script)
+        transaction.ask("note_decisions", mark=mark)
+    for (old,) in transaction.ask("forget_decisions", mark=mark):
+        for (function,) in transaction.ask("functions_of", mark=old):
+            transaction.run_script(f"DROP FUNCTION {function}")
 
 
-def _version(connection: Connection, database: Database) -> int:
-    [state] = connection.query("schema_state", {})
-    has_schema, has_migrations, user, name, may_create, owner, is_owner, may_use = state
+def _is_behind(connection: Connection, database: Database) -> bool:
+    """Whether something is to be done; raises where this role may not do it, or need not try."""
+    [found] = connection.query("schema_state", {"mark": database.decisions.mark})
+    has_schema, has_migrations, has_decisions, user, name, may_create, owner, is_owner, may_use = found
     where = database.address.where
     if not has_schema and not may_create:
         raise UnsupportedStoreError(
@@ -72,16 +76,17 @@ def _version(connection: Connection, database: Database) -> int:
             f"{where}: the schema perdure belongs to {owner!r}, and {user!r} may not use it. Let {owner!r} grant "
             f"what is needed, connect as {owner!r}, or use a database of its own"
         )
-    version = 0
+    version, newest = 0, migrations()[-1].version
     if has_migrations:
         [(version,)] = connection.query("schema_version", {})
         _refuse_newer(version, database)
-    if version < migrations()[-1].version and not is_owner:
+    is_behind = version < newest or not has_decisions
+    if is_behind and not is_owner:
         raise UnsupportedStoreError(
             f"{where}: the schema perdure (version {version}) belongs to {owner!r}, and {user!r} may not change it. "
-            f"Start Perdure once as {owner!r}, which brings it to version {migrations()[-1].version}"
+            f"Start Perdure once as {owner!r}, which brings it to version {newest} with the functions of this release"
         )
-    return int(version)
+    return is_behind
 
 
 def _refuse_newer(version: int, database: Database) -> None:
@@ -90,8 +95,3 @@ def _refuse_newer(version: int, database: Database) -> None:
         raise UnsupportedStoreError(
             f"{database.address.where} has schema version {version}, this Perdure knows {newest}: upgrade Perdure"
         )
-
-
-def _run(cursor: psycopg.Cursor[Row], query: str, **parameters: object) -> list[Row]:
-    cursor.execute(load_queries(__package__ or "")[query].text, parameters)
-    return cursor.fetchall() if cursor.description is not None else []

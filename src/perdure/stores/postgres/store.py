@@ -5,26 +5,32 @@ Every decision is one function in the database, called in one round trip; `migra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
-from ...errors import StoreRefusedError, StoreUnavailableError
+from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, claimed_of, histories_of
+from ..kinds import KINDS, Kind, Kinds
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
-from .batches import Batch, text_array
-from .calls import Call
+from .batches import apply_in_order, statements_of, text_array
+from .calls import Call, NotNew, Statement
 from .connections import Database
+from .decisions import decisions_of
 from .failures import FAILURES
 from .places import own_directory
 from .schema import migrate
 
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
+
+MOST_MEETINGS: Final = 5
 
 
 class PostgresStore:
@@ -34,8 +40,9 @@ class PostgresStore:
     one for the heartbeat, at most four for everything else.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(parse_address(url))
+    def __init__(self, url: str, *, kinds: Iterable[Kind] = KINDS) -> None:
+        self._kinds = Kinds(kinds)
+        self._database = Database(parse_address(url), decisions_of(self._kinds))
         self.lock_directory = ""
         self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._writes: dict[str, int] = {}
@@ -67,6 +74,7 @@ class PostgresStore:
                 "hostname": worker.hostname,
                 "pid": worker.pid,
                 "lease_seconds": lease_seconds,
+                "decisions": self._database.decisions.mark,
             },
         )
 
@@ -90,44 +98,57 @@ class PostgresStore:
         return None if back is None else list(back)
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
-        batch, parameters = self._batch(worker_id, entries)
         turn = self._database.turn
+        with turn.lock, suppress(NotNew):
+            if not self._kinds.are_open(entries):
+                turn.call("write_sections", self._statements(worker_id, entries), self._tell)
+                return self._accepted(worker_id, entries)
         with turn.lock:
-            answer = turn.call("apply_batch", parameters)
-            if answer == b"again":
-                parameters = batch.parameters(worker_id, self._writes.get(worker_id, 0), whole_lives=False)
-                answer = turn.call("apply_batch", parameters)
-        return self._verdicts(worker_id, batch, answer)
+            return self._apply_in_order(worker_id, entries)
+
+    def _tell(self, call: Call) -> None:
+        if call.told and self.on_cancelled is not None:
+            self.on_cancelled(json.loads(call.told))
 
     def at_once(self, waiting: int) -> int:
         return min(waiting, SENT_ENTRIES)
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> SentCall | None:
         turn = self._database.turn
-        if not turn.has_prepared("apply_batch"):
-            return None  # connecting blocks, and so does preparing
-        batch, parameters = self._batch(worker_id, entries)
+        if not turn.is_open or self._kinds.are_open(entries):
+            return None  # connecting blocks, and so does the slow way
         with turn.lock:
-            call = turn.send("apply_batch", parameters)
-        return SentCall(call, turn.opened, lambda: self._verdicts(worker_id, batch, turn.answer(call)))
+            call = turn.send("write_sections", self._statements(worker_id, entries))
+        return SentCall(call, turn.opened, lambda: self._answered(worker_id, call, entries))
 
-    def _batch(self, worker_id: str, entries: Sequence[Entry]) -> tuple[Batch, list[bytes | None]]:
-        batch = Batch(entries)
+    def _statements(self, worker_id: str, entries: Sequence[Entry]) -> list[Statement]:
+        expected = self._writes.get(worker_id, 0)
+        return statements_of(self._database.decisions, self._kinds, worker_id, expected, entries)
+
+    def _answered(self, worker_id: str, call: Call, entries: Sequence[Entry]) -> list[Verdict]:
         try:
-            return batch, batch.parameters(worker_id, self._writes.get(worker_id, 0))
-        except UnicodeError as failure:
-            raise StoreRefusedError("a text cannot be stored: it has a lone surrogate, which is no UTF-8") from failure
+            self._database.turn.answer(call, self._tell)
+        except NotNew as not_new:  # whoever sends it again goes the slow way
+            raise StoreUnavailableError("the batch is to be sent again, entry by entry") from not_new
+        return self._accepted(worker_id, entries)
 
-    def _verdicts(self, worker_id: str, batch: Batch, answer: bytes | None) -> list[Verdict]:
-        if answer is None or answer == b"fenced":
-            raise _fenced(worker_id)
-        if answer == b"again":  # as `apply` does it
-            raise StoreUnavailableError("the batch is to be sent again, its runs entry by entry")
+    def _accepted(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         self._count_write(worker_id)
-        verdicts = batch.verdicts(answer)
-        if batch.cancelled and self.on_cancelled is not None:
-            self.on_cancelled(batch.cancelled)
-        return verdicts
+        return self._kinds.accepted(entries)
+
+    def _apply_in_order(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
+        """Again, where others have made meanwhile what was new a moment ago."""
+        for _ in range(MOST_MEETINGS):
+            expected = self._writes.get(worker_id, 0)
+            try:
+                verdicts = apply_in_order(self._database.turn, self._kinds, worker_id, expected, entries)
+            except NotNew:
+                continue
+            if verdicts is None:
+                raise _fenced(worker_id)
+            self._count_write(worker_id)
+            return verdicts
+        raise StoreUnavailableError("others write the same runs, again and again")
 
     @property
     def may_claim_beside(self) -> bool:
@@ -171,7 +192,7 @@ class PostgresStore:
         with self._database.spare() as connection:
             checkpoints = connection.ask("history_checkpoints", parameters)
             children = connection.ask("history_children", parameters)
-            cancelled = connection.ask("cancelled_among", parameters)
+            cancelled = connection.ask("cancelled_among", {"run_ids": json.dumps(list(run_ids))})
         return histories_of(run_ids, checkpoints, children, cancelled)
 
     def run(self, run_id: RunId) -> RunRow | None:

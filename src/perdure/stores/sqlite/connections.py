@@ -19,7 +19,7 @@ from typing import Any, Final
 from ...errors import StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from .. import forks
 from .failures import FAILURES, PRIMARY_CODE, translate
-from .statements import Statement, statements
+from .statements import Statement, for_rows, statements
 
 Row = Sequence[Any]
 """A row as the database gives it; the methods of the store know the columns of their own statements."""
@@ -32,7 +32,7 @@ _PAUSES: Final = (0.0003, 0.0007, 0.0005, 0.0011, 0.0004, 0.0019)
 
 _SETTINGS: Final = (
     *("sync_every_commit", "enforce_foreign_keys", "leave_checkpoints_to_us"),
-    *("limit_wal", "cache_pages", "undo_in_memory", "trust_schema"),
+    *("limit_wal", "cache_pages", "undo_in_memory"),
 )
 _CACHED_STATEMENTS: Final = 256
 _TEXT: Final = partial(str, encoding="utf-8", errors="surrogateescape")
@@ -42,14 +42,20 @@ _TEXT: Final = partial(str, encoding="utf-8", errors="surrogateescape")
 class Connection:
     """One lazily opened connection, for one thread at a time: inside `with connection.alone()` or `.writing()`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, script: Iterable[str] = ()) -> None:
+        """`script` is run whenever it is opened."""
         self.lock = threading.Lock()
         self._database = database
+        self._script = script
         self._statements = statements()
         self._sqlite: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
         self.is_patient = True
         """Whether a statement waits while another process writes."""
+
+    def parameters(self, name: str) -> tuple[str, ...]:
+        """The names of the statement's parameters, in their order."""
+        return self._statements[name].parameters
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
@@ -92,6 +98,15 @@ class Connection:
         """Run one statement; the number of rows it changed."""
         try:
             return self._run(self._statements[name], tuple(parameters)).rowcount
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
+
+    def insert(self, name: str, rows: Sequence[Row]) -> None:
+        """Run an INSERT of one row, by one statement for all these."""
+        statement = self._statements[name]
+        parameters = tuple(value for row in rows for value in row)
+        try:
+            self._run(statement, parameters, for_rows(statement, len(rows)))
         except FAILURES as failure:
             raise self._translated(failure) from failure
 
@@ -142,8 +157,9 @@ class Connection:
             forks.pin(sqlite)
         return sqlite is not None or lock.locked()
 
-    def _run(self, statement: Statement, parameters: Row) -> sqlite3.Cursor:
-        """Run it; while another process has the write lock, or all of the file when it closes it, try again and again.
+    def _run(self, statement: Statement, parameters: Row, text: str = "") -> sqlite3.Cursor:
+        """Run it, or the text that was made of it. While another process has the write lock, or all of the file when it
+        closes it, try again and again.
 
         SQLite's own waiting sleeps up to 100 ms between two looks: beside a process that commits without a pause, whose
         lock is free for some microseconds at a time, it was seen to wait for ten seconds.
@@ -151,8 +167,9 @@ class Connection:
         database = self._database
         if database.on_statement is not None:
             database.on_statement(statement.name)
+        text = text or statement.text
         try:
-            return (self._cursor or self._open()).execute(statement.text, parameters)
+            return (self._cursor or self._open()).execute(text, parameters)
         except sqlite3.OperationalError as failure:
             if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or not self.is_patient:
                 raise
@@ -160,15 +177,21 @@ class Connection:
         for pause in itertools.cycle(_PAUSES):
             time.sleep(pause)
             try:
-                return (self._cursor or self._open()).execute(statement.text, parameters)
+                return (self._cursor or self._open()).execute(text, parameters)
             except sqlite3.OperationalError as failure:
                 if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
         raise AssertionError("a cycle has no end")
 
     def _open(self) -> sqlite3.Cursor:
-        self._sqlite = self._database.connect()
-        self._cursor = self._sqlite.cursor()
+        sqlite = self._database.connect()
+        try:
+            for text in self._script:
+                sqlite.execute(text)
+        except BaseException:
+            sqlite.close()
+            raise
+        self._sqlite, self._cursor = sqlite, sqlite.cursor()
         return self._cursor
 
     def _let_forks_go_first(self) -> None:
@@ -194,13 +217,13 @@ class Database:
     `turn` is the journal's, `heartbeat` the lease's; `spare()` serves everybody else.
     """
 
-    def __init__(self, path: Path, patience_seconds: float) -> None:
+    def __init__(self, path: Path, patience_seconds: float, decisions: Iterable[str] = ()) -> None:
         self.path = path
         self.patience_seconds = patience_seconds
         self.on_statement: Callable[[str], None] | None = None
         self.cancelled: list[str] = []
         """The runs of which a batch was told that they have a cancel: by a function, for a trigger gives no answer."""
-        self.turn = Connection(self)
+        self.turn = Connection(self, decisions)
         self.heartbeat = Connection(self)
         self.checkpointer = Connection(self)
         self._readers = [Connection(self) for _ in range(_READERS)]

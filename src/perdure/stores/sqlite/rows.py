@@ -13,7 +13,7 @@ import msgspec
 
 from ..._entries import Entry, StepRecorded
 from ...errors import StoreRefusedError
-from ..lives import Life
+from ..kinds.lives import Life
 from .connections import Row
 
 _encode = msgspec.json.Encoder().encode

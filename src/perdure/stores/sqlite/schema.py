@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
 from .connections import Connection, Database
+from .statements import split
 
 APPLICATION: Final = 0x50455244
 """Marks a file as ours (`mark_application`)."""
@@ -31,7 +30,7 @@ def migrations() -> list[Migration]:
     """All migrations of this release, in order."""
     folder = files(__package__ or "") / "migrations"
     named = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [Migration(int(file.name[:4]), file.name, tuple(_split(file.read_text(encoding="utf-8")))) for file in named]
+    return [Migration(int(file.name[:4]), file.name, tuple(split(file.read_text(encoding="utf-8")))) for file in named]
 
 
 def migrate(database: Database) -> None:
@@ -90,14 +89,3 @@ def _use_wal(database: Database) -> None:
             break
     if mode != "wal":
         raise UnsupportedStoreError(f"{database.path} cannot be used in WAL mode here (it stays in mode {mode!r})")
-
-
-def _split(script: str) -> Iterator[str]:
-    """The statements of a migration's file."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        if statement or (line.strip() and not line.lstrip().startswith("--")):
-            statement += line
-            if sqlite3.complete_statement(statement):
-                yield statement
-                statement = ""

@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 
+from ..kinds import Kinds
 from ..queries import load_queries
 
 _NAMED = re.compile(r"('[^']*')|(?<![:\w]):[a-z_]+\b")
@@ -32,3 +36,35 @@ def statements() -> dict[str, Statement]:
 
 def _positional(name: str, text: str, parameters: tuple[str, ...]) -> Statement:
     return Statement(name, _NAMED.sub(lambda match: match[1] or "?", text), parameters)
+
+
+@cache
+def for_rows(statement: Statement, count: int) -> str:
+    """The text of an INSERT of one row, for so many."""
+    row = statement.text[statement.text.rindex("(") :]
+    return ", ".join([statement.text, *[row] * (count - 1)])
+
+
+def decisions(kinds: Kinds) -> tuple[str, ...]:
+    """What a connection that writes makes for itself: temporary views and triggers, so that they are this release's,
+    whatever others use the file. Those of an entry's kind are in the kind's own file.
+    """
+    here = files(__package__ or "") / "decisions"
+    sources = [*sorted(here.iterdir(), key=lambda source: source.name)]
+    for kind in kinds.all:
+        folder = files(kind.folder.format(store="sqlite"))
+        sources += [folder / f"{name}.sql" for name in (kind.name, *kind.folds)]
+    sources.sort(key=lambda source: source.name != "section.sql")  # the view that the others are triggers of
+    texts = [source.read_text(encoding="utf-8") for source in sources if source.name.endswith(".sql")]
+    return tuple(statement for text in texts for statement in split(text))
+
+
+def split(script: str) -> Iterator[str]:
+    """The statements of a file."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        if statement or (line.strip() and not line.lstrip().startswith("--")):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                yield statement
+                statement = ""

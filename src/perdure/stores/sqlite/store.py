@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import isinf
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdic
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
+from ..kinds import KINDS, Kind, Kinds
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
-from .batches import apply_what_is_new, apply_whole
+from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
@@ -21,6 +22,7 @@ from .pace import Committed, Pace
 from .places import check_place, check_version
 from .rows import in_order, texts
 from .schema import migrate
+from .statements import decisions
 
 
 class SqliteStore:
@@ -30,12 +32,13 @@ class SqliteStore:
     Making a store touches nothing; the file is made by `migrate`.
     """
 
-    def __init__(self, path: str | Path, *, patience_seconds: float = 30.0) -> None:
+    def __init__(self, path: str | Path, *, patience_seconds: float = 30.0, kinds: Iterable[Kind] = KINDS) -> None:
         self.path = Path(os.path.realpath(path))  # SQLite keeps its files beside that one, whatever leads to it
         self.lock_directory = f"{self.path}-workers"
         self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._pace = Pace()
-        self._database = Database(self.path, patience_seconds)
+        self._kinds = Kinds(kinds)
+        self._database = Database(self.path, patience_seconds, decisions(self._kinds))
         self._checkpointer = Checkpointer(self._database)
 
     def __repr__(self) -> str:
@@ -102,14 +105,14 @@ class SqliteStore:
 
     def _commit(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         with self._pace.measured(len(entries)):
-            verdicts = apply_whole(self._database.turn, worker_id, entries)
+            verdicts = apply_whole(self._database.turn, self._kinds, worker_id, entries)
             if verdicts is None:
                 with self._database.turn.writing() as connection:
                     _fence(connection, worker_id)
-                    verdicts = apply_what_is_new(connection, worker_id, entries)
+                    verdicts = apply_in_order(connection, self._kinds, worker_id, entries)
         self._checkpointer.note_commit(entries)
         if told := self._database.cancelled:
-            cancelled = [*told]
+            cancelled = [*dict.fromkeys(told)]  # the slow way is told twice
             told.clear()
             if self.on_cancelled is not None:
                 self.on_cancelled(cancelled)

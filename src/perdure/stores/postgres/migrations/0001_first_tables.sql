@@ -2,8 +2,10 @@
 
 -- A process that may write. No row, no right to write (rule 1 of the protocol).
 -- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
--- this worker's transactions instead, and must equal what the process has counted. `renewed_at` is there for others to
--- see that it changes within `lease_seconds` of their own clocks: no clock is compared with it (rule 10).
+-- this worker's transactions instead, and must equal what the process has counted. `decisions`: the mark of the
+-- functions that it calls; they stay while it lives.
+-- `renewed_at` is there for others to see that it changes within `lease_seconds` of their own clocks: no clock is
+-- compared with it (rule 10).
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
@@ -12,7 +14,8 @@ CREATE TABLE perdure.workers (
     writes      bigint NOT NULL DEFAULT 0,
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    lease_seconds double precision NOT NULL
+    lease_seconds double precision NOT NULL,
+    decisions   text NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.

@@ -9,7 +9,8 @@ RETURNING run_id;
 
 -- name: cancelled_among
 -- An acknowledged cancel decides how these runs end.
-SELECT run_id FROM perdure.messages WHERE kind = 'cancel' AND run_id = ANY (%(run_ids)s::text[]);
+SELECT run_id FROM perdure.messages
+ WHERE kind = 'cancel' AND run_id IN (SELECT json_array_elements_text(%(run_ids)s::json));
 
 -- name: has_open_cancels
 -- Most of the time there is nothing to sweep, and looking locks nothing.

@@ -3,6 +3,8 @@
 SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'perdure') AS has_schema,
        EXISTS (SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
                 WHERE nspname = 'perdure' AND relname = 'migrations') AS has_migrations,
+       EXISTS (SELECT 1 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+                WHERE nspname = 'perdure' AND proname = 'demand_' || %(mark)s) AS has_decisions,
        current_user, current_database(),
        has_database_privilege(current_database(), 'CREATE') AS may_create,
        coalesce((SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'perdure'), '') AS owner,
@@ -30,9 +32,34 @@ CREATE TABLE IF NOT EXISTS perdure.migrations (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: make_decisions
+-- Which releases' functions were installed, by their mark.
+CREATE TABLE IF NOT EXISTS perdure.decisions (
+    mark         text PRIMARY KEY,
+    installed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- name: schema_version
 -- The last migration that was applied.
 SELECT coalesce(max(version), 0) FROM perdure.migrations;
+
+-- name: note_decisions
+-- This release's functions are there.
+INSERT INTO perdure.decisions (mark) VALUES (%(mark)s)
+ON CONFLICT (mark) DO UPDATE SET installed_at = clock_timestamp();
+
+-- name: forget_decisions
+-- Of releases that were installed more than a week ago and that no living worker uses. Who starts one again installs it
+-- again.
+DELETE FROM perdure.decisions AS old
+ WHERE old.mark <> %(mark)s AND old.installed_at < clock_timestamp() - interval '7 days'
+   AND NOT EXISTS (SELECT 1 FROM perdure.workers WHERE workers.decisions = old.mark)
+RETURNING mark;
+
+-- name: functions_of
+-- The functions of one release.
+SELECT oid::regprocedure::text FROM pg_proc
+ WHERE pronamespace = 'perdure'::regnamespace AND right(proname, length(%(mark)s) + 1) = '_' || %(mark)s;
 
 -- name: schema_identity
 -- What tells this database from every other: its number on the server, the schema's, and when that was laid (in

@@ -1,7 +1,36 @@
--- name: apply_batch
--- A worker's whole batch: the fence, the entries and the commit in one round trip.
-SELECT perdure.apply_batch(%(worker_id)s::uuid, %(expected)s, %(created)s::json, %(recorded)s::json, %(ended)s::json,
-                           %(kinds)s, %(lived)s::json);
+-- name: demand
+-- The fence, as the first statement of a batch.
+SELECT perdure.demand(%(worker_id)s::uuid, %(expected)s::bigint);
+
+-- name: fence
+-- The same, for who asks.
+SELECT perdure.fence(%(worker_id)s::uuid, %(expected)s::bigint);
+
+-- name: lock_held
+-- Where claims end in several ways, all their rows are locked first, in one order.
+SELECT perdure.lock_held(%(worker_id)s::uuid, %(entries)s::json);
+
+-- name: write_section
+-- All entries of one kind or none: the function of the section's own name.
+SELECT perdure.write_section(%(worker_id)s::uuid, %(entries)s::json);
+
+-- name: lock_runs
+-- The verdicts on what is to become of these stay true until the commit.
+SELECT id FROM perdure.runs
+ WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json)) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: run_traces
+-- What has become of these runs, for the verdict on an entry that changed nothing.
+SELECT id, name, fingerprint, state, worker::text, claim::text, created_by, finished_by::text, last_claim::text,
+       last_state
+  FROM perdure.runs
+ WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json));
+
+-- name: held_claims
+-- Which of these claims this worker still has.
+SELECT claim::text FROM perdure.runs
+ WHERE worker = %(worker_id)s::uuid AND claim IN (SELECT json_array_elements_text(%(claims)s::json)::uuid)
+   AND state = 'held';
 
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.

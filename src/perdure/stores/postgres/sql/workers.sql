@@ -1,7 +1,7 @@
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews. Whether its transactions are to be counted.
-INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_seconds)
-VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(), %(lease_seconds)s)
+INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_seconds, decisions)
+VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(), %(lease_seconds)s, %(decisions)s)
 ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at
 RETURNING timeline IS NULL;
 

@@ -26,10 +26,6 @@ PRAGMA cache_size = -16384;
 -- What a statement may have to take back it would else copy, page by page, into a temporary file.
 PRAGMA temp_store = MEMORY;
 
--- name: trust_schema
--- The trigger that writes a batch calls a function of ours, which some builds of SQLite allow only when told.
-PRAGMA trusted_schema = ON;
-
 -- name: checkpoint_wal
 -- Copy what is committed into the main file, as far as no reader needs the old pages; waits for nobody.
 PRAGMA wal_checkpoint(PASSIVE);

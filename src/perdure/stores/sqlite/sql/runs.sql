@@ -1,19 +1,10 @@
--- name: write_batch
--- All entries of a batch or none: what this insert does is the trigger of the same name.
-INSERT INTO batch (worker_id, created, creators, lived, recorded, finished, parked, released)
-VALUES (:worker_id, :created, :creators, :lived, :recorded, :finished, :parked, :released);
+-- name: write_sections
+-- All entries of a batch or none: what this insert does are the triggers of `section`. A row for each kind.
+INSERT INTO section (kind, worker_id, entries) VALUES (:kind, :worker_id, :entries);
 
--- name: bury_released_runs
--- A charged release at the limit ends the run, unless it has got further meanwhile or a cancel is to decide.
-UPDATE runs
-   SET state = 'dead', finished_at = (SELECT now FROM clock), finished_by = last_claim, last_state = 'dead',
-       reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
-                       || 'a new id once mended', max_attempts) || coalesce('; the last one: ' || reason, '')
-  FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
-          FROM json_each(:entries)) AS released
- WHERE id = released.run_id AND last_claim = of_claim AND state = 'ready' AND attempts >= max_attempts
-   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
-   AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
+-- name: lock_runs
+-- The transaction has the write lock: here is nothing more to lock.
+SELECT json_group_array(json_array(:run_ids)) WHERE FALSE;
 
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from .._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
-from ..typing import RunId, RunState
+from ..._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from ...typing import RunId, RunState
 
 
 class Life(Struct, gc=False):

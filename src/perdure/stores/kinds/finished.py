@@ -1,0 +1,17 @@
+"""A run's end."""
+
+from __future__ import annotations
+
+from ..._entries import Accepted, RunFinished
+from .kind import Judgement, Kind, Situation, ends
+
+
+def judge(entry: RunFinished, situation: Situation) -> Judgement:
+    """`finished_by` stays on a row that is over, so that a finish that is sent again finds itself."""
+    trace = situation.runs.get(entry.run_id)
+    if trace is not None and trace.finished_by == entry.claim:
+        return Accepted(trace.state)
+    return ends(entry, situation)
+
+
+FINISHED = Kind("finished", RunFinished, judge, lambda entry: Accepted(entry.state), ends_claim=True)

@@ -1,0 +1,17 @@
+"""A run leaves memory and waits."""
+
+from __future__ import annotations
+
+from ..._entries import Accepted, RunParked
+from .kind import Judgement, Kind, Situation, ends
+
+
+def judge(entry: RunParked, situation: Situation) -> Judgement:
+    """The row keeps which claim parked it."""
+    trace = situation.runs.get(entry.run_id)
+    if trace is not None and trace.last_claim == entry.claim and trace.last_state == "parked":
+        return Accepted("parked")
+    return ends(entry, situation)
+
+
+PARKED = Kind("parked", RunParked, judge, lambda entry: Accepted("parked"), ends_claim=True)

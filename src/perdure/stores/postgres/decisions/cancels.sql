@@ -1,0 +1,52 @@
+-- A cancelled run takes its unfinished children with it (rule 8 for each of them).
+CREATE FUNCTION perdure.pass_cancel_on(ended text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    WITH child AS MATERIALIZED (
+        SELECT id FROM perdure.runs WHERE parent_id = ANY (ended) AND finished_at IS NULL ORDER BY id FOR SHARE
+    )
+    INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM child
+    ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
+END $$;
+
+-- The runs have ended by their cancel: mark it, and pass it on.
+CREATE FUNCTION perdure.consume_cancels(ended text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE perdure.messages SET consumed_at = clock_timestamp() WHERE kind = 'cancel' AND run_id = ANY (ended);
+    PERFORM perdure.pass_cancel_on(ended);
+END $$;
+
+-- Rule 8: the runs that this worker holds and somebody has cancelled, for the answer to its batch; NULL if none is.
+CREATE FUNCTION perdure.cancels_for(me uuid) RETURNS json LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN (SELECT json_agg(message.run_id)
+              FROM perdure.messages AS message
+             WHERE message.consumed_at IS NULL AND message.kind = 'cancel'
+               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = message.run_id AND run.worker = me OFFSET 0));
+END $$;
+
+-- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree.
+CREATE FUNCTION perdure.sweep_cancelled() RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    swept text[];
+    all_swept text[] := '{}';
+BEGIN
+    LOOP
+        swept := ARRAY(SELECT runs.id
+                         FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
+                        WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+                          AND runs.state IN ('ready', 'parked')
+                        ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
+        EXIT WHEN cardinality(swept) = 0;
+        UPDATE perdure.runs
+           SET state = 'cancelled', finished_at = clock_timestamp(), due_at = NULL, children_seen = NULL,
+               waits_for = NULL, needs_mend = false
+         WHERE id = ANY (swept);
+        PERFORM perdure.consume_cancels(swept);
+        all_swept := all_swept || swept;
+    END LOOP;
+    RETURN all_swept;
+END $$;

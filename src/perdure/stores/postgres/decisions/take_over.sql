@@ -1,0 +1,42 @@
+-- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
+-- commits meanwhile. NULL when somebody else was first, the worker is writing, or it has renewed its lease since `seen`.
+-- Dead is only a run that died alone (rule 11): whose worker held nothing else, neither at its claim nor at its death.
+CREATE FUNCTION perdure.take_over(victim uuid, seen double precision) RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    gone uuid;
+    back text[];
+    cancelled text[];
+BEGIN
+    DELETE FROM perdure.workers
+     WHERE id = (SELECT id FROM perdure.workers
+                  WHERE id = victim AND (seen IS NULL OR extract(epoch FROM renewed_at)::double precision = seen)
+                    FOR UPDATE SKIP LOCKED)
+    RETURNING id INTO gone;
+    IF gone IS NULL THEN
+        RETURN NULL;
+    END IF;
+    back := ARRAY(SELECT id FROM perdure.runs WHERE worker = victim ORDER BY id FOR NO KEY UPDATE);
+    WITH fate AS MATERIALIZED (
+        SELECT ctid AS place, CASE
+                   WHEN EXISTS (SELECT 1 FROM perdure.messages
+                                 WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
+                   WHEN attempts >= max_attempts AND NOT is_beside AND cardinality(back) = 1
+                        AND perdure.progress_of(id) <= progress_mark THEN 'dead'
+                   ELSE 'ready'
+               END AS becomes
+          FROM perdure.runs WHERE worker = victim
+    ), over AS (
+        UPDATE perdure.runs AS run
+           SET state = becomes, worker = NULL, claim = NULL,
+               finished_at = CASE WHEN becomes <> 'ready' THEN clock_timestamp() END,
+               reason = CASE WHEN becomes = 'dead' THEN perdure.death(run.max_attempts) ELSE run.reason END
+          FROM fate WHERE run.ctid = fate.place
+        RETURNING run.id, becomes
+    )
+    SELECT array_agg(id ORDER BY id) INTO cancelled FROM over WHERE becomes = 'cancelled';
+    IF cancelled IS NOT NULL THEN
+        PERFORM perdure.consume_cancels(cancelled);
+    END IF;
+    RETURN back;
+END $$;

@@ -1,0 +1,41 @@
+-- An id is taken once. A run made inside another joins the claim that makes it, which may be one that this very
+-- section takes; one from outside needs only the fence. `seq` follows the batch, but the rows go in by id: two batches
+-- that make the same runs wait for each other in one direction only.
+CREATE FUNCTION perdure.write_created(me uuid, entries json) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    made integer;
+BEGIN
+    WITH entry AS MATERIALIZED (
+        SELECT entry.*, nextval('perdure.runs_seq_seq') AS seq
+          FROM json_to_recordset(entries) AS entry (
+                   run_id text, kind text, name text, fingerprint text, input json, entry_id text, claim uuid,
+                   parent_id text, parent_key text, held_as uuid, queue text, priority integer,
+                   due_at double precision, max_attempts integer)
+    ), run AS (
+        INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker,
+                                  claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
+        OVERRIDING SYSTEM VALUE
+        SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
+               CASE WHEN held_as IS NULL THEN to_timestamp(due_at) END, moment,
+               CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
+               (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
+          FROM entry
+         WHERE claim IS NULL
+            OR EXISTS (SELECT 1 FROM perdure.runs AS creator
+                        WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held' OFFSET 0)
+            OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
+         ORDER BY run_id COLLATE "C"
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, created_by
+    ), input AS (
+        INSERT INTO perdure.inputs (run_id, codec, body)
+        SELECT entry.run_id, entry.input ->> 'codec', entry.input ->> 'text'
+          FROM entry JOIN run ON run.id = entry.run_id AND run.created_by = entry.entry_id
+    )
+    SELECT count(*) INTO made FROM run;
+    IF made <> json_array_length(entries) THEN
+        RAISE EXCEPTION 'a run is not new, or the claim that makes it has ended' USING ERRCODE = 'PD001';
+    END IF;
+END $$;
