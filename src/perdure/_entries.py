@@ -55,7 +55,8 @@ class StepRecorded(Struct, gc=False):
     """A checkpoint: the outcome of one durable call, under its key.
 
     `position` is its place in the run's order of deliveries, None where the order is fixed by the program.
-    `attempts` counts the body's runs in this claim.
+    `attempts` counts the body's runs in this claim. `arguments` is the beginning of what the fingerprint is of, for
+    people; None where that may not be shown.
     """
 
     run_id: RunId
@@ -70,6 +71,7 @@ class StepRecorded(Struct, gc=False):
     position: int | None = None
     attempts: int = 1
     started_at: float | None = None
+    arguments: str | None = None
 
 
 class RunParked(Struct, gc=False):
@@ -115,7 +117,7 @@ def entry_bytes(entry: Entry) -> int:
     """Roughly what the entry weighs in memory and on the wire."""
     kind = type(entry)
     if kind is StepRecorded:
-        return 200 + len(entry.outcome.text)  # type: ignore[union-attr]  # as `kind` says
+        return 400 + len(entry.outcome.text)  # type: ignore[union-attr]  # as `kind` says
     if kind is RunCreated:
         return 300 + len(entry.input.text)  # type: ignore[union-attr]
     if isinstance(entry, RunFinished) and entry.output is not None:
@@ -157,6 +159,7 @@ class Checkpoint(Struct, gc=False):
     outcome: Stored
     position: int | None
     attempts: int
+    arguments: str | None = None
 
 
 class ChildRow(Struct, gc=False):
@@ -167,6 +170,7 @@ class ChildRow(Struct, gc=False):
     name: str
     fingerprint: str
     state: RunState
+    arguments: str | None = None
 
 
 class HistoryRows(Struct, gc=False):

@@ -43,10 +43,7 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
             "async workflow that calls it: make it `async def`, start it (`await perdure.start(...)`), or give it "
             "Retry(initial_seconds=0)"
         )
-    run = branch.run
-    key = branch.next_key()
-    fingerprint, args, kwargs = definition.accept_step_arguments(run.serializer, args, kwargs)
-    return call_recorded(branch, definition, key, args, kwargs, fingerprint)
+    return call_recorded(branch, definition.step_call(branch.run, branch.next_key(), args, kwargs))
 
 
 _warned: set[str] = set()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar, overload
 
-from ._core.definitions import DEFINITIONS, Definition
+from ._core.definitions import DEFINITIONS, DURABLE_CODE, Definition
 from ._core.retry import NO_RETRY, Retry
 from .calls import call_step, call_workflow
 
@@ -50,6 +50,9 @@ def step(
     at_most_once: bool = False,
     name: str | None = None,
     max_attempts: int = 10,
+    ignore: Collection[str] = (),
+    fingerprint: Callable[..., object] | None = None,
+    key: Callable[[Any], object] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def step(
     function: Any = None,
@@ -60,6 +63,9 @@ def step(
     at_most_once: bool = False,
     name: str | None = None,
     max_attempts: int = 10,
+    ignore: Collection[str] = (),
+    fingerprint: Callable[..., object] | None = None,
+    key: Callable[[Any], object] | None = None,
 ) -> Any:
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
@@ -70,6 +76,10 @@ def step(
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
     attempt of an async step, in seconds. Arguments and result are stored as data; a value that cannot be is refused,
     an argument before the body runs. Outside any run, and inside another step, it is a plain call.
+
+    On replay a step must be asked for with the arguments that are recorded. `ignore` names parameters that may differ;
+    `fingerprint` is called with all arguments and gives the value that is compared in their place; `key` is called with
+    the object that a method is bound to and gives what identifies it, where the object itself cannot be stored.
     """
     retry = Retry(attempts=retries + 1) if isinstance(retries, int) else retries
 
@@ -82,6 +92,9 @@ def step(
             timeout=timeout,
             at_most_once=at_most_once,
             max_attempts=max_attempts,
+            ignore=ignore,
+            fingerprint=fingerprint,
+            key=key,
         )
 
     return decorate if function is None else decorate(function)
@@ -96,10 +109,12 @@ def wrap(function: Any, kind: Any, **options: Any) -> Any:
 
     @functools.wraps(function)
     def durable(*args: Any, **kwargs: Any) -> Any:
-        return call(definition, args, kwargs)
+        # Its own attribute, not the variable: %autoreload gives a function that was imported before the new one's.
+        return call(durable.__perdure__, args, kwargs)  # type: ignore[attr-defined]
 
     if definition.is_async:
         mark_coroutine_function(durable)
+    DURABLE_CODE.add(durable.__code__)  # type: ignore[attr-defined]  # a function
     durable.__perdure__ = definition  # type: ignore[attr-defined]  # how `start` and `submit` know it
     DEFINITIONS.add(definition)
     return durable

@@ -20,6 +20,7 @@ from ._core.flow import CallCancelled, Outcome, adrive, drive
 from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap
 from ._core.flows.value import NO_ARGUMENTS
 from ._core.lineage import Branch, scope
+from ._core.step_call import StepCall
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
 from .app import running_loop
@@ -214,7 +215,8 @@ class Handle(Future[R]):
 
     def _cancel_in(self, here: Branch, definition: Definition) -> Any:
         branch = own_branch(here)
-        return call_recorded(branch, definition, branch.next_key(), (self._runtime, self.run_id), {}, NO_ARGUMENTS)
+        arguments = (self._runtime, self.run_id)
+        return call_recorded(branch, StepCall(branch.run, definition, branch.next_key(), arguments, {}, NO_ARGUMENTS))
 
     def cancelled(self) -> bool:
         """Whether the run has ended by being cancelled. Not said to asyncio, which would cancel the waiter for it."""

@@ -19,18 +19,15 @@ def runtime_of(branch: Branch) -> Runtime:
     return runtime
 
 
-def call_recorded(
-    branch: Branch, definition: Definition, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], fingerprint: str
-) -> Any:
+def call_recorded(branch: Branch, call: StepCall) -> Any:
     """The step's outcome, run or recalled; of an async step an awaitable of it."""
-    run = branch.run
+    run, definition = branch.run, call.definition
     if definition.is_async:
-        flow = run_step(StepCall(run, definition, key, args, kwargs, fingerprint))
-        return named(adrive(flow, run), definition)
+        return named(adrive(run_step(call), run), definition)
     if not branch.is_async:
-        return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint)), run)
-    inline = runtime_of(branch).execution.inline_host
-    return drive(run_step(StepCall(run, definition, key, args, kwargs, fingerprint, is_instant=True)), run, inline)
+        return drive(run_step(call), run)
+    call.is_instant = True
+    return drive(run_step(call), run, runtime_of(branch).execution.inline_host)
 
 
 def named(coroutine: Any, definition: Definition) -> Coroutine[Any, Any, Any]:

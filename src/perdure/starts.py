@@ -145,11 +145,27 @@ def definition_of(function: Any) -> Definition:
     definition = find_definition(function)
     if definition is None:
         name = getattr(function, "__qualname__", None) or repr(type(function).__name__)
-        raise NotDurableError(
-            f"{name} cannot be started durably: decorate it with @perdure.workflow (it calls steps) or @perdure.step "
-            "(it does one thing), so that another process can find it by name"
-        )
+        raise NotDurableError(f"{name} cannot be started durably: {why_not_durable(function)}")
     return definition
+
+
+def why_not_durable(function: Any) -> str:
+    """What to do so that the function can be started."""
+    if isinstance(inner := getattr(function, "__perdure__", None), Definition):
+        return (
+            f"another decorator stands above @{inner.kind}, and a start would leave out what that one does. Put "
+            f"@{inner.kind} above it"
+        )
+    if isinstance(function, partial) and find_definition(function.func) is not None:
+        return (
+            f"it is a partial, which has no name. Give {function.func.__qualname__} and all its arguments to the start"
+        )
+    if find_definition(vars(type(function)).get("__call__")) is not None:
+        return "give its method to the start: `.__call__`"
+    return (
+        "decorate it with @perdure.workflow (it calls steps) or @perdure.step (it does one thing), so that another "
+        "process can find it by name"
+    )
 
 
 def bound(function: Any, arguments: Arguments) -> Arguments:

@@ -28,6 +28,8 @@ class BranchFuture(Future[R]):
     """A future whose wait counts as waiting for another branch of the same run."""
 
     run: Run | None = None
+    name = ""
+    """What its branch executes."""
 
     def result(self, timeout: float | None = None) -> R:
         """See `Future.result`."""
@@ -70,13 +72,15 @@ class Job:
 
     __slots__ = ("branch", "context", "future", "work")
 
-    def __init__(self, work: Callable[[], Any], branch: Branch | None) -> None:
+    def __init__(self, work: Callable[[], Any], branch: Branch | None, name: str) -> None:
         self.work = work
         self.branch = branch
         self.future: BranchFuture[Any] = BranchFuture()
         self.context = contextvars.copy_context()
         if branch is not None:
-            self.future.run = branch.run
+            self.future.run, self.future.name = branch.run, name
+            with branch.run.state.changed:
+                branch.run.state.futures.add(self.future)
             self.context.run(scope.set, branch)
 
     def begin(self) -> None:
@@ -143,11 +147,11 @@ class Threads(Executor):
         with self._changed:
             if self._is_shut_down:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            branch = None
+            branch, name = None, getattr(fn, "__qualname__", type(fn).__qualname__)
             if parent is not None:
-                branch = parent.fork(getattr(fn, "__qualname__", type(fn).__qualname__), is_async=False)
+                branch = parent.fork(name, is_async=False)
                 self._run = parent.run
-            job = Job(lambda: fn(*args, **kwargs), branch)
+            job = Job(lambda: fn(*args, **kwargs), branch, name)
             if self._workers == self._most:
                 self._jobs.append(job)
                 return job.future

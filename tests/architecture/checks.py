@@ -45,8 +45,14 @@ CALLS_FORBIDDEN_IN_RULES = re.compile(
     r"|(uuid\.)?uuid[14]|open|print|input|os\.(?!path\.|fspath$)[\w.]+|os\.path\.(exists|is\w+|get\w+|realpath|samefile)"
 )
 
-MAY_CALL = {("perdure._core.serialization.zones", "os.path.isfile")}
-"""The one look at the world that a rule takes: which time zones this machine has, before `zoneinfo` reads them."""
+MAY_CALL = {
+    ("perdure._core.serialization.zones", "os.path.isfile"),
+    ("perdure._core.names", "os.path.isfile"),
+    ("perdure._core.names", "os.environ.get"),
+}
+"""The looks at the world that a rule takes: which time zones this machine has, before `zoneinfo` reads them; where the
+package of the main script begins, and which notebook it is.
+"""
 
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|base|misc)$")
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-import importlib
 import inspect
-import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -201,6 +197,61 @@ async def acoroutine() -> None:
     """Async."""
 
 
+@logged
+@workflow
+def audited() -> str:
+    """A workflow under another decorator."""
+    return "audited"
+
+
+def test_a_start_does_not_leave_out_a_decorator_that_stands_above() -> None:
+    """`functools.wraps` copies all attributes, ours too: the function is another one all the same."""
+    assert audited() == "audited"
+    assert ran == ["around"]
+    for start in (perdure.start, perdure.Queue("conformance_above").submit):
+        with pytest.raises(perdure.NotDurableError, match="above @workflow"):
+            start(audited)
+
+
+class Described:
+    """What a class may hold besides methods."""
+
+    def describe(self) -> None:
+        """A method."""
+
+    @property
+    def price(self) -> int:
+        """A property."""
+        return 1
+
+
+@functools.singledispatch
+@step
+def kind_of(value: object) -> str:
+    """By type, of steps."""
+    return "object"
+
+
+@kind_of.register
+@step
+def kind_of_number(value: int) -> str:
+    """Of a number."""
+    return "number"
+
+
+@workflow
+def dispatches() -> list[str]:
+    """Both."""
+    seen = [kind_of(1), kind_of("x")]
+    replay()
+    return seen
+
+
+def test_a_generic_function_chooses_among_steps() -> None:
+    """`functools.singledispatch` above @step: each implementation is a step."""
+    assert dispatches() == ["number", "object"]
+
+
 def local_definitions() -> Iterator[tuple[str, Callable[[], Any]]]:
     """What cannot be found again, with a word of the error."""
 
@@ -220,7 +271,13 @@ def local_definitions() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "generator", lambda: workflow(name="conformance:agenerator")(agenerator)
     yield "functions", lambda: step(Callable_())  # type: ignore[call-overload]
     yield "functions", lambda: step(functools.partial(local))  # type: ignore[call-overload]
-    yield "functions", lambda: workflow(Callable_)
+    yield "decorate its methods", lambda: workflow(Callable_)
+    yield "under @property", lambda: step(Described.__dict__["price"])
+    yield "in its class", lambda: step(Described().describe)
+    yield "`def`", lambda: step(len)
+    yield "is a step already", lambda: step(step(name="conformance:once")(local))
+    yield "is a step already", lambda: workflow(logged(step(name="conformance:inner")(local)))
+    yield "generator", lambda: step(name="conformance:managed")(contextlib.contextmanager(generator))
 
 
 @pytest.mark.parametrize(("word", "define"), list(local_definitions()))
@@ -234,75 +291,6 @@ def test_a_partial_of_a_step_cannot_be_started_and_the_error_says_why() -> None:
     """It has no name; `NotDurableError`, with the mend."""
     with pytest.raises(perdure.NotDurableError, match="partial"):
         perdure.start(functools.partial(Account.fixed, 1))
-
-
-MODULE = """
-    from perdure import step, workflow
-    from tests.conformance.ledger import ran, replay
-
-    @step
-    def one() -> str:
-        ran.append("one")
-        return "{word}"
-
-    @workflow
-    def both() -> str:
-        seen = one()
-        replay()
-        return seen
-"""
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A module of its own, imported."""
-    name = f"conformance_{tmp_path.name}"
-    (tmp_path / f"{name}.py").write_text(textwrap.dedent(MODULE.format(word="first")))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield importlib.import_module(name)
-    del sys.modules[name]
-
-
-def test_a_reloaded_module_replaces_its_functions(module: ModuleType) -> None:
-    """uvicorn's and notebooks' reloads: the same place in the same file is no clash."""
-    assert module.both() == "first"
-    again = importlib.reload(module)
-    assert again.both() == "first"
-    assert perdure.start(again.both).result() == "first"
-
-
-def test_a_function_that_moved_in_its_file_is_not_taken_for_a_reload(module: ModuleType) -> None:
-    """DESIGN: the same file *and line* is a re-import; another line may be another function of that name."""
-    file = Path(str(module.__file__))
-    file.write_text("# one line more\n" + textwrap.dedent(MODULE.format(word="second, longer")))
-    importlib.invalidate_caches()
-    with pytest.raises(perdure.UsageError, match="two functions are called"):
-        importlib.reload(module)
-
-
-def test_two_functions_of_one_name_are_a_clash() -> None:
-    """DBOS raises its ConflictingRegistrationError; both places are named."""
-    step(name="conformance:taken")(plain_one)
-    with pytest.raises(perdure.UsageError, match=r"conformance:taken.*test_functions.*test_functions"):
-        step(name="conformance:taken")(plain_two)
-
-
-def plain_one() -> None:
-    """A function."""
-
-
-def plain_two() -> None:
-    """Another."""
-
-
-def test_code_without_a_file_can_be_durable_and_executed_again() -> None:
-    """Notebooks define a cell's functions anew with every execution of the cell."""
-    cell = textwrap.dedent(MODULE.format(word="cell"))
-    namespace: dict[str, Any] = {"__name__": "conformance_notebook"}
-    exec(compile(cell, "<cell 1>", "exec"), namespace)  # noqa: S102
-    assert namespace["both"]() == "cell"
-    exec(compile(cell, "<cell 1>", "exec"), namespace)  # noqa: S102
-    assert namespace["both"]() == "cell"
 
 
 @workflow

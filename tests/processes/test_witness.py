@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +17,7 @@ from perdure._engine.witness import Witness
 from perdure._engine.worker import Worker
 from perdure.errors import StoreUnavailableError
 from perdure.stores.protocol import Store, WorkerRow
-from tests.processes.conftest import Console, Rows, bodies
+from tests.processes.conftest import Console, Program, Rows, bodies
 from tests.processes.waiting import wait_until
 from tests.stores.conftest import open_another as open_another  # fixtures
 from tests.stores.conftest import store as store
@@ -185,7 +188,17 @@ def test_two_workers_of_one_host_name_and_pid_are_two(store: Store, store_url: s
         assert [row.worker_id for row in store.workers()] == [app._launched().worker.worker_id]
 
 
-def test_a_stopped_worker_is_taken_over_though_it_keeps_its_lock(console: Console, ledger: Path) -> None:
+def stop_outside_a_write(program: Program, rows: Rows) -> None:
+    """Stopped within one it keeps a SQLite file locked, and nobody can take it over."""
+    with ExitStack() as held:
+        if not rows._is_postgres:
+            writing = held.enter_context(closing(sqlite3.connect(rows._url, isolation_level=None, timeout=30)))
+            writing.execute("BEGIN IMMEDIATE")
+        program.send(signal.SIGSTOP)
+        os.waitpid(program.pid, os.WUNTRACED)
+
+
+def test_a_stopped_worker_is_taken_over_though_it_keeps_its_lock(console: Console, rows: Rows, ledger: Path) -> None:
     """A held lock does not protect who has not renewed for a lease; short stops are nobody's death."""
     first, second = console(lease_seconds=2.0), console(lease_seconds=2.0)
     second.run("may_end['x'].set()")
@@ -197,6 +210,6 @@ def test_a_stopped_worker_is_taken_over_though_it_keeps_its_lock(console: Consol
         first.send(signal.SIGCONT)
         assert first.run("1") == 1
     assert bodies(ledger, second.pid) == []
-    first.send(signal.SIGSTOP)
+    stop_outside_a_write(first, rows)
     assert second.run("perdure.handle('x').result(20)") == "x"
     first.send(signal.SIGCONT)

@@ -162,15 +162,13 @@ def test_the_main_script_is_known_by_its_import_name(monkeypatch: pytest.MonkeyP
     """Run as a script, with `python -m`, and in a spawned child, one file has one name."""
     script = types.ModuleType("__main__")
     script.__file__ = str(tmp_path / "shop" / "app.py")
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "elsewhere"), str(tmp_path / "shop"), str(tmp_path)])
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "shop"), str(tmp_path / "elsewhere")])
     for name in ("__main__", "__mp_main__"):
         monkeypatch.setitem(sys.modules, name, script)
         assert module_name(name) == "app"
-        monkeypatch.setattr(sys, "path", [str(tmp_path)])
-        assert module_name(name) == "shop.app"
-        monkeypatch.setattr(sys, "path", [])
-        assert module_name(name) == "app"
-        monkeypatch.setattr(sys, "path", [str(tmp_path / "shop")])
+    script.__file__ = str(tmp_path / "shop" / "desk.py")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "shop"), str(tmp_path)])
+    assert module_name("__main__") == "shop.desk"
     script.__spec__ = types.SimpleNamespace(name="shop.app")  # type: ignore[assignment]
     assert module_name("__main__") == "shop.app"
     assert module_name("other.module") == "other.module"

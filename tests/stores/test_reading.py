@@ -65,8 +65,9 @@ def test_a_checkpoint_comes_back_as_it_was_recorded(store: Store) -> None:
     """Every field."""
     outcome = Stored("zlib+json", 'text with "quotes", ünïcode \U0001f600 and a \\u0000 escape')
     entry = recorded("r", C1, "a/b#1", kind="value", is_error=True, outcome=outcome, position=7, attempts=3)
+    entry.arguments = '["ann"]'
     store.apply(W1, [created("r", held_as=C1), entry])
-    expected = Checkpoint("a/b#1", "value", "app:fetch", "f2", True, outcome, 7, 3)
+    expected = Checkpoint("a/b#1", "value", "app:fetch", "f2", True, outcome, 7, 3, '["ann"]')
     assert store.histories(["r"])[0].checkpoints == [expected]
 
 
@@ -75,9 +76,9 @@ def test_children_come_in_the_order_of_creation(store: Store) -> None:
     store.apply(W1, [created("p", held_as=C1), child("z", "p", C1), child("a", "p", C1, held_as=C2)])
     store.apply(W1, [child("m", "p", C1), finished("a", C2)])
     assert store.histories(["p"])[0].children == [
-        ChildRow("z", "key of z", WORK, "f1", "ready"),
-        ChildRow("a", "key of a", WORK, "f1", "succeeded"),
-        ChildRow("m", "key of m", WORK, "f1", "ready"),
+        ChildRow("z", "key of z", WORK, "f1", "ready", '["z"]'),
+        ChildRow("a", "key of a", WORK, "f1", "succeeded", '["a"]'),
+        ChildRow("m", "key of m", WORK, "f1", "ready", '["m"]'),
     ]
 
 

@@ -5,21 +5,27 @@ The register belongs to the process, not to a `Perdure` instance: a function fin
 
 from __future__ import annotations
 
+import functools
 import inspect
-import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 from .._entries import Stored
-from ..errors import SerializationError, UsageError
+from ..errors import UsageError
 from ..typing import RunKind
 from .binder import Binder
-from .names import module_name, name_of_function
+from .bound import bound_parameter, class_of_mark, mark_of
+from .identity import Identity, Taken
+from .names import name_of_function, origin_of
+from .replacing import is_defined_anew, what_differs
 from .retry import NO_RETRY, Retry
 from .serialization import Serializer, TypeRegistry
+from .step_call import Arguments, StepCall
 
-CLASS_MARK = "perdure:class"
-"""In stored arguments, in the place of the class that a class method is bound to, before the class's name."""
+if TYPE_CHECKING:
+    from .run import Run
 
 
 class Definition:
@@ -30,14 +36,16 @@ class Definition:
         "at_most_once",
         "binds",
         "function",
+        "identity",
         "is_async",
         "kind",
         "max_attempts",
         "name",
+        "origin",
         "qualname",
         "retry",
         "signature",
-        "source",
+        "spec",
         "timeout",
         "what",
         "what_it_gives",
@@ -53,14 +61,17 @@ class Definition:
         timeout: float | None = None,
         at_most_once: bool = False,
         max_attempts: int = 10,
+        ignore: Collection[str] = (),
+        fingerprint: Callable[..., object] | None = None,
+        key: Callable[[Any], object] | None = None,
     ) -> None:
-        if not inspect.isfunction(function):
-            raise UsageError(f"@{kind} decorates functions and methods; got {type(function).__name__}")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise UsageError(f"@{kind} cannot decorate the generator {function.__qualname__}: return a list instead")
+        check_decorated(function, kind)
         self.function = function
         self.qualname = function.__qualname__
         self.kind = kind
+        self.origin = origin_of(function)
+        self.spec = self.origin.__globals__.get("__spec__")
+        """What its module was loaded by, when it was defined."""
         self.name = name if name is not None else name_of_function(function)
         self.what, self.what_it_gives = f"{kind} {self.name}, its arguments", f"the result of {kind} {self.name}"
         """What is stored of it, for errors."""
@@ -72,7 +83,9 @@ class Definition:
         self.at_most_once = at_most_once
         self.max_attempts = max_attempts
         self.binds = bound_parameter(function, self.signature)
-        self.source = (function.__code__.co_filename, function.__code__.co_firstlineno)
+        self.identity = Identity(
+            f"{kind} {self.name}", self.signature, binds=self.binds, ignore=ignore, fingerprint=fingerprint, key=key
+        )
         if timeout is not None and not self.is_async:
             raise UsageError(
                 f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, or "
@@ -92,15 +105,19 @@ class Definition:
         except TypeError as error:
             raise TypeError(f"{self.function.__qualname__}() {error}") from None
 
-    def accept_step_arguments(
-        self, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Fingerprint and decoded arguments of a step called in a run; what a method is bound to stays as it is."""
+    def step_call(self, run: Run, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StepCall:
+        """A call of this step in a run. The body gets copies of its arguments, fresh ones at every attempt."""
         args, kwargs = self.bind(args, kwargs)
-        if not self.binds:
-            return serializer.accept_call(args, kwargs, what=self.what)
-        fingerprint, rest, kwargs = serializer.accept_call(args[1:], kwargs, what=self.what)
-        return fingerprint, args[:1] + rest, kwargs
+        if self.binds or not self.identity.is_plain:
+            taken = Taken(self, run.serializer, args, kwargs)
+            return StepCall(
+                run, self, key, taken.args, taken.kwargs, taken.fingerprint, taken.preview, taken.again, taken.changes
+            )
+        fingerprint, preview, stored, args, kwargs = run.serializer.accept_call(args, kwargs, what=self.what)
+        again = None
+        if stored is not None and self.retry.attempts > 1:
+            again = partial(run.serializer.load_arguments, stored)
+        return StepCall(run, self, key, args, kwargs, fingerprint, preview, again)
 
     def store_arguments(
         self, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -108,46 +125,69 @@ class Definition:
         """The arguments of a run as they are stored, and their fingerprint."""
         args, kwargs = self.bind(args, kwargs)
         if self.binds and isinstance(args[0], type):
-            args = (f"{CLASS_MARK} {module_name(args[0].__module__)}:{args[0].__qualname__}", *args[1:])
+            mark = mark_of(args[0])
+            class_of_mark(mark, module=self.function.__module__, is_method=self._is_this)
+            args = (mark, *args[1:])
         stored, _, _ = serializer.accept_arguments(args, kwargs, what=self.what)
-        return stored, serializer.fingerprint(stored)
+        if self.identity.is_plain:
+            return stored, serializer.fingerprint(stored)
+        return stored, Taken(self, serializer, args, kwargs).fingerprint
 
-    def load_arguments(self, serializer: Serializer, stored: Stored) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def load_arguments(self, serializer: Serializer, stored: Stored) -> Arguments:
         """The arguments of a run, decoded."""
         args, kwargs = serializer.load_arguments(stored)
-        if self.binds and args and isinstance(args[0], str) and args[0].startswith(CLASS_MARK + " "):
-            args = (self._find_class(args[0].removeprefix(CLASS_MARK + " ")), *args[1:])
+        if self.binds and args:
+            cls = class_of_mark(args[0], module=self.function.__module__, is_method=self._is_this)
+            args = args if cls is None else (cls, *args[1:])
         return args, kwargs
 
-    def _find_class(self, name: str) -> type:
-        """The class of this name, if it has this class method and its module is loaded: nothing is imported for
-        data.
-        """
-        module, _, qualname = name.partition(":")
-        here: Any = sys.modules.get(module)
-        if here is None:
-            here = (
-                sys.modules.get(self.function.__module__) if module_name(self.function.__module__) == module else None
-            )
-        for part in qualname.split("."):
-            here = vars(here).get(part) if isinstance(here, type) or inspect.ismodule(here) else None
-        if not isinstance(here, type) or find_definition(getattr(here, self.function.__name__, None)) is not self:
-            raise SerializationError(f"class {name} is not in this process, or has no class method {self.name}")
-        return here
+    def _is_this(self, found: object) -> bool:
+        definition = find_definition(found)
+        return definition is not None and definition.name == self.name
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
 
 
-def bound_parameter(function: Callable[..., Any], signature: inspect.Signature) -> bool:
-    """Whether the first argument is what a method is bound to. By name: a decorator cannot see more of it."""
-    nested = function.__qualname__.rpartition("<locals>.")[2]
-    first = next(iter(signature.parameters), None)
-    return "." in nested and first in ("self", "cls")
+_MENDS: dict[type, str] = {
+    property: "put it under @property, on the function",
+    functools.cached_property: "put it under @cached_property, on the function",
+    functools.partial: "write a function (`def`) that makes the call; a partial has no name",
+    type: "decorate its methods",
+}
+
+
+def check_decorated(function: object, kind: RunKind) -> None:
+    """Raise `UsageError` for what cannot be a workflow or step, with what to do instead."""
+    known = getattr(function, "__perdure__", None)
+    if isinstance(known, Definition):
+        raise UsageError(f"@{kind} over @{known.kind}: {known.name} is a {known.kind} already; keep one of the two")
+    if not inspect.isfunction(function):
+        mend = next((mend for cls, mend in _MENDS.items() if isinstance(function, cls)), None)
+        mend = mend or ("decorate the method in its class" if inspect.ismethod(function) else "wrap it in a `def`")
+        raise UsageError(f"@{kind} decorates functions and methods; got {type(function).__name__}: {mend}")
+    inner = inspect.unwrap(function)
+    if any(map(inspect.isgeneratorfunction, (function, inner))) or any(
+        map(inspect.isasyncgenfunction, (function, inner))
+    ):
+        raise UsageError(
+            f"@{kind} cannot decorate the generator {function.__qualname__}: an outcome is recorded as a whole. Return "
+            "a list, or make each item a step of its own"
+        )
+
+
+DURABLE_CODE: set[CodeType] = set()
+"""The code of the functions that the decorators return: what has it is one, and not merely wrapped around one."""
 
 
 def find_definition(function: object) -> Definition | None:
-    """The definition behind a decorated function, a bound method of one, or a static or class method of one."""
+    """The definition behind a decorated function, a bound method of one, or a static or class method of one. None for
+    what another decorator has made of it: started without that, it would do something else than called.
+    """
+    while (inner := getattr(function, "__func__", None)) is not None:
+        function = inner
+    if not isinstance(function, FunctionType) or function.__code__ not in DURABLE_CODE:
+        return None
     definition = getattr(function, "__perdure__", None)
     return definition if isinstance(definition, Definition) else None
 
@@ -157,19 +197,19 @@ class Definitions:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Definition] = {}
+        self.revision = 0
+        """How often a function was added, or took another's place."""
         self._queues: dict[str, int] = {}
         self._on_queue: list[Callable[[str, int], None]] = []
         self.types = TypeRegistry()
 
     def add(self, definition: Definition) -> None:
-        """Register; the same place in the same file again is a re-import, another one is a clash."""
+        """Register. What is defined anew takes its own place; another function of the name is refused."""
         known = self._by_name.get(definition.name)
-        if known is not None and known.source != definition.source:
-            raise UsageError(
-                f"two functions are called {definition.name}: {known.source[0]}:{known.source[1]} and "
-                f"{definition.source[0]}:{definition.source[1]}. Give one of them `name=`."
-            )
+        if known is not None and not is_defined_anew(known.origin, known.spec, definition.origin):
+            raise UsageError(clash(known, definition))
         self._by_name[definition.name] = definition
+        self.revision += 1
         self.types.learn(definition.function)
 
     def add_queue(self, name: str, concurrency: int) -> None:
@@ -208,6 +248,22 @@ class Definitions:
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+
+def clash(known: Definition, definition: Definition) -> str:
+    """Why a second function cannot have the name."""
+    was, now = known.origin.__code__, definition.origin.__code__
+    if was is now:
+        differs = ", ".join(what_differs(known.origin, definition.origin))
+        return (
+            f"{definition.qualname} is defined twice under the name {definition.name}, with other values ({differs}): "
+            "a recovered run could not know which of both it is of. Give each a name of its own, or pass what differs "
+            "as an argument."
+        )
+    return (
+        f"two functions are called {definition.name}: {was.co_filename}:{was.co_firstlineno} and "
+        f"{now.co_filename}:{now.co_firstlineno}. Give one of them `name=`."
+    )
 
 
 DEFINITIONS = Definitions()

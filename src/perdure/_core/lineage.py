@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from msgspec import Struct
 
@@ -54,6 +55,8 @@ class StepScope(Struct):
     run: Run
     key: str
     attempt: int
+    tasks: WeakSet[Any] | None = None
+    """The tasks that the body has made, and those that they have."""
 
     @property
     def idempotency_key(self) -> str:

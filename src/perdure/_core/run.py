@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from msgspec import Struct, field
 
-from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows
+from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows, Stored
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
 from ..typing import CheckpointKind, RunId, RunKind
 from .children import NO_CHILDREN, Children
+from .difference import show_difference
 from .order import Order
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ class Run(Struct, eq=False, weakref=True):
         if not self.may_finish:
             self.check_alive()
 
-    def take(self, key: str, kind: CheckpointKind, name: str, fingerprint: str) -> Checkpoint | None:
+    def take(
+        self, key: str, kind: CheckpointKind, name: str, fingerprint: str, preview: str | None = None
+    ) -> Checkpoint | None:
         """The recorded outcome of this call, or None; raises `RunInterrupted` where another call is recorded."""
         recorded = self.checkpoints.pop(key, None)
         if recorded is None:
@@ -118,14 +121,11 @@ class Run(Struct, eq=False, weakref=True):
         if recorded.kind != kind or recorded.name != name:
             self.differ(key, f"{recorded.kind} {recorded.name}", f"{kind} {name}")
         if recorded.fingerprint != fingerprint:
-            self.differ(
-                key,
-                f"{kind} {name} with arguments of fingerprint {recorded.fingerprint}",
-                f"the same with arguments of fingerprint {fingerprint}",
-            )
+            before, now = show_difference(recorded.arguments, preview)
+            self.differ(key, f"{kind} {name} with {before}", f"the same with {now}")
         return recorded
 
-    def take_child(self, key: str, name: str, fingerprint: str) -> ChildRow | None:
+    def take_child(self, key: str, name: str, fingerprint: str, arguments: Stored) -> ChildRow | None:
         """The recorded child of this call, or None; raises `RunInterrupted` where something else is recorded."""
         if key in self.checkpoints:
             recorded = self.checkpoints[key]
@@ -136,11 +136,9 @@ class Run(Struct, eq=False, weakref=True):
         if child.name != name:
             self.differ(key, f"a child run of {child.name}", f"a child run of {name}")
         if child.fingerprint != fingerprint:
-            self.differ(
-                key,
-                f"a child run of {name} with arguments of fingerprint {child.fingerprint}",
-                f"the same with arguments of fingerprint {fingerprint}",
-            )
+            was = None if child.arguments is None else self.serializer.preview(child.arguments)
+            before, now = show_difference(was, self.serializer.preview(arguments.text))
+            self.differ(key, f"a child run of {name} with {before}", f"the same with {now}")
         self.children.asked.add(key)
         return child
 

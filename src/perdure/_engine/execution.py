@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,7 @@ class Execution:
         self._enter(run, self.thread_host, ThreadState(uses_slots=True))
 
         def execute() -> Callable[[], object]:
-            self.execute(run, definition, stored, is_fresh=is_fresh)
+            Context().run(self.execute, run, definition, stored, is_fresh=is_fresh)
             return partial(self._runtime.dispatcher.ending, run)
 
         if not self._runtime.threads.run(execute):
@@ -165,7 +166,7 @@ class Execution:
         run = self.make(entry, claim)
         self._enter(run, self.thread_host, ThreadState(uses_slots=False))
         self._create(run, entry)
-        outcome = self.execute(run, definition, entry.input, is_fresh=True)
+        outcome = Context().run(self.execute, run, definition, entry.input, is_fresh=True)
         self._check_created(run)
         return run, outcome
 
@@ -193,7 +194,9 @@ class Execution:
             raise PerdureError(f"{run.kind} {run.name} was not started: {run.lane.failure}")
 
     def execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
-        """Execute a sync run on this thread, to its end or until it is interrupted."""
+        """Execute a sync run on this thread, to its end or until it is interrupted. Call it in a context of its own, as
+        an async run has: of the caller's, or of the thread's last run's, another process would know nothing.
+        """
         try:
             return drive(live(run, definition, stored, is_fresh=is_fresh), run)
         except RunInterrupted:

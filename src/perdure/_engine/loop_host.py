@@ -30,8 +30,10 @@ from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
+from .left_behind import warn_of_tasks
 from .loop_leader import LoopLeaders
 from .loop_state import LoopState, LoopWaits
+from .own_context import in_own_context
 from .tasks import current_task
 from .waiting import waits_within
 from .wakes import finish
@@ -195,14 +197,15 @@ class LoopHost(Host):
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
         definition = call.definition
-        token = scope.set(StepScope(run, call.key, request.number))
+        inside = StepScope(run, call.key, request.number)
+        token = scope.set(inside)
         try:
             if definition.timeout is None:
-                return Outcome(await definition.function(*call.args, **call.kwargs))
+                return Outcome(await in_own_context(definition.function(*call.args, **call.kwargs)))
             timer = asyncio.timeout(definition.timeout)
             try:
                 async with timer:
-                    return Outcome(await definition.function(*call.args, **call.kwargs))
+                    return Outcome(await in_own_context(definition.function(*call.args, **call.kwargs)))
             except TimeoutError as error:
                 if not timer.expired():
                     return Outcome(error=error)
@@ -226,6 +229,8 @@ class LoopHost(Host):
             return Outcome(error=error)
         finally:
             scope.reset(token)
+            if inside.tasks:
+                warn_of_tasks(run, definition, inside.tasks)
 
     async def execute(self, run: Run, request: Execute) -> Outcome:
         state: LoopState = run.state
@@ -244,6 +249,8 @@ class LoopHost(Host):
             scope.reset(token)
             state.branch = None
             state.tasks.discard(root)
+            if state.tasks and run.interruption is None:
+                warn_of_tasks(run, None, state.tasks)
             if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more

@@ -32,7 +32,7 @@ class Recovery:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._names = 0
+        self._revision = 0
         self._witness = Witness()
         self._leases_at = -math.inf
         self._housekeeping_at = 0.0
@@ -56,7 +56,7 @@ class Recovery:
             self._leases_at = now
             self._check_leases()
         is_time = now - self._housekeeping_at > HOUSEKEEPING_SECONDS
-        if is_time or len(runtime.definitions) != self._names:
+        if is_time or runtime.definitions.revision != self._revision:
             self.keep_house()
         if is_time or runtime.claims.is_unknown:
             runtime.claims.reconcile()
@@ -100,11 +100,11 @@ class Recovery:
     def keep_house(self) -> None:
         """What depends on the code that is loaded, and what nobody else would end."""
         runtime = self._runtime
-        names = runtime.definitions.names()
+        revision, names = runtime.definitions.revision, runtime.definitions.names()
         self._housekeeping_at = time.monotonic()
-        if len(names) != self._names:
+        if revision != self._revision:
             mended = runtime.store.mend(names)
-            self._names = len(names)
+            self._revision = revision
             if mended:
                 log.info("%d runs that waited for a mend are tried again", len(mended))
                 runtime.dispatcher.expect_backlog()

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
-from .._core.lineage import Branch, scope
+from .._core.lineage import Branch, StepScope, scope
 from ..errors import ForkedError, LineageError, RunInterrupted
 
 BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
@@ -36,7 +36,11 @@ def install_factory(loop: asyncio.AbstractEventLoop) -> None:
         here = scope.get()
         parent = creating_branch(here) if type(here) is Branch and here.is_async else None
         if parent is None:
-            return make_task(inner, loop, coro, options)
+            task = make_task(inner, loop, coro, options)
+            if type(here) is StepScope:
+                here.tasks = here.tasks or WeakSet()
+                here.tasks.add(task)
+            return task
         return make_branch_task(parent, inner, loop, coro, options)
 
     setattr(factory, _FACTORY_MARK, True)

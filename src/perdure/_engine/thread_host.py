@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextvars import copy_context
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -34,6 +35,7 @@ from .._entries import EndedRun, HistoryRows, RunParked, Verdict
 from ..errors import RunInterrupted
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
+from .left_behind import warn_of_threads
 from .tasks import current_task
 from .thread_state import ThreadState
 
@@ -105,7 +107,7 @@ class ThreadHost(Host):
         call = request.call
         token = scope.set(StepScope(run, call.key, request.number))
         try:
-            value = call.definition.function(*call.args, **call.kwargs)
+            value = copy_context().run(call.definition.function, *call.args, **call.kwargs)
         except RunInterrupted:
             raise
         except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
@@ -129,6 +131,8 @@ class ThreadHost(Host):
             return Outcome(error=run.exit or error)
         finally:
             scope.reset(token)
+            if run.interruption is None and "futures" in vars(run.state):
+                warn_of_threads(run)
             if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
             self.interrupt(run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any, Final
+from weakref import WeakSet
 
 from .host import Waits
 
@@ -12,6 +13,7 @@ _MADE_WHEN_NEEDED: Final[dict[str, Callable[[], Any]]] = {
     "changed": lambda: threading.Condition(threading.RLock()),
     "waits": Waits,
     "turns": list,
+    "futures": WeakSet,
 }
 
 
@@ -22,6 +24,8 @@ class ThreadState:
     """Whoever waits here waits on it, and looks first whether it has to."""
     waits: Waits
     turns: list[tuple[int, int, str]]
+    futures: WeakSet[Any]
+    """Of what its branches execute, by `perdure.threads()`."""
 
     def __init__(self, *, uses_slots: bool) -> None:
         self.uses_slots = self.has_slot = uses_slots

@@ -34,8 +34,9 @@ def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
 
 def checkpoint_of(row: Sequence[Any]) -> tuple[RunId, Checkpoint]:
     """A row of `history_checkpoints`."""
-    run_id, key, kind, name, fingerprint, is_error, codec, body, position, attempts = row
-    return run_id, Checkpoint(key, kind, name, fingerprint, bool(is_error), Stored(codec, body), position, attempts)
+    run_id, key, kind, name, fingerprint, is_error, codec, body, position, attempts, arguments = row
+    outcome = Stored(codec, body)
+    return run_id, Checkpoint(key, kind, name, fingerprint, bool(is_error), outcome, position, attempts, arguments)
 
 
 def histories_of(

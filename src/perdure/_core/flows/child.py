@@ -54,7 +54,7 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
     run.check_alive()
     key = entry.parent_key
     assert key is not None
-    recorded = run.take_child(key, entry.name, entry.fingerprint)
+    recorded = run.take_child(key, entry.name, entry.fingerprint, entry.input)
     if not is_named:
         if recorded is None:
             yield StartChild(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
 from ...errors import PerdureError, RunInterrupted, SerializationError, StoreUnavailableError
@@ -36,7 +37,8 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
         yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
         return None
     if run.kind == "step":
-        outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""))
+        again = partial(definition.load_arguments, run.serializer, stored)
+        outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, "", again=again))
     else:
         outcome = yield Execute(definition.function, args, kwargs)
     yield from end(run, outcome, definition.what_it_gives)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..._entries import StepRecorded, Stored
-from ...errors import PerdureError, SerializationError
+from ...errors import PerdureError, SerializationError, UsageError
 from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle, StayOpen, Turn
 from ..run import Run
 from ..step_call import StepCall
@@ -19,7 +19,7 @@ def run_step(call: StepCall) -> Flow[Any]:
     try:
         if run.order.was_cancelled(key):
             yield StayOpen(key)
-        recorded = run.take(key, "step", definition.name, call.fingerprint)
+        recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview)
         if recorded is not None:
             if not call.is_instant and turn_now(run, key) is None:
                 yield Turn(key)
@@ -29,6 +29,8 @@ def run_step(call: StepCall) -> Flow[Any]:
         started_at: float = yield Settle()  # what any branch of the run has seen is committed
         outcome: Outcome = yield Attempt(call, 1)
         run.check_not_over()
+        if call.changes is not None:
+            outcome = check_bound(call, outcome)
         outcome, attempts = (outcome, 1) if outcome.error is None else (yield from retry(call, outcome, started_at))
         stored, result = store_outcome(run, outcome, definition.what_it_gives)
         position, _ = NO_TURN if call.is_instant else turn_now(run, key) or (yield Turn(key))
@@ -49,6 +51,7 @@ def run_step(call: StepCall) -> Flow[Any]:
             position,
             attempts,
             started_at,
+            call.preview,
         )
     )
     if result.error is not None:
@@ -61,7 +64,7 @@ def retry(call: StepCall, outcome: Outcome, began_at: float) -> Flow[tuple[Outco
     and how often the body ran.
     """
     policy, number = call.definition.retry, 1
-    while outcome.error is not None:
+    while outcome.error is not None and not call.has_failed_for_good:
         chance = yield Chance()
         elapsed = 0.0 if policy.within_seconds is None else (yield Now()) - began_at
         seconds = policy.pause_seconds(number, outcome.error, chance, elapsed)
@@ -71,9 +74,30 @@ def retry(call: StepCall, outcome: Outcome, began_at: float) -> Flow[tuple[Outco
         yield Pause(seconds)
         yield Settle()
         number += 1
+        if call.again is not None:
+            call.args, call.kwargs = call.again()
         outcome = yield Attempt(call, number)
         call.run.check_not_over()
+        if call.changes is not None:
+            outcome = check_bound(call, outcome)
     return outcome, number
+
+
+def check_bound(call: StepCall, outcome: Outcome) -> Outcome:
+    """What a method changes on its object is gone on replay: that is the outcome then, and it says so."""
+    assert call.changes is not None
+    names = call.changes(call.args[0])
+    if not names:
+        return outcome
+    error = UsageError(
+        f"step {call.definition.name} has changed the object that it is a method of ({', '.join(names)}): that would "
+        "be lost when the run is replayed, since only what a step returns is recorded. Return it and let the workflow "
+        "set it; or, where that is no part of what the object means, say what identifies it: "
+        "@step(key=lambda self: …)."
+    )
+    error.__cause__ = outcome.error
+    call.has_failed_for_good = True
+    return Outcome(error=error)
 
 
 def announce(call: StepCall, mend: str) -> Flow[None]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from .type_checking import names_for_type_checkers
+
 
 @dataclass(slots=True)
 class Found:
@@ -77,12 +79,19 @@ def _resolved(
     annotation: object, names: Mapping[str, object], scope: Mapping[str, object], found: Found
 ) -> object | None:
     """Evaluate the strings in one annotation; None where a name in it is not known (yet)."""
-    holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
-        hints: dict[str, object] = typing.get_type_hints(holder, dict(names), dict(scope), include_extras=True)
+        try:
+            return _evaluated(annotation, names, scope)
+        except Exception:
+            return _evaluated(annotation, names, {**names_for_type_checkers(names.get("__name__")), **scope})
     except Exception:  # evaluating an annotation runs the user's code: anything can come out of it
         found.is_complete = False
         return None
+
+
+def _evaluated(annotation: object, names: Mapping[str, object], scope: Mapping[str, object]) -> object:
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    hints: dict[str, object] = typing.get_type_hints(holder, dict(names), dict(scope), include_extras=True)
     return hints["it"]
 
 

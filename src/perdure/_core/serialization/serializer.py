@@ -11,6 +11,7 @@ from ...errors import SerializationError
 from . import json_text
 from .codecs import Codec, JsonCodec, ZlibCodec
 from .encoding import INT_LIMIT, Tree
+from .preview import PREVIEW_LENGTH, preview_of
 from .raised import message_of
 from .recording import ErrorReader, ErrorWriter, add_note, least_tree
 from .refusal import Refusal
@@ -122,13 +123,31 @@ class Serializer:
 
     def accept_call(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], *, what: str
-    ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """As `accept_arguments`, for a call whose arguments are not kept: their fingerprint, and they decoded."""
+    ) -> tuple[str, str | None, Stored | None, tuple[Any, ...], dict[str, Any]]:
+        """As `accept_arguments`, for a call whose arguments are not kept: their fingerprint and preview, and they
+        decoded; between them what to decode them from again, None for plain ones, which no body can change.
+        """
         if self._is_json and not kwargs and (text := _scalar_arguments_text(args, kwargs)) is not None:
             self._check_size(text, what)
-            return _digest(text.encode()), args, kwargs
+            is_short = len(text) <= PREVIEW_LENGTH and "://" not in text
+            preview = text if is_short else preview_of(text, self._registry)
+            return _digest(text.encode()), preview, None, args, kwargs
         stored, args, kwargs = self.accept_arguments(args, kwargs, what=what)
-        return self.fingerprint(stored), args, kwargs
+        return *self.digest(stored), stored, args, kwargs
+
+    def digest(self, stored: Stored) -> tuple[str, str | None]:
+        """The fingerprint and the preview; of another codec than JSON, which may keep a secret, there is none."""
+        if stored.codec != JsonCodec.name:
+            return self.fingerprint(stored), None
+        text = json_text.canonical_bytes(stored.text)
+        return _digest(text), preview_of(text, self._registry)
+
+    def preview(self, text: str) -> str | None:
+        """The preview of stored JSON, or of its beginning; None where a field is in it that is not to be shown."""
+        try:
+            return preview_of(text, self._registry)
+        except Exception:  # the beginning alone cannot be taken apart
+            return None
 
     def load_arguments(self, stored: Stored) -> Arguments:
         """Return positional and keyword arguments; as `load`."""

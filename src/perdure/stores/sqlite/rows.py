@@ -42,5 +42,5 @@ def recorded_alone(e: StepRecorded, worker_id: str) -> Row:
     outcome = e.outcome
     # fmt: off
     return (e.key, e.entry_id, e.position, e.kind, e.name, e.fingerprint, e.is_error, outcome.codec, outcome.text,
-            e.attempts, e.started_at, e.run_id, e.claim, worker_id)
+            e.attempts, e.started_at, e.arguments, e.run_id, e.claim, worker_id)
     # fmt: on

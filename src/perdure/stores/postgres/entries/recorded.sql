@@ -6,12 +6,13 @@ DECLARE
     made integer;
 BEGIN
     INSERT INTO perdure.checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec,
-                                     body, attempts, started_at)
+                                     body, attempts, started_at, arguments)
     SELECT run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, outcome ->> 'codec',
-           outcome ->> 'text', attempts, to_timestamp(started_at)
+           outcome ->> 'text', attempts, to_timestamp(started_at), arguments
       FROM json_to_recordset(entries) AS entry (
                run_id text, claim uuid, entry_id text, key text, kind text, name text, fingerprint text,
-               is_error boolean, outcome json, position integer, attempts integer, started_at double precision)
+               is_error boolean, outcome json, position integer, attempts integer, started_at double precision,
+               arguments text)
      WHERE EXISTS (SELECT 1 FROM perdure.runs AS run
                     WHERE run.id = entry.run_id AND run.claim = entry.claim AND run.worker = me AND run.state = 'held'
                    OFFSET 0)

@@ -75,7 +75,8 @@ CREATE TABLE perdure.outputs (
     body   text NOT NULL
 );
 
--- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself. `arguments` is the beginning of
+-- what the fingerprint is of, for people: nothing is decided by it.
 CREATE TABLE perdure.checkpoints (
     seq         bigint GENERATED ALWAYS AS IDENTITY,
     run_id      text NOT NULL,
@@ -91,6 +92,7 @@ CREATE TABLE perdure.checkpoints (
     body        text NOT NULL,
     attempts    integer NOT NULL,
     started_at  timestamptz,
+    arguments   text,
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (run_id, key)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
@@ -161,5 +163,5 @@ SELECT id, kind, name, queue,
   FROM perdure.runs;
 
 CREATE VIEW perdure.step_view AS
-SELECT run_id, key, kind, name, position, is_error, attempts, started_at, recorded_at, body AS outcome
+SELECT run_id, key, kind, name, arguments, position, is_error, attempts, started_at, recorded_at, body AS outcome
   FROM perdure.checkpoints;

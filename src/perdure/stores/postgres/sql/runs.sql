@@ -73,8 +73,9 @@ SELECT id, kind, name, (SELECT state FROM perdure.run_view WHERE run_view.id = r
  WHERE id = %(run_id)s;
 
 -- name: history_children
--- The runs that these runs have made, in order of creation.
-SELECT parent_id, id, parent_key, name, fingerprint, state
+-- The runs that these runs have made, in order of creation; of their arguments the beginning, for people.
+SELECT parent_id, id, parent_key, name, fingerprint, state,
+       (SELECT left(body, 201) FROM perdure.inputs WHERE run_id = runs.id AND codec = 'json')
   FROM perdure.runs WHERE parent_id = ANY (%(run_ids)s::text[]) ORDER BY seq;
 
 -- name: ended_runs

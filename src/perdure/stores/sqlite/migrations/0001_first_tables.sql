@@ -86,7 +86,8 @@ CREATE TABLE outputs (
     body   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself.
+-- `seq` is the order of recording. `claim` and `entry_id`: a resent entry finds itself. `arguments` is the beginning of
+-- what the fingerprint is of, for people: nothing is decided by it.
 CREATE TABLE checkpoints (
     seq         INTEGER PRIMARY KEY,
     run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -102,6 +103,7 @@ CREATE TABLE checkpoints (
     body        TEXT NOT NULL,
     attempts    INTEGER NOT NULL,
     started_at  REAL,
+    arguments   TEXT,
     recorded_at REAL NOT NULL,
     UNIQUE (run_id, key)
 ) STRICT;
@@ -200,7 +202,7 @@ SELECT id, kind, name, queue,
   FROM runs;
 
 CREATE VIEW step_view AS
-SELECT run_id, key, kind, name, position, is_error, attempts,
+SELECT run_id, key, kind, name, arguments, position, is_error, attempts,
        strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,
        strftime('%Y-%m-%d %H:%M:%f', recorded_at, 'unixepoch') AS recorded_at,
        body AS outcome

@@ -3,9 +3,9 @@
 -- Rule 2: of a run that this worker holds under this claim. One that is there already changes nothing. Rule 8: cancels of
 -- what this worker holds are told to it.
 INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body,
-                         attempts, started_at, recorded_at)
+                         attempts, started_at, arguments, recorded_at)
 SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerprint, :is_error, :codec, :body,
-       :attempts, :started_at, (SELECT now FROM clock)
+       :attempts, :started_at, :arguments, (SELECT now FROM clock)
   FROM runs
  WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
    AND EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)
@@ -27,7 +27,7 @@ SELECT json_group_array(json_array(checkpoints.run_id, checkpoints.key, checkpoi
 -- name: history_checkpoints
 -- What the runs have recorded, each in order of recording.
 SELECT json_group_array(json_array(seq, run_id, checkpoints.key, kind, name, fingerprint, is_error, codec, body,
-                                   position, attempts))
+                                   position, attempts, arguments))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN checkpoints
  WHERE run_id = wanted.value

@@ -107,8 +107,9 @@ SELECT id, kind, name, (SELECT state FROM run_view WHERE run_view.id = runs.id),
  WHERE id = :run_id;
 
 -- name: history_children
--- The runs that these runs have made, each in order of creation.
-SELECT json_group_array(json_array(seq, parent_id, runs.id, parent_key, name, fingerprint, state))
+-- The runs that these runs have made, each in order of creation; of their arguments the beginning, for people.
+SELECT json_group_array(json_array(seq, parent_id, runs.id, parent_key, name, fingerprint, state,
+                                   (SELECT substr(body, 1, 201) FROM inputs WHERE run_id = runs.id AND codec = 'json')))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
  WHERE parent_id = wanted.value;
