@@ -32,7 +32,9 @@ from .errors import (
     RunFailedError,
     RunInterrupted,
     RunNotFoundError,
+    RunStuckError,
     SerializationError,
+    StepInterruptedError,
     StepTimeoutError,
     StoreError,
     StoreRefusedError,
@@ -42,8 +44,10 @@ from .errors import (
 )
 from .handle import Handle
 from .queue import Queue, astart, handle, start, with_options
+from .steps import call
 from .threads import threads
 from .values import idempotency_key, now, random, sleep, sleep_until, uuid4
+from .whereabouts import Current, current, where
 
 
 def register(tp: type[Any]) -> type[Any]:
@@ -59,6 +63,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Codec",
+    "Current",
     "ForkedError",
     "Handle",
     "JsonCodec",
@@ -76,7 +81,9 @@ __all__ = [
     "RunFailedError",
     "RunInterrupted",
     "RunNotFoundError",
+    "RunStuckError",
     "SerializationError",
+    "StepInterruptedError",
     "StepTimeoutError",
     "StoreError",
     "StoreRefusedError",
@@ -85,6 +92,8 @@ __all__ = [
     "UsageError",
     "ZlibCodec",
     "astart",
+    "call",
+    "current",
     "handle",
     "idempotency_key",
     "launch",
@@ -100,6 +109,7 @@ __all__ = [
     "step",
     "threads",
     "uuid4",
+    "where",
     "with_options",
     "workflow",
 ]

@@ -55,8 +55,8 @@ class StepRecorded(Struct, gc=False):
     """A checkpoint: the outcome of one durable call, under its key.
 
     `position` is its place in the run's order of deliveries, None where the order is fixed by the program.
-    `attempts` counts the body's runs in this claim. `arguments` is the beginning of what the fingerprint is of, for
-    people; None where that may not be shown.
+    `attempts` counts the attempts, those of earlier claims too. `arguments` is the beginning of what the fingerprint is
+    of, for people; None where that may not be shown.
     """
 
     run_id: RunId

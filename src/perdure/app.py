@@ -16,17 +16,19 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
-from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Unpack
 
 from ._core.definitions import DEFINITIONS
+from ._core.given import limit_of
 from ._core.lineage import scope
-from ._engine.options import Options
+from ._engine.options import Settings, options_of
 from ._engine.runtime import Runtime
 from .errors import UsageError
-from .stores.open import forks, open_store, redact
+from .stores.open import forks, open_store, read_url, redact
 from .termination import Termination
+from .typing import Seconds
 
 log = logging.getLogger("perdure")
 
@@ -39,19 +41,15 @@ class Perdure:
     `url` is a path or `sqlite:///...` URL of a SQLite file, or a `postgresql://` URL; without one `PERDURE_URL`, else
     `perdure.db` in the current directory. Nothing is opened before the first durable call or `launch`.
 
-    Keyword arguments are the settings of `perdure._engine.options.Options`, all times in seconds: `lease_seconds`,
-    `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`, `shutdown_seconds`,
-    `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`, `readable`, `handle_sigterm`.
+    Keyword arguments are the settings of `perdure._engine.options.Options`, times in seconds or as a `timedelta`:
+    `lease_seconds`, `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`,
+    `shutdown_seconds`, `handle_sigterm`, `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`,
+    `readable`. Values that cannot be raise `UsageError` here.
     """
 
-    def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Any) -> None:
-        self._url = None if url is None else os.fspath(url)
-        try:
-            self._options = replace(Options(), **settings)
-        except TypeError:
-            known = ", ".join(name for name in Options.__dataclass_fields__)
-            unknown = ", ".join(name for name in settings if name not in Options.__dataclass_fields__)
-            raise UsageError(f"Perdure has no setting {unknown}; there are {known}") from None
+    def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:
+        self._url = None if url is None else text_of_url(url)
+        self._options = options_of(settings)
         self._lock = threading.RLock()  # a signal's handler may shut down in the middle of a launch
         self._runtime: Runtime | None = None
         self._living: list[Runtime] = []
@@ -66,6 +64,10 @@ class Perdure:
 
     def _find_url(self) -> str:
         return self._url or os.environ.get("PERDURE_URL") or DEFAULT_URL
+
+    def is_like(self, other: Perdure) -> bool:
+        """Whether it is on the same database with the same settings."""
+        return self._find_url() == other._find_url() and self._options == other._options
 
     def __repr__(self) -> str:
         return f"<Perdure {self.url} {'launched' if self._runtime else 'not launched'}>"
@@ -82,7 +84,13 @@ class Perdure:
         """
         self._launched()
 
-    def _launched(self) -> Runtime:
+    def launch_unasked(self) -> Runtime:
+        """The same for the first durable call of a program that launches nothing. Where nobody has named the database,
+        that one is opened is a warning: it may be another one than somebody thinks.
+        """
+        return self._launched(is_unasked=True)
+
+    def _launched(self, *, is_unasked: bool = False) -> Runtime:
         runtime = self._runtime
         if runtime is not None:
             if runtime.loop is None:
@@ -91,6 +99,12 @@ class Perdure:
         with self._lock:
             if self._runtime is None:
                 self._runtime = self._launch()
+                if is_unasked and self._find_url() == DEFAULT_URL:
+                    log.warning(
+                        "perdure has opened %s by itself, since nothing was launched: perdure.launch(url), "
+                        "perdure.running(url) or the variable PERDURE_URL choose the database",
+                        Path(DEFAULT_URL).absolute(),
+                    )
                 with _registering:
                     _at_work.add(self)
                 if self._options.handle_sigterm:
@@ -109,13 +123,14 @@ class Perdure:
         log.info("perdure works on %s as worker %s; %d runs recovered", self.url, runtime.worker.worker_id, recovered)
         return runtime
 
-    def shutdown(self, timeout: float | None = None) -> None:
+    def shutdown(self, timeout: Seconds | None = None) -> None:
         """Stop: let running bodies end for `timeout` seconds (by default `shutdown_seconds`), hand all runs back,
         leave.
 
         Nothing is lost: what was not finished goes on at the next start of any process. Who still waits here for a
         run is told so. Idempotent.
         """
+        seconds = limit_of(timeout, "timeout")
         _termination.wait()
         with self._lock:
             runtime, self._runtime = self._runtime, None
@@ -125,11 +140,11 @@ class Perdure:
                 _termination.remove()
         if runtime is not None:
             try:
-                runtime.shutdown(timeout)
+                runtime.shutdown(seconds)
             finally:
                 self._living.remove(runtime)
 
-    async def ashutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # it is handed on
+    async def ashutdown(self, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109  # it is handed on
         """`shutdown` from an event loop, which goes on meanwhile so that its runs can end."""
         await asyncio.get_running_loop().run_in_executor(None, self.shutdown, timeout)
 
@@ -240,12 +255,21 @@ def current_runtime() -> Runtime:
     if here is not None and here.run.interruption != "forked":
         runtime: Runtime = here.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
         return runtime
-    return default_app()._launched()
+    return default_app().launch_unasked()
 
 
 def launched_runtimes() -> Iterator[Runtime]:
     """The runtimes that work right now in this process."""
     return (app._runtime for app in list(_at_work) if app._runtime is not None)
+
+
+def text_of_url(url: str | os.PathLike[str]) -> str:
+    """The URL or path as text; one that names no database is refused."""
+    text = os.fspath(url) if isinstance(url, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise UsageError(f"the database is given as a URL or path, a text or pathlib.Path, not as {type(url).__name__}")
+    read_url(text)
+    return text
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -255,19 +279,51 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
     return None
 
 
-def launch() -> None:
-    """Launch the default instance; see `Perdure.launch`."""
-    default_app().launch()
+@contextlib.contextmanager
+def blocked_loop(runtime: Runtime) -> Iterator[None]:
+    """While a coroutine waits for a sync run its loop stands still: async runs begin on another one meanwhile."""
+    loop = running_loop()
+    if loop is None or runtime.loop is not loop:
+        yield
+        return
+    runtime.loop = None
+    try:
+        yield
+    finally:
+        runtime.loop = runtime.loop or loop
 
 
-def shutdown(timeout: float | None = None) -> None:
+def launch(url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:
+    """Launch the default instance; see `Perdure.launch`. With `url` or settings one that is made so."""
+    configured(url, settings).launch()
+
+
+def configured(url: str | os.PathLike[str] | None, settings: Settings) -> Perdure:
+    """The default instance, made anew where something is given for it. Raises `UsageError` while another one works."""
+    global _default
+    if url is None and not settings:
+        return default_app()
+    made = Perdure(url, **settings)
+    with _registering:
+        if (working := _chosen()) is not None and working.is_launched:
+            if working.is_like(made):
+                return working
+            raise UsageError(
+                f"the default instance works on {working.url} already: launch it with its URL and settings before the "
+                "first durable call, shut it down first, or make a second one: Perdure(url, ...).launch()"
+            )
+        _default = made
+        return made
+
+
+def shutdown(timeout: Seconds | None = None) -> None:
     """Shut the default instance down; see `Perdure.shutdown`."""
     chosen = _chosen()
     if chosen is not None:
         chosen.shutdown(timeout)
 
 
-def running(url: str | os.PathLike[str] | None = None, **settings: Any) -> Running:
+def running(url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> Running:
     """`with perdure.running(url):` makes an instance on this database the default one for the block, launched."""
     return Perdure(url, **settings).running()
 

@@ -13,15 +13,18 @@ from ._core.definitions import Definition
 from ._core.flow import adrive, drive
 from ._core.flows.child import await_run, start_child, unwrap_end
 from ._core.lineage import Branch, scope
+from ._core.tracebacks import forget_frames
 from ._engine.ids import fresh_id
 from ._engine.runtime import Runtime
 from ._engine.tasks import current_task, own_branch
 from ._entries import RunCreated
-from .app import current_runtime, launched_runtimes, running_loop
+from .app import blocked_loop, current_runtime, launched_runtimes
 from .errors import LineageError, UsageError
 from .handle import Handle
+from .options import PLAIN
 from .recorded import call_recorded, named
-from .starts import PLAIN, make_child_entry, make_entry
+from .starts import make_child_entry, make_entry
+from .typing import RunId
 
 
 def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -103,8 +106,12 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
     if definition.is_async:
 
         async def call() -> Any:
-            child = await adrive(start_child(run, entry), run)
-            return await adrive(await_run(run, key, child), run)
+            try:
+                child = await adrive(start_child(run, entry), run)
+                return await adrive(await_run(run, key, child), run)
+            except BaseException as error:
+                forget_frames(error)
+                raise
 
         return named(call(), definition)
     if branch.is_async:
@@ -118,7 +125,7 @@ def call_child(definition: Definition, branch: Branch, args: tuple[Any, ...], kw
 def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
     """Execute a fresh sync run on this thread. Its creation shares the commit of whatever it records first."""
     entry.held_as = claim = fresh_id()
-    with blocked_loop(runtime):
+    with blocked_loop(runtime), collecting(runtime, entry.run_id):
         run, outcome = runtime.execution.call(entry, claim, definition)
         if run.end is not None:
             return unwrap_end(runtime.serializer, run.end)
@@ -128,27 +135,38 @@ def call_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> An
 
 
 @contextmanager
-def blocked_loop(runtime: Runtime) -> Iterator[None]:
-    """While a coroutine calls a sync workflow its loop stands still: async runs begin on another one meanwhile."""
-    loop = running_loop()
-    if loop is None or runtime.loop is not loop:
-        yield
-        return
-    runtime.loop = None
+def collecting(runtime: Runtime, run_id: RunId) -> Iterator[None]:
+    """Whoever calls a workflow collects its outcome, unless he is cancelled first."""
+    runtime.uncollected.hold(run_id)
     try:
         yield
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        runtime.uncollected.collect(run_id)
+        raise
     finally:
-        runtime.loop = runtime.loop or loop
+        runtime.uncollected.drop(run_id)
 
 
 async def acall_here(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
     """Execute a fresh async run on this loop, in a task of its own: whoever cancels the waiter does not cancel
     the run.
     """
+    try:
+        return await call_on_loop(runtime, definition, entry)
+    except BaseException as error:
+        forget_frames(error)
+        raise
+
+
+async def call_on_loop(runtime: Runtime, definition: Definition, entry: RunCreated) -> Any:
+    """Its task, then its outcome."""
     entry.held_as = claim = fresh_id()
-    run, outcome = await runtime.execution.acall(entry, claim, definition)
-    if run.end is not None:
-        return unwrap_end(runtime.serializer, run.end)
-    if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit)):
-        raise outcome.error
-    return await Handle[Any](runtime, entry.run_id).wait()
+    with collecting(runtime, entry.run_id):
+        run, outcome = await runtime.execution.acall(entry, claim, definition)
+        if run.end is not None:
+            return unwrap_end(runtime.serializer, run.end)
+        if outcome is not None and isinstance(outcome.error, (KeyboardInterrupt, SystemExit)):
+            raise outcome.error
+        return await Handle[Any](runtime, entry.run_id).wait()

@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ._core.definitions import DEFINITIONS, DURABLE_CODE, Definition
-from ._core.retry import NO_RETRY, Retry
+from ._core.retry import NO_RETRY, Retry, retry_of
+from ._core.tracebacks import forget_frames
 from .calls import call_step, call_workflow
+from .typing import Seconds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +48,7 @@ def step(function: Callable[P, R], /) -> Callable[P, R]: ...
 def step(
     *,
     retries: Retry | int = ...,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     at_most_once: bool = False,
     name: str | None = None,
     max_attempts: int = 10,
@@ -59,7 +61,7 @@ def step(
     /,
     *,
     retries: Retry | int = NO_RETRY,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     at_most_once: bool = False,
     name: str | None = None,
     max_attempts: int = 10,
@@ -70,18 +72,19 @@ def step(
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
     The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash
-    while it runs then raises in the workflow. `perdure.idempotency_key()` inside the body is the same at every
-    repetition.
+    while it runs then raises `StepInterruptedError` in the workflow. `perdure.idempotency_key()` inside the body is the
+    same at every repetition.
 
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
-    attempt of an async step, in seconds. Arguments and result are stored as data; a value that cannot be is refused,
-    an argument before the body runs. Outside any run, and inside another step, it is a plain call.
+    attempt of an async step, in seconds or as a `timedelta`; a body that swallows being cancelled has timed out all the
+    same. Arguments and result are stored as data; a value that cannot be is refused, an argument before the body runs.
+    Outside any run, and inside another step, it is a plain call.
 
     On replay a step must be asked for with the arguments that are recorded. `ignore` names parameters that may differ;
     `fingerprint` is called with all arguments and gives the value that is compared in their place; `key` is called with
     the object that a method is bound to and gives what identifies it, where the object itself cannot be stored.
     """
-    retry = Retry(attempts=retries + 1) if isinstance(retries, int) else retries
+    retry = retry_of(retries, "@step")
 
     def decorate(function: Any) -> Any:
         return wrap(
@@ -110,7 +113,11 @@ def wrap(function: Any, kind: Any, **options: Any) -> Any:
     @functools.wraps(function)
     def durable(*args: Any, **kwargs: Any) -> Any:
         # Its own attribute, not the variable: %autoreload gives a function that was imported before the new one's.
-        return call(durable.__perdure__, args, kwargs)  # type: ignore[attr-defined]
+        try:
+            return call(durable.__perdure__, args, kwargs)  # type: ignore[attr-defined]
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
     if definition.is_async:
         mark_coroutine_function(durable)

@@ -12,8 +12,10 @@ PerdureError
  ├─ RunFailedError           the run ended without a value
  │   ├─ RunCancelledError    somebody cancelled it
  │   └─ RunDeadError         it ended its worker too often
+ ├─ RunStuckError            the run waits until its code or data is mended
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
+ ├─ StepInterruptedError     a step that may run at most once was cut off: its effect is not known
  └─ StoreError               the database
      ├─ StoreUnavailableError   it is not there, or did not answer
      ├─ StoreRefusedError       it refused a value that had passed every check
@@ -106,6 +108,18 @@ class RunDeadError(RunFailedError):
     """The run's worker died at every allowed attempt while it held this run."""
 
 
+class RunStuckError(PerdureError):
+    """The run has not ended and cannot go on by itself: it is parked until its code, or a row, is mended.
+
+    `reason` says what is to be mended. Nothing is lost: after the mend it goes on, and can be waited for again.
+    """
+
+    def __init__(self, message: str, *, run_id: str, reason: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.reason = reason
+
+
 class NondeterminismError(PerdureError):
     """A replay asked for something else than what is recorded; the run is parked until the code fits again."""
 
@@ -117,6 +131,18 @@ class NondeterminismError(PerdureError):
 
 class StepTimeoutError(PerdureError, TimeoutError):
     """One attempt of a step took longer than the step's `timeout`."""
+
+
+class StepInterruptedError(PerdureError):
+    """A step that may run at most once began, and its process ended before its outcome was recorded.
+
+    Whether it took effect is not known, and it is never run again under this call. `step` is its name.
+    """
+
+    def __init__(self, message: str, *, run_id: str, step: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.step = step
 
 
 class StoreError(PerdureError):

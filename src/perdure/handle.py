@@ -10,26 +10,31 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._core.definitions import Definition
 from ._core.flow import CallCancelled, Outcome, adrive, drive
 from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap
 from ._core.flows.value import NO_ARGUMENTS
+from ._core.given import limit_of
 from ._core.lineage import Branch, scope
 from ._core.step_call import StepCall
+from ._core.tracebacks import forget_frames
+from ._engine.foreign import check_no_foreign_loop, needed_loop
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
-from .app import running_loop
-from .errors import RunCancelledError, UsageError
+from .app import blocked_loop, running_loop
+from .errors import RunCancelledError, RunNotFoundError, RunStuckError, UsageError
 from .recorded import call_recorded
-from .typing import RunId
+from .typing import RunId, RunState, Seconds
 
 if TYPE_CHECKING:
     from ._engine.runtime import Runtime
+    from .stores.protocol import RunRow
 
 R = TypeVar("R")
 
@@ -44,8 +49,37 @@ async def acancel_run(runtime: Runtime, run_id: RunId) -> bool:
     return await asyncio.to_thread(runtime.claims.cancel, run_id)
 
 
+def find_row(runtime: Runtime, run_id: RunId) -> RunRow:
+    """The run as it stands in the database. Raises `RunNotFoundError` where it does not."""
+    row = runtime.store.run(run_id)
+    if row is None:
+        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+    return row
+
+
+def read_status(runtime: Runtime, run_id: RunId) -> RunState:
+    """The run's state, now."""
+    return find_row(runtime, run_id).state
+
+
+async def aread_status(runtime: Runtime, run_id: RunId) -> RunState:
+    """The same without stopping the loop."""
+    return await asyncio.to_thread(read_status, runtime, run_id)
+
+
+def read_reason(runtime: Runtime, run_id: RunId) -> str | None:
+    """Why the run is in its state, as far as there is a reason."""
+    return find_row(runtime, run_id).reason
+
+
 CANCEL = Definition(cancel_run, "step", name="perdure:cancel")
 ACANCEL = Definition(acancel_run, "step", name="perdure:cancel")
+STATUS = Definition(read_status, "step", name="perdure:status")
+ASTATUS = Definition(aread_status, "step", name="perdure:status")
+REASON = Definition(read_reason, "step", name="perdure:reason")
+
+TOLD_STUCK = Outcome()
+"""In the place of a run's outcome: whoever asked was told that it waits for a mend."""
 
 CANCELLING = ": it is cancelled, and ends when what its code does just now returns"
 
@@ -61,14 +95,24 @@ class Handle(Future[R]):
     To stop waiting, by a timeout or by cancelling the waiter, never touches the run: only `cancel()` does.
     A run that was cancelled has an error, `RunCancelledError`, for whoever waits, `asyncio.wrap_future` included:
     `CancelledError` would tell a waiter that it was cancelled itself. Where this process shuts down before the run
-    has ended, whoever waits gets a `PerdureError` that says so.
+    has ended, whoever waits gets a `PerdureError` that says so; where the run cannot go on before somebody mends its
+    code or data, `RunStuckError`. The run has not ended then: who asks again is told again, or waits for its outcome.
+    A failure that nobody asks for is logged as an error when the last handle of the run is gone.
     """
+
+    __slots__ = ("_runtime", "run_id")  # a handle that nobody waits with has no dictionary
+
+    _outcome: Outcome | None = None
 
     def __init__(self, runtime: Runtime, run_id: RunId) -> None:
         # Future.__init__ is called when somebody first looks at the future in it.
         self.run_id = run_id
         self._runtime = runtime
-        self._outcome: Outcome | None = None
+        runtime.uncollected.hold(run_id)
+
+    def __del__(self) -> None:
+        if (runtime := getattr(self, "_runtime", None)) is not None:
+            runtime.uncollected.drop(self.run_id)
 
     @property
     def _condition(self) -> threading.Condition:
@@ -80,7 +124,7 @@ class Handle(Future[R]):
             with _making:
                 if not self._is_made:
                     Future.__init__(self)
-                    self._runtime.ends.watch(self.run_id, self._on_end)
+                    self._runtime.ends.watch(self.run_id, self._on_end, is_outside=True)
         return self._made_condition
 
     @_condition.setter
@@ -117,7 +161,10 @@ class Handle(Future[R]):
 
     def _read(self, ended: EndedRun) -> Outcome:
         """The outcome, read once: who asks again gets the same object, as of any future."""
-        if self._outcome is None:
+        self._runtime.uncollected.collect(self.run_id)
+        if ended.state == "parked":
+            return outcome_of(self._runtime.serializer, ended)
+        if self._outcome is None or self._outcome is TOLD_STUCK:
             try:
                 self._outcome = outcome_of(self._runtime.serializer, ended)
             except Exception as error:
@@ -127,33 +174,47 @@ class Handle(Future[R]):
     def _known(self) -> Outcome | None:
         """The outcome of a run that has ended lately: nobody has to wait, and no future is made."""
         ended = self._runtime.ends.known(self.run_id)
-        return self._outcome if ended is None else self._read(ended)
+        if ended is not None:
+            return self._read(ended)
+        return None if self._outcome is TOLD_STUCK else self._outcome
 
-    def result(self, timeout: float | None = None) -> R:
-        """The run's value; its error raised. `TimeoutError` after `timeout` seconds, which does not touch the run."""
+    def result(self, timeout: Seconds | None = None) -> R:
+        """The run's value; its error raised. `TimeoutError` after `timeout`, in seconds or as a `timedelta`, which does
+        not touch the run.
+        """
+        timeout = limit_of(timeout, "timeout")
         here = scope.get()
-        if type(here) is Branch:
-            return unwrap(self._outcome_in_run(here, timeout))  # type: ignore[no-any-return]  # the run's type is the caller's claim
-        self._runtime.check_owner()
-        if (known := self._known()) is not None:
-            return unwrap(known)  # type: ignore[no-any-return]  # as above
-        self._check_thread()
-        self._wait_for_end(timeout)
-        return super().result()
+        try:
+            outcome = self._outcome_in_run(here, timeout) if type(here) is Branch else self._outcome_outside(timeout)
+            return unwrap(outcome)  # type: ignore[no-any-return]  # the run's type is the caller's claim
+        except BaseException as error:
+            forget_frames(error)
+            raise
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
+    def exception(self, timeout: Seconds | None = None) -> BaseException | None:
         """The run's error, or None when it has a value."""
+        timeout = limit_of(timeout, "timeout")
         here = scope.get()
         if type(here) is Branch:
             return self._outcome_in_run(here, timeout).error
-        self._check_thread()
-        self._wait_for_end(timeout)
-        return super().exception()
+        return self._outcome_outside(timeout).error
 
-    def _wait_for_end(self, timeout: float | None) -> None:
+    def _outcome_outside(self, timeout: float | None) -> Outcome:
+        self._runtime.check_owner()
+        if (known := self._known()) is not None:
+            return known
+        if self._outcome is TOLD_STUCK:  # the future is done, the run is not: ask anew
+            return Handle[R](self._runtime, self.run_id)._outcome_outside(timeout)
+        with self._without_loop():
+            error = self._error_within(timeout)
+        if isinstance(error, RunStuckError) and error.run_id == self.run_id:
+            self._outcome = TOLD_STUCK
+        return Outcome(error=error) if error is not None else Outcome(super().result())
+
+    def _error_within(self, timeout: float | None) -> BaseException | None:
         """Who waits in vain is told so, and whether the run is about to end by a cancel."""
         try:
-            super().exception(timeout)
+            return super().exception(timeout)
         except FutureTimeoutError:
             row = self._runtime.store.run(self.run_id)
             why = CANCELLING if row is not None and row.state == "cancelling" else ""
@@ -181,14 +242,43 @@ class Handle(Future[R]):
             )
         return branch
 
-    def _check_thread(self) -> None:
-        self._runtime.check_owner()
-        loop = running_loop()
-        if loop is not None and loop is self._runtime.loop and not self.done():
+    def _without_loop(self) -> AbstractContextManager[None]:
+        """To wait on the thread of the event loop that executes async runs stops it: a sync run goes on all the same,
+        and async ones that it starts meanwhile begin on another loop.
+        """
+        loop, runtime = running_loop(), self._runtime
+        if loop is None or loop is not runtime.loop or self.done():
+            return nullcontext()
+        row = runtime.store.run(self.run_id)
+        definition = None if row is None else runtime.definitions.get(row.name)
+        if definition is None or definition.is_async or runtime.execution.is_within(self.run_id, loop):
             raise UsageError(
                 f"run {self.run_id} has not ended, and .result() on the event loop's own thread would stop the loop "
                 "that may have to execute it: use `await handle`"
             )
+        return blocked_loop(runtime)
+
+    def status(self) -> RunState:
+        """The run's state, read from the database now: `ready`, `held` (by a worker), `parked`, or how it has ended.
+        In a run the answer is recorded, as a step's outcome is. Raises `RunNotFoundError` where it was deleted.
+        """
+        return self._ask(STATUS, read_status)  # type: ignore[no-any-return]  # as STATUS says
+
+    async def astatus(self) -> RunState:
+        """`status` from an event loop, which goes on meanwhile."""
+        return await self._ask(ASTATUS, aread_status)  # type: ignore[no-any-return]  # as ASTATUS says
+
+    @property
+    def reason(self) -> str | None:
+        """Why the run is in its state, where there is something to say, such as what it waits to be mended. Read from
+        the database now, as `status` is.
+        """
+        return self._ask(REASON, read_reason)  # type: ignore[no-any-return]  # as REASON says
+
+    def _ask(self, definition: Definition, outside: Callable[[Runtime, RunId], Any]) -> Any:
+        self._runtime.check_open()
+        here = scope.get()
+        return self._record(here, definition) if type(here) is Branch else outside(self._runtime, self.run_id)
 
     def cancel(self) -> bool:
         """End the run, wherever it is, and its children. False when it had ended already. In a run the answer is
@@ -202,7 +292,7 @@ class Handle(Future[R]):
         self._runtime.check_open()
         here = scope.get()
         if type(here) is Branch:
-            return self._cancel_in(here, CANCEL)  # type: ignore[no-any-return]  # as CANCEL says
+            return self._record(here, CANCEL)  # type: ignore[no-any-return]  # as CANCEL says
         return cancel_run(self._runtime, self.run_id)
 
     async def acancel(self) -> bool:
@@ -210,10 +300,10 @@ class Handle(Future[R]):
         self._runtime.check_open()
         here = scope.get()
         if type(here) is Branch:
-            return await self._cancel_in(here, ACANCEL)  # type: ignore[no-any-return]  # as ACANCEL says
+            return await self._record(here, ACANCEL)  # type: ignore[no-any-return]  # as ACANCEL says
         return await acancel_run(self._runtime, self.run_id)
 
-    def _cancel_in(self, here: Branch, definition: Definition) -> Any:
+    def _record(self, here: Branch, definition: Definition) -> Any:
         branch = own_branch(here)
         arguments = (self._runtime, self.run_id)
         return call_recorded(branch, StepCall(branch.run, definition, branch.next_key(), arguments, {}, NO_ARGUMENTS))
@@ -228,21 +318,29 @@ class Handle(Future[R]):
 
     async def wait(self) -> R:
         """`await` the run's value, as a coroutine for `TaskGroup.create_task` and `asyncio.wait`."""
+        try:
+            return await self._wait()
+        except BaseException as error:
+            forget_frames(error)
+            raise
+
+    async def _wait(self) -> R:
         here = scope.get()
         if type(here) is Branch:
             branch = self._branch_in(here)
             return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
+        check_no_foreign_loop()
         self._runtime.check_owner()
         if (known := self._known()) is not None:
             return unwrap(known)  # type: ignore[no-any-return]  # as above
-        loop = asyncio.get_running_loop()
+        loop = needed_loop()
         future: asyncio.Future[EndedRun] = loop.create_future()
         runtime = self._runtime
 
         def on_end(ended: EndedRun) -> None:
             runtime.wakes.wake(loop, future, ended)
 
-        runtime.ends.watch(self.run_id, on_end)
+        runtime.ends.watch(self.run_id, on_end, is_outside=True)
         try:
             ended = await future
         finally:

@@ -8,16 +8,19 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from ._core.definitions import DEFINITIONS
+from ._core.given import limit_of, text_name, whole_number
+from ._core.tracebacks import forget_frames
+from ._engine.options import MOST_AT_ONCE
 from .app import current_runtime
-from .errors import RunNotFoundError, UsageError
-from .handle import Handle
-from .starts import PLAIN, Submission, start_all
+from .handle import Handle, find_row
+from .options import PLAIN, RunOptions, Submission, submission_of
 from .starts import astart as _astart
+from .starts import definition_of, start_all
 from .starts import start as _start
-from .typing import TERMINAL, RunId
+from .typing import TERMINAL, RunId, Seconds
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,28 +54,52 @@ class Starter:
         """`start` from a coroutine: the event loop goes on until the run is durable."""
         return await _astart(fn, (args, kwargs), self._submission)
 
+    @overload
+    def call(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Start a run and wait for its value: a direct call with options, such as an `id`. To be awaited where the
+        function is async. Called again with the same id it gives the value of the same run, and executes nothing.
+        """
+        if definition_of(fn).is_async:
+            return self._acall(fn, args, kwargs)
+        try:
+            return _start(fn, (args, kwargs), self._submission).result()
+        except BaseException as error:
+            forget_frames(error)
+            raise
+
+    async def _acall(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return await (await _astart(fn, (args, kwargs), self._submission))
+        except BaseException as error:
+            forget_frames(error)
+            raise
+
 
 _plain = Starter()
 start = _plain.start
 astart = _plain.astart
 
 
-def with_options(*, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> Starter:
+def with_options(**options: Unpack[RunOptions]) -> Starter:
     """How to start: `perdure.with_options(id="order-17").start(fn, ...)`.
 
     `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
-    raise `RunExistsError`. `delay` in seconds. Runs of lower `priority` begin first.
+    raise `RunExistsError`. `delay` in seconds or as a `timedelta`. Runs of lower `priority`, a whole number, begin
+    first.
     """
-    return Starter(Submission(id, delay, priority))
+    return Starter(submission_of(options))
 
 
 def handle(run_id: RunId) -> Handle[Any]:
     """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
+    text_name(run_id, "run_id")
     runtime = current_runtime()
-    row = runtime.store.run(run_id)
-    if row is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
-    if row.state in TERMINAL:
+    if find_row(runtime, run_id).state in TERMINAL:
         runtime.ends.recall(run_id)
     return Handle(runtime, run_id)
 
@@ -130,7 +157,7 @@ class QueueStarter(Executor):
         self,
         fn: Callable[..., R],
         *iterables: Iterable[Any],
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
         chunksize: int = 1,
     ) -> Iterator[R]:
         """As `Executor.map`: submits all calls at once, in as few commits as they fit in; gives the values in the order
@@ -138,7 +165,8 @@ class QueueStarter(Executor):
 
         Stopping early, or a timeout, does not cancel the runs that were submitted.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        seconds = limit_of(timeout, "timeout")
+        until = None if seconds is None else time.monotonic() + seconds
         handles = self._note(start_all(fn, [(args, {}) for args in zip(*iterables, strict=False)], self._submission))
         return (handle.result(None if until is None else max(0.0, until - time.monotonic())) for handle in handles)
 
@@ -163,21 +191,22 @@ class Queue(QueueStarter):
     """
 
     def __init__(self, name: str, concurrency: int | None = None) -> None:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise UsageError("Queue(name): give the queue a name, a text that is not empty")
-        if concurrency is not None and concurrency < 1:
-            raise UsageError(f"queue {name!r}: concurrency={concurrency} must be 1 or more")
+        self.name = text_name(name, "Queue: name")
+        given = (
+            None
+            if concurrency is None
+            else whole_number(concurrency, f"queue {name!r}: concurrency", most=MOST_AT_ONCE)
+        )
         super().__init__(Submission(queue=name))
-        self.name = name
-        self.concurrency = concurrency or min(32, (os.cpu_count() or 1) + 4)
+        self.concurrency = given or min(32, (os.cpu_count() or 1) + 4)
         DEFINITIONS.add_queue(name, self.concurrency)
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r}, concurrency={self.concurrency})"
 
-    def with_options(self, *, id: RunId | None = None, delay: float | None = None, priority: int = 0) -> QueueStarter:
+    def with_options(self, **options: Unpack[RunOptions]) -> QueueStarter:
         """How to submit: `queue.with_options(priority=-1).submit(fn, ...)`; see `perdure.with_options`."""
-        return QueueStarter(Submission(id, delay, priority, self.name))
+        return QueueStarter(submission_of(options, self.name))
 
     def __enter__(self) -> Queue:
         _blocks.set((*_blocks.get(), Block(self.name)))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,43 +13,20 @@ from ._core.definitions import Definition, find_definition
 from ._core.flow import adrive, drive
 from ._core.flows.child import check_created, child_id, start_child
 from ._core.lineage import Branch, scope
+from ._core.serialization import Serializer
+from ._engine.foreign import needed_loop
 from ._engine.ids import fresh_id
 from ._engine.lanes import Lane
 from ._engine.runtime import Runtime
 from ._engine.tasks import own_branch
-from ._entries import RunCreated, Verdict
+from ._entries import RunCreated, Stored, Verdict
 from .app import current_runtime, default_app
-from .errors import NotDurableError, RunInterrupted, StoreError, UsageError
+from .errors import NotDurableError, RunInterrupted, StoreError
 from .handle import Handle
+from .options import Submission, explain_misplaced
 from .recorded import runtime_of
-from .typing import DEFAULT_QUEUE, RunId
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """How a run is to be started; never mixed with the function's own arguments."""
-
-    id: RunId | None = None
-    delay: float | None = None
-    priority: int = 0
-    queue: str = DEFAULT_QUEUE
-
-    def __post_init__(self) -> None:
-        if self.id is not None and (not isinstance(self.id, str) or not self.id or len(self.id) > 500):
-            raise UsageError("id= must be a text of 1 to 500 characters")
-        if self.id is not None and ("\0" in self.id or not self.id.isprintable()):
-            raise UsageError("id= must not contain control characters")
-        if self.delay is not None and not 0 <= self.delay < 1e9:
-            raise UsageError(f"delay={self.delay} must be a number of seconds, 0 or more")
-
-    def due_at(self) -> float | None:
-        """When a delayed run is due."""
-        return None if self.delay is None else time.time() + self.delay
-
-
-PLAIN = Submission()
 
 
 def start(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
@@ -121,6 +96,7 @@ def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, s
 
 async def astart(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
     """`start` on an event loop, which goes on meanwhile."""
+    loop = needed_loop()
     definition = definition_of(function)
     arguments = bound(function, arguments)
     here = scope.get()
@@ -130,10 +106,9 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
         flow = start_child(branch.run, entry, is_named=submission.id is not None)
         return Handle(runtime_of(branch), await adrive(flow, branch.run))
     if here is None and not (app := default_app()).is_launched:
-        await asyncio.to_thread(app.launch)
+        await asyncio.to_thread(app.launch_unasked)
     runtime = current_runtime()
     entry = make_entry(runtime, definition, arguments, submission)
-    loop = asyncio.get_running_loop()
     future: asyncio.Future[Verdict] = loop.create_future()
     runtime.dispatcher.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)
@@ -176,9 +151,20 @@ def bound(function: Any, arguments: Arguments) -> Arguments:
     return (bound_to, *arguments[0]), arguments[1]
 
 
+def store_arguments(
+    serializer: Serializer, definition: Definition, arguments: Arguments, submission: Submission
+) -> tuple[Stored, str]:
+    """The arguments as they are stored, and their fingerprint; options among them are sent where they belong."""
+    try:
+        return definition.store_arguments(serializer, *arguments)
+    except TypeError as error:
+        explain_misplaced(definition, arguments[1], submission, error)
+        raise
+
+
 def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, submission: Submission) -> RunCreated:
     """The entry for a run that is started outside any run."""
-    stored, fingerprint = definition.store_arguments(runtime.serializer, *arguments)
+    stored, fingerprint = store_arguments(runtime.serializer, definition, arguments, submission)
     drawn = fresh_id()
     return RunCreated(
         submission.id or drawn,
@@ -201,7 +187,7 @@ def make_child_entry(
     run = branch.run
     run.check_alive()
     key = branch.next_key()
-    stored, fingerprint = definition.store_arguments(run.serializer, *arguments)
+    stored, fingerprint = store_arguments(run.serializer, definition, arguments, submission)
     return RunCreated(
         submission.id or child_id(run.run_id, key),
         definition.kind,

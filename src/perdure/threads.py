@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
+from ._core.given import whole_number
 from ._core.lineage import Branch, scope
 from ._core.run import Run
 from ._engine.tasks import own_branch
@@ -124,9 +125,8 @@ class Threads(Executor):
     """A thread pool for one workflow; outside a workflow an ordinary pool. Use it as a context manager."""
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None and max_workers < 1:
-            raise UsageError(f"threads(max_workers={max_workers}): give 1 or more")
-        self._most = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        given = None if max_workers is None else whole_number(max_workers, "threads: max_workers")
+        self._most = given or min(32, (os.cpu_count() or 1) + 4)
         self._own_threads = DaemonThreads("perdure-branch")
         self._changed = threading.Condition()
         self._jobs: deque[Job] = deque()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final, Literal
 
 RunId = str
 """A run's id: drawn by Perdure (a UUID) or given by the caller, who thereby makes the start idempotent."""
+
+Seconds = float | timedelta
+"""A duration as it may be given, everywhere; kept and computed with as a number of seconds."""
 
 RunState = Literal["ready", "held", "cancelling", "parked", "succeeded", "failed", "cancelled", "dead"]
 """`cancelling` is how a held run is shown that somebody has cancelled, until what its code does just now returns."""

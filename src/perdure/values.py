@@ -13,9 +13,13 @@ from typing import Any
 from ._core.flow import adrive, drive
 from ._core.flows.sleep import sleep as sleep_flow
 from ._core.flows.value import draw_value
+from ._core.given import seconds_of
 from ._core.lineage import Branch, StepScope, scope
+from ._engine.foreign import check_no_foreign_loop
 from ._engine.tasks import own_branch
+from .app import running_loop
 from .errors import UsageError
+from .typing import Seconds
 
 
 def _draw(name: str, draw: Callable[[], Any]) -> Any:
@@ -60,20 +64,19 @@ class _Slept:
         yield
 
 
-def sleep(seconds: float) -> Awaitable[None]:
-    """Wait durably: a restart does not begin the wait anew. `await` it in an async workflow.
+def sleep(seconds: Seconds) -> Awaitable[None]:
+    """Wait durably, so many seconds or a `timedelta`: a restart does not begin the wait anew. `await` it in an async
+    workflow.
 
     A sleep longer than `park_after_seconds` lets the run leave memory; user `finally` blocks do run then.
     Outside a workflow it is `time.sleep`, or `asyncio.sleep` where a loop runs.
     """
-    if not seconds >= 0:
-        raise UsageError(f"sleep({seconds}): give a number of seconds, 0 or more")
-    return _sleep(seconds=float(seconds))
+    return _sleep(seconds=seconds_of(seconds, "sleep: seconds"))
 
 
 def sleep_until(when: datetime) -> Awaitable[None]:
     """Wait durably until `when`, which must say its time zone. `await` it in an async workflow."""
-    if when.tzinfo is None:
+    if not isinstance(when, datetime) or when.tzinfo is None:
         raise UsageError("sleep_until: give a time with a time zone, such as datetime.now(UTC) + timedelta(hours=1)")
     return _sleep(until=when.timestamp())
 
@@ -82,9 +85,8 @@ def _sleep(*, seconds: float | None = None, until: float | None = None) -> Await
     here = scope.get()
     if type(here) is not Branch:
         left = seconds if seconds is not None else max(0.0, (until or 0.0) - time.time())
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        check_no_foreign_loop()
+        if running_loop() is None:
             time.sleep(left)
             return _Slept()
         return asyncio.sleep(left)

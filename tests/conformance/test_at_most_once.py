@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 import perdure
-from perdure import step
+from perdure import step, workflow
 from perdure.stores.open import open_store
 from perdure.stores.protocol import ClaimRequest
 from tests.conformance.conftest import SETTINGS
@@ -48,9 +48,32 @@ def test_a_step_by_itself_that_may_run_at_most_once_is_not_begun_twice(url: str)
         await_signal("alone began")
         app.shutdown(0)
     signals["alone"].set()
-    with running(url), pytest.raises(perdure.PerdureError, match="at most once"):
+    with running(url), pytest.raises(perdure.StepInterruptedError, match="at most once") as raised:
         perdure.handle("r").result(20)
+    assert (raised.value.run_id, raised.value.step) == ("r", once.__perdure__.name)  # type: ignore[attr-defined]
     assert ran == ["alone"]
+
+
+@workflow
+def handles_the_unknown() -> str:
+    """It looks whether the step took effect, and goes on."""
+    try:
+        return once("inside")
+    except perdure.StepInterruptedError as error:
+        perdure.sleep(0.1)
+        return f"asked about {error.step}"
+
+
+def test_a_step_that_was_cut_off_in_a_workflow_is_an_outcome_of_its_own(url: str) -> None:
+    """The workflow can tell it from all other errors, and does at every replay."""
+    with running(url) as app:
+        perdure.with_options(id="w").start(handles_the_unknown)
+        await_signal("inside began")
+        app.shutdown(0)
+    signals["inside"].set()
+    with running(url):
+        assert perdure.handle("w").result(20) == f"asked about {once.__perdure__.name}"  # type: ignore[attr-defined]
+    assert ran == ["inside"]
 
 
 def die_holding_it(url: str) -> None:

@@ -199,10 +199,27 @@ async def stubborn() -> str:
     return "too late, or not"
 
 
+@step(timeout=MOMENT_SECONDS)
+async def converting() -> str:
+    """It makes an error of its own of the cancellation."""
+    try:
+        await stuck()
+    except asyncio.CancelledError:
+        ran.append("swallowed")
+        raise OSError("the connection was closed") from None
+    return ""
+
+
 @workflow
 async def times_out(kind: str) -> str:
     """What a call gave."""
-    call = {"fast": slow_then_fast, "slow": always_slow, "own": own_timeout, "stubborn": stubborn}[kind]
+    call = {
+        "fast": slow_then_fast,
+        "slow": always_slow,
+        "own": own_timeout,
+        "stubborn": stubborn,
+        "converting": converting,
+    }[kind]
     try:
         seen = str(await call())
     except TimeoutError as error:
@@ -235,9 +252,10 @@ def test_a_timeout_inside_the_body_is_not_the_timeout_of_the_step() -> None:
     assert ran == ["own"]
 
 
-def test_a_body_that_swallows_its_timeout_gives_its_value() -> None:
-    """Temporal (sdk-python#620) and asyncio itself: what swallows a cancellation goes on; nothing hangs."""
-    assert asyncio.run(times_out("stubborn")) in ("too late, or not", "StepTimeoutError")
+@pytest.mark.parametrize("kind", ["stubborn", "converting"])
+def test_a_body_that_swallows_its_timeout_has_timed_out_all_the_same(kind: str) -> None:
+    """Temporal (sdk-python#620): what swallows a cancellation goes on, but its step is not in time."""
+    assert asyncio.run(times_out(kind)) == "StepTimeoutError"
     assert ran == ["swallowed"]
 
 

@@ -127,7 +127,7 @@ async def then(code: Callable[[], Any], last: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("change", list(CHANGES))
 def test_changed_code_parks_the_run_until_it_is_mended(change: str, tmp_path: Path) -> None:
-    """Parked with the difference, readable; whoever waits goes on waiting; the old code takes it to its end."""
+    """Parked with the difference, readable; whoever waits is told; the old code takes it to its end."""
     url = str(tmp_path / "p.db")
     before, after, key, recorded, asked = CHANGES[change]
     removes = asked == "nothing"
@@ -143,8 +143,8 @@ def test_changed_code_parks_the_run_until_it_is_mended(change: str, tmp_path: Pa
     with launched(url):
         handle = perdure.handle(RUN_ID)
         row = wait_until_parked(url)
-        with pytest.raises(TimeoutError):
-            handle.result(0.1)
+        with pytest.raises(perdure.RunStuckError):
+            handle.result(20)
     assert row.needs_mend
     assert row.reason is not None
     assert RUN_ID in row.reason

@@ -149,4 +149,4 @@ def test_what_all_runs_without_children_share_takes_none() -> None:
     with pytest.raises(TypeError):
         fresh.children.open["c0"] = None
     with pytest.raises(AttributeError):
-        fresh.children.note_end("c0")
+        fresh.children.note_end("c0", "succeeded")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -158,8 +159,8 @@ def test_a_body_that_begins_too_early_would_be_found(
     app: perdure.Perdure, program: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the settling the witness complains."""
-    monkeypatch.setattr(ThreadHost, "settle", lambda *_: None)
-    monkeypatch.setattr(LoopHost, "settle", lambda *_: None)
+    monkeypatch.setattr(ThreadHost, "settle", lambda *_: time.time())
+    monkeypatch.setattr(LoopHost, "settle", lambda *_: time.time())
     program()
 
     assert witness.too_early

@@ -210,7 +210,8 @@ def test_a_hundred_thousand_handles_fit_into_40_megabytes() -> None:
     runtime = current_runtime()
     gc.collect()
     tracemalloc.start()
-    handles = [Handle[Any](runtime, f"00000000-0000-4000-8000-{number:012}") for number in range(100_000)]
+    # As `start` makes them: Handle[Any](...) would give each an attribute more, and with it a dictionary.
+    handles: list[Handle[Any]] = [Handle(runtime, f"00000000-0000-4000-8000-{number:012}") for number in range(100_000)]
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(handles) == 100_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from perdure.errors import UnsupportedStoreError
-from perdure.stores.open import open_store, redact
+from perdure.stores.open import open_store, read_url, redact
 from perdure.stores.sqlite import SqliteStore
 
 
@@ -22,6 +22,9 @@ from perdure.stores.sqlite import SqliteStore
         ("sqlite:///perdure.db", "perdure.db"),
         ("sqlite:////abs/perdure.db", "/abs/perdure.db"),
         ("sqlite:///a%20dir/perdure.db", "a dir/perdure.db"),
+        ("sqlite:///what%3F.db", "what?.db"),
+        ("sqlite+pysqlite:///perdure.db", "perdure.db"),
+        ("sqlite+aiosqlite:////abs/perdure.db", "/abs/perdure.db"),
     ],
 )
 def test_a_path_or_a_sqlite_url_is_a_file(url: str, path: str) -> None:
@@ -29,6 +32,25 @@ def test_a_path_or_a_sqlite_url_is_a_file(url: str, path: str) -> None:
     store = open_store(url)
     assert isinstance(store, SqliteStore)
     assert store.path == Path.cwd() / path
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "PostgreSQL", "postgresql+psycopg", "postgres+asyncpg"])
+def test_a_postgres_url_may_name_a_driver_that_is_not_ours(scheme: str) -> None:
+    """As SQLAlchemy's do; the rest of it stays as it is."""
+    assert read_url(f"{scheme}://u:p%40w@h:5/d?sslmode=require") == (
+        "postgres",
+        "postgresql://u:p%40w@h:5/d?sslmode=require",
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///perdure.db?timeout=5", "sqlite:perdure.db", "sqlite://perdure.db", "postgresql:/u:s3cret@h/d"]
+)
+def test_a_url_that_is_nearly_right_says_what_is_right(url: str) -> None:
+    """In words, without its password."""
+    with pytest.raises(UnsupportedStoreError, match=r"slashes|%3F") as caught:
+        open_store(url)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", [":memory:", "sqlite://", "sqlite:///:memory:", "sqlite:///", "file:x?mode=memory", ""])
@@ -48,7 +70,7 @@ def test_a_connection_string_is_no_path(text: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://u:s3cret@h/d", "redis://:s3cret@h", "http://x", "sqlite+pysqlite:///x.db"])
+@pytest.mark.parametrize("url", ["mysql://u:s3cret@h/d", "redis://:s3cret@h", "http://x", "postgressql://u:s3cret@h/d"])
 def test_another_scheme_is_refused_with_what_is_possible(url: str) -> None:
     """And without the password."""
     with pytest.raises(UnsupportedStoreError, match=r"postgresql://") as caught:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
+from datetime import timedelta
 from typing import assert_type
 
 import perdure
@@ -124,3 +125,27 @@ async def queues() -> None:
     # mypy calls this one arg-type or call-arg, as its cache will have it
     queue.submit(bare_step, "a", priority=1)  # type: ignore  # pyright: ignore[reportCallIssue]
     queue.with_options(priority=-1).submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+# -- steps without a decorator, settings -------------------------------------------------------------------------------
+def plain(text: str, times: int = 1) -> int:
+    return len(text) * times
+
+
+async def aplain(text: str) -> bytes:
+    return text.encode()
+
+
+async def calls_without_decorator() -> None:
+    """`call` checks the function's positional arguments and knows its result; options are keywords."""
+    assert_type(perdure.call("plain", plain, "a"), int)
+    assert_type(perdure.call("plain", plain, "a", 2, retries=Retry(attempts=5)), int)
+    assert_type(await perdure.call("plain", aplain, "a", timeout=timedelta(seconds=3)), bytes)
+    assert_type(perdure.with_options(id="1").call(bare_workflow, ["a"]), int)
+    assert_type(await perdure.with_options(id="1").call(async_workflow, "a"), bytes)
+
+    perdure.call("plain", plain, 1)  # type: ignore[arg-type, unused-coroutine]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    perdure.with_options(prio=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    perdure.launch("perdure.db", poll_seconds=timedelta(seconds=1), concurrency=4)
+    perdure.launch("perdure.db", poll=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    perdure.launch("perdure.db", poll_seconds="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

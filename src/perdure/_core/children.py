@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from .._entries import ChildRow, EndedRun
-from ..typing import TERMINAL, RunId
+from ..typing import TERMINAL, RunId, RunState
 
 
 class Children(Struct, eq=False, frozen=True):
@@ -29,17 +29,24 @@ class Children(Struct, eq=False, frozen=True):
     ends: dict[RunId, EndedRun] = {}
     """Ends that are at hand, and not yet handed over."""
 
+    unseen: set[RunId] = set()
+    """Those that have failed, as far as the run has not asked for their outcome."""
+
     def recall(self, rows: Iterable[ChildRow]) -> None:
         """Take in those that earlier claims have made."""
         for child in rows:
             self.recorded[child.parent_key] = child
             if child.state in TERMINAL:
                 self.ended.add(child.run_id)
+                if child.state == "failed":
+                    self.unseen.add(child.run_id)
             else:
                 self.open[child.run_id] = None
 
-    def note_end(self, run_id: RunId) -> None:
+    def note_end(self, run_id: RunId, state: RunState) -> None:
         """This one has ended. At no moment it is in neither place."""
+        if state == "failed":
+            self.unseen.add(run_id)
         self.ended.add(run_id)
         self.open.pop(run_id, None)
 
@@ -52,5 +59,5 @@ class Children(Struct, eq=False, frozen=True):
 
 
 _NONE: Any = MappingProxyType({})
-NO_CHILDREN: Final = Children(_NONE, frozenset(), _NONE, frozenset(), _NONE)  # type: ignore[arg-type]  # read only
+NO_CHILDREN: Final = Children(_NONE, frozenset(), _NONE, frozenset(), _NONE, frozenset())  # type: ignore[arg-type]  # read only
 """Of all runs that can have none so far, which are many: fresh ones, before they make their first."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator
+from copy import copy
 from functools import partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .._entries import Stored
 from ..errors import UsageError
-from ..typing import RunKind
+from ..typing import RunKind, Seconds
 from .binder import Binder
 from .bound import bound_parameter, class_of_mark, mark_of
+from .given import flag, seconds_of, text_name, whole_number
 from .identity import Identity, Taken
 from .names import name_of_function, origin_of
 from .replacing import is_defined_anew, what_differs
@@ -58,7 +60,7 @@ class Definition:
         *,
         name: str | None = None,
         retry: Retry = NO_RETRY,
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
         at_most_once: bool = False,
         max_attempts: int = 10,
         ignore: Collection[str] = (),
@@ -66,37 +68,44 @@ class Definition:
         key: Callable[[Any], object] | None = None,
     ) -> None:
         check_decorated(function, kind)
-        self.function = function
+        self.function: Callable[..., Any] = function
         self.qualname = function.__qualname__
         self.kind = kind
         self.origin = origin_of(function)
         self.spec = self.origin.__globals__.get("__spec__")
         """What its module was loaded by, when it was defined."""
-        self.name = name if name is not None else name_of_function(function)
+        self.name = text_name(name if name is not None else name_of_function(function), "name")
         self.what, self.what_it_gives = f"{kind} {self.name}, its arguments", f"the result of {kind} {self.name}"
         """What is stored of it, for errors."""
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = inspect.signature(function)
         self._binder = Binder(self.signature)
         self.retry = retry
-        self.timeout = timeout
-        self.at_most_once = at_most_once
-        self.max_attempts = max_attempts
+        self.timeout = None if timeout is None else seconds_of(timeout, f"step {self.name}: timeout", above_zero=True)
+        self.at_most_once = flag(at_most_once, f"step {self.name}: at_most_once")
+        self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
         self.binds = bound_parameter(function, self.signature)
         self.identity = Identity(
             f"{kind} {self.name}", self.signature, binds=self.binds, ignore=ignore, fingerprint=fingerprint, key=key
         )
-        if timeout is not None and not self.is_async:
+        self.check()
+
+    def check(self) -> None:
+        """Raise `UsageError` where the options do not go together."""
+        if self.timeout is not None and not self.is_async:
             raise UsageError(
                 f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, or "
                 "give the timeout to what it calls."
             )
-        if timeout is not None and timeout <= 0:
-            raise UsageError(f"step {self.name}: timeout={timeout} must be above 0 seconds")
-        if at_most_once and retry.attempts > 1:
+        if self.at_most_once and self.retry.attempts > 1:
             raise UsageError(f"step {self.name} cannot be retried and run at most once: choose one")
-        if max_attempts < 1:
-            raise UsageError(f"{kind} {self.name}: max_attempts={max_attempts} must be at least 1")
+
+    def renamed(self, name: str, function: Callable[..., Any]) -> Definition:
+        """The same of another function with the same signature, under another name."""
+        made = copy(self)
+        made.name, made.function = name, function
+        made.what, made.what_it_gives = f"{self.kind} {name}, its arguments", f"the result of {self.kind} {name}"
+        return made
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in one form however they were passed; `TypeError` as Python's own where they do not fit."""

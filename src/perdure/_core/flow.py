@@ -16,6 +16,7 @@ from msgspec import Struct
 from .._entries import Entry, RunCreated
 from ..errors import RunInterrupted
 from ..typing import RunId
+from .tracebacks import forget_frames
 
 if TYPE_CHECKING:
     from .run import Run
@@ -79,6 +80,16 @@ class Pause(Struct):
 
     seconds: float
     method: ClassVar = "pause"
+
+
+class NoteRetry(Struct):
+    """Tell people that an attempt has failed, and that the next one begins in so many seconds."""
+
+    call: StepCall
+    failed: int
+    error: BaseException
+    seconds: float
+    method: ClassVar = "note_retry"
 
 
 class Turn(Struct):
@@ -155,6 +166,7 @@ Request = (
     | Attempt
     | Execute
     | Pause
+    | NoteRetry
     | Turn
     | LogTurn
     | StayOpen
@@ -239,4 +251,7 @@ async def adrive(flow: Flow[T], run: Run) -> T:
             raise cancellation from None
         if run.interruption == "closing":  # what the loop's own end says to every task, and expects of it
             raise CancelledError from None
+        raise
+    except Exception as error:
+        forget_frames(error)
         raise

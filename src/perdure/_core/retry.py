@@ -5,38 +5,58 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import UsageError
+from ..typing import Seconds
+from .given import flag, seconds_of, whole_number
+
+ErrorKinds = type[BaseException] | tuple[type[BaseException], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Retry:
-    """How often and when the body of a step is run again after an error.
+    """How often and when the body of a step is run again after an error. Times in seconds or as a `timedelta`.
 
-    `attempts` is the most runs of the body in one go, the first included. The nth pause is
+    `attempts` is the most runs of the body, the first included, in all processes that the run lives in; one that the
+    end of its process cut off does not count, and is repeated. The nth pause is
     `initial_seconds * factor ** (n - 1)`, at most `max_seconds`; with `jitter` a random share between half of it and
     all of it, so that many clients do not come back at once (the "equal jitter" of Marc Brooker, AWS Architecture
-    Blog, 2015). With `within_seconds` no attempt begins later than so long after the first one; it counts anew when
-    another process takes the run over. Only errors that are instances of `on` are tried again; a timeout of the attempt
-    counts as `perdure.StepTimeoutError`, which is a `TimeoutError`.
+    Blog, 2015). After a restart a pause goes on from where it was; one of a second or more gives the run's slot back,
+    as `sleep` does. With `within_seconds` no attempt begins later than so long after the first one. Only errors that
+    are instances of `on` are tried again; a timeout of the attempt counts as `perdure.StepTimeoutError`, which is a
+    `TimeoutError`.
     """
 
-    attempts: int = 3
-    initial_seconds: float = 0.5
-    factor: float = 2.0
-    max_seconds: float = 60.0
-    within_seconds: float | None = None
-    jitter: bool = True
-    on: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    attempts: int
+    initial_seconds: float
+    factor: float
+    max_seconds: float
+    within_seconds: float | None
+    jitter: bool
+    on: ErrorKinds
 
-    def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise UsageError(f"Retry(attempts={self.attempts}): a step runs at least once; give 1 or more")
-        if self.initial_seconds < 0 or self.max_seconds < 0 or self.factor <= 0:
-            raise UsageError("Retry: initial_seconds and max_seconds must not be negative, factor must be above 0")
-        if self.within_seconds is not None and self.within_seconds <= 0:
-            raise UsageError(f"Retry(within_seconds={self.within_seconds}): give a time above 0, or None for no limit")
-        kinds = self.on if isinstance(self.on, tuple) else (self.on,)
-        if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
-            raise UsageError("Retry(on=...): give an exception class or a tuple of them")
+    def __init__(
+        self,
+        attempts: int = 3,
+        initial_seconds: Seconds = 0.5,
+        factor: float = 2.0,
+        max_seconds: Seconds = 60.0,
+        within_seconds: Seconds | None = None,
+        jitter: bool = True,
+        on: ErrorKinds = Exception,
+    ) -> None:
+        within = (
+            None if within_seconds is None else seconds_of(within_seconds, "Retry: within_seconds", above_zero=True)
+        )
+        checked: dict[str, object] = {
+            "attempts": whole_number(attempts, "Retry: attempts"),
+            "initial_seconds": seconds_of(initial_seconds, "Retry: initial_seconds"),
+            "factor": factor_of(factor),
+            "max_seconds": seconds_of(max_seconds, "Retry: max_seconds"),
+            "within_seconds": within,
+            "jitter": flag(jitter, "Retry: jitter"),
+            "on": kinds_of(on),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
     def may_pause(self) -> bool:
@@ -58,6 +78,28 @@ class Retry:
         pause = pause * (0.5 + chance / 2) if self.jitter else pause
         is_too_late = self.within_seconds is not None and elapsed_seconds + pause > self.within_seconds
         return None if is_too_late else pause
+
+
+def factor_of(given: float) -> float:
+    """How much longer each pause is than the one before."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given < float("inf"):
+        raise UsageError(f"Retry: factor={given!r}: give a number above 0")
+    return float(given)
+
+
+def kinds_of(given: ErrorKinds) -> ErrorKinds:
+    """Which errors are tried again."""
+    kinds = given if isinstance(given, tuple) else (given,)
+    if not kinds or not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise UsageError(f"Retry: on={given!r}: give an exception class or a tuple of them")
+    return given
+
+
+def retry_of(given: Retry | int, what: str) -> Retry:
+    """A policy; or a number of attempts after the first one, with the default pauses."""
+    if isinstance(given, Retry):
+        return given
+    return Retry(attempts=whole_number(given, f"{what}: retries", least=0, most=1_000_000) + 1)
 
 
 NO_RETRY = Retry(attempts=1)

@@ -18,6 +18,7 @@ from ..errors import NondeterminismError, PerdureError, RunInterrupted, Serializ
 from ..typing import CheckpointKind, RunId, RunKind
 from .children import NO_CHILDREN, Children
 from .difference import show_difference
+from .marks import call_of_mark
 from .order import Order
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Run(Struct, eq=False, weakref=True):
     """Its end, once that is committed."""
     order: Order = field(default_factory=Order)
     checkpoints: dict[str, Checkpoint] = {}
+    marks: dict[str, Checkpoint] = {}
+    """What calls have recorded before their outcome: that they began, how often they were tried."""
     children: Children = NO_CHILDREN
 
     def __repr__(self) -> str:
@@ -75,6 +78,9 @@ class Run(Struct, eq=False, weakref=True):
         for checkpoint in rows.checkpoints:
             if checkpoint.kind == "order":
                 deliveries.extend(read_order_log(self.serializer.load(checkpoint.outcome)))
+                continue
+            if (marked := call_of_mark(checkpoint)) is not None:
+                self.marks[marked] = checkpoint  # in the order of their recording: the latest says all
                 continue
             self.checkpoints[checkpoint.key] = checkpoint
             if checkpoint.position is not None:
@@ -124,6 +130,15 @@ class Run(Struct, eq=False, weakref=True):
             before, now = show_difference(recorded.arguments, preview)
             self.differ(key, f"{kind} {name} with {before}", f"the same with {now}")
         return recorded
+
+    def take_mark(self, key: str, name: str, fingerprint: str) -> Checkpoint | None:
+        """What this call has recorded of itself without an outcome, or None; raises `RunInterrupted` where another call
+        has.
+        """
+        mark = self.marks.pop(key, None) if self.marks else None
+        if mark is not None and (mark.name, mark.fingerprint) != (name, fingerprint):
+            self.differ(key, f"the beginning of step {mark.name}", f"step {name}, or other arguments")
+        return mark
 
     def take_child(self, key: str, name: str, fingerprint: str, arguments: Stored) -> ChildRow | None:
         """The recorded child of this call, or None; raises `RunInterrupted` where something else is recorded."""
@@ -177,6 +192,12 @@ class Run(Struct, eq=False, weakref=True):
         raise RunInterrupted(str(self.difference)) from self.difference
 
     @property
+    def is_replaying(self) -> bool:
+        """Whether there is more in the history than was asked for."""
+        children = self.children
+        return bool(self.checkpoints) or any(key not in children.asked for key in children.recorded)
+
+    @property
     def has_recorded(self) -> bool:
         """Whether anything is recorded that was not asked for, or children."""
         return bool(self.checkpoints or self.children.recorded)
@@ -184,7 +205,7 @@ class Run(Struct, eq=False, weakref=True):
     def check_all_taken(self) -> None:
         """At the end: what the first branch had recorded must have been asked for."""
         for key, recorded in self.checkpoints.items():
-            if "/" not in key and not key.endswith("?"):
+            if "/" not in key:
                 self.differ(key, f"{recorded.kind} {recorded.name}", "nothing: the workflow has ended")
         for key, child in self.children.recorded.items():
             if "/" not in key and key not in self.children.asked:

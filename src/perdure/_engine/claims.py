@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._core.run import Run
@@ -70,7 +71,12 @@ class Claims:
                 for child_id in runtime.held.among(run.children.open):
                     self.cancel_here(child_id)
                 runtime.poller.call()
-            runtime.ends.publish(run.end, run.parent_id)
+            is_told = runtime.ends.publish(run.end, run.parent_id)
+            if state == "failed":
+                parent = runtime.held.active.get(run.parent_id) if run.parent_id is not None else None
+                runtime.uncollected.note(run, run.end, is_told=is_told, parent=parent)
+            if run.children.unseen:
+                runtime.threads.run(partial(runtime.uncollected.parent_ended, run))
             if run.parent_id is not None and run.parent_id not in runtime.held.active:
                 runtime.dispatcher.expect_backlog()  # it may be parked, and claimable from now on
         elif isinstance(entry, RunParked):
@@ -78,6 +84,7 @@ class Claims:
                 log.error(
                     "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
                 )
+                runtime.ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
             if entry.due_at is not None:
                 runtime.poller.expect(entry.due_at)
             if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
@@ -103,7 +110,7 @@ class Claims:
             reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"
             log.error("%s; the run is parked", reason)
             entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
-            self._runtime.journal.append(Lane(), entry)
+            self._runtime.journal.append(Lane(), entry, lambda verdict: self._runtime.poller.call())
             run.interruption = "lost"
         elif run.interruption in (None, "released", "closing"):
             run.interruption = "lost"

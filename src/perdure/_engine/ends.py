@@ -45,6 +45,8 @@ class Ends:
         self._call_poller = call_poller
         self._lock = threading.Lock()
         self._watchers: dict[RunId, list[OnEnd]] = {}
+        self._outsiders: dict[RunId, list[OnEnd]] = {}
+        """Those of the watchers that stand in no run: a run waits until a mend, people are told that it takes one."""
         self._parents: dict[RunId, Run] = {}
         """Who waits for a child of its own, by that child."""
         self._recent: dict[RunId, EndedRun] = {}
@@ -52,8 +54,8 @@ class Ends:
         self._ahead = MOST_AHEAD
         self._is_closed = False
 
-    def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None) -> None:
-        """Call `on_end` once, from any thread, when the run has ended.
+    def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None, is_outside: bool = False) -> None:
+        """Call `on_end` once, from any thread, when the run has ended; outside any run also when it waits for a mend.
 
         The database is asked at once unless the run is executed here, or is a child of the run that asks (`parent`):
         a parent is told of its children's ends whether it waits or not.
@@ -64,6 +66,8 @@ class Ends:
                 known = untold(run_id)
             if known is None:
                 self._watchers.setdefault(run_id, []).append(on_end)
+                if is_outside:
+                    self._outsiders.setdefault(run_id, []).append(on_end)
                 if parent is not None:
                     self._parents[run_id] = parent
         if known is not None:
@@ -83,20 +87,41 @@ class Ends:
             watchers = self._watchers.get(run_id)
             if watchers is not None and on_end in watchers:
                 watchers.remove(on_end)
+                self._forget_outsider(run_id, on_end)
                 if not watchers:
                     del self._watchers[run_id]
                     self._parents.pop(run_id, None)
 
-    def publish(self, ended: EndedRun, parent_id: RunId | None) -> None:
-        """The run's end is committed: tell its parent, if it is here, and all who wait."""
+    def _forget_outsider(self, run_id: RunId, on_end: OnEnd) -> None:
+        outsiders = self._outsiders.get(run_id, [])
+        if on_end in outsiders:
+            outsiders.remove(on_end)
+            if not outsiders:
+                del self._outsiders[run_id]
+
+    def publish_stuck(self, stuck: EndedRun) -> None:
+        """The run waits for a mend: tell who waits for it outside any run. Those have waited."""
+        with self._lock:
+            outsiders = self._outsiders.pop(stuck.run_id, ())
+            watchers = [on_end for on_end in self._watchers.get(stuck.run_id, ()) if on_end not in outsiders]
+            if watchers:
+                self._watchers[stuck.run_id] = watchers
+            else:
+                self._watchers.pop(stuck.run_id, None)
+        tell(outsiders, stuck)
+
+    def publish(self, ended: EndedRun, parent_id: RunId | None) -> bool:
+        """The run's end is committed: tell its parent, if it is here, and all who wait; whether anybody does."""
         parent = self._find_run(parent_id) if parent_id is not None else None
         if parent is not None:
             self.tell_parent(parent, ended)
         with self._lock:
             watchers = self._watchers.pop(ended.run_id, ())
+            self._outsiders.pop(ended.run_id, None)
             self._parents.pop(ended.run_id, None)
             self._remember(ended)
         tell(watchers, ended)
+        return bool(watchers)
 
     def recall(self, run_id: RunId) -> None:
         """The run ended some time ago: read its end now, for who is about to look at it."""
@@ -113,7 +138,7 @@ class Ends:
     def tell_parent(parent: Run, ended: EndedRun) -> None:
         """The parent knows this child's end from now on."""
         children = parent.children
-        children.note_end(ended.run_id)
+        children.note_end(ended.run_id, ended.state)
         if ended.output is None or len(ended.output.text) <= KEPT_BYTES:
             children.ends[ended.run_id] = ended
 
@@ -162,6 +187,16 @@ class Ends:
                         parents[parent.run_id] = parent
                     self.publish(ended, None)
 
+    def poll_stuck(self) -> None:
+        """Ask the database which of the runs that are waited for outside any run wait for a mend."""
+        with self._lock:
+            wanted = list(islice(self._outsiders, ASK_AT_ONCE))
+            if len(self._outsiders) > ASK_AT_ONCE:  # others the next time
+                for run_id in wanted:
+                    self._outsiders[run_id] = self._outsiders.pop(run_id)
+        for stuck in self._store.stuck(wanted) if wanted else ():
+            self.publish_stuck(stuck)
+
     def _waited_for(self) -> tuple[list[RunId], dict[RunId, Run]]:
         """Some of the runs that are waited for, others each time, and who waits for a child of its own."""
         with self._lock:
@@ -175,6 +210,7 @@ class Ends:
         """Nobody will learn anything here any more: say so to all who wait."""
         with self._lock:
             watchers, self._watchers = self._watchers, {}
+            self._outsiders.clear()
             self._is_closed = True
         for run_id, waiting in watchers.items():
             tell(waiting, untold(run_id))
@@ -183,6 +219,7 @@ class Ends:
         """In a forked child: another thread of the parent may have been in the lock, and nobody waits here."""
         self._lock = threading.Lock()
         self._watchers.clear()
+        self._outsiders.clear()
         self._parents.clear()
         self._is_closed = True
 

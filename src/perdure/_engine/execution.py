@@ -18,6 +18,8 @@ from .._core.run import Run
 from .._entries import RunCreated, RunReleased, Stored
 from ..errors import PerdureError, RunInterrupted, StoreError
 from ..stores.protocol import ClaimedRun
+from ..typing import RunId
+from .foreign import needed_loop
 from .lanes import Lane
 from .loop_ends import is_ending
 from .loop_host import LoopHost
@@ -172,8 +174,8 @@ class Execution:
 
     async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
+        loop = needed_loop()
         run = self.make(entry, claim)
-        loop = asyncio.get_running_loop()
         install_factory(loop)
         self._enter_loop(run, loop, uses_slots=False)
         self._create(run, entry)
@@ -254,6 +256,17 @@ class Execution:
         if all(run.state.waits for run in waiting):
             for run in waiting:
                 run.host.park_soon(run)
+
+    def is_within(self, run_id: RunId, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run, or one that it has started, executes on this loop."""
+        active = dict(self._runtime.held.active)
+        for run in active.values():
+            ancestor: Run | None = run if isinstance(run.state, LoopState) and run.state.loop is loop else None
+            while ancestor is not None and ancestor.run_id != run_id:
+                ancestor = active.get(ancestor.parent_id) if ancestor.parent_id is not None else None
+            if ancestor is not None:
+                return True
+        return False
 
     def look_for_stranded(self) -> None:
         """Hand back the runs of loops that are closed; those that did not yet begin there do so on another one."""

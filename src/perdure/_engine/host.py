@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import Chance, LogTurn, Now, Record, Request, StartChild
+from .._core.flow import Chance, LogTurn, NoteRetry, Now, Record, Request, StartChild
 from .._core.run import Run
+from .._core.serialization.raised import message_of
 from .._entries import EndedRun, RunParked, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
@@ -20,6 +22,8 @@ from .tasks import current_task
 if TYPE_CHECKING:
     from .runtime import Runtime
 
+
+log = logging.getLogger("perdure")
 
 UNSURE_SECONDS = 0.2
 """A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
@@ -86,6 +90,19 @@ class Host:
         number = self.runtime.dispatcher.create(request.entry, run.lane, verdicts.append, leads=True)
         self.journal.wait(run.lane, number)
         return verdicts[0]
+
+    def note_retry(self, run: Run, request: NoteRetry) -> None:
+        definition, error = request.call.definition, request.error
+        log.warning(
+            "attempt %d of %d of step %s of run %s has failed, the next one begins in %.3g s: %s: %s",
+            request.failed,
+            definition.retry.attempts,
+            definition.name,
+            run.run_id,
+            request.seconds,
+            type(error).__name__,
+            message_of(error),
+        )
 
     def now(self, run: Run, request: Now) -> float:
         return time.time()

@@ -27,7 +27,7 @@ from .._core.flow import (
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
-from ..errors import RunInterrupted, StepTimeoutError
+from ..errors import RunInterrupted
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .left_behind import warn_of_tasks
@@ -35,6 +35,7 @@ from .loop_leader import LoopLeaders
 from .loop_state import LoopState, LoopWaits
 from .own_context import in_own_context
 from .tasks import current_task
+from .timeouts import attempt_in_time
 from .waiting import waits_within
 from .wakes import finish
 
@@ -202,16 +203,7 @@ class LoopHost(Host):
         try:
             if definition.timeout is None:
                 return Outcome(await in_own_context(definition.function(*call.args, **call.kwargs)))
-            timer = asyncio.timeout(definition.timeout)
-            try:
-                async with timer:
-                    return Outcome(await in_own_context(definition.function(*call.args, **call.kwargs)))
-            except TimeoutError as error:
-                if not timer.expired():
-                    return Outcome(error=error)
-                late = StepTimeoutError(f"step {definition.name} took longer than {definition.timeout} seconds")
-                late.__cause__ = error
-                return Outcome(error=late)
+            return await attempt_in_time(call)
         except asyncio.CancelledError as error:
             self._check_loop(run)
             task = current_task()
@@ -389,7 +381,7 @@ class LoopHost(Host):
     def _consider_parking(self, run: Run, has_waited: bool) -> None:
         state: LoopState = run.state
         waits = state.waits
-        if run.interruption is not None or not waits or not waits_within(state.tasks, waits.futures):
+        if run.interruption is not None or not waits or not waits_within(state.own_tasks(), waits.futures):
             return
         long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.runtime.park_after(run)
         if long or has_waited:

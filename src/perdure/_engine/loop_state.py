@@ -68,6 +68,10 @@ class LoopState(Struct, eq=False):
             self.waits = LoopWaits()
         return self.waits
 
+    def own_tasks(self) -> set[asyncio.Task[Any]]:
+        """Those that execute the run's code; of a step by itself that is the first one."""
+        return self.tasks if self.tasks or self.root is None else {self.root}
+
     def interrupt(self, error: RunInterrupted) -> None:
         """Whatever the run's tasks wait for here gets this error."""
         if self._gate is not None:

@@ -2,9 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from typing import Any, TypedDict
 
+from .._core.given import flag, seconds_of, whole_number
 from .._core.serialization import Codec, JsonCodec
+from ..errors import UsageError
+from ..typing import Seconds
+
+MOST_AT_ONCE = 100_000
+"""Of what one process does at the same time: more is another unit, or for ever, and neither can be had."""
+
+
+JSON = JsonCodec()
+
+
+class Settings(TypedDict, total=False):
+    """The settings as they are given, for type checkers; see `Options`, which says what each is for."""
+
+    lease_seconds: Seconds
+    solitude_seconds: Seconds
+    poll_seconds: Seconds
+    park_after_seconds: Seconds
+    replay_patience_seconds: Seconds
+    shutdown_seconds: Seconds
+    handle_sigterm: bool
+    concurrency: int
+    most_threads: int
+    max_value_bytes: int
+    strict: bool
+    codec: Codec
+    readable: tuple[Codec, ...]
+
+
+def options_of(settings: Settings) -> Options:
+    """The settings, checked. Raises `UsageError` for a name that is none and for a value that cannot be."""
+    known = [setting.name for setting in fields(Options)]
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise UsageError(f"Perdure has no setting {', '.join(unknown)}; there are {', '.join(known)}")
+    return Options(**{name: checked(name, value) for name, value in settings.items()})
+
+
+def checked(name: str, given: Any) -> Any:
+    """The value of one setting."""
+    what = f"setting {name}"
+    match name:
+        case "lease_seconds" | "poll_seconds" | "replay_patience_seconds":
+            return seconds_of(given, what, above_zero=True)
+        case "park_after_seconds" | "shutdown_seconds" | "solitude_seconds":
+            return seconds_of(given, what)
+        case "concurrency" | "most_threads":
+            return whole_number(given, what, most=MOST_AT_ONCE)
+        case "max_value_bytes":
+            return whole_number(given, what)
+        case "strict" | "handle_sigterm":
+            return flag(given, what)
+        case "codec":
+            return codec_of(given, what)
+        case _:
+            return tuple(codec_of(codec, what) for codec in (given if isinstance(given, (tuple, list)) else (given,)))
+
+
+def codec_of(given: Any, what: str) -> Codec:
+    """A codec: an instance, not its class."""
+    if isinstance(given, type) or not all(hasattr(given, part) for part in ("name", "encode", "decode")):
+        mend = f"{given.__name__}()" if isinstance(given, type) else "one such as perdure.JsonCodec()"
+        raise UsageError(f"{what}: a {type(given).__name__} is no codec; give {mend}")
+    codec: Codec = given
+    return codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +109,7 @@ class Options:
     """Raise, instead of warning, where a step is called in a thread or callback that carries no run while runs
     are active.
     """
-    codec: Codec = field(default_factory=JsonCodec)
+    codec: Codec = JSON
     """How values are written."""
     readable: tuple[Codec, ...] = ()
     """Further codecs that stored values may be written with, such as the one that was used before. JSON, compressed

@@ -99,6 +99,9 @@ class Poller:
             self.expect(pulse.next_due_at if late < 0 else again)
         if runtime.ends.is_waited_for:
             runtime.ends.poll()
+            runtime.ends.poll_stuck()
+        if runtime.uncollected.has_orphans:
+            runtime.uncollected.look_for_orphans()
         runtime.execution.look_for_stranded()
         runtime.dispatcher.return_late()
         runtime.recovery.look()

@@ -22,6 +22,7 @@ from .poller import Poller
 from .recovery import Recovery
 from .thread_host import ThreadHost
 from .threads import Threads
+from .uncollected import Uncollected
 from .wakes import Wakes
 from .worker import Worker
 
@@ -54,6 +55,7 @@ class Runtime:
         self.dispatcher = Dispatcher(self)
         self.poller = Poller(self)
         self.recovery = Recovery(self)
+        self.uncollected = Uncollected(store, self.serializer)
         self.ends = Ends(store, self.held.active.get, self.poller.call)
         self.threads = Threads("perdure-run")
         self.histories = Histories(store, self.threads)
@@ -88,6 +90,7 @@ class Runtime:
         for run in list(self.held.active.values()):
             self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
         self.ends.close()
+        self.uncollected.close()
         self.definitions.forget_queues(self.dispatcher.declare)
         self.execution.own_loop.stop()
         if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed

@@ -180,6 +180,13 @@ def own_branch(here: Branch) -> Branch:
     branch = None if task is None else branch_of_task(here, task)
     if branch is not None:
         return branch
+    if asyncio._get_running_loop() is None:
+        raise LineageError(
+            f"a durable call in run {run.run_id} came from a thread that only inherited the run's context, as "
+            "asyncio.to_thread and run_in_executor make them: it would run unrecorded. Call the step from the workflow "
+            "itself and make it `async def`, with asyncio.to_thread inside its body; or let it run in a thread of "
+            "ours, as a run of its own: `await perdure.start(step, ...)`."
+        )
     raise LineageError(
         f"a durable call in run {run.run_id} came from a thread, callback or task that only inherited the run's "
         "context: its place in the run is not defined. Call it from the workflow itself or from a task that it creates."

@@ -379,6 +379,9 @@ class InlineHost(ThreadHost):
         time.sleep(request.seconds)
         run.check_alive()
 
+    def await_time(self, run: Run, request: AwaitTime) -> None:
+        self.pause(run, Pause(max(0.0, self.seconds_until(run, request.due_at))))
+
     def answer(self, run: Run, request: Request) -> Any:
         if run.interruption is None and run.state.is_closing:
             run.interruption = "closing"

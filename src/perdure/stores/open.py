@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import unquote
 
 from ..errors import UnsupportedStoreError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .protocol import Store
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
-_USER_PASSWORD: Final = re.compile(r"(://[^:/@?#]*):.*@", re.DOTALL)
+_USER_PASSWORD: Final = re.compile(r"(:/*[^:/@?#]*):.*@", re.DOTALL)
 """Up to the last `@`: a password with unescaped characters is hidden whole, at the price of hiding more than needed."""
 
 _NAMED_PASSWORD: Final = re.compile(r"(password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|[^&\s]*)", re.IGNORECASE)
@@ -26,15 +26,38 @@ _POSSIBLE: Final = (
 
 def open_store(url: str) -> Store:
     """The store that the URL names. Raises `UnsupportedStoreError` where it names none that can be used."""
-    scheme = _SCHEME.match(url)
-    name = scheme[1].lower() if scheme else "sqlite"
-    if name in {"postgres", "postgresql"}:
-        return _open_postgres(url)
-    if name != "sqlite":
-        raise UnsupportedStoreError(f"{redact(url)!r} names no store that Perdure has; {_POSSIBLE}")
+    kind, place = read_url(url)
+    if kind == "postgres":
+        return _open_postgres(place)
     from .sqlite import SqliteStore  # lazily: a user of Postgres alone needs no working sqlite3
 
-    return SqliteStore(_sqlite_path(url))
+    return SqliteStore(place)
+
+
+def read_url(url: str) -> tuple[Literal["postgres", "sqlite"], str]:
+    """Which kind of database, and the URL or path for its store. Raises `UnsupportedStoreError` where it is neither.
+
+    Of a URL for SQLAlchemy the driver is dropped (`postgresql+psycopg://`, `sqlite+pysqlite:///`): ours is another.
+    """
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        return "sqlite", _sqlite_path(url)
+    name, rest = scheme[1].lower().partition("+")[0], url[scheme.end() :]
+    if name in {"postgres", "postgresql"}:
+        if not rest.startswith("//"):
+            raise UnsupportedStoreError(f"{redact(url)!r}: two slashes follow the colon; {_POSSIBLE}")
+        return "postgres", f"postgresql:{rest}"
+    if name != "sqlite":
+        raise UnsupportedStoreError(f"{redact(url)!r} names no store that Perdure has; {_POSSIBLE}")
+    if not rest.startswith("///"):
+        raise UnsupportedStoreError(
+            f"{redact(url)!r}: three slashes make a relative path, four an absolute one; {_POSSIBLE}"
+        )
+    if "?" in rest or "#" in rest:
+        raise UnsupportedStoreError(
+            f"{redact(url)!r}: a SQLite URL takes no options, and ? and # in a file's name are written as %3F and %23"
+        )
+    return "sqlite", _sqlite_path(unquote(rest[3:]), url)
 
 
 def redact(url: str) -> str:
@@ -42,20 +65,12 @@ def redact(url: str) -> str:
     return _NAMED_PASSWORD.sub(r"\1***", _USER_PASSWORD.sub(r"\1:***@", url))
 
 
-def _sqlite_path(url: str) -> str:
-    path = url
-    if _CONNECTION_STRING.match(url):
-        raise UnsupportedStoreError(f"{redact(url)!r} is a connection string: write it as postgresql://; {_POSSIBLE}")
-    if url.lower().startswith("sqlite:"):
-        rest = url[len("sqlite:") :]
-        if not rest.startswith("///"):
-            raise UnsupportedStoreError(
-                f"{redact(url)!r}: three slashes make a relative path, four an absolute one; {_POSSIBLE}"
-            )
-        path = unquote(rest[3:])
+def _sqlite_path(path: str, url: str = "") -> str:
+    if not url and _CONNECTION_STRING.match(path):
+        raise UnsupportedStoreError(f"{redact(path)!r} is a connection string: write it as postgresql://; {_POSSIBLE}")
     if path in {"", ":memory:"} or path.startswith("file:") or "\0" in path:
         raise UnsupportedStoreError(
-            f"{redact(url)!r} is no file: a database in memory dies with the process; {_POSSIBLE}"
+            f"{redact(url or path)!r} is no file: a database in memory dies with the process; {_POSSIBLE}"
         )
     return path
 

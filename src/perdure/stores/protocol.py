@@ -217,6 +217,9 @@ class Store(Protocol):
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         """Those of the given runs that have ended, with their outputs; one statement."""
 
+    def stuck(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
+        """Those of the given runs that wait for a mend, with the reason; one statement. They have not ended."""
+
     def cancel(self, run_id: RunId) -> bool:
         """Rule 8: ask for the run's cancellation; False when it has already ended (or does not exist)."""
 

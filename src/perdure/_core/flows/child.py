@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
-from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError
+from ...errors import PerdureError, RunCancelledError, RunDeadError, RunExistsError, RunStuckError
 from ...typing import RunId
 from ..flow import AwaitEnd, CallCancelled, Flow, Outcome, StartChild, StayOpen
 from ..run import Run
@@ -116,6 +116,8 @@ def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = Non
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
+    if ended.state == "failed" and run_id in run.children.unseen:
+        run.children.unseen.discard(run_id)
     return run.read(key, lambda: outcome_of(run.serializer, ended))
 
 
@@ -139,6 +141,12 @@ def outcome_of(serializer: Serializer, ended: EndedRun) -> Outcome:
         return Outcome(error=serializer.load_error(ended.output))
     if ended.state == "cancelled":
         return Outcome(error=RunCancelledError(f"run {ended.run_id} was cancelled", run_id=ended.run_id))
+    if ended.state == "parked":
+        reason = ended.reason or "it is not known what for"
+        error = RunStuckError(
+            f"run {ended.run_id} has not ended and waits for a mend: {reason}", run_id=ended.run_id, reason=reason
+        )
+        return Outcome(error=error)
     if ended.state != "dead":
         return Outcome(error=PerdureError(f"run {ended.run_id} has not ended: {ended.reason}"))
     return Outcome(error=RunDeadError(f"run {ended.run_id} is dead: {ended.reason}", run_id=ended.run_id))

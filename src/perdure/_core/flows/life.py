@@ -6,12 +6,13 @@ from contextlib import suppress
 from functools import partial
 
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
-from ...errors import PerdureError, RunInterrupted, SerializationError, StoreUnavailableError
+from ...errors import RunInterrupted, SerializationError, StoreUnavailableError
 from ..definitions import Definition
-from ..flow import Attempt, Commit, Execute, Flow, LoadHistory, Outcome, Settle
+from ..flow import Commit, Execute, Flow, LoadHistory, Outcome
 from ..run import Run
 from ..step_call import StepCall
-from .step import announce, retry, store_outcome
+from .attempts import run_body
+from .step import store_outcome
 
 
 def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Flow[Outcome | None]:
@@ -48,15 +49,7 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
 def run_alone(call: StepCall) -> Flow[Outcome]:
     """A step that is a run by itself: its outcome is the run's, so there is no checkpoint to write."""
     try:
-        if call.definition.at_most_once:
-            yield from announce(call, "then start it with a new id if it did not")
-    except PerdureError as unknown:
-        return Outcome(error=unknown)
-    try:
-        started_at: float = yield Settle()
-        outcome: Outcome = yield Attempt(call, 1)
-        call.run.check_not_over()
-        outcome, _ = yield from retry(call, outcome, started_at)
+        outcome, _, _ = yield from run_body(call)
     except RunInterrupted as error:  # cancelled or let go of, between two attempts perhaps: `end` knows what follows
         return Outcome(error=error)
     return outcome

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..._entries import StepRecorded, Stored
-from ...errors import PerdureError, SerializationError, UsageError
-from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle, StayOpen, Turn
+from ...errors import SerializationError
+from ..flow import CallCancelled, Flow, Outcome, Record, StayOpen, Turn
 from ..run import Run
 from ..step_call import StepCall
+from ..tracebacks import forget_frames
+from .attempts import run_body
 from .turn import NO_TURN, log_cancel, turn_now
 
 
@@ -24,14 +26,7 @@ def run_step(call: StepCall) -> Flow[Any]:
             if not call.is_instant and turn_now(run, key) is None:
                 yield Turn(key)
             return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
-        if definition.at_most_once:
-            yield from announce(call, "then handle this error in the workflow")
-        started_at: float = yield Settle()  # what any branch of the run has seen is committed
-        outcome: Outcome = yield Attempt(call, 1)
-        run.check_not_over()
-        if call.changes is not None:
-            outcome = check_bound(call, outcome)
-        outcome, attempts = (outcome, 1) if outcome.error is None else (yield from retry(call, outcome, started_at))
+        outcome, attempts, started_at = yield from run_body(call)
         stored, result = store_outcome(run, outcome, definition.what_it_gives)
         position, _ = NO_TURN if call.is_instant else turn_now(run, key) or (yield Turn(key))
     except CallCancelled:
@@ -59,73 +54,6 @@ def run_step(call: StepCall) -> Flow[Any]:
     return result.value
 
 
-def retry(call: StepCall, outcome: Outcome, began_at: float) -> Flow[tuple[Outcome, int]]:
-    """After the first attempt, which began then: run the body again where the retry policy says so. The last outcome,
-    and how often the body ran.
-    """
-    policy, number = call.definition.retry, 1
-    while outcome.error is not None and not call.has_failed_for_good:
-        chance = yield Chance()
-        elapsed = 0.0 if policy.within_seconds is None else (yield Now()) - began_at
-        seconds = policy.pause_seconds(number, outcome.error, chance, elapsed)
-        if seconds is None:
-            break
-        call.run.check_alive()
-        yield Pause(seconds)
-        yield Settle()
-        number += 1
-        if call.again is not None:
-            call.args, call.kwargs = call.again()
-        outcome = yield Attempt(call, number)
-        call.run.check_not_over()
-        if call.changes is not None:
-            outcome = check_bound(call, outcome)
-    return outcome, number
-
-
-def check_bound(call: StepCall, outcome: Outcome) -> Outcome:
-    """What a method changes on its object is gone on replay: that is the outcome then, and it says so."""
-    assert call.changes is not None
-    names = call.changes(call.args[0])
-    if not names:
-        return outcome
-    error = UsageError(
-        f"step {call.definition.name} has changed the object that it is a method of ({', '.join(names)}): that would "
-        "be lost when the run is replayed, since only what a step returns is recorded. Return it and let the workflow "
-        "set it; or, where that is no part of what the object means, say what identifies it: "
-        "@step(key=lambda self: …)."
-    )
-    error.__cause__ = outcome.error
-    call.has_failed_for_good = True
-    return Outcome(error=error)
-
-
-def announce(call: StepCall, mend: str) -> Flow[None]:
-    """At most once: say that the body is about to run, so that no later claim runs it again. Raises `PerdureError`,
-    with what to do, where an earlier one has said so.
-    """
-    run, mark = call.run, call.key + "?"
-    if run.checkpoints.pop(mark, None) is not None:
-        raise PerdureError(
-            f"step {call.definition.name} of run {run.run_id} may run at most once, and the process ended while it "
-            f"ran: whether it took effect is not known. Find out, {mend}."
-        )
-    nothing, _ = run.serializer.accept(None, what="a mark")
-    yield Record(
-        StepRecorded(
-            run.run_id,
-            run.claim,
-            run.next_entry_id(),
-            mark,
-            "value",
-            call.definition.name,
-            call.fingerprint,
-            False,
-            nothing,
-        )
-    )
-
-
 def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcome]:
     """The outcome as it is stored, and as the run's code sees it: both now and at every replay."""
     error = outcome.error
@@ -136,6 +64,7 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
             error = refused
         else:
             return stored, outcome if value is outcome.value else Outcome(value)
+    forget_frames(error)
     stored = run.serializer.dump_error(error)
     return stored, Outcome(error=run.serializer.load_error(stored).with_traceback(error.__traceback__))
 

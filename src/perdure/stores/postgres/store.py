@@ -207,6 +207,10 @@ class PostgresStore:
             for run_id, state, codec, body, reason in self._database.ask("ended_runs", {"run_ids": text_array(run_ids)})
         ]
 
+    def stuck(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
+        rows = self._database.ask("stuck_runs", {"run_ids": text_array(run_ids)})
+        return [EndedRun(run_id, "parked", None, reason) for run_id, reason in rows]
+
     def cancel(self, run_id: RunId) -> bool:
         return bool(self._database.ask("cancel_run", {"run_id": run_id}))
 

@@ -155,6 +155,11 @@ class SqliteStore:
             for run_id, state, codec, body, reason in self._ask_many("ended_runs", texts(run_ids))
         ]
 
+    def stuck(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
+        return [
+            EndedRun(run_id, "parked", None, reason) for run_id, reason in self._ask_many("stuck_runs", texts(run_ids))
+        ]
+
     def cancel(self, run_id: RunId) -> bool:
         return bool(self._ask("cancel_run", run_id))
 

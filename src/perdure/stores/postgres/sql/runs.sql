@@ -85,6 +85,10 @@ SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
   LEFT JOIN perdure.outputs ON outputs.run_id = runs.id
  WHERE runs.id = ANY (%(run_ids)s::text[]) AND runs.finished_at IS NOT NULL;
 
+-- name: stuck_runs
+-- Which of the awaited runs wait for a mend, and why: who waits for them is told instead of waiting for ever.
+SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND state = 'parked' AND needs_mend;
+
 -- name: pulse
 -- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
 WITH served AS MATERIALIZED (SELECT %(queues)s::text[] AS queues, %(names)s::text[] AS names)

@@ -123,6 +123,14 @@ SELECT json_group_array(json_array(runs.id, runs.state, outputs.codec, outputs.b
  WHERE runs.id = wanted.value AND runs.finished_at IS NOT NULL
  GROUP BY wanted.key / :together;
 
+-- name: stuck_runs
+-- Which of the awaited runs wait for a mend, and why: who waits for them is told instead of waiting for ever.
+SELECT json_group_array(json_array(runs.id, runs.reason))
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN runs
+ WHERE runs.id = wanted.value AND runs.state = 'parked' AND runs.needs_mend = 1
+ GROUP BY wanted.key / :together;
+
 -- name: pulse
 -- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
 SELECT (SELECT json_group_array(messages.run_id)

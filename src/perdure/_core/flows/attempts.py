@@ -1,0 +1,105 @@
+"""The attempts of one call: the first, and those that follow it, in all lives of its run.
+
+What has been tried is recorded in a *mark* as soon as trying takes a tenth of a
+second: so a crash neither makes the attempts count anew nor begins a long pause again, and attempts that follow each
+other at once cost no commit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...errors import StepInterruptedError, UsageError
+from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
+from ..marks import UNTRIED, mark_of, tried_of
+from ..step_call import StepCall
+
+UNRECORDED_SECONDS: Final = 0.1
+"""A crash forgets at most the attempts of so long; what is recorded within a pause of that length costs no wait."""
+IN_MEMORY_SECONDS: Final = 1.0
+"""A longer pause gives the run's slot back, and the run may leave memory, as in a sleep."""
+
+
+def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
+    """Run the body as often as its policy says. The last outcome, the number of attempts, when the first began."""
+    tried = UNTRIED
+    if call.definition.at_most_once:
+        interrupted = yield from announce(call)
+        if interrupted is not None:
+            return Outcome(error=interrupted), 1, (yield Now())
+    elif (mark := call.run.take_mark(call.key, call.definition.name, call.fingerprint)) is not None:
+        tried = call.run.read(call.key, lambda: tried_of(call.run.serializer.load(mark.outcome)))
+        yield AwaitTime(tried.due_at)
+    settled_at: float = yield Settle()  # what any branch of the run has seen is committed
+    began_at, number = tried.began_at or settled_at, tried.failed + 1
+    outcome = yield from attempt(call, number)
+    if outcome.error is not None:
+        outcome, number = yield from retry(call, outcome, number, began_at)
+    return outcome, number, began_at
+
+
+def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flow[tuple[Outcome, int]]:
+    """After so many attempts, the first of which began then: run the body again where the policy says so. The last
+    outcome, and the number of attempts.
+    """
+    policy, recorded_at = call.definition.retry, began_at
+    while outcome.error is not None and not call.has_failed_for_good:
+        chance = yield Chance()
+        now: float = yield Now()
+        seconds = policy.pause_seconds(number, outcome.error, chance, now - began_at)
+        if seconds is None:
+            break
+        call.run.check_alive()
+        yield NoteRetry(call, number, outcome.error, seconds)
+        due_at = now + seconds
+        if due_at - recorded_at >= UNRECORDED_SECONDS:
+            yield Record(mark_of(call, str(number), [number, began_at, due_at]))
+            recorded_at = due_at
+        yield AwaitTime(due_at) if seconds >= IN_MEMORY_SECONDS else Pause(seconds)
+        yield Settle()
+        number += 1
+        if call.again is not None:
+            call.args, call.kwargs = call.again()
+        outcome = yield from attempt(call, number)
+    return outcome, number
+
+
+def attempt(call: StepCall, number: int) -> Flow[Outcome]:
+    """Run the body once."""
+    outcome: Outcome = yield Attempt(call, number)
+    call.run.check_not_over()
+    return outcome if call.changes is None else check_bound(call, outcome)
+
+
+def check_bound(call: StepCall, outcome: Outcome) -> Outcome:
+    """What a method changes on its object is gone on replay: that is the outcome then, and it says so."""
+    assert call.changes is not None
+    names = call.changes(call.args[0])
+    if not names:
+        return outcome
+    error = UsageError(
+        f"step {call.definition.name} has changed the object that it is a method of ({', '.join(names)}): that would "
+        "be lost when the run is replayed, since only what a step returns is recorded. Return it and let the workflow "
+        "set it; or, where that is no part of what the object means, say what identifies it: "
+        "@step(key=lambda self: …)."
+    )
+    error.__cause__ = outcome.error
+    call.has_failed_for_good = True
+    return Outcome(error=error)
+
+
+def announce(call: StepCall) -> Flow[StepInterruptedError | None]:
+    """At most once: say that the body is about to run, so that no later claim runs it again. Where an earlier one has
+    said so: the step's outcome, with what to do.
+    """
+    run, name = call.run, call.definition.name
+    if run.take_mark(call.key, name, call.fingerprint) is None:
+        yield Record(mark_of(call, "", None))
+        return None
+    mend = "then handle this error in the workflow" if call.key else "then start it with a new id if it did not"
+    return StepInterruptedError(
+        f"step {name} of run {run.run_id} may run at most once, and the process ended while it ran: whether it took "
+        f"effect is not known. Find out, {mend}.",
+        run_id=run.run_id,
+        step=name,
+    )

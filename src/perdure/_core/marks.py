@@ -1,0 +1,53 @@
+"""Marks: what a call records of itself before its outcome is there, in checkpoints beside its own.
+
+A step that may run at most once marks that it begins; one that is tried again, how often it was and when it is due.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from .._entries import Checkpoint, StepRecorded
+from ..errors import SerializationError
+
+if TYPE_CHECKING:
+    from .step_call import StepCall
+
+MARK: Final = "?"
+
+
+class Tried(Struct, frozen=True):
+    """What earlier lives of the run have tried: so many attempts have failed, the next one is due then."""
+
+    failed: int = 0
+    began_at: float = 0.0
+    due_at: float = 0.0
+
+
+UNTRIED: Final = Tried()
+
+
+def mark_of(call: StepCall, number: str, value: object) -> StepRecorded:
+    """The entry of a mark; its number is empty where there is but one."""
+    run, name = call.run, call.definition.name
+    stored, _ = run.serializer.accept(value, what="a mark")
+    key = f"{call.key}{MARK}{number}"
+    return StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "value", name, call.fingerprint, False, stored)
+
+
+def call_of_mark(checkpoint: Checkpoint) -> str | None:
+    """The key of the call that the checkpoint is a mark of; None of one that is an outcome."""
+    if checkpoint.kind != "value":
+        return None
+    key, is_mark, number = checkpoint.key.rpartition(MARK)
+    return key if is_mark and (number.isdecimal() or not number) else None
+
+
+def tried_of(recorded: object) -> Tried:
+    """What a mark says; a row may hold anything."""
+    match recorded:
+        case [int(failed), float(began_at), float(due_at)] if failed > 0:
+            return Tried(failed, began_at, due_at)
+    raise SerializationError(f"it says no attempts but is a {type(recorded).__name__}")
