@@ -66,19 +66,87 @@ BESIDE: tuple[Guard, ...] = (
     ),
     Guard(
         "last_alone",
-        "Rule 11: the last attempt is claimed alone.",
-        "solitude",
+        "Rule 11: the last attempt is claimed alone, where that can be had.",
+        "haunted",
         {
-            "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._alone is not None"),
-            "postgres": at("postgres/perdure.claim_runs", "alone = CASE WHEN run.attempts = 0"),
-            "sqlite": at("sqlite/take_runs", "NEW.alone = iif(attempts = 0 OR attempts < max_attempts - 1, 0,"),
+            "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._solitude.is_kept"),
+            "postgres": at(
+                "postgres/perdure.claim_runs",
+                "(last_attempts = 'alone') = CASE WHEN run.attempts = 0",
+                "IF last_attempts = 'alone' AND holds_some THEN",
+            ),
+            "sqlite": at(
+                "sqlite/take_runs",
+                "(NEW.last_attempts = 'alone') = iif( attempts = 0 OR attempts < max_attempts - 1, 0,",
+                "(NEW.last_attempts <> 'alone' OR NOT EXISTS (SELECT 1 FROM runs AS mine",
+            ),
         },
     ),
     Guard(
-        "waits_parked",
-        "Rule 11: and waits for others parked, not held beside them.",
-        "solitude",
-        {"both": at("engine/runtime.Runtime.park_after", "if run.is_last_attempt: return 0.0")},
+        "last_beside",
+        "Rule 11: one that could not be had alone for long is claimed beside others.",
+        "one lasts",
+        {"both": at("engine/dispatcher.Dispatcher._claim", "self._ask(asked, self._solitude.beside(now))")},
+    ),
+    Guard(
+        "alone_no_more",
+        "Rule 11: one that has been alone for long is alone no more.",
+        "one lasts",
+        {"both": at("engine/dispatcher.Dispatcher.note_last_attempts", "self._solitude.end_in_time(time.monotonic())")},
+    ),
+    Guard(
+        "dies_alone",
+        "Rule 11: dead is only whose worker held nothing else when it died.",
+        "solitude of strangers",
+        {
+            "postgres": at("postgres/perdure.take_over", "cardinality(back) = 1"),
+            "sqlite": at(
+                "sqlite/take_over_dead_runs",
+                "NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.worker = runs.worker AND other.seq <> runs.seq)",
+            ),
+        },
+    ),
+    Guard(
+        "claimed_beside",
+        "Rule 11: nor when it was claimed, as far as the database or the worker's memory knows.",
+        "haunted",
+        {
+            "postgres": (
+                *at("postgres/perdure.claim_runs", "is_beside = holds_some OR last_attempts = 'beside'"),
+                *at("postgres/perdure.take_over", "NOT is_beside"),
+            ),
+            "sqlite": (
+                *at("sqlite/take_runs", "NEW.last_attempts = 'beside' OR EXISTS (SELECT 1 FROM runs AS mine"),
+                *at("sqlite/take_over_dead_runs", "is_beside = 0"),
+            ),
+        },
+    ),
+    Guard(
+        "own_clock",
+        "Rule 10: a lease is over when a worker has seen so by its own clock, no other one.",
+        "silence",
+        {
+            "both": (
+                *at("engine/recovery.Recovery._check_leases", "self._witness.look(", "seen=worker.renewed_at"),
+                *at("engine/witness.Witness.look", "if asked_at - since > worker.lease_seconds"),
+            ),
+            "postgres": at("postgres/perdure.take_over", "extract(epoch FROM renewed_at)::double precision = seen"),
+            "sqlite": at("sqlite/take_over_worker", "renewed_at = coalesce(:seen, renewed_at)"),
+        },
+    ),
+    Guard(
+        "unbroken",
+        "Rule 10: and while it renewed without a gap: an outage silences all alike.",
+        "silence",
+        {
+            "both": (
+                *at("engine/recovery.Recovery._check_leases", "unbroken_since=me.unbroken_since"),
+                *at("engine/witness.Witness.look", "since = max(", "unbroken_since)"),
+                *at(
+                    "engine/worker.Worker._renew", "if not self._is_in_time(asked_at): self._unbroken_since = asked_at"
+                ),
+            )
+        },
     ),
     Guard(
         "waits_without_slot",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import core_moves, family, locking, order, slots, solitude
+from . import core_moves, family, locking, order, silence, slots, solitude
 from .checker import Model
 from .core import World
 from .guards import Guard, found_in
@@ -50,6 +50,11 @@ _BESIDE: dict[str, Callable[[Guards], Model]] = {
     "family": family.model,
     "solitude": solitude.model,
     "solitude of strangers": partial(solitude.model, kinds=("innocent", "killer", "innocent")),
+    "one lasts": partial(solitude.model, kinds=("lasting", "innocent"), most=2, spent=1),
+    "haunted": lambda guards: solitude.model(
+        guards - {"alone_no_more"}, kinds=("haunting", "innocent", "killer"), most=2
+    ),
+    "silence": silence.model,
     "slots": slots.model,
     "slots+": partial(slots.model, limit=2, strangers=2),
     "three branches": partial(slots.model, programs=("cbcb", "bcbc", "cc")),

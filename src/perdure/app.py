@@ -27,6 +27,7 @@ from ._engine.options import Settings, options_of
 from ._engine.runtime import Runtime
 from .errors import UsageError
 from .stores.open import forks, open_store, read_url, redact
+from .termination import Termination
 from .typing import Seconds
 
 log = logging.getLogger("perdure")
@@ -41,8 +42,9 @@ class Perdure:
     `perdure.db` in the current directory. Nothing is opened before the first durable call or `launch`.
 
     Keyword arguments are the settings of `perdure._engine.options.Options`, times in seconds or as a `timedelta`:
-    `lease_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`, `shutdown_seconds`, `concurrency`,
-    `most_threads`, `max_value_bytes`, `strict`, `codec`, `readable`. Values that cannot be raise `UsageError` here.
+    `lease_seconds`, `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`,
+    `shutdown_seconds`, `handle_sigterm`, `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`,
+    `readable`. Values that cannot be raise `UsageError` here.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:
@@ -105,6 +107,8 @@ class Perdure:
                     )
                 with _registering:
                     _at_work.add(self)
+                if self._options.handle_sigterm:
+                    _termination.install()
             return self._runtime
 
     def _launch(self) -> Runtime:
@@ -127,10 +131,13 @@ class Perdure:
         run is told so. Idempotent.
         """
         seconds = limit_of(timeout, "timeout")
+        _termination.wait()
         with self._lock:
             runtime, self._runtime = self._runtime, None
             with _registering:
                 _at_work.discard(self)
+            if not _runtimes_to_end():
+                _termination.remove()
         if runtime is not None:
             try:
                 runtime.shutdown(seconds)
@@ -321,7 +328,24 @@ def running(url: str | os.PathLike[str] | None = None, **settings: Unpack[Settin
     return Perdure(url, **settings).running()
 
 
+def _runtimes_to_end() -> list[Runtime]:
+    """Those that hand their runs back when this process is told to end."""
+    return [runtime for runtime in launched_runtimes() if runtime.options.handle_sigterm]
+
+
+def _hand_all_back() -> None:
+    threads = [threading.Thread(target=runtime.hand_back, daemon=True) for runtime in _runtimes_to_end()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+_termination = Termination(lambda: bool(_runtimes_to_end()), _hand_all_back)
+
+
 def _shut_all_down() -> None:
+    _termination.wait()
     for app in list(_at_work):
         try:
             app.shutdown()
@@ -357,6 +381,7 @@ def _forget_parent() -> None:
     """In the child: no thread is left that could release what the parent's threads hold."""
     global _forking, _registering
     _forking, _registering = threading.RLock(), threading.RLock()
+    _termination.forget()
     _stopped.clear()
     _at_work.clear()
     for app in list(INSTANCES):

@@ -81,6 +81,8 @@ REASON = Definition(read_reason, "step", name="perdure:reason")
 TOLD_STUCK = Outcome()
 """In the place of a run's outcome: whoever asked was told that it waits for a mend."""
 
+CANCELLING = ": it is cancelled, and ends when what its code does just now returns"
+
 _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 
 
@@ -204,10 +206,19 @@ class Handle(Future[R]):
         if self._outcome is TOLD_STUCK:  # the future is done, the run is not: ask anew
             return Handle[R](self._runtime, self.run_id)._outcome_outside(timeout)
         with self._without_loop():
-            error = super().exception(timeout)
+            error = self._error_within(timeout)
         if isinstance(error, RunStuckError) and error.run_id == self.run_id:
             self._outcome = TOLD_STUCK
         return Outcome(error=error) if error is not None else Outcome(super().result())
+
+    def _error_within(self, timeout: float | None) -> BaseException | None:
+        """Who waits in vain is told so, and whether the run is about to end by a cancel."""
+        try:
+            return super().exception(timeout)
+        except FutureTimeoutError:
+            row = self._runtime.store.run(self.run_id)
+            why = CANCELLING if row is not None and row.state == "cancelling" else ""
+            raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}") from None
 
     def _outcome_in_run(self, here: Branch, timeout: float | None) -> Outcome:
         branch = self._branch_in(here)

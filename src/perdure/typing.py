@@ -11,7 +11,8 @@ RunId = str
 Seconds = float | timedelta
 """A duration as it may be given, everywhere; kept and computed with as a number of seconds."""
 
-RunState = Literal["ready", "held", "parked", "succeeded", "failed", "cancelled", "dead"]
+RunState = Literal["ready", "held", "cancelling", "parked", "succeeded", "failed", "cancelled", "dead"]
+"""`cancelling` is how a held run is shown that somebody has cancelled, until what its code does just now returns."""
 TERMINAL: Final[frozenset[RunState]] = frozenset({"succeeded", "failed", "cancelled", "dead"})
 
 RunKind = Literal["workflow", "step"]

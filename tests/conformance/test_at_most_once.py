@@ -85,6 +85,6 @@ def die_holding_it(url: str) -> None:
         store.join(worker(worker_id), 30.0)
     (claimed,) = store.claim(mortal, ClaimRequest({"": 1}, [once.__perdure__.name]), [str(uuid.uuid4())])  # type: ignore[attr-defined]
     assert claimed.run_id == "r"
-    assert store.take_over(mortal, only_expired=False) == ["r"]
+    assert store.take_over(mortal) == ["r"]
     store.leave(heir)
     store.close()

@@ -84,3 +84,31 @@ def test_a_run_that_ends_while_it_is_cancelled_is_either_and_says_so(console: Co
         acknowledged = second.run(f"perdure.handle({name!r}).cancel()")
         first.run("h.exception(20) and None")
         assert rows.states()[name] == ("cancelled" if acknowledged else "succeeded")
+
+
+@pytest.mark.parametrize("function", ["hold", "ahold"])
+def test_a_run_that_is_cancelled_elsewhere_stops_at_its_next_durable_call(
+    console: Console, rows: Rows, ledger: Path, function: str
+) -> None:
+    """Its holder is told with the answer to its batch, however late it would look; and people see what is awaited."""
+    first, second = console(poll_seconds=3600.0), console()
+    first.run(f"h = perdure.with_options(id='x').start({function}, 'x')")
+    first.run("wait_for(began['x'])")
+    assert second.run("perdure.handle('x').cancel()") is True
+    assert rows.ask("SELECT state FROM run_view") == [("cancelling",)]
+    assert rows.states() == {"x": "held"}
+    for process in (first, second):
+        assert "it is cancelled, and ends when" in process.fail("perdure.handle('x').result(0.1)")
+    first.run("may_end['x'].set()")
+    assert first.fail("h.result(20)").startswith("RunCancelledError")
+    assert bodies(ledger) == ["x:0"]
+
+
+def test_an_async_body_is_cancelled_with_the_next_batch_of_any_run(console: Console, ledger: Path) -> None:
+    """It waits for something that may take hours; what the process commits meanwhile tells."""
+    first, second = console(poll_seconds=3600.0), console()
+    first.run("h = perdure.with_options(id='x').start(ahold, 'x')")
+    first.run("wait_for(began['x'])")
+    assert second.run("perdure.handle('x').cancel()") is True
+    assert first.run("perdure.start(mark, 'y').result(20)") == "y"
+    assert first.fail("h.result(20)").startswith("RunCancelledError")

@@ -157,7 +157,7 @@ def test_a_worker_that_was_taken_over_joins_again_once_it_can(
         directory.rename(directory.with_suffix(".aside"))
         directory.touch()
         try:
-            wait_until(lambda: store.take_over(worker.worker_id, only_expired=False) is not None)
+            wait_until(lambda: store.take_over(worker.worker_id) is not None)
             wait_until(lambda: "could not join again" in caplog.text)
             assert store.workers() == []
         finally:

@@ -136,3 +136,60 @@ def test_where_runs_weigh_room_is_made_for_the_heaviest() -> None:
     slots.receive([], 2, 0.0)
     slots.used, slots.has_backlog = 9, True
     assert not slots.wants_more
+
+
+def urgent(priority: int, *, nth: int = 0) -> Any:
+    """A run that goes before those with a higher number."""
+    return SimpleNamespace(priority=priority, attempts=1, nth=nth)
+
+
+def short_ones_ahead(slots: Slots) -> int:
+    """As after many short runs: one slot is taken, and some wait that were claimed ahead; how many."""
+    serve(slots, claimed=100, at=10.0)
+    slots.begin()
+    slots.used = 0
+    serve(slots, claimed=100, at=10.01)
+    slots.begin()
+    return len(slots.ready)
+
+
+def test_a_more_urgent_run_goes_before_those_that_were_claimed_earlier() -> None:
+    """Another process has made it meanwhile; it is found with the next claim, and does not stand behind them."""
+    slots = Slots(1)
+    waiting = short_ones_ahead(slots)
+    assert waiting > 1
+    slots.ask(10.02)
+    slots.receive([urgent(-1), urgent(0), urgent(5)], 3, 10.02)
+    slots.used = 0
+
+    assert [run.priority for run in slots.begin()] == [-1]
+    assert [run.priority for run, _ in slots.ready] == [0] * (waiting + 1) + [5]
+
+
+def test_equals_stay_in_their_order() -> None:
+    """First in, first out, among those of one priority."""
+    slots = Slots(1)
+    slots.used = 1
+    slots.receive([urgent(1, nth=0), urgent(1, nth=1), urgent(0, nth=2)], 3, 10.0)
+    slots.receive([urgent(1, nth=3), urgent(0, nth=4)], 2, 10.0)
+
+    assert [run.nth for run, _ in slots.ready] == [2, 4, 0, 1, 3]  # type: ignore[attr-defined]  # see `urgent`
+
+
+def test_what_is_less_urgent_than_a_new_run_goes_back() -> None:
+    """The next claim takes both in their order; what is as urgent, or more, was there first and stays."""
+    slots = Slots(1)
+    slots.used = 1
+    slots.receive([urgent(0), urgent(1), urgent(2)], 3, 10.0)
+
+    assert [run.priority for run in slots.note(0)] == [1, 2]
+    assert [run.priority for run, _ in slots.ready] == [0]
+    assert slots.has_backlog
+
+
+def test_where_nobody_has_a_priority_nothing_goes_back() -> None:
+    """Short runs are made and claimed by the thousand."""
+    slots = Slots(1)
+    waiting = short_ones_ahead(slots)
+    assert slots.note(0) == []
+    assert len(slots.ready) == waiting

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
-from perdure.stores.protocol import ClaimedRun, ClaimRequest, Store, WorkerRow
+from perdure.stores.protocol import ClaimedRun, ClaimRequest, LastAttempts, Store, WorkerRow
 
 OpenAnother = Callable[[], Store]
 """Opens one more store on the same database, as another process would."""
@@ -16,9 +16,6 @@ OpenAnother = Callable[[], Store]
 WORK = "app:work"
 EMPTY = Stored("json", "[]")
 A_MINUTE = 60.0
-OVER = -1.0
-"""A lease that is over when it is taken."""
-
 W1, W2, W3 = (str(uuid5(NAMESPACE_OID, f"worker {number}")) for number in (1, 2, 3))
 C1, C2, C3, C4 = (str(uuid5(NAMESPACE_OID, f"first claims {number}")) for number in (1, 2, 3, 4))
 
@@ -99,10 +96,10 @@ def claim(
     *,
     queue: str = "",
     names: Iterable[str] = (WORK,),
-    alone: bool = False,
+    last_attempts: LastAttempts = "left",
 ) -> list[ClaimedRun]:
     """Claim from one queue."""
-    return store.claim(worker_id, ClaimRequest({queue: slots}, list(names), alone), fresh_claims(slots))
+    return store.claim(worker_id, ClaimRequest({queue: slots}, list(names), last_attempts), fresh_claims(slots))
 
 
 def claim_one(store: Store, worker_id: str, run_id: str) -> str:

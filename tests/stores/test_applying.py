@@ -221,7 +221,7 @@ def test_a_claim_ends_once(store: Store) -> None:
 def test_a_worker_without_a_row_writes_nothing(store: Store) -> None:
     """Takeover deletes the row, and with it the right to write (rule 1)."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
     for entry in (created("s"), recorded("r", C1), finished("r", C1)):
         with pytest.raises(Fenced):
             store.apply(W1, [entry])
@@ -238,7 +238,7 @@ def test_an_outsiders_entry_is_sent_again_under_a_new_worker_id(store: Store) ->
     """A web request's run is not lost with the worker that carried it: the entry finds itself, whoever sends it."""
     entry = created("r")
     store.apply(W1, [entry])
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
     assert store.apply(W2, [entry]) == [Accepted()]
 
 

@@ -128,7 +128,7 @@ def test_what_nobody_holds_is_swept(store: Store) -> None:
     assert {run_id: state(store, run_id) for run_id in ("ready", "late", "held", "parked", "broken")} == {
         "ready": "cancelled",
         "late": "cancelled",
-        "held": "held",
+        "held": "cancelling",
         "parked": "cancelled",
         "broken": "cancelled",
     }
@@ -196,3 +196,53 @@ def test_a_parked_run_may_be_swept_while_others_run(store: Store) -> None:
     store.cancel("r")
     assert sweep_all(store) == {"r"}
     assert store.apply(W1, [recorded("s", C4), finished("s", C4)]) == [Accepted(), Accepted("succeeded")]
+
+
+Told = list[list[str]]
+
+
+@pytest.fixture
+def told(store: Store) -> Told:
+    """What the store tells of cancels, batch by batch."""
+    heard: Told = []
+    store.on_cancelled = lambda run_ids: heard.append(sorted(run_ids))
+    return heard
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_batch_tells_of_cancels_of_what_the_worker_holds(store: Store, told: Told, number: int) -> None:
+    """Whichever runs the batch is of, until they have ended; nobody else's, and none without a cancel (rule 8)."""
+    store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2), created("ready")])
+    store.apply(W2, [created("theirs", held_as=C3)])
+    store.apply(W1, [recorded("s", C2, f"before {n}") for n in range(number)])
+    assert told == []
+
+    for run_id in ("r", "ready", "theirs"):
+        store.cancel(run_id)
+    store.apply(W1, [recorded("s", C2, f"after {n}") for n in range(number)])
+    assert told == [["r"]]
+
+    store.apply(W1, [finished("r", C1)])
+    told.clear()
+    store.apply(W1, [finished("s", C2)])
+    assert told == []
+    store.apply(W2, [recorded("theirs", C3)])
+    assert told == [["theirs"]]
+
+
+def test_a_batch_of_which_an_entry_is_refused_tells_too(store: Store, told: Told) -> None:
+    """It goes another way through the store."""
+    store.apply(W1, [created("r", held_as=C1)])
+    store.cancel("r")
+    store.apply(W1, [recorded("r", C1), recorded("nothing", C4)])
+    assert told == [["r"]]
+
+
+def test_a_held_run_that_is_cancelled_is_shown_as_cancelling(store: Store) -> None:
+    """Without a change of its row, which a transactional step may have locked (rule 15)."""
+    store.apply(W1, [created("r", held_as=C1)])
+    assert state(store, "r") == "held"
+    store.cancel("r")
+    assert state(store, "r") == "cancelling"
+    store.apply(W1, [finished("r", C1)])
+    assert state(store, "r") == "cancelled"

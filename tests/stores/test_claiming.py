@@ -142,7 +142,7 @@ def test_a_dead_child_wakes_its_parent(store: Store) -> None:
     store.apply(W1, [created("p", held_as=C1), child("a", "p", C1, max_attempts=1)])
     claim_one(store, W3, "a")
     store.apply(W1, [parked("p", C1, waits_for=("a",))])
-    store.take_over(W3, only_expired=False)
+    store.take_over(W3)
     assert state(store, "a") == "dead"
     assert ids(store) == ["p"]
 
@@ -177,7 +177,7 @@ def test_an_attempt_is_charged_at_the_claim(store: Store) -> None:
     """Once, and once more after a takeover, whose attempt stays charged (rule 11)."""
     store.apply(W1, [created("r")])
     [first] = claim(store, W1)
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
     [second] = claim(store, W2)
     assert (first.attempts, second.attempts, second.is_fresh) == (1, 2, False)
 
@@ -216,15 +216,15 @@ def test_the_last_attempt_is_claimed_alone(store: Store) -> None:
     at_the_last_attempt(store, "poison")
     at_the_last_attempt(store, "other poison")
     store.apply(W1, [created("r", held_as=C1)])
-    assert claim(store, W1, alone=True) == []
-    assert [(run.run_id, run.attempts) for run in claim(store, W2, alone=True)] == [("poison", 2)]
-    assert claim(store, W2, alone=True) == []
+    assert claim(store, W1, last_attempts="alone") == []
+    assert [(run.run_id, run.attempts) for run in claim(store, W2, last_attempts="alone")] == [("poison", 2)]
+    assert claim(store, W2, last_attempts="alone") == []
 
 
 def test_only_last_attempts_are_claimed_alone(store: Store) -> None:
     """`alone` is for them and for nothing else."""
     store.apply(W1, [created("r")])
-    assert claim(store, W1, alone=True) == []
+    assert claim(store, W1, last_attempts="alone") == []
 
 
 def test_the_last_attempt_of_a_run_that_got_further_is_an_ordinary_one(store: Store) -> None:

@@ -112,9 +112,9 @@ def test_a_question_does_not_notice_that_its_connection_had_died(postgres_url: s
     """Servers and firewalls end idle sessions; what may be asked twice is asked on a new one."""
     store = PostgresStore(postgres_url)
     join(store, W1)
-    store.renew(W1, 60.0)
+    store.renew(W1)
     end_sessions(postgres_url)
-    assert store.renew(W1, 60.0)
+    assert store.renew(W1)
     assert store.run("nobody") is None
     store.close()
 

@@ -46,7 +46,14 @@ def meanwhile() -> Iterator[Callable[..., Future[object]]]:
         yield pool.submit
 
 
-CLAIM = {"expected": 0, "queues": '{""}', "slots": "{5}", "names": f"{{{WORK}}}", "claims": f"{{{C1}}}", "alone": False}
+CLAIM = {
+    "expected": 0,
+    "queues": '{""}',
+    "slots": "{5}",
+    "names": f"{{{WORK}}}",
+    "claims": f"{{{C1}}}",
+    "last_attempts": "left",
+}
 
 
 def test_a_takeover_never_leaves_behind_what_a_claim_commits_meanwhile(postgres: PostgresStore, rival: Rival) -> None:
@@ -54,9 +61,9 @@ def test_a_takeover_never_leaves_behind_what_a_claim_commits_meanwhile(postgres:
     join(postgres, W1, W2)
     postgres.apply(W2, [created("r")])
     rival.do("claim_runs", worker_id=W1, **CLAIM)
-    assert postgres.take_over(W1, only_expired=False) is None
+    assert postgres.take_over(W1) is None
     rival.commit()
-    assert postgres.take_over(W1, only_expired=False) == ["r"]
+    assert postgres.take_over(W1) == ["r"]
     run = postgres.run("r")
     assert run is not None
     assert (run.state, run.worker_id) == ("ready", None)
@@ -68,7 +75,7 @@ def test_a_claim_waits_for_a_takeover_and_is_fenced(
     """Rule 1: once the row is going, nothing more is claimed or written by its worker."""
     join(postgres, W1, W2)
     postgres.apply(W2, [created("r")])
-    rival.do("take_over_worker", worker_id=W1, only_expired=False)
+    rival.do("take_over_worker", worker_id=W1, seen=None)
     taking = meanwhile(claim, postgres, W1, 1)
     rival.wait_until_somebody_waits_for_me()
     rival.commit()
@@ -79,8 +86,8 @@ def test_a_claim_waits_for_a_takeover_and_is_fenced(
 def test_two_takers_of_one_worker_do_not_wait_for_each_other(postgres: PostgresStore, rival: Rival) -> None:
     """Rule 3: SKIP LOCKED, one victim, one winner."""
     join(postgres, W1, W2)
-    rival.do("take_over_worker", worker_id=W1, only_expired=False)
-    assert postgres.take_over(W1, only_expired=False) is None
+    rival.do("take_over_worker", worker_id=W1, seen=None)
+    assert postgres.take_over(W1) is None
 
 
 def test_no_run_may_name_a_worker_without_a_row(postgres: PostgresStore, rival: Rival) -> None:
@@ -138,7 +145,7 @@ def test_a_heartbeat_does_not_wait_for_a_batch(postgres: PostgresStore, rival: R
     """The fence's key-share lock and the heartbeat's update of other columns get along."""
     join(postgres, W1)
     rival.apply(W1, created("r", held_as=C1), recorded("r", C1))
-    assert postgres.renew(W1, 60.0) is True
+    assert postgres.renew(W1) is True
 
 
 def test_two_batches_of_one_worker_share_the_fence(postgres: PostgresStore, rival: Rival) -> None:
@@ -214,7 +221,7 @@ def test_a_stopped_process_that_wakes_up_after_its_takeover_writes_nothing(
         process.send_signal(signal.SIGSTOP)
         back = None
         while back is None:  # its last batch may still be on its way
-            back = postgres.take_over(W1, only_expired=False)
+            back = postgres.take_over(W1)
         written = len(postgres.checkpoints("r"))
         process.send_signal(signal.SIGCONT)
         lines = process.stdout.read().split()
@@ -253,7 +260,7 @@ def test_threads_share_a_store(postgres: PostgresStore) -> None:
     def beat() -> int:
         beats = 0
         while not over.is_set() or beats == 0:
-            assert postgres.renew(W1, 60.0)
+            assert postgres.renew(W1)
             beats += 1
         return beats
 

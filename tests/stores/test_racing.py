@@ -94,9 +94,9 @@ def test_takeover_and_batch_at_once_agree(store: Store, other: Store) -> None:
         store.apply(worker_id, [created(f"r{n}", held_as=taken)])
         outcome, _ = at_once(
             lambda n=n, w=worker_id, c=taken: store.apply(w, [recorded(f"r{n}", c)]),
-            lambda w=worker_id: other.take_over(w, only_expired=False),
+            lambda w=worker_id: other.take_over(w),
         )
-        other.take_over(worker_id, only_expired=False)  # where a worker that is just writing was passed by (rule 3)
+        other.take_over(worker_id)  # where a worker that is just writing was passed by (rule 3)
         assert len(store.checkpoints(f"r{n}")) == (outcome == [Accepted()])
         assert isinstance(outcome, Fenced) or outcome == [Accepted()]
         assert state(store, f"r{n}") == "ready"
@@ -110,9 +110,9 @@ def test_takeover_and_claim_at_once_leave_no_orphan(store: Store, other: Store) 
         store.apply(W1, [created(f"r{n}", queue=f"q{n}")])
         at_once(
             lambda n=n, w=worker_id: claim(store, w, 1, queue=f"q{n}"),
-            lambda w=worker_id: other.take_over(w, only_expired=False),
+            lambda w=worker_id: other.take_over(w),
         )
-        other.take_over(worker_id, only_expired=False)  # where a worker that is just writing was passed by (rule 3)
+        other.take_over(worker_id)  # where a worker that is just writing was passed by (rule 3)
         assert state(store, f"r{n}") == "ready"
 
 
@@ -123,8 +123,8 @@ def test_of_two_takers_at_once_one_wins(store: Store, other: Store) -> None:
         join(store, worker_id)
         store.apply(worker_id, [created(f"r{n}", held_as=taken)])
         outcomes = at_once(
-            lambda w=worker_id: store.take_over(w, only_expired=False),
-            lambda w=worker_id: other.take_over(w, only_expired=False),
+            lambda w=worker_id: store.take_over(w),
+            lambda w=worker_id: other.take_over(w),
         )
         assert sorted(outcomes, key=str) == sorted([None, [f"r{n}"]], key=str)
 
@@ -141,7 +141,7 @@ def play(store: Store, other: Store, order: tuple[str, ...], run_id: str, victim
         "record": lambda: store.apply(victim, [recorded(run_id, taken)]),
         "finish": lambda: store.apply(victim, [finished(run_id, taken)]),
         "cancel": lambda: other.cancel(run_id),
-        "take over": lambda: other.take_over(victim, only_expired=False),
+        "take over": lambda: other.take_over(victim),
         "claim": lambda: claim(other, W2, queue=run_id),
     }
     outcomes: dict[str, Any] = {}

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from perdure._entries import Stored
 from perdure.errors import StoreUnavailableError, UnsupportedStoreError
 from perdure.stores.sqlite import SqliteStore
 from perdure.stores.sqlite.checkpointing import WAL_LIMIT_BYTES, is_wal_reset_fixed
-from perdure.stores.sqlite.places import check_place, check_version, file_system
+from perdure.stores.sqlite.places import check_place, check_version, mount_of
 from tests.stores.entries import C1, W1, claim, created, join, recorded
 
 NETWORK = """\
@@ -42,10 +43,13 @@ NETWORK = """\
 )
 def test_the_file_system_of_a_path_is_that_of_its_mount(path: str, kind: str) -> None:
     """The longest mount point above it, with escapes in the table undone."""
-    assert file_system(Path(path), NETWORK) == kind
+    assert mount_of(Path(path), NETWORK)[1] == kind
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"])
+SHARES = ["nfs", "nfs4", "cifs", "smb3", "9p", "drvfs", "virtiofs", "fuse", "fuse.sshfs", "fuse.anything", "fakeowner"]
+
+
+@pytest.mark.parametrize("kind", SHARES)
 def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
     """WAL loses data there."""
     mounts = f"22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 0:50 / {tmp_path} rw - {kind} server rw\n"
@@ -54,9 +58,72 @@ def test_a_network_file_system_is_refused(tmp_path: Path, kind: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sandboxs_own_root_is_no_share() -> None:
-    """Some sandboxes show their root as 9p."""
-    assert file_system(Path("/work/perdure.db"), "22 1 0:1 / / rw - 9p none rw\n") is None
+@pytest.mark.parametrize("kind", ["9p", "virtiofs", "fuse.fuse-overlayfs"])
+def test_a_sandboxs_own_root_is_no_share(tmp_path: Path, kind: str) -> None:
+    """Some sandboxes show their root as one; it is nobody else's."""
+    check_place(tmp_path / "perdure.db", f"22 1 0:1 / / rw - {kind} none rw\n")
+
+
+@pytest.mark.parametrize("linked", ["file", "directory", "file that is not there yet"])
+def test_a_database_behind_a_link_is_where_the_link_leads(tmp_path: Path, linked: str) -> None:
+    """SQLite keeps its log beside the real file: there it is looked for, and there the workers' locks are."""
+    real, elsewhere = tmp_path / "real" / "perdure.db", tmp_path / "elsewhere"
+    real.parent.mkdir()
+    if linked == "directory":
+        elsewhere.symlink_to(real.parent)
+        path = elsewhere / "perdure.db"
+    else:
+        elsewhere.mkdir()
+        path = elsewhere / "link.db"
+        path.symlink_to(real)
+    if linked == "file":
+        real.touch()
+    direct, behind = SqliteStore(real), SqliteStore(path)
+    behind.migrate()
+    assert (behind.path, behind.lock_directory) == (direct.path, direct.lock_directory)
+    behind.close()
+
+
+def test_the_log_of_a_database_behind_a_link_is_checkpointed(tmp_path: Path) -> None:
+    """It was looked for beside the link, and grew without end."""
+    link = tmp_path / "link.db"
+    (tmp_path / "real").mkdir()
+    link.symlink_to(tmp_path / "real" / "perdure.db")
+    store = SqliteStore(link)
+    store.migrate()
+    join(store, W1)
+    store.apply(W1, [created("r", held_as=C1)])
+    for number in range(40):
+        store.apply(W1, [recorded("r", C1, str(number), outcome=Stored("json", "x" * 500_000))])
+    assert (tmp_path / "real" / "perdure.db-wal").stat().st_size < 3 * WAL_LIMIT_BYTES
+    store.close()
+
+
+def test_a_database_with_two_names_is_refused(tmp_path: Path) -> None:
+    """Who opens it by the other one keeps another log beside that, and each undoes what the other has committed."""
+    path = tmp_path / "perdure.db"
+    SqliteStore(path).migrate()
+    (tmp_path / "again.db").hardlink_to(path)
+    with pytest.raises(UnsupportedStoreError, match="hard link"):
+        SqliteStore(path).migrate()
+
+
+def test_a_database_that_is_mounted_alone_is_refused(tmp_path: Path) -> None:
+    """As containers are given a single file: its log is elsewhere, and gone with the container."""
+    path = tmp_path / "perdure.db"
+    path.touch()
+    mounts = f"22 1 254:0 / / rw - ext4 /dev/vda rw\n30 22 254:0 /srv/my.db {path} rw - ext4 /dev/vda rw\n"
+    with pytest.raises(UnsupportedStoreError, match="mount its directory"):
+        check_place(path, mounts)
+
+
+def test_links_that_lead_in_a_ring_are_refused(tmp_path: Path) -> None:
+    """There is no file at their end."""
+    one, other = tmp_path / "one.db", tmp_path / "other.db"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(UnsupportedStoreError, match="no ordinary file"):
+        SqliteStore(one).migrate()
 
 
 def test_an_old_sqlite_is_refused() -> None:
@@ -173,7 +240,7 @@ def test_a_busy_neighbour_does_not_starve_a_writer(tmp_path: Path) -> None:
 
     def commit_without_end() -> None:
         while not stop.is_set():
-            mine.renew(W1, 60.0)
+            mine.renew(W1)
 
     busy = threading.Thread(target=commit_without_end)
     busy.start()

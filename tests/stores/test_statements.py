@@ -40,7 +40,7 @@ def statements(store: Store) -> Statements:
 
     join(store, W1)
     store.apply(W1, [])  # a connection's first use may cost more
-    store.renew(W1, 60.0)
+    store.renew(W1)
     return count
 
 
@@ -139,4 +139,4 @@ def test_a_cancel_and_a_renewal_are_one_statement(store: Store, statements: Stat
     """Both are committed by themselves."""
     held(store, 1)
     assert len(statements(lambda: store.cancel(ids(1)[0]))) == 1
-    assert len(statements(lambda: store.renew(W1, 60.0))) == 1
+    assert len(statements(lambda: store.renew(W1))) == 1

@@ -6,13 +6,13 @@ import pytest
 
 from perdure._entries import Accepted
 from perdure.stores.protocol import Fenced, Store
+from tests.processes.waiting import wait_until
 from tests.stores.entries import (
     A_MINUTE,
     C1,
     C2,
     C3,
     C4,
-    OVER,
     W1,
     W2,
     WORK,
@@ -21,6 +21,7 @@ from tests.stores.entries import (
     created,
     finished,
     join,
+    named_uuid,
     recorded,
     released,
     state,
@@ -47,17 +48,17 @@ def test_joining_again_is_success(store: Store) -> None:
     assert len(store.workers()) == 1
 
 
-def test_a_lease_that_is_over_is_listed_so(store: Store) -> None:
-    """Judged by the database's clock; renewing makes it good again."""
-    join(store, W1, lease_seconds=OVER)
-    assert [row.lease_is_over for row in store.workers()] == [True]
-    assert store.renew(W1, A_MINUTE) is True
-    assert [row.lease_is_over for row in store.workers()] == [False]
+def test_a_renewal_is_a_change_that_others_see(store: Store) -> None:
+    """And nothing else is one: what the rows say stays the same until then (rule 10)."""
+    join(store, W1, lease_seconds=A_MINUTE)
+    [joined], [looked] = store.workers(), store.workers()
+    assert (joined.renewed_at, joined.lease_seconds) == (looked.renewed_at, A_MINUTE)
+    wait_until(lambda: store.renew(W1) and store.workers()[0].renewed_at != joined.renewed_at)
 
 
 def test_a_worker_without_a_row_cannot_renew(store: Store) -> None:
     """It learns from its heartbeat that it was taken over, and does not come back by it."""
-    assert store.renew(W1, A_MINUTE) is False
+    assert store.renew(W1) is False
     assert store.workers() == []
 
 
@@ -73,7 +74,7 @@ def test_leaving_hands_everything_back_uncharged(store: Store) -> None:
 
 
 def test_a_takeover_puts_every_run_where_it_belongs(store: Store) -> None:
-    """Cancelled where a cancel waits, dead at the limit, else ready, and charged (rules 3, 8 and 11)."""
+    """Cancelled where a cancel waits, else ready, and charged; none of them died alone (rules 3, 8 and 11)."""
     join(store, W1, W2)
     store.apply(
         W1,
@@ -86,25 +87,100 @@ def test_a_takeover_puts_every_run_where_it_belongs(store: Store) -> None:
         ],
     )
     store.cancel("cancelled")
-    taken = store.take_over(W1, only_expired=False)
+    taken = store.take_over(W1)
     assert taken is not None
     assert sorted(taken) == ["cancelled", "further", "plain", "spent"]
     states = {run_id: state(store, run_id) for run_id in taken}
-    assert states == {"plain": "ready", "cancelled": "cancelled", "spent": "dead", "further": "ready"}
-    assert attempts(store, "plain") == 1
+    assert states == {"plain": "ready", "cancelled": "cancelled", "spent": "ready", "further": "ready"}
+    assert attempts(store, "plain") == attempts(store, "spent") == 1
     assert [row.worker_id for row in store.workers()] == [W2]
-    reasons = {ended.run_id: ended.reason for ended in store.ended(taken)}
-    assert reasons["spent"]
+
+
+def at_the_limit(store: Store, run_id: str) -> None:
+    """A run of two attempts that has one left, with nobody."""
+    store.apply(W1, [created(run_id, held_as=(taken := named_uuid(f"first of {run_id}")), max_attempts=2)])
+    store.apply(W1, [released(run_id, taken, charged=True)])
+
+
+def test_a_run_at_its_limit_that_died_alone_is_dead(store: Store) -> None:
+    """Nothing else was held when it was claimed, nor when its worker died (rule 11)."""
+    join(store, W1, W2)
+    at_the_limit(store, "alone")
+    claim(store, W2, last_attempts="alone")
+
+    store.take_over(W2)
+
+    [ended] = store.ended(["alone"])
+    assert ended.state == "dead"
+    assert ended.reason is not None
+    assert "2 attempts" in ended.reason
+
+
+def test_a_run_at_its_limit_that_was_claimed_beside_others_goes_back(store: Store) -> None:
+    """Also where they had ended before its worker died; and it is at its last attempt again."""
+    join(store, W1, W2)
+    at_the_limit(store, "late")
+    store.apply(W2, [created("other", held_as=C1)])
+    assert claim(store, W2) == []
+    [late] = claim(store, W2, last_attempts="beside")
+    store.apply(W2, [finished("other", C1)])
+
+    store.take_over(W2)
+
+    assert (state(store, "late"), late.attempts) == ("ready", 2)
+    join(store, W2)
+    assert claim(store, W2) == []
+    assert [run.run_id for run in claim(store, W2, last_attempts="alone")] == ["late"]
+
+
+@pytest.mark.parametrize("how", ["begins", "begins and is cancelled"])
+def test_a_run_at_its_limit_beside_which_another_one_began_goes_back(store: Store, how: str) -> None:
+    """It was alone, and no more."""
+    join(store, W1, W2)
+    at_the_limit(store, "late")
+    claim(store, W2, last_attempts="alone")
+    store.apply(W2, [created("other", held_as=C1)])
+    if "cancelled" in how:
+        store.cancel("other")
+
+    store.take_over(W2)
+
+    assert state(store, "late") == "ready"
+
+
+def test_a_cancelled_run_at_its_limit_is_cancelled_and_not_dead(store: Store) -> None:
+    """Though it died alone (rule 8)."""
+    join(store, W1, W2)
+    at_the_limit(store, "alone")
+    claim(store, W2, last_attempts="alone")
+    store.cancel("alone")
+
+    store.take_over(W2)
+
+    assert state(store, "alone") == "cancelled"
+
+
+def test_a_single_attempt_that_died_beside_others_is_tried_alone(store: Store) -> None:
+    """It is not known who ended the worker."""
+    join(store, W1, W2)
+    store.apply(W2, [created("one", held_as=C1, max_attempts=1), created("other", held_as=C2)])
+    store.take_over(W2)
+    join(store, W2)
+    assert [run.run_id for run in claim(store, W1)] == ["other"]
+    assert [run.run_id for run in claim(store, W2, last_attempts="alone")] == ["one"]
+    store.take_over(W2)
+    assert state(store, "one") == "dead"
 
 
 def test_a_parent_whose_children_ended_is_further_too(store: Store) -> None:
     """It records no step of its own while it waits: restarts of its worker must not make it dead (rule 11)."""
     join(store, W1, W2)
     store.apply(W1, [created("waits", held_as=C1, max_attempts=1), child("ended", "waits", C1, held_as=C2)])
-    store.apply(W1, [created("kills", held_as=C3, max_attempts=1), child("open", "kills", C3)])
+    store.apply(W2, [created("kills", held_as=C3, max_attempts=1), child("open", "kills", C3)])
     store.apply(W1, [finished("ended", C2)])
 
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
+    store.take_over(W2)
 
     assert (state(store, "waits"), state(store, "kills")) == ("ready", "dead")
 
@@ -114,7 +190,7 @@ def test_a_cancel_passes_to_the_children_at_a_takeover(store: Store) -> None:
     join(store, W1, W2)
     store.apply(W1, [created("p", held_as=C1), child("c", "p", C1)])
     store.cancel("p")
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
     assert store.sweep_cancelled() == ["c"]
 
 
@@ -123,7 +199,7 @@ def test_only_the_victims_runs_are_touched(store: Store) -> None:
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1)])
     store.apply(W2, [created("s", held_as=C2)])
-    assert store.take_over(W1, only_expired=False) == ["r"]
+    assert store.take_over(W1) == ["r"]
     assert state(store, "s") == "held"
 
 
@@ -131,25 +207,31 @@ def test_one_taker_wins(store: Store) -> None:
     """The second finds no row and does nothing."""
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.take_over(W1, only_expired=True) is None
-    assert store.take_over(W1, only_expired=False) == ["r"]
-    assert store.take_over(W1, only_expired=False) is None
+    assert store.take_over(W1) == ["r"]
+    assert store.take_over(W1) is None
 
 
-def test_a_lease_that_is_over_may_be_taken(store: Store) -> None:
-    """And one that was renewed in time may not."""
-    join(store, W1, W2, lease_seconds=OVER)
-    store.renew(W2, A_MINUTE)
+def test_a_worker_that_renewed_since_it_was_seen_is_not_taken_over(store: Store) -> None:
+    """However long ago that was, by whichever clock (rule 10)."""
+    join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.take_over(W2, only_expired=True) is None
-    assert store.take_over(W1, only_expired=True) == ["r"]
+    before = {row.worker_id: row.renewed_at for row in store.workers()}
+    wait_until(lambda: store.renew(W2) and store.workers() != [] and renewed_at(store, W2) != before[W2])
+    assert store.take_over(W2, seen=before[W2]) is None
+    assert store.take_over(W1, seen=before[W1]) == ["r"]
+
+
+def renewed_at(store: Store, worker_id: str) -> float:
+    """What its row says."""
+    [found] = [row.renewed_at for row in store.workers() if row.worker_id == worker_id]
+    return found
 
 
 def test_a_worker_that_was_taken_over_joins_under_a_new_id(store: Store) -> None:
     """Nothing that it held before is its own any more."""
     join(store, W1)
     store.apply(W1, [created("r", held_as=C1)])
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
     with pytest.raises(Fenced):
         store.apply(W1, [recorded("r", C1)])
     join(store, W2)
@@ -162,7 +244,7 @@ def test_what_was_committed_before_the_takeover_is_in_the_next_history(store: St
     """The next holder goes on behind the last checkpoint."""
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "1")])
-    store.take_over(W1, only_expired=False)
+    store.take_over(W1)
     [run] = claim(store, W2)
     assert run.is_fresh is False
     assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["1"]
@@ -174,12 +256,12 @@ def test_a_run_that_kills_its_workers_dies_and_its_neighbours_do_not(store: Stor
     store.apply(W1, [created("poison", max_attempts=3), created("innocent", max_attempts=3)])
     while state(store, "poison") == "ready":
         join(store, W1, W2)
-        claim(store, W1, names=[WORK]) or claim(store, W1, alone=True)
+        claim(store, W1, names=[WORK]) or claim(store, W1, last_attempts="alone")
         held = [run_id for run_id in ("poison", "innocent") if state(store, run_id) == "held"]
         if held == ["innocent"]:
             store.reconcile(W1, [])
-            claim(store, W1, alone=True)
-        store.take_over(W1, only_expired=False)
+            claim(store, W1, last_attempts="alone")
+        store.take_over(W1)
     assert (state(store, "poison"), state(store, "innocent")) == ("dead", "ready")
 
 

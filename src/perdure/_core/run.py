@@ -52,8 +52,6 @@ class Run(Struct, eq=False, weakref=True):
     """Somebody outside has asked for the run's end."""
     is_let_go: bool = False
     """Whether what ends the claim is handed in."""
-    is_last_attempt: bool = False
-    """Whether the run is dead if its process dies with it: then it is held alone."""
     clock_origin: float = -math.inf
     """What the database's clock said when this process's monotonic one was 0; known of a run that was claimed."""
     exit: BaseException | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -206,6 +206,11 @@ class Claims:
         if run.interruption is None:
             run.interruption = "cancelled"
             run.host.interrupt(run)
+
+    def cancel_all_here(self, run_ids: Iterable[str]) -> None:
+        """These have cancels, as the answer to a batch says: for those that are here."""
+        for run_id in run_ids:
+            self.cancel_here(run_id)
 
     def sweep_cancelled(self) -> None:
         """End the cancelled runs that nobody holds, and their children in turn."""

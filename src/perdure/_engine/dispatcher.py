@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from .._core.run import Run
 from .._entries import Accepted, RunCreated, Verdict
 from ..errors import StoreError
-from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced
+from ..stores.protocol import ClaimedRun, ClaimRequest, Fenced, LastAttempts
 from ..typing import DEFAULT_QUEUE
 from .ids import fresh_id
 from .lanes import Lane, OnVerdict
 from .slots import Slots
+from .solitude import Solitude
 from .threads import start_thread
 from .trouble import Trouble
 
@@ -44,12 +45,7 @@ class Dispatcher:
         self._slots: dict[str, Slots] = {}
         self._called = threading.Event()
         self._is_stopping = False
-        self._alone: str | None = None
-        """The claim of a run beside which nothing else begins."""
-        self._has_last_attempts = True
-        """Whether runs may wait that are to be claimed alone; the poll says so."""
-        self._was_alone = False
-        """Whether the run before was: then another one goes next, before the parent perhaps that they wake."""
+        self._solitude = Solitude(runtime.options.solitude_seconds, time.monotonic())
         self._trouble = Trouble("no runs can be claimed")
         self._thread: threading.Thread | None = None
 
@@ -83,7 +79,7 @@ class Dispatcher:
     def _take_slot(self, entry: RunCreated) -> bool:
         with self._lock:
             slots = self._slots.get(entry.queue)
-            if slots is None or self._is_stopping or self._alone is not None or not self._runtime.worker.may_start:
+            if slots is None or self._is_stopping or self._solitude.is_kept or not self._runtime.worker.may_start:
                 return False
             if not slots.is_free:
                 slots.has_backlog = True
@@ -102,7 +98,7 @@ class Dispatcher:
         with self._lock:
             slots = self._slots[queue]
             resumed = slots.resume()
-            may_begin = not self._is_stopping and self._alone is None
+            may_begin = not (self._is_stopping or self._solitude.is_kept)
             begun = slots.begin() if may_begin else []
             is_to_claim = slots.wants_more
         for go_on in resumed:
@@ -126,8 +122,7 @@ class Dispatcher:
 
     def _end_alone(self, run: Run) -> None:
         """A run at its last attempt has ended or waits: others may begin again."""
-        if self._alone == run.claim:
-            self._alone, self._was_alone = None, True
+        if self._solitude.end(run.claim):
             self.expect_backlog()
 
     def regain_slot(self, run: Run, grant: Callable[[], None]) -> bool:
@@ -285,10 +280,14 @@ class Dispatcher:
                 slots.has_backlog = True
         self.call()
 
-    def expect_last_attempts(self) -> None:
-        """Runs wait that are to be claimed alone, when nothing is held here."""
-        self._has_last_attempts = True
-        self.expect_backlog()
+    def note_last_attempts(self, *, wait: bool) -> None:
+        """Whether runs wait that are to be claimed alone. Now and then, so that nobody waits for the other for long."""
+        if wait:
+            self._solitude.want(time.monotonic())
+        else:
+            self._solitude.want_no_more()
+        if self._solitude.end_in_time(time.monotonic()) or wait:
+            self.expect_backlog()
 
     def _dispatch(self) -> None:
         while True:
@@ -312,13 +311,14 @@ class Dispatcher:
         if not asked:
             return False
         claimed: list[ClaimedRun] = []
+        now = time.monotonic()
         try:
-            if self._was_alone:
-                self._was_alone = self._ask_alone(asked)
-            if self._alone is None:
-                claimed = self._ask(asked, alone=False)
-            if self._has_last_attempts and self._alone is None and not claimed:
-                self._has_last_attempts = self._ask_alone(asked)
+            if self._solitude.goes_first(now) and self._ask_alone(asked):
+                return False
+            claimed = self._ask(asked, self._solitude.beside(now))
+            self._solitude.others_had_their_turn()
+            if self._solitude.is_wanted and not claimed:
+                self._ask_alone(asked)
         finally:
             self._receive(asked, claimed)
         with self._lock:
@@ -328,18 +328,18 @@ class Dispatcher:
         for queue in self.queues():
             self._fill(queue)  # a run at its last attempt may have been in the way
         with self._lock:
-            if self._alone is not None or not self._runtime.worker.may_start:
+            if self._solitude.is_kept or not self._runtime.worker.may_start:
                 return {}
             now = time.monotonic()
             return {queue: slots.ask(now) for queue, slots in self._slots.items() if slots.wants_more}
 
-    def _ask(self, asked: dict[str, int], *, alone: bool) -> list[ClaimedRun]:
+    def _ask(self, asked: dict[str, int], last_attempts: LastAttempts) -> list[ClaimedRun]:
         runtime = self._runtime
         claims = [fresh_id() for _ in range(sum(asked.values()))]
-        request = ClaimRequest(asked, runtime.definitions.names(), alone)
+        request = ClaimRequest(asked, runtime.definitions.names(), last_attempts)
         worker_id = runtime.worker.worker_id
         try:
-            with runtime.claims.claiming(alone=alone):
+            with runtime.claims.claiming(alone=last_attempts == "alone"):
                 worker_id = runtime.worker.worker_id
                 claimed = runtime.store.claim(worker_id, request, claims)
                 for run in claimed:  # still in there: nobody may think that we do not know these
@@ -351,17 +351,18 @@ class Dispatcher:
 
     def _ask_alone(self, asked: dict[str, int]) -> bool:
         """Claim a run at its last attempt, if there is one and nothing is held here: nothing else begins until it has
-        ended or waits.
+        ended or waits, or for long.
         """
         if not self._runtime.held.is_empty:
             return False
-        for claimed in self._ask(asked, alone=True):
-            self._alone = claimed.claim
+        for claimed in self._ask(asked, "alone"):
+            self._solitude.begin(claimed, time.monotonic())
             with self._lock:
                 slots = self._slots[claimed.queue]
                 slots.used += slots.weight(claimed)
             self._runtime.execution.begin_claimed(claimed)
             return True
+        self._solitude.want_no_more()
         return False
 
     def _receive(self, asked: dict[str, int], claimed: list[ClaimedRun]) -> None:

@@ -87,7 +87,6 @@ class Execution:
         if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
             run.children = Children()
         run.is_cancelled = claimed.is_cancelled
-        run.is_last_attempt = claimed.attempts >= claimed.max_attempts
         run.clock_origin = claimed.claimed_at - time.monotonic()
         self._begin(run, claimed.input, is_fresh=claimed.is_fresh)
 

@@ -21,10 +21,12 @@ class Settings(TypedDict, total=False):
     """The settings as they are given, for type checkers; see `Options`, which says what each is for."""
 
     lease_seconds: Seconds
+    solitude_seconds: Seconds
     poll_seconds: Seconds
     park_after_seconds: Seconds
     replay_patience_seconds: Seconds
     shutdown_seconds: Seconds
+    handle_sigterm: bool
     concurrency: int
     most_threads: int
     max_value_bytes: int
@@ -48,13 +50,13 @@ def checked(name: str, given: Any) -> Any:
     match name:
         case "lease_seconds" | "poll_seconds" | "replay_patience_seconds":
             return seconds_of(given, what, above_zero=True)
-        case "park_after_seconds" | "shutdown_seconds":
+        case "park_after_seconds" | "shutdown_seconds" | "solitude_seconds":
             return seconds_of(given, what)
         case "concurrency" | "most_threads":
             return whole_number(given, what, most=MOST_AT_ONCE)
         case "max_value_bytes":
             return whole_number(given, what)
-        case "strict":
+        case "strict" | "handle_sigterm":
             return flag(given, what)
         case "codec":
             return codec_of(given, what)
@@ -79,6 +81,10 @@ class Options:
     """A worker that could not renew its lease for so long is dead for others; file locks are faster where they
     can be.
     """
+    solitude_seconds: float = 60.0
+    """A run at its last attempt is executed by a worker that holds nothing else, so that it is known who ended the
+    worker. It waits for that no longer than this, and others wait for it no longer.
+    """
     poll_seconds: float = 1.0
     """How late the work of another process is seen where no hint came."""
     park_after_seconds: float = 60.0
@@ -87,6 +93,10 @@ class Options:
     """How long a replay waits for a call that the recorded order asks for next, before it is a difference."""
     shutdown_seconds: float = 5.0
     """How long bodies that run at shutdown may take to end; what has not ended runs again at the next start."""
+    handle_sigterm: bool = True
+    """Hand the runs back, as at a shutdown, when the process is told to end by SIGTERM: where it was launched in the
+    main thread, and nobody else has a handler for that signal.
+    """
     concurrency: int = 256
     """How many sync runs that were started, not submitted to a queue, execute at once in this process; eight times as
     many async ones, which take no thread.

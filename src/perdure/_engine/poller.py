@@ -110,8 +110,8 @@ class Poller:
             runtime.claims.sweep_cancelled()  # it was put down, parked perhaps, just when somebody cancelled it
         if pulse.has_claimable:
             runtime.dispatcher.expect_backlog()
+        runtime.dispatcher.note_last_attempts(wait=pulse.has_last_attempts)
         if pulse.has_last_attempts:
-            runtime.dispatcher.expect_last_attempts()
             runtime.execution.park_if_all_wait()
         if pulse.next_due_at is not None:
             late = time.time() - pulse.next_due_at

@@ -1,7 +1,7 @@
 """Recovery: the runs of dead workers go back to the queue, and those that waited for a mend get another chance.
 
 Continuous, in every worker, each decision one transaction. A worker of this machine is dead when its file lock is
-free; any other when its lease is over and we have been a witness for long enough (protocol rule 10).
+free; any worker when it has not renewed its lease before our eyes (protocol rule 10; see `witness`).
 
 A file's path follows from its worker's id alone. It is removed once its worker has no row: until then it is evidence.
 """
@@ -9,13 +9,15 @@ A file's path follows from its worker's id alone. It is removed once its worker 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..stores.protocol import NothingDone
 from .trouble import Trouble
-from .worker import free_locks, remove_leftovers
+from .witness import Witness
+from .worker import RENEWALS, free_locks, remove_leftovers
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -33,7 +35,8 @@ class Recovery:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._revision = 0
-        self._leases_at = 0.0
+        self._witness = Witness()
+        self._leases_at = -math.inf
         self._housekeeping_at = 0.0
         self._trouble = Trouble("the runs of a dead worker cannot be put back")
         self.is_hindered = False
@@ -43,7 +46,6 @@ class Recovery:
         """At launch: take over all dead workers of this machine at once. How many runs went back to the queue."""
         remove_leftovers(self._runtime.store.lock_directory)
         count = self._look_at_locks()
-        self._leases_at = time.monotonic()
         self.keep_house()
         return count
 
@@ -53,7 +55,7 @@ class Recovery:
         self.is_hindered = False
         self._look_at_locks()
         now = time.monotonic()
-        if now - self._leases_at > runtime.options.lease_seconds / 3:
+        if now - self._leases_at > runtime.options.lease_seconds / RENEWALS:
             self._leases_at = now
             self._check_leases()
         is_time = now - self._housekeeping_at > HOUSEKEEPING_SECONDS
@@ -70,7 +72,7 @@ class Recovery:
         )
 
     def _bury(self, worker_id: str, path: Path) -> int:
-        taken = self._take_over(worker_id, only_expired=False)
+        taken = self._take_over(worker_id)
         if taken is None and self._has_row(worker_id):
             self.is_hindered = True
             return 0
@@ -81,18 +83,19 @@ class Recovery:
         return any(worker.worker_id == worker_id for worker in self._runtime.store.workers())
 
     def _check_leases(self) -> None:
-        runtime = self._runtime
-        if not runtime.worker.is_witness:
-            return
-        for worker in runtime.store.workers():
-            if worker.lease_is_over and worker.worker_id != runtime.worker.worker_id:
-                self._take_over(worker.worker_id, only_expired=True)
+        me, clock = self._runtime.worker, self._runtime.worker.clock
+        asked_at = clock()
+        others = [worker for worker in self._runtime.store.workers() if worker.worker_id != me.worker_id]
+        for worker in self._witness.look(
+            others, asked_at=asked_at, answered_at=clock(), unbroken_since=me.unbroken_since
+        ):
+            self._take_over(worker.worker_id, seen=worker.renewed_at)
 
-    def _take_over(self, worker_id: str, *, only_expired: bool) -> list[str] | None:
+    def _take_over(self, worker_id: str, *, seen: float | None = None) -> list[str] | None:
         runtime = self._runtime
         try:
             with runtime.journal.turn():
-                taken = runtime.store.take_over(worker_id, only_expired=only_expired)
+                taken = runtime.store.take_over(worker_id, seen=seen)
         except NothingDone as error:  # somebody has locked a run of it: that keeps no other dead worker
             self._trouble.met(error)
             self.is_hindered = True

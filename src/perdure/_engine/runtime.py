@@ -43,6 +43,7 @@ class Runtime:
         self.held = Held()
         self.wakes = Wakes()
         self.claims = Claims(self)
+        store.on_cancelled = self.claims.cancel_all_here
         self.journal = Journal(
             store,
             worker_id=lambda: self.worker.worker_id,
@@ -84,7 +85,21 @@ class Runtime:
         return recovered
 
     def shutdown(self, timeout: float | None = None) -> None:
-        """Let running bodies end for `timeout` seconds, hand everything back, leave."""
+        """Let running bodies end for `timeout` seconds, hand everything back, leave; tell who waits here."""
+        is_answered = self.hand_back(timeout)
+        for run in list(self.held.active.values()):
+            self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
+        self.ends.close()
+        self.uncollected.close()
+        self.definitions.forget_queues(self.dispatcher.declare)
+        self.execution.own_loop.stop()
+        if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
+            self.store.close()
+
+    def hand_back(self, timeout: float | None = None) -> bool:
+        """The same, but for who waits here and never goes on: the process is about to end. Whether the database has
+        answered.
+        """
         self.is_stopping = True
         deadline = time.monotonic() + (self.options.shutdown_seconds if timeout is None else timeout)
         self.dispatcher.stop(STOPPING_SECONDS)
@@ -97,15 +112,7 @@ class Runtime:
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
         self.journal.close(STOPPING_SECONDS)
         self.has_left = True
-        is_answered = self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
-        for run in list(self.held.active.values()):
-            self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
-        self.ends.close()
-        self.uncollected.close()
-        self.definitions.forget_queues(self.dispatcher.declare)
-        self.execution.own_loop.stop()
-        if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
-            self.store.close()
+        return self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that launched this."""
@@ -136,11 +143,7 @@ class Runtime:
         self.worker.drop(keep_file=True)
 
     def park_after(self, run: Run) -> float:
-        """How long a run may wait in memory. At its last attempt not at all: what it waits for may end the worker, and
-        the run, held beside it, would be called dead for that (protocol rule 11).
-        """
-        if run.is_last_attempt:
-            return 0.0
+        """How long a run may wait in memory."""
         if isinstance(run.host, ThreadHost) and self.threads.count > self.options.most_threads:
             return 0.0
         return self.options.park_after_seconds

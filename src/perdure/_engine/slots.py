@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 
@@ -54,8 +53,8 @@ class Slots:
         self.is_asking = False
         """Whether a claim is under way: what it will find goes first."""
         self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
-        self.ready: deque[tuple[ClaimedRun, float]] = deque()
-        """Claimed ahead, and when."""
+        self.ready: list[tuple[ClaimedRun, float]] = []
+        """Claimed ahead, and when; the most urgent first, and of equals the oldest."""
         self.ahead = 0
         """How many may be."""
         self.ending = 0
@@ -104,7 +103,7 @@ class Slots:
         """Give free slots to runs that were claimed ahead."""
         begun: list[ClaimedRun] = []
         while self.ready and self.used < self.limit:
-            run = self.ready.popleft()[0]
+            run = self.ready.pop(0)[0]
             begun.append(run)
             self.used += self.weight(run)
         self._began += len(begun)
@@ -151,21 +150,26 @@ class Slots:
         if back:
             self.has_backlog = True
         self.ready.extend((run, now) for nth, run in enumerate(claimed) if nth < free or run.attempts <= 1)
+        if self._has_priorities:  # else they come in the order in which they begin
+            self.ready.sort(key=lambda entry: entry[0].priority)
         return back
 
     def note(self, priority: int) -> list[ClaimedRun]:
         """A run waits in the database; what is to go back there, so that the more urgent one comes first."""
         self.has_backlog = True
-        if not priority or self._has_priorities:
+        if not (priority or self._has_priorities):
             return []
         self._has_priorities = True
-        return self.take_late(math.inf)
+        return self._take(lambda run, _: run.priority > priority)
 
     def take_late(self, before: float) -> list[ClaimedRun]:
         """Those that were claimed before that time and still wait: the runs in the slots take longer than expected."""
-        late: list[ClaimedRun] = []
-        while self.ready and self.ready[0][1] < before:
-            late.append(self.ready.popleft()[0])
-        if late:
+        return self._take(lambda _, claimed_at: claimed_at < before)
+
+    def _take(self, is_wanted: Callable[[ClaimedRun, float], bool]) -> list[ClaimedRun]:
+        """Take those out that are not to begin here now after all."""
+        taken = [run for run, claimed_at in self.ready if is_wanted(run, claimed_at)]
+        if taken:
+            self.ready = [entry for entry in self.ready if not is_wanted(*entry)]
             self.ahead, self.has_backlog = 0, True
-        return late
+        return taken

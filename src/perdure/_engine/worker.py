@@ -2,7 +2,7 @@
 
 The id is a fresh UUID for every start of a process. The operating system holds the file lock for us and lets go of it
 when the process dies, however it dies: so a worker of this database on the same machine knows at once. Elsewhere, and
-where the file is gone, the lease decides, judged by the database's clock (protocol rule 10).
+where the file is gone, the lease decides, as each sees it by its own clock (protocol rule 10; see `witness`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ from .threads import start_thread
 
 log = logging.getLogger("perdure")
 
+RENEWALS = 3
+"""How often a lease is renewed within its length."""
+RETRIES = 30
+"""How often within its length that is tried while the database does not answer: the first time after it does must not
+come late.
+"""
 LEFTOVER_SECONDS = 60.0
 """A file that has no name yet is as old as this only where its maker died, or was stopped, before naming it."""
 
@@ -125,8 +131,16 @@ def _lock_file(path: Path) -> FileLock:
 class Worker:
     """This process in the database. `on_lost` is called when the row is gone or could not be renewed for one lease."""
 
-    def __init__(self, store: Store, *, lease_seconds: float, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        lease_seconds: float,
+        on_lost: Callable[[str], None],
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
         self._store = store
+        self.clock = clock
         self._lease_seconds = lease_seconds
         self._on_lost = on_lost
         self._stop = threading.Event()
@@ -135,12 +149,12 @@ class Worker:
         self._has_left = False
         self.worker_id = ""
         self.renewed_at = 0.0
-        self.connected_at = 0.0
+        self._unbroken_since = 0.0
 
     def join(self) -> None:
         """Take a new id, lock its file, insert its row; after an error everything is as it was."""
         worker_id = str(uuid.uuid4())
-        asked_at = elapsed()
+        asked_at = self.clock()
         lock = _lock_file(lock_path(self._store.lock_directory, worker_id))
         try:
             self._store.join(WorkerRow(worker_id, socket.gethostname(), os.getpid()), self._lease_seconds)
@@ -148,7 +162,7 @@ class Worker:
             lock.release()
             raise
         self.worker_id = worker_id
-        self.renewed_at = self.connected_at = asked_at
+        self.renewed_at = self._unbroken_since = asked_at
         old_lock, self._lock = self._lock, lock
         if old_lock is not None:
             old_lock.release()
@@ -162,17 +176,26 @@ class Worker:
     @property
     def may_start(self) -> bool:
         """Whether new work may be started: the lease was renewed within its length."""
-        return elapsed() - self.renewed_at < self._lease_seconds
+        return self.clock() - self.renewed_at < self._lease_seconds
 
     @property
-    def is_witness(self) -> bool:
-        """Whether this worker has renewed without a gap for one lease: only then may it call a lease over (rule 10)."""
-        return self.may_start and elapsed() - self.connected_at > self._lease_seconds
+    def unbroken_since(self) -> float:
+        """Since when this worker has renewed without a gap, by its clock: what it saw before is no evidence (rule 10).
+        A gap is longer than one renewal takes to come: what kept this worker from one may have kept others.
+        """
+        now = self.clock()
+        return self._unbroken_since if self._is_in_time(now) else now
+
+    def _is_in_time(self, now: float) -> bool:
+        return now - self.renewed_at < self._lease_seconds / 2
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._lease_seconds / 3):
+        pause = self._lease_seconds / RENEWALS
+        while not self._stop.wait(pause):
+            pause = self._lease_seconds / RETRIES
             try:
                 self._renew()
+                pause = self._lease_seconds / RENEWALS
             except StoreError as error:
                 log.warning("the lease could not be renewed: %s", error)
             except Exception:
@@ -190,12 +213,12 @@ class Worker:
             self._has_left = True
 
     def _renew(self) -> None:
-        worker_id, asked_at = self.worker_id, elapsed()
-        if not self._store.renew(worker_id, self._lease_seconds):
+        worker_id, asked_at = self.worker_id, self.clock()
+        if not self._store.renew(worker_id):
             self._on_lost(worker_id)
             return
-        if asked_at - self.renewed_at > self._lease_seconds:
-            self.connected_at = asked_at
+        if not self._is_in_time(asked_at):
+            self._unbroken_since = asked_at
         self.renewed_at = asked_at
 
     def leave(self, seconds: float) -> bool:

@@ -15,9 +15,9 @@ where the data itself is refused, `Fenced` where this worker has lost its right 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
@@ -47,12 +47,13 @@ class NothingDone(StoreUnavailableError):  # noqa: N818  # what the database say
 
 @dataclass(slots=True, frozen=True)
 class WorkerRow:
-    """A process that may write; where it runs is for people."""
+    """A process that may write; where it runs is for people. Of `renewed_at` only that it changes counts."""
 
     worker_id: str
     hostname: str
     pid: int
-    lease_is_over: bool = False
+    renewed_at: float = field(default=0.0, compare=False)
+    lease_seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(slots=True, frozen=True)
@@ -100,16 +101,19 @@ class ClaimedRun:
     claimed_at: float
 
 
+LastAttempts = Literal["left", "alone", "beside"]
+"""What a claim does with runs at their last attempt (rule 11): it leaves them where they are; or takes a single one,
+for a worker that holds nothing else; or takes them beside others, with the rest.
+"""
+
+
 @dataclass(slots=True, frozen=True)
 class ClaimRequest:
-    """How many runs of which queues, of the functions that this process knows.
-
-    `alone`: take a single run that is at its last attempt (rule 11); otherwise such runs are left where they are.
-    """
+    """How many runs of which queues, of the functions that this process knows; what of runs at their last attempt."""
 
     slots: Mapping[str, int]
     names: Collection[str]
-    alone: bool = False
+    last_attempts: LastAttempts = "left"
 
 
 @dataclass(slots=True)
@@ -155,6 +159,10 @@ class Store(Protocol):
     """Where the workers of this database, and of no other, keep their lock files on this machine. Known, and made, by
     `migrate`.
     """
+    on_cancelled: Callable[[Sequence[RunId]], None] | None
+    """Called within `apply`, or `verdicts`, after a commit, with the runs that this worker holds and somebody has
+    cancelled, for as long as they are not ended (rule 8).
+    """
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than
@@ -164,8 +172,8 @@ class Store(Protocol):
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
         """Insert the worker's row, with the database's current timeline."""
 
-    def renew(self, worker_id: str, lease_seconds: float) -> bool:
-        """Extend the lease by the database's clock; False when the row is gone."""
+    def renew(self, worker_id: str) -> bool:
+        """Show that the worker lives, by another `renewed_at`; False when the row is gone."""
 
     def leave(self, worker_id: str) -> None:
         """Hand back all of the worker's runs, uncharged, and delete its row, in one transaction. Idempotent."""
@@ -173,10 +181,12 @@ class Store(Protocol):
     def workers(self) -> list[WorkerRow]:
         """Every worker that has a row."""
 
-    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
-        """Rules 3, 8 and 11: delete the row of a dead worker and put its runs back; None when somebody else did or
-        (`only_expired`) its lease is not over. Runs with a cancel become `cancelled`, those at their limit `dead`
-        (with a reason), all others `ready`. A terminal state set here does all that a finish does."""
+    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
+        """Rules 3, 8, 10 and 11: delete the row of a dead worker and put its runs back; None when somebody else did,
+        or its `renewed_at` is not the one that was `seen`. Runs with a cancel become `cancelled`; one at its limit
+        that died alone `dead`, with a reason; all others `ready`. Alone: its worker held nothing else, neither when it
+        was claimed nor when it died. A terminal state set here does all that a finish does.
+        """
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.

@@ -47,6 +47,8 @@ class Call:
         self._on_prepared = on_prepared
         self._preparing: list[bytes] = []
         self._failure: PGresult | None = None
+        self.told: bytes | None = None
+        """What the fence has answered: the runs that have a cancel, as JSON, where there are any."""
         self._is_done = False
         self.is_sent = False
         """Whether all of it has left."""
@@ -91,6 +93,8 @@ class Call:
         elif result.status == ExecStatus.PIPELINE_SYNC:
             self._is_done = True
             self._pgconn.exit_pipeline_mode()
+        elif result.status == ExecStatus.TUPLES_OK:  # all others answer nothing
+            self.told = self.told or result.get_value(0, 0)
         elif result.status == ExecStatus.COMMAND_OK:
             self._on_prepared(self._preparing.pop(0))
         elif result.status == ExecStatus.FATAL_ERROR and self._failure is None:

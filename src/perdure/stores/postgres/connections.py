@@ -88,26 +88,27 @@ class Connection:
         """Whether `send` would not have to connect first."""
         return self._cursor is not None and self._primary == self._database.primary
 
-    def answer(self, call: Call) -> None:
+    def answer(self, call: Call, on_answer: Callable[[Call], None]) -> None:
         """Wait for what was sent. Errors as of `query`, `Fenced` and `NotNew`; nothing is tried again."""
         try:
-            self._finish(call)
+            self._finish(call, on_answer)
         except FAILURES as failure:
             raise self._translated(failure) from failure
 
-    def call(self, name: str, statements: Sequence[Statement]) -> None:
+    def call(self, name: str, statements: Sequence[Statement], on_answer: Callable[[Call], None]) -> None:
         """`send` and `answer`, with the promises of `query`."""
-        self._tried(lambda: self._finish(self.send(name, statements)))
+        self._tried(lambda: self._finish(self.send(name, statements), on_answer))
 
     def _is_to_prepare(self, name: bytes) -> bool:
         return name not in self._prepared
 
-    def _finish(self, call: Call) -> None:
+    def _finish(self, call: Call, on_answer: Callable[[Call], None]) -> None:
         try:
             call.wait()
         except BaseException:  # Ctrl-C, too: whatever is left of the answer belongs to no later call
             self.close()
             raise
+        on_answer(call)
         call.check()
 
     def _ready_cursor(self) -> psycopg.Cursor[Row]:

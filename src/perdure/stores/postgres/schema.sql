@@ -19,6 +19,8 @@ CREATE TABLE perdure.decisions (
 -- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
 -- this worker's transactions instead, and must equal what the process has counted. `decisions`: the mark of the
 -- functions that it calls; they stay while it lives.
+-- `renewed_at` is there for others to see that it changes within `lease_seconds` of their own clocks: no clock is
+-- compared with it (rule 10).
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
@@ -27,13 +29,14 @@ CREATE TABLE perdure.workers (
     writes      bigint NOT NULL DEFAULT 0,
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    lease_until timestamptz NOT NULL,
+    lease_seconds double precision NOT NULL,
     decisions   text NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
 -- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
 -- or a release whose reply was lost finds its own trace.
+-- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
     id            text PRIMARY KEY,
@@ -53,6 +56,7 @@ CREATE TABLE perdure.runs (
     attempts      integer NOT NULL CHECK (attempts >= 0),
     max_attempts  integer NOT NULL CHECK (max_attempts >= 1),
     progress_mark integer NOT NULL DEFAULT 0,
+    is_beside     boolean NOT NULL DEFAULT false,
     finished_by   uuid,
     last_claim    uuid,
     last_state    text,
@@ -161,9 +165,13 @@ SELECT runs.*
                     WHERE other.id = ANY (runs.waits_for) AND other.finished_at IS NOT NULL))
    AND NOT EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
--- For people.
+-- For people. A held run that somebody has cancelled is `cancelling` until what its code does just now returns.
 CREATE VIEW perdure.run_view AS
-SELECT id, kind, name, queue, state, priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
+SELECT id, kind, name, queue,
+       CASE WHEN state = 'held' AND EXISTS (SELECT 1 FROM perdure.messages
+                                             WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+            THEN 'cancelling' ELSE state END AS state,
+       priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
        worker, parent_id, parent_key, needs_mend, reason,
        (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
        (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output

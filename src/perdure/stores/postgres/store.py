@@ -44,6 +44,7 @@ class PostgresStore:
         self._kinds = Kinds(kinds)
         self._database = Database(parse_address(url), decisions_of(self._kinds))
         self.lock_directory = ""
+        self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
         self._is_counted = False
@@ -77,10 +78,9 @@ class PostgresStore:
             },
         )
 
-    def renew(self, worker_id: str, lease_seconds: float) -> bool:
-        parameters = {"worker_id": worker_id, "lease_seconds": lease_seconds}
+    def renew(self, worker_id: str) -> bool:
         with self._database.heartbeat.lock:
-            return bool(self._database.heartbeat.ask("renew_worker", parameters))
+            return bool(self._database.heartbeat.ask("renew_worker", {"worker_id": worker_id}))
 
     def leave(self, worker_id: str) -> None:
         self._database.ask("leave_worker", {"worker_id": worker_id})
@@ -88,12 +88,11 @@ class PostgresStore:
 
     def workers(self) -> list[WorkerRow]:
         return [
-            WorkerRow(self._given_id(worker_id), hostname, pid, is_over)
-            for worker_id, hostname, pid, is_over in self._database.ask("workers", {})
+            WorkerRow(self._given_id(worker_id), *columns) for worker_id, *columns in self._database.ask("workers", {})
         ]
 
-    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
-        parameters = {"worker_id": worker_id, "only_expired": only_expired}
+    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
+        parameters = {"worker_id": worker_id, "seen": seen}
         with self._database.turn.lock:
             [(back,)] = self._database.turn.query("take_over_worker", parameters)
         return None if back is None else list(back)
@@ -103,7 +102,7 @@ class PostgresStore:
         with turn.lock, self._naming_locked(entries):
             with suppress(NotNew):
                 if not self._kinds.are_open(entries):
-                    turn.call("write_sections", self._statements(worker_id, entries))
+                    turn.call("write_sections", self._statements(worker_id, entries), self._tell)
                     return self._accepted(worker_id, entries)
             return self._apply_in_order(worker_id, entries)
 
@@ -122,6 +121,10 @@ class PostgresStore:
                 raise
             raise locked_error(locked, self._database.address) from error.__cause__
 
+    def _tell(self, call: Call) -> None:
+        if call.told and self.on_cancelled is not None:
+            self.on_cancelled(json.loads(call.told))
+
     def at_once(self, waiting: int) -> int:
         return min(waiting, SENT_ENTRIES)
 
@@ -139,7 +142,7 @@ class PostgresStore:
 
     def _answered(self, worker_id: str, call: Call, entries: Sequence[Entry]) -> list[Verdict]:
         try:
-            self._database.turn.answer(call)
+            self._database.turn.answer(call, self._tell)
         except NotNew as not_new:  # whoever sends it again goes the slow way
             raise StoreUnavailableError("the batch is to be sent again, entry by entry") from not_new
         return self._accepted(worker_id, entries)
@@ -175,7 +178,7 @@ class PostgresStore:
             "slots": text_array(map(str, slots.values())),
             "names": text_array(request.names),
             "claims": text_array(claims),
-            "alone": request.alone,
+            "last_attempts": request.last_attempts,
         }
         connection = self._database.claims
         with connection.lock:

@@ -24,13 +24,13 @@ def take_claimable(
     taken: list[ClaimedRun] = []
     names = texts(request.names)
     for queue, slots in request.slots.items():
-        most = min(slots, 1) if request.alone else slots
+        most = min(slots, 1) if request.last_attempts == "alone" else slots
         if most > 0:
             drawn = claims[len(taken) : len(taken) + most]
-            connection.change("take_runs", [worker_id, queue, most, names, request.alone, texts(drawn)])
+            connection.change("take_runs", [worker_id, queue, most, names, request.last_attempts, texts(drawn)])
             rows = connection.rows("taken_runs", [worker_id, drawn[0]])
             taken += [claimed_of(claim, row) for _, claim, *row in sorted(rows, key=itemgetter(6, 0))]
-        if taken and request.alone:
+        if taken and request.last_attempts == "alone":
             break
     return taken
 
@@ -38,7 +38,7 @@ def take_claimable(
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:
     """The runs of a worker whose row was just deleted: cancelled, dead or ready (rules 3, 8 and 11)."""
     held = _ids(connection, "held_runs", worker_id)
-    for statement in ("take_over_cancelled_runs", "take_over_dead_runs", "take_over_runs"):
+    for statement in ("take_over_dead_runs", "take_over_cancelled_runs", "take_over_runs"):
         connection.change(statement, [worker_id])
     end_cancelled(connection, _ids(connection, "cancelled_among", texts(held)))
     return held

@@ -223,6 +223,8 @@ class Database:
         self.path = path
         self.patience_seconds = patience_seconds
         self.on_statement: Callable[[str], None] | None = None
+        self.cancelled: list[str] = []
+        """The runs of which a batch was told that they have a cancel: by a function, for a trigger gives no answer."""
         self.turn = Connection(self, decisions)
         self.heartbeat = Connection(self)
         self.checkpointer = Connection(self)
@@ -255,6 +257,7 @@ class Database:
             cached_statements=_CACHED_STATEMENTS,
         )
         connection.text_factory = _TEXT
+        connection.create_function("note_cancel", 1, self.cancelled.append)
         try:
             for name in _SETTINGS:
                 connection.execute(statements()[name].text)

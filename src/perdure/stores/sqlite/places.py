@@ -19,13 +19,16 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 # fmt: off
 _NETWORK: Final = frozenset(
     {
-        "9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs",
-        "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "vmhgfs",
-        "fuse.ceph", "fuse.cifs", "fuse.davfs2", "fuse.gcsfuse", "fuse.glusterfs", "fuse.nfs", "fuse.rclone",
-        "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "fuse.vmhgfs-fuse",
+        "9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "fakeowner", "fuse", "gfs2", "glusterfs",
+        "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs",
+        "vboxsf", "virtiofs", "vmhgfs",
     }
 )
 # fmt: on
+_SANDBOX: Final = frozenset({"9p", "virtiofs"})
+"""What some sandboxes (gVisor, Kata) have as their own root."""
+_OVERLAY: Final = "fuse.fuse-overlayfs"
+"""The root of a container that somebody without rights has started: files of this machine."""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -49,19 +52,31 @@ def check_place(path: Path, mounts: str | None = None) -> None:
         raise StoreUnavailableError(
             f"the directory {directory} is not writable for this process: SQLite keeps files beside the database"
         )
-    if path.exists() and not path.is_file():
+    if os.path.lexists(path) and not path.is_file():
         raise UnsupportedStoreError(f"{path} is no ordinary file")
+    if path.exists() and path.stat().st_nlink > 1:
+        raise UnsupportedStoreError(
+            f"{path} has another name (a hard link): who opens it there keeps another log, and commits are lost; "
+            "remove one of the names, or copy the database with `sqlite3 FILE '.backup COPY'`"
+        )
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise StoreUnavailableError(f"the database {path} is not readable and writable for this process")
-    kind = file_system(path.resolve(), _mounts() if mounts is None else mounts)
-    if kind in _NETWORK:
+    point, kind = mount_of(path, _mounts() if mounts is None else mounts)
+    if Path(point) == path:
+        raise UnsupportedStoreError(
+            f"{path} is mounted by itself, without the log that SQLite keeps beside it, and commits are lost with "
+            "that: mount its directory"
+        )
+    if kind is not None and is_network(kind):
         raise UnsupportedStoreError(
             f"{path} is on a network file system ({kind}), where SQLite loses data: use a local disk, or Postgres"
         )
 
 
-def file_system(path: Path, mounts: str) -> str | None:
-    """The kind of file system that holds `path`, by the text of a Linux mountinfo; None where it does not say."""
+def mount_of(path: Path, mounts: str) -> tuple[str, str | None]:
+    """Where the file system that holds `path` is mounted, and its kind, by the text of a Linux mountinfo; None where
+    that does not say.
+    """
     best, kind = "", None
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
@@ -71,9 +86,12 @@ def file_system(path: Path, mounts: str) -> str | None:
         point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), words[4])
         if len(point) >= len(best) and path.is_relative_to(point):
             best, kind = point, right.split()[0]
-    if kind == "9p" and best == "/":
-        return None  # a sandbox's own root (gVisor), not a share
-    return kind
+    return best, None if kind in _SANDBOX and best == "/" else kind
+
+
+def is_network(kind: str) -> bool:
+    """Whether a file system of this kind may be shared with other machines; of FUSE nothing tells which are not."""
+    return kind in _NETWORK or (kind.startswith("fuse.") and kind != _OVERLAY)
 
 
 def _mounts() -> str:

@@ -10,20 +10,22 @@ CREATE TABLE migrations (
     applied_at REAL NOT NULL
 ) STRICT;
 
--- A process that may write. No row, no right to write. `taken`: what its last claim of a queue took, see `take_runs`.
+-- A process that may write. No row, no right to write. `renewed_at` is there for others to see that it changes within
+-- `lease_seconds` of their own clocks: no clock is compared with it (rule 10). `taken`: what its last claim of a queue took, see `take_runs`.
 CREATE TABLE workers (
     id          TEXT NOT NULL PRIMARY KEY,
     hostname    TEXT NOT NULL,
     pid         INTEGER NOT NULL,
     joined_at   REAL NOT NULL,
     renewed_at  REAL NOT NULL,
-    lease_until REAL NOT NULL,
+    lease_seconds REAL NOT NULL,
     taken       TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
 -- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
 -- or a release whose reply was lost finds its own trace.
+-- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
     seq           INTEGER PRIMARY KEY,
@@ -42,6 +44,7 @@ CREATE TABLE runs (
     attempts      INTEGER NOT NULL CHECK (attempts >= 0),
     max_attempts  INTEGER NOT NULL CHECK (max_attempts >= 1),
     progress_mark INTEGER NOT NULL DEFAULT 0,
+    is_beside     INTEGER NOT NULL DEFAULT 0,
     finished_by   TEXT,
     last_claim    TEXT,
     last_state    TEXT,
@@ -181,9 +184,14 @@ SELECT id,
        + (SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) AS steps
   FROM runs;
 
--- For people: times that can be read (UTC).
+-- For people: times that can be read (UTC). A held run that somebody has cancelled is `cancelling` until what its code
+-- does just now returns.
 CREATE VIEW run_view AS
-SELECT id, kind, name, queue, state, priority, attempts, max_attempts,
+SELECT id, kind, name, queue,
+       iif(state = 'held' AND EXISTS (SELECT 1 FROM messages
+                                       WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
+           'cancelling', state) AS state,
+       priority, attempts, max_attempts,
        strftime('%Y-%m-%d %H:%M:%f', created_at, 'unixepoch')  AS created_at,
        strftime('%Y-%m-%d %H:%M:%f', due_at, 'unixepoch')      AS due_at,
        strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,

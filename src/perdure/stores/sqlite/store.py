@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from math import isinf
 from pathlib import Path
@@ -32,8 +33,9 @@ class SqliteStore:
     """
 
     def __init__(self, path: str | Path, *, patience_seconds: float = 30.0, kinds: Iterable[Kind] = KINDS) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(os.path.realpath(path))  # SQLite keeps its files beside that one, whatever leads to it
         self.lock_directory = f"{self.path}-workers"
+        self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._pace = Pace()
         self._kinds = Kinds(kinds)
         self._database = Database(self.path, patience_seconds, decisions(self._kinds))
@@ -64,9 +66,9 @@ class SqliteStore:
                 [worker.worker_id, worker.hostname, worker.pid, lease_seconds],
             )
 
-    def renew(self, worker_id: str, lease_seconds: float) -> bool:
+    def renew(self, worker_id: str) -> bool:
         with self._database.heartbeat.alone() as connection:
-            return connection.change("renew_worker", [lease_seconds, worker_id]) == 1
+            return connection.change("renew_worker", [worker_id]) == 1
 
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:
@@ -74,14 +76,11 @@ class SqliteStore:
             connection.change("remove_worker", [worker_id])
 
     def workers(self) -> list[WorkerRow]:
-        return [
-            WorkerRow(worker_id, hostname, pid, bool(is_over))
-            for worker_id, hostname, pid, is_over in self._ask("workers")
-        ]
+        return [WorkerRow(*row) for row in self._ask("workers")]
 
-    def take_over(self, worker_id: str, *, only_expired: bool) -> list[RunId] | None:
+    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
         with self._database.turn.writing() as connection:
-            if not connection.query("take_over_worker", [worker_id, only_expired]):
+            if not connection.query("take_over_worker", [worker_id, seen]):
                 return None
             return put_back_all(connection, worker_id)
 
@@ -112,6 +111,11 @@ class SqliteStore:
                     _fence(connection, worker_id)
                     verdicts = apply_in_order(connection, self._kinds, worker_id, entries)
         self._checkpointer.note_commit(entries)
+        if told := self._database.cancelled:
+            cancelled = [*dict.fromkeys(told)]  # the slow way is told twice
+            told.clear()
+            if self.on_cancelled is not None:
+                self.on_cancelled(cancelled)
         return verdicts
 
     may_claim_beside = False

@@ -17,6 +17,16 @@ BEGIN
     PERFORM perdure.pass_cancel_on(ended);
 END $$;
 
+-- Rule 8: the runs that this worker holds and somebody has cancelled, for the answer to its batch; NULL if none is.
+CREATE FUNCTION perdure.cancels_for(me uuid) RETURNS json LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN (SELECT json_agg(message.run_id)
+              FROM perdure.messages AS message
+             WHERE message.consumed_at IS NULL AND message.kind = 'cancel'
+               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = message.run_id AND run.worker = me OFFSET 0));
+END $$;
+
 -- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree.
 CREATE FUNCTION perdure.sweep_cancelled() RETURNS text[] LANGUAGE plpgsql
 SET enable_seqscan = off AS $$

@@ -1,7 +1,8 @@
 -- Rule 3, in two statements: as one, it would take its snapshot, wait for the victim's lock, and miss what a claim
--- commits meanwhile. NULL when somebody else was first, the worker is writing, or its lease is not over. Waits for no
--- lock on a run: whoever asks has the journal's turn, and asks again soon.
-CREATE FUNCTION perdure.take_over(victim uuid, only_expired boolean) RETURNS text[] LANGUAGE plpgsql
+-- commits meanwhile. NULL when somebody else was first, the worker is writing, or it has renewed its lease since `seen`.
+-- Dead is only a run that died alone (rule 11): whose worker held nothing else, neither at its claim nor at its death.
+-- Waits for no lock on a run: whoever asks has the journal's turn, and asks again soon.
+CREATE FUNCTION perdure.take_over(victim uuid, seen double precision) RETURNS text[] LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
     gone uuid;
@@ -11,7 +12,7 @@ BEGIN
     PERFORM perdure.check_session();
     DELETE FROM perdure.workers
      WHERE id = (SELECT id FROM perdure.workers
-                  WHERE id = victim AND (NOT only_expired OR lease_until < clock_timestamp())
+                  WHERE id = victim AND (seen IS NULL OR extract(epoch FROM renewed_at)::double precision = seen)
                     FOR UPDATE SKIP LOCKED)
     RETURNING id INTO gone;
     IF gone IS NULL THEN
@@ -22,7 +23,8 @@ BEGIN
         SELECT ctid AS place, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages
                                  WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
-                   WHEN attempts >= max_attempts AND perdure.progress_of(id) <= progress_mark THEN 'dead'
+                   WHEN attempts >= max_attempts AND NOT is_beside AND cardinality(back) = 1
+                        AND perdure.progress_of(id) <= progress_mark THEN 'dead'
                    ELSE 'ready'
                END AS becomes
           FROM perdure.runs WHERE worker = victim

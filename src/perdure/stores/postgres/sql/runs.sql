@@ -37,7 +37,7 @@ SELECT claim::text FROM perdure.runs
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
        is_cancelled, claimed_at
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
-                          %(names)s::text[], %(claims)s::uuid[], %(alone)s);
+                          %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s);
 
 -- name: hand_back_runs
 -- Uncharged: what this worker holds and does not know of (rule 5).
@@ -66,7 +66,7 @@ UPDATE perdure.runs SET reason = %(reason)s FROM unknown WHERE runs.id = unknown
 
 -- name: run
 -- One run, as anybody may see it.
-SELECT id, kind, name, state, queue, fingerprint, attempts, extract(epoch FROM created_at)::float8,
+SELECT id, kind, name, (SELECT state FROM perdure.run_view WHERE run_view.id = runs.id), queue, fingerprint, attempts, extract(epoch FROM created_at)::float8,
        extract(epoch FROM due_at)::float8, extract(epoch FROM started_at)::float8,
        extract(epoch FROM finished_at)::float8, parent_id, parent_key, worker::text, reason, needs_mend
   FROM perdure.runs

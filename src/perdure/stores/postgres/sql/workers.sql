@@ -1,15 +1,13 @@
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews. Whether its transactions are to be counted.
-INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_until, decisions)
-VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(),
-        clock_timestamp() + make_interval(secs => %(lease_seconds)s), %(decisions)s)
-ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until
+INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_seconds, decisions)
+VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(), %(lease_seconds)s, %(decisions)s)
+ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at
 RETURNING timeline IS NULL;
 
 -- name: renew_worker
--- The heartbeat: the lease by the database's clock, and no other column, so that it never waits for a fence.
-UPDATE perdure.workers
-   SET renewed_at = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+-- The heartbeat: something that others see to change, and no other column, so that it never waits for a fence.
+UPDATE perdure.workers SET renewed_at = clock_timestamp()
  WHERE id = %(worker_id)s::uuid
 RETURNING id;
 
@@ -19,9 +17,9 @@ SELECT perdure.leave(%(worker_id)s::uuid);
 
 -- name: take_over_worker
 -- One taker wins: whoever deletes the row, puts the runs back (rule 3).
-SELECT perdure.take_over(%(worker_id)s::uuid, %(only_expired)s);
+SELECT perdure.take_over(%(worker_id)s::uuid, %(seen)s);
 
 -- name: workers
 -- Who may be dead is decided by others, from these.
-SELECT id::text, hostname, pid, lease_until < clock_timestamp()
+SELECT id::text, hostname, pid, extract(epoch FROM renewed_at)::double precision, lease_seconds
   FROM perdure.workers ORDER BY joined_at, id;

@@ -9,4 +9,11 @@ CREATE TEMP TRIGGER fence_sections INSTEAD OF INSERT ON section WHEN NEW.kind = 
 BEGIN
     SELECT RAISE(ABORT, 'the worker has no row')
      WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id);
+
+    -- Rule 8: cancels of what this worker holds are told to it. Mostly there are none, and the index is empty.
+    SELECT note_cancel(messages.run_id)
+      FROM messages
+     CROSS JOIN runs
+     WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+       AND runs.id = messages.run_id AND runs.worker = NEW.worker_id;
 END;

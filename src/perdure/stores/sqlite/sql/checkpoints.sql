@@ -1,6 +1,7 @@
 -- name: record_lone_checkpoint
 -- A batch of one checkpoint, which most are, without the JSON, which would be a tenth of the commit.
--- Rule 2: of a run that this worker holds under this claim. One that is there already changes nothing.
+-- Rule 2: of a run that this worker holds under this claim. One that is there already changes nothing. Rule 8: cancels of
+-- what this worker holds are told to it.
 INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body,
                          attempts, started_at, arguments, recorded_at)
 SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerprint, :is_error, :codec, :body,
@@ -8,6 +9,11 @@ SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerpri
   FROM runs
  WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
    AND EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)
+   AND (SELECT count(note_cancel(messages.run_id))
+          FROM messages
+         CROSS JOIN runs AS mine
+         WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+           AND mine.id = messages.run_id AND mine.worker = runs.worker) IS NOT NULL
 ON CONFLICT (run_id, key) DO NOTHING;
 
 -- name: checkpoint_traces

@@ -23,8 +23,8 @@ SELECT json_group_array(json_array(runs.claim))
 
 -- name: take_runs
 -- Wake what is due or has what it waited for, then take of one queue: what this insert does is the trigger of its name.
-INSERT INTO claim (worker_id, queue, slots, names, alone, claims)
-VALUES (:worker_id, :queue, :slots, :names, :alone, :claims);
+INSERT INTO claim (worker_id, queue, slots, names, last_attempts, claims)
+VALUES (:worker_id, :queue, :slots, :names, :last_attempts, :claims);
 
 -- name: taken_runs
 -- What the claim just now has taken, by the first of the claims that were drawn for it; nothing if somebody has taken
@@ -60,12 +60,15 @@ UPDATE runs
    AND EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
 -- name: take_over_dead_runs
--- At the limit, and no step further than when the attempt was charged: this run kills its workers.
+-- At the limit, no step further than when the attempt was charged, and its worker held nothing else, neither at its
+-- claim nor at its death (rule 11): this run kills its workers.
 UPDATE runs
    SET state = 'dead', finished_at = (SELECT now FROM clock), worker = NULL, claim = NULL,
        reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
                        || 'a new id once mended', max_attempts)
- WHERE worker = :worker_id AND attempts >= max_attempts
+ WHERE worker = :worker_id AND attempts >= max_attempts AND is_beside = 0
+   AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.worker = runs.worker AND other.seq <> runs.seq)
+   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
    AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
 
 -- name: take_over_runs
@@ -98,7 +101,7 @@ UPDATE runs SET reason = :reason
 
 -- name: run
 -- One run, as anybody may see it.
-SELECT id, kind, name, state, queue, fingerprint, attempts, created_at, due_at, started_at, finished_at, parent_id,
+SELECT id, kind, name, (SELECT state FROM run_view WHERE run_view.id = runs.id), queue, fingerprint, attempts, created_at, due_at, started_at, finished_at, parent_id,
        parent_key, worker, reason, needs_mend
   FROM runs
  WHERE id = :run_id;

@@ -4,15 +4,13 @@ SELECT 1 FROM workers WHERE id = :worker_id;
 
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews.
-INSERT INTO workers (id, hostname, pid, joined_at, renewed_at, lease_until)
-SELECT :worker_id, :hostname, :pid, now, now, now + :lease_seconds FROM clock WHERE true
-ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, lease_until = excluded.lease_until;
+INSERT INTO workers (id, hostname, pid, joined_at, renewed_at, lease_seconds)
+SELECT :worker_id, :hostname, :pid, now, now, :lease_seconds FROM clock WHERE true
+ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at;
 
 -- name: renew_worker
--- The heartbeat: the lease by the database's clock, and no other column.
-UPDATE workers
-   SET renewed_at = (SELECT now FROM clock), lease_until = (SELECT now FROM clock) + :lease_seconds
- WHERE id = :worker_id;
+-- The heartbeat: something that others see to change.
+UPDATE workers SET renewed_at = (SELECT now FROM clock) WHERE id = :worker_id;
 
 -- name: remove_worker
 -- A worker that leaves gives up its right to write, after its runs.
@@ -21,9 +19,9 @@ DELETE FROM workers WHERE id = :worker_id;
 -- name: take_over_worker
 -- One taker wins: whoever deletes the row, puts the runs back. The write lock makes SKIP LOCKED unnecessary.
 DELETE FROM workers
- WHERE id = :worker_id AND (:only_expired = 0 OR lease_until < (SELECT now FROM clock))
+ WHERE id = :worker_id AND renewed_at = coalesce(:seen, renewed_at)
 RETURNING id;
 
 -- name: workers
 -- Who may be dead is decided by others, from these.
-SELECT id, hostname, pid, lease_until < (SELECT now FROM clock) FROM workers ORDER BY joined_at, id;
+SELECT id, hostname, pid, renewed_at, lease_seconds FROM workers ORDER BY joined_at, id;
