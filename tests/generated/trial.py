@@ -1,0 +1,144 @@
+"""Trials: some programs live together in one process after another, each of which is killed, but for the last."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.generated import shared_constructs, vocabulary  # noqa: F401  # all constructs
+from tests.generated.hosts import Host, read
+from tests.generated.live import Life
+from tests.generated.program import HEADER, Program
+from tests.generated.rules import Note, Recorded, Story, breaches, parse
+
+STEPS = "SELECT run_id, key, kind, outcome FROM {}step_view"
+RUNS = "SELECT id, parent_id, state, needs_mend, reason FROM {}run_view"
+
+
+def plain_ending(program: Program) -> list[Any]:
+    """How the same source ends without Perdure: what it means."""
+    source = program.source()
+    assert source.startswith(HEADER)
+    names = {"asyncio": asyncio, **vars(vocabulary), **vocabulary.PLAIN}
+    imports = "import contextlib, contextvars\n"
+    code = compile(imports + source.removeprefix(HEADER), program.name, "exec", dont_inherit=True)
+    exec(code, names)  # noqa: S102  # our own text
+    function = names[program.name]
+    try:
+        return ["value", asyncio.run(function()) if program.world == "async" else function()]
+    except ValueError as error:
+        return ["error", "ValueError", str(error).partition("#")[0]]
+
+
+def write(programs: Iterable[Program], folder: Path) -> None:
+    """Each as a module of its own, for the hosts to import and for people to look at."""
+    for program in programs:
+        (folder / f"{program.name}.py").write_text(program.source())
+
+
+def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """What a public view says; nothing where the process was killed before the tables were made."""
+    if not url.startswith("postgresql"):
+        with closing(sqlite3.connect(url)) as connection:
+            try:
+                return connection.execute(statement.format("")).fetchall()
+            except sqlite3.OperationalError as error:
+                assert "no such table" in str(error)
+                return []
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement.format("perdure.").encode()).fetchall()
+
+
+class Trial:
+    """Programs on one database."""
+
+    def __init__(self, programs: Sequence[Program], url: str, folder: Path) -> None:
+        self.programs = programs
+        self.url = url
+        self.folder = folder
+        self.lives = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self.stories = {one.name: Story(one.name, plain_ending(one), is_ordered(one)) for one in programs}
+
+    def live(self, host: Host, *, kills: str = "store", kill_at: int = 0, loop: str = "stock") -> bool:
+        """One life more; whether it was killed."""
+        self.lives += 1
+        names = [program.name for program in self.programs]
+        life = Life(self.lives, self.url, names, loop, kills, kill_at, str(self.folder))
+        ended = host.run(life)
+        self.counted = ended.counted
+        for name, ending in ended.endings.items():
+            self.stories[name].endings[self.lives] = ending
+        self._look()
+        return ended.is_killed
+
+    def _look(self) -> None:
+        """What is recorded now."""
+        runs = ask(self.url, RUNS)
+        parents = {run: parent for run, parent, *_ in runs}
+        for story in self.stories.values():
+            story.recorded[self.lives] = []
+            story.states = {}
+        for run, _, state, needs_mend, reason in runs:
+            story = self.stories[root_of(run, parents)]
+            story.states[run] = f"{state} ({reason})" if needs_mend or state not in {"succeeded", "failed"} else state
+        for run, key, kind, outcome in ask(self.url, STEPS):
+            row = Recorded(run, key, kind, str(outcome))
+            self.stories[root_of(run, parents)].recorded[self.lives].append(row)
+
+    def failures(self) -> dict[str, list[str]]:
+        """By program: what does not hold."""
+        owners: dict[str, str] = {}
+        for name, story in self.stories.items():
+            owners |= dict.fromkeys(story.states, name)
+            story.notes = []
+        for note in self._notes():
+            if (name := owners.get(note.run, note.run)) in self.stories:
+                self.stories[name].notes.append(note)
+        return {name: found for name, story in self.stories.items() if (found := breaches(story))}
+
+    def _notes(self) -> list[Note]:
+        return [parse(line) for line in read(self.folder / "notes").splitlines()]
+
+    def warnings(self) -> str:
+        """What the lives have logged."""
+        return "\n".join(f"life {path.stem[4:]}: {read(path)}" for path in sorted(self.folder.glob("log-*")))
+
+
+def root_of(run: str, parents: dict[str, str | None]) -> str:
+    """The run that nobody started from another."""
+    while (parent := parents.get(run)) is not None:
+        run = parent
+    return run
+
+
+def is_ordered(program: Program) -> bool:
+    """Whether what it sees comes in one order."""
+    return not program.kinds() & {"threads", "mapped_threads"}
+
+
+def try_together(
+    programs: Sequence[Program],
+    url: str,
+    folder: Path,
+    hosts: Sequence[Host],
+    chance: random.Random,
+    *,
+    kills: int,
+    loops: Sequence[str] = ("stock",),
+) -> Trial:
+    """Kill them at so many random boundaries, each life in another host and on another loop, then let them end."""
+    trial = Trial(programs, url, folder)
+    for number in range(kills + 1):
+        kind = chance.choice(["store", "note"])
+        most = 150 if kind == "store" else 20 * len(programs)
+        kill_at = chance.randint(5, most) if number < kills else 0
+        trial.live(hosts[number % len(hosts)], kills=kind, kill_at=kill_at, loop=loops[number % len(loops)])
+    return trial
