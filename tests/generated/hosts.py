@@ -34,11 +34,12 @@ class Host:
     """One process that forks a child for each life."""
 
     def __init__(self, python: str, hash_seed: int, folder: Path) -> None:
-        self.python = python
+        self.folder = folder
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([SOURCE, str(ROOT)]),
             "PYTHONHASHSEED": str(hash_seed),
+            "PYTHONDONTWRITEBYTECODE": "1",  # modules of one name may be written anew within a second
         }
         self._process = subprocess.Popen(
             [python, "-m", "tests.generated.live", str(folder)],

@@ -69,8 +69,10 @@ class Life:
 
 def ending(future: asyncio.Future[Any]) -> list[Any]:
     """How a program ended, as data."""
-    if future.cancelled() or not future.done():
+    if not future.done():
         return ["stuck", "it does not end"]
+    if future.cancelled():
+        return ["error", "CancelledError", ""]
     error = future.exception()
     if error is None:
         return ["value", future.result()]

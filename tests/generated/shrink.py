@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.generated.hosts import Host, hosting
 from tests.generated.program import Program, generate, smaller
-from tests.generated.trial import try_together, write
+from tests.generated.trial import try_together
 
 COPIES = 24
 NUMBERS = count(1)
@@ -27,7 +27,6 @@ def fails(program: Program, hosts: Sequence[Host], folder: Path, tries: int = 2)
     for _ in range(tries):
         number = next(NUMBERS)
         copies = [replace(program, copy=number * 1000 + place) for place in range(COPIES)]
-        write(copies, folder)
         chance = random.Random(number)  # noqa: S311  # where to kill
         trial = try_together(copies, str(folder / f"{number}.db"), folder / str(number), hosts, chance, kills=3)
         for found in trial.failures().values():

@@ -134,7 +134,11 @@ def try_together(
     kills: int,
     loops: Sequence[str] = ("stock",),
 ) -> Trial:
-    """Kill them at so many random boundaries, each life in another host and on another loop, then let them end."""
+    """Kill them at so many random boundaries, each life in another host and on another loop, then let them end.
+
+    The hosts share one folder.
+    """
+    write(programs, hosts[0].folder)
     trial = Trial(programs, url, folder)
     for number in range(kills + 1):
         kind = chance.choice(["store", "note"])
