@@ -25,6 +25,7 @@ import perdure
 import perdure.stores.sqlite
 from perdure.stores.open import open_store
 from tests.generated import vocabulary  # noqa: F401  # what the programs import
+from tests.generated.looking import RUNS, TERMINAL, ask
 from tests.generated.notes import DEATH, open_notes, watch_store
 
 with suppress(ImportError):
@@ -50,6 +51,10 @@ class Life:
     kills: str = "store"
     kill_at: int = 0
     """At the nth boundary of that kind; 0: it lives to the end of its programs."""
+    begins: str = "named"
+    """How a program is begun: `named` with its name as its run's id, `started` without an id, `called` as a function;
+    `not`: what there is goes on.
+    """
     folder: str = ""
     """Where it notes what happens, and writes its end."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -89,11 +94,8 @@ async def live(life: Life) -> dict[str, list[Any]]:
     if life.loop == "eager":
         loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]  # Python 3.12
     async with perdure.running(life.url, **{**SETTINGS, **life.settings}):
-        waiting = {}
-        for name, function in functions.items():
-            handle = await perdure.with_options(id=name).astart(function)
-            waiting[name] = loop.create_task(handle.wait())
-        await wait(waiting, store)
+        waiting = {name: loop.create_task(begin(life, name, function)) for name, function in functions.items()}
+        await wait(waiting, life)
         endings = {name: ending(task) for name, task in waiting.items()}
         for task in waiting.values():
             task.cancel()
@@ -101,7 +103,21 @@ async def live(life: Life) -> dict[str, list[Any]]:
     return endings
 
 
-async def wait(waiting: dict[str, asyncio.Task[Any]], store: Any) -> None:
+async def begin(life: Life, name: str, function: Any) -> Any:
+    """Begin a program in the way that its life says, and wait for its end."""
+    if life.begins == "called":
+        outcome = await asyncio.to_thread(function)
+        return await outcome if asyncio.iscoroutine(outcome) else outcome
+    if life.begins == "started":
+        return await (await perdure.astart(function))
+    if life.begins == "not":
+        while any(state not in TERMINAL for _, _, state, *_ in await asyncio.to_thread(ask, life.url, RUNS)):
+            await asyncio.sleep(0.02)
+        return None
+    return await (await perdure.with_options(id=name).astart(function))
+
+
+async def wait(waiting: dict[str, asyncio.Task[Any]], life: Life) -> None:
     """Until all have ended, or those that have not need a mend, or nothing has ended for too long."""
     progress_at, done_before, mended = time.monotonic(), -1, 0
     while left := [name for name, task in waiting.items() if not task.done()]:
@@ -110,8 +126,8 @@ async def wait(waiting: dict[str, asyncio.Task[Any]], store: Any) -> None:
         if done != done_before:
             progress_at, done_before, mended = time.monotonic(), done, 0
             continue
-        rows = [await asyncio.to_thread(store.run, name) for name in left]
-        mended = mended + 1 if all(row is not None and row.needs_mend for row in rows) else 0
+        runs = {run: needs_mend for run, _, _, needs_mend, _ in await asyncio.to_thread(ask, life.url, RUNS)}
+        mended = mended + 1 if all(runs.get(name) for name in left) else 0
         if mended * LOOK_SECONDS > 3 or time.monotonic() - progress_at > LONGEST_SECONDS:
             return
 

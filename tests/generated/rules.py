@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.generated.looking import TERMINAL
+
 OUTCOME = re.compile(r'"([^"#]+)#([0-9a-f]{6})"')
-TERMINAL = {"succeeded", "failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Story:
     expected: list[Any]
     is_ordered: bool
     """Whether the order in which it sees values is promised: not between threads."""
+    run: str = ""
+    """The id of its run where that is not its name."""
     endings: dict[int, list[Any]] = field(default_factory=dict)
     """By life: how it ended there."""
     notes: list[Note] = field(default_factory=list)
@@ -63,9 +66,9 @@ def ends_as_the_plain_program(story: Story) -> Iterator[str]:
 
 
 def is_not_parked(story: Story) -> Iterator[str]:
-    """Every run of it is over; none waits for a mend."""
+    """Every run of it is over, none dead; none waits for a mend."""
     for run, state in story.states.items():
-        if state not in TERMINAL:
+        if state not in TERMINAL - {"dead"}:
             yield f"run {run} is {state}"
 
 
@@ -75,13 +78,13 @@ def sees_the_same(story: Story) -> Iterator[str]:
     """
     executions: list[tuple[int, list[str]]] = []
     settled: list[int] = []
-    for note in story.notes if story.is_ordered else ():
-        if note.run == story.name and note.what == "start":
+    for note in own_notes(story) if story.is_ordered else ():
+        if note.what == "start":
             executions.append((note.life, []))
             settled.append(0)
-        elif note.run == story.name and note.what == "seen":
+        elif note.what == "seen":
             executions[-1][1].append(note.words[0])
-        elif note.run == story.name and note.what == "begin":
+        elif note.what == "begin":
             settled[-1] = len(executions[-1][1])
     for number, (earlier, values) in enumerate(executions):
         before = values[: settled[number]]
@@ -90,6 +93,11 @@ def sees_the_same(story: Story) -> Iterator[str]:
             if before[: len(after)] != after:
                 place = next(n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other)
                 yield f"life {earlier} saw {before[place:]} from place {place} on, life {later} {after[place:]}"
+
+
+def own_notes(story: Story) -> Iterator[Note]:
+    """Those of the program itself, without its children's."""
+    return (note for note in story.notes if note.run in {story.name, story.run})
 
 
 def calls_keep_their_keys(story: Story) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Shape:
     @property
     def name(self) -> str:
         """What it is called, and its run where that has a name."""
-        return self.function.__name__ if self.begins == "named" else f"{self.function.__name__}_{self.begins}"
+        return self.function.__name__
 
 
 SHAPES: list[Shape] = []

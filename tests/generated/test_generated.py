@@ -48,13 +48,13 @@ def check(
     chance = random.Random(chosen[0].seed)  # noqa: S311  # where to kill
     trial = try_together(chosen, url, folder / "trial", hosts, chance, kills=kills, loops=loops)
     failures = trial.failures()
-    assert not failures, describe(trial, failures)
+    assert not failures, describe(chosen, trial, failures)
 
 
-def describe(trial: Trial, failures: dict[str, list[str]]) -> str:
+def describe(chosen: Sequence[Program], trial: Trial, failures: dict[str, list[str]]) -> str:
     """For people: each failing program, what does not hold, how to see it again."""
-    told = [f"{len(failures)} of {len(trial.programs)} programs fail: {', '.join(failures)}"]
-    for program in trial.programs:
+    told = [f"{len(failures)} of {len(chosen)} programs fail: {', '.join(failures)}"]
+    for program in chosen:
         if found := failures.get(program.name):
             told.append(f"{program.source()}\n# " + "\n# ".join(found))
             told.append(f"# make it smaller: python -m tests.generated.shrink {program.seed}")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tests.generated import shared_constructs, vocabulary  # noqa: F401  # all constructs
 from tests.generated.hosts import Host, read
 from tests.generated.live import Life
+from tests.generated.looking import RUNS, STEPS, ask
 from tests.generated.program import HEADER, Program
-from tests.generated.rules import Note, Recorded, Story, breaches, parse
-
-STEPS = "SELECT run_id, key, kind, outcome FROM {}step_view"
-RUNS = "SELECT id, parent_id, state, needs_mend, reason FROM {}run_view"
+from tests.generated.rules import Recorded, Story, breaches, parse
 
 
 def plain_ending(program: Program) -> list[Any]:
@@ -41,39 +37,23 @@ def write(programs: Iterable[Program], folder: Path) -> None:
         (folder / f"{program.name}.py").write_text(program.source())
 
 
-def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """What a public view says; nothing where the process was killed before the tables were made."""
-    if not url.startswith("postgresql"):
-        with closing(sqlite3.connect(url)) as connection:
-            try:
-                return connection.execute(statement.format("")).fetchall()
-            except sqlite3.OperationalError as error:
-                assert "no such table" in str(error)
-                return []
-    import psycopg
-
-    with psycopg.connect(url) as connection:
-        return connection.execute(statement.format("perdure.").encode()).fetchall()
-
-
 class Trial:
-    """Programs on one database."""
+    """Programs that live together on one database, and the story of each."""
 
-    def __init__(self, programs: Sequence[Program], url: str, folder: Path) -> None:
-        self.programs = programs
+    def __init__(self, stories: Sequence[Story], url: str, folder: Path) -> None:
+        self.stories = {story.name: story for story in stories}
         self.url = url
         self.folder = folder
         self.lives = 0
         folder.mkdir(parents=True, exist_ok=True)
-        self.stories = {one.name: Story(one.name, plain_ending(one), is_ordered(one)) for one in programs}
 
-    def live(self, host: Host, *, kills: str = "store", kill_at: int = 0, loop: str = "stock") -> bool:
+    def live(
+        self, host: Host, *, kills: str = "store", kill_at: int = 0, loop: str = "stock", begins: str = "named"
+    ) -> bool:
         """One life more; whether it was killed."""
         self.lives += 1
-        names = [program.name for program in self.programs]
-        life = Life(self.lives, self.url, names, loop, kills, kill_at, str(self.folder))
+        life = Life(self.lives, self.url, list(self.stories), loop, kills, kill_at, begins, str(self.folder))
         ended = host.run(life)
-        self.counted = ended.counted
         for name, ending in ended.endings.items():
             self.stories[name].endings[self.lives] = ending
         self._look()
@@ -87,25 +67,31 @@ class Trial:
             story.recorded[self.lives] = []
             story.states = {}
         for run, _, state, needs_mend, reason in runs:
-            story = self.stories[root_of(run, parents)]
-            story.states[run] = f"{state} ({reason})" if needs_mend or state not in {"succeeded", "failed"} else state
+            story = self._story(root_of(run, parents))
+            story.states[run] = f"{state} ({reason})" if needs_mend else state
         for run, key, kind, outcome in ask(self.url, STEPS):
             row = Recorded(run, key, kind, str(outcome))
-            self.stories[root_of(run, parents)].recorded[self.lives].append(row)
+            self._story(root_of(run, parents)).recorded[self.lives].append(row)
+
+    def _story(self, root: str) -> Story:
+        """Whose run it is; a run whose id nobody has chosen is the only program's."""
+        if root not in self.stories and len(self.stories) == 1:
+            story = next(iter(self.stories.values()))
+            story.run = root
+            return story
+        return self.stories[root]
 
     def failures(self) -> dict[str, list[str]]:
         """By program: what does not hold."""
         owners: dict[str, str] = {}
         for name, story in self.stories.items():
-            owners |= dict.fromkeys(story.states, name)
+            owners |= dict.fromkeys([name, *story.states], name)
             story.notes = []
-        for note in self._notes():
-            if (name := owners.get(note.run, note.run)) in self.stories:
+        for line in read(self.folder / "notes").splitlines():
+            note = parse(line)
+            if (name := owners.get(note.run)) is not None:
                 self.stories[name].notes.append(note)
         return {name: found for name, story in self.stories.items() if (found := breaches(story))}
-
-    def _notes(self) -> list[Note]:
-        return [parse(line) for line in read(self.folder / "notes").splitlines()]
 
     def warnings(self) -> str:
         """What the lives have logged."""
@@ -139,7 +125,8 @@ def try_together(
     The hosts share one folder.
     """
     write(programs, hosts[0].folder)
-    trial = Trial(programs, url, folder)
+    stories = [Story(program.name, plain_ending(program), is_ordered(program)) for program in programs]
+    trial = Trial(stories, url, folder)
     for number in range(kills + 1):
         kind = chance.choice(["store", "note"])
         most = 150 if kind == "store" else 20 * len(programs)
