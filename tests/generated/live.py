@@ -30,8 +30,10 @@ from tests.generated.notes import DEATH, open_notes, watch_store
 
 with suppress(ImportError):
     import perdure.stores.postgres
-with suppress(ImportError):
+try:
     import uvloop
+except ImportError:
+    uvloop = None
 
 SETTINGS: dict[str, Any] = {"poll_seconds": 0.05, "replay_patience_seconds": 4.0, "shutdown_seconds": 0.3}
 LONGEST_SECONDS = 30.0
@@ -47,7 +49,7 @@ class Life:
     url: str
     programs: list[str]
     loop: str = "stock"
-    """`stock`, `uvloop` or `eager`."""
+    """`stock`, `eager`, or `uvloop`, which is the stock loop where there is none."""
     kills: str = "store"
     kill_at: int = 0
     """At the nth boundary of that kind; 0: it lives to the end of its programs."""
@@ -111,10 +113,14 @@ async def begin(life: Life, name: str, function: Any) -> Any:
     if life.begins == "started":
         return await (await perdure.astart(function))
     if life.begins == "not":
-        while any(state not in TERMINAL for _, _, state, *_ in await asyncio.to_thread(ask, life.url, RUNS)):
-            await asyncio.sleep(0.02)
-        return None
+        return await asyncio.to_thread(wait_for_all, life.url)
     return await (await perdure.with_options(id=name).astart(function))
+
+
+def wait_for_all(url: str) -> None:
+    """Until every run is over: nobody here knows what they are called."""
+    while any(state not in TERMINAL for _, _, state, *_ in ask(url, RUNS)):
+        time.sleep(0.02)
 
 
 async def wait(waiting: dict[str, asyncio.Task[Any]], life: Life) -> None:
@@ -136,7 +142,7 @@ def execute(life: Life) -> None:
     """In the child: the whole life."""
     logging.basicConfig(filename=life.log(), level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     open_notes(str(Path(life.folder) / "notes"), life.number)
-    if life.loop == "uvloop":
+    if life.loop == "uvloop" and uvloop is not None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             endings = runner.run(live(life))
     else:

@@ -1,7 +1,8 @@
 """What a life of a program leaves outside the database: one line for every body and every value seen. And its death.
 
-Each line is one write to a file that outlives the process: `[life, run, what, ...]` as JSON. `what` is `begin` and `end`
-of a body (idempotency key, tag, value) or `seen` (a value that reached the workflow's code).
+Each line is one write to a file that outlives the process: `[life, run, what, ...]` as JSON. `what` is `start` (the
+workflow's code begins, or begins again), `begin` and `end` of a body (idempotency key, tag, value) or `seen` (a value
+that has reached the workflow's code).
 """
 
 from __future__ import annotations
@@ -13,7 +14,19 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-HARMLESS = {"renew", "pulse", "close", "abandon", "workers", "run", "checkpoints", "at_once", "migrate", "join", "leave"}
+HARMLESS = {
+    "renew",
+    "pulse",
+    "close",
+    "abandon",
+    "workers",
+    "run",
+    "checkpoints",
+    "at_once",
+    "migrate",
+    "join",
+    "leave",
+}
 """What a store is asked by the clock, or around a life and not in it."""
 
 

@@ -1,7 +1,7 @@
 """Random programs: a tree of constructs from a seed, printed as Python source that people can read.
 
-A program is one workflow. Its result is a list of tags that does not depend on timing; what does depend on it, the order
-of outcomes, is what it has `seen`.
+A program is one workflow. Its result is a list of tags that does not depend on timing; what does depend on it, the
+order of outcomes, is what it has `seen`.
 """
 
 from __future__ import annotations

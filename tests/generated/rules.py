@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.generated.looking import TERMINAL
@@ -138,7 +139,7 @@ def bodies_begin_once_in_a_life(story: Story) -> Iterator[str]:
 def records_stay(story: Story) -> Iterator[str]:
     """A recorded outcome is there in all later lives, unchanged."""
     lives = sorted(story.recorded)
-    for earlier, later in zip(lives, lives[1:], strict=False):
+    for earlier, later in pairwise(lives):
         after = {(row.run, row.key): row.outcome for row in story.recorded[later]}
         for row in story.recorded[earlier]:
             if after.get((row.run, row.key)) != row.outcome:
@@ -147,7 +148,9 @@ def records_stay(story: Story) -> Iterator[str]:
 
 def recorded_outcomes_are_handed_over(story: Story) -> Iterator[str]:
     """A value that was recorded is what every later life sees."""
-    seen = [(note.life, *note.words[0].split("#")) for note in story.notes if note.what == "seen" and "#" in note.words[0]]
+    seen = [
+        (note.life, *note.words[0].split("#")) for note in story.notes if note.what == "seen" and "#" in note.words[0]
+    ]
     for over, rows in story.recorded.items():
         values = {tag: nonce for row in rows for tag, nonce in OUTCOME.findall(row.outcome)}
         for life, tag, nonce in seen:

@@ -1,4 +1,4 @@
-"""Every shape of workflow, one of each: what the kill matrix kills at every boundary. Beside each, what it ends with."""
+"""Every shape of workflow, one of each, with what it ends with: what the kill matrix kills at every boundary."""
 
 from __future__ import annotations
 

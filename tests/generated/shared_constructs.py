@@ -88,11 +88,10 @@ def lock(w: Writer, node: Node) -> None:
     gate, entered, inside, order = w.name("gate"), w.name("entered"), w.name("inside"), w.name("order")
     w.add(f"{gate} = asyncio.{chance_of(node).choice(['Lock()', 'Semaphore(2)', 'BoundedSemaphore(1)'])}")
     w.add(f"{order} = []")
-    with w.block(f"async def {entered}({inside}, tag: str) -> list[str]:"):
-        with w.block(f"async with {gate}:"):
-            w.add(f"{order}.append(tag)")
-            w.add(f"seen(await tell(tag, list({order})))")
-            w.add(f"return [tag, *await {inside}]")
+    with w.block(f"async def {entered}({inside}, tag: str) -> list[str]:"), w.block(f"async with {gate}:"):
+        w.add(f"{order}.append(tag)")
+        w.add(f"seen(await tell(tag, list({order})))")
+        w.add(f"return [tag, *await {inside}]")
     both = [f"{entered}({one}, {w.tag()})" for one in made]
     with w.block(f"for tags in await asyncio.gather({', '.join(both)}):"):
         w.add("out += tags")
@@ -126,10 +125,9 @@ def condition(w: Writer, node: Node) -> None:
         with w.block(f"async with {changed}:"):
             w.add(f"{made}.append(value)")
             w.add(f"{changed}.notify_all()")
-    with w.block(f"async def {taker}(enough: int, tag: str) -> str:"):
-        with w.block(f"async with {changed}:"):
-            w.add(f"await {changed}.wait_for(lambda: len({made}) >= enough)")
-            w.add(f"return seen(await tell(tag, list({made})))")
+    with w.block(f"async def {taker}(enough: int, tag: str) -> str:"), w.block(f"async with {changed}:"):
+        w.add(f"await {changed}.wait_for(lambda: len({made}) >= enough)")
+        w.add(f"return seen(await tell(tag, list({made})))")
     w.add(
         f"out += (await asyncio.gather({taker}(2, {w.tag()}), {taker}(1, {w.tag()}), "
         f"{maker}({w.tag()}), {maker}({w.tag()})))[:2]"
@@ -187,9 +185,8 @@ def generator(w: Writer, node: Node) -> None:
     """An async generator that takes steps, consumed by code that takes steps."""
     made = w.name("generated")
     with w.block(f"async def {made}():"):
-        with w.block("try:"):
-            with w.block(f"for tag in {items(w, node)}:"):
-                w.add("yield await work(tag)")
+        with w.block("try:"), w.block(f"for tag in {items(w, node)}:"):
+            w.add("yield await work(tag)")
         with w.block("finally:"):
             w.add(f"seen({w.step()})")
     if chance_of(node).random() < 0.5:
@@ -221,9 +218,8 @@ def shared_list(w: Writer, node: Node) -> None:
     """Branches that add to one list, read by each next call."""
     log, adder = w.name("log"), w.name("adder")
     w.add(f"{log} = []")
-    with w.block(f"async def {adder}(tag: str) -> None:"):
-        with w.block("for number in range(2):"):
-            w.add(f'{log}.append(seen(await work(f"{{tag}} {{number}}")))')
-            w.add(f'seen(await tell(f"{{tag}} {{number}} told", list({log})))')
+    with w.block(f"async def {adder}(tag: str) -> None:"), w.block("for number in range(2):"):
+        w.add(f'{log}.append(seen(await work(f"{{tag}} {{number}}")))')
+        w.add(f'seen(await tell(f"{{tag}} {{number}} told", list({log})))')
     w.add(f"await asyncio.gather({adder}({w.tag()}), {adder}({w.tag()}), {adder}({w.tag()}))")
     w.add(f"out += sorted({log})")

@@ -17,8 +17,10 @@ from pathlib import Path
 from tests.generated.hosts import Host, hosting
 from tests.generated.program import Program, generate, smaller
 from tests.generated.trial import try_together
+from tests.interpreters import interpreters
 
 COPIES = 24
+LOOPS = ("stock", "uvloop")
 NUMBERS = count(1)
 
 
@@ -28,7 +30,9 @@ def fails(program: Program, hosts: Sequence[Host], folder: Path, tries: int = 2)
         number = next(NUMBERS)
         copies = [replace(program, copy=number * 1000 + place) for place in range(COPIES)]
         chance = random.Random(number)  # noqa: S311  # where to kill
-        trial = try_together(copies, str(folder / f"{number}.db"), folder / str(number), hosts, chance, kills=3)
+        trial = try_together(
+            copies, str(folder / f"{number}.db"), folder / str(number), hosts, chance, kills=4, loops=LOOPS
+        )
         for found in trial.failures().values():
             return found
     return []
@@ -52,7 +56,8 @@ def shrink(program: Program, hosts: Sequence[Host], folder: Path, seconds: float
 
 def main(seed: int, seconds: float = 120) -> None:
     """See the module."""
-    with tempfile.TemporaryDirectory() as name, hosting([sys.executable] * 2, Path(name)) as hosts:
+    pythons = [sys.executable, sys.executable, *interpreters()[1:]]
+    with tempfile.TemporaryDirectory() as name, hosting(pythons, Path(name)) as hosts:
         program, breaches = shrink(generate(seed), hosts, Path(name), seconds)
     print(program.source())
     print("\n".join(breaches) or "it did not fail")

@@ -1,5 +1,5 @@
 """Every shape of workflow, killed at every boundary, on both stores: before and after each commit, and wherever a body
-begins or ends or a value is seen. `tests/identity/test_every_death.py` does the same inside one flow, without processes.
+begins or ends or a value is seen. `tests/identity/test_every_death.py` does the same inside flows, without processes.
 """
 
 from __future__ import annotations
