@@ -1,4 +1,4 @@
-"""Constructs of async workflows that have branches: gather, groups, tasks, time limits, cancelling."""
+"""Constructs of async workflows that have branches: gather, groups, tasks, time limits."""
 
 from __future__ import annotations
 
@@ -77,6 +77,18 @@ def group_raises(w: Writer, node: Node) -> None:
         w.add("out += [seen(error) for error in errors.exceptions]")
 
 
+@construct("async")
+def group_errors(w: Writer, node: Node) -> None:
+    """Two tasks of a group may fail; the first to do so is the one that counts."""
+    with w.block("try:"), w.block("async with asyncio.TaskGroup() as group:"):
+        w.add(f"group.create_task(fail({w.tag()}))")
+        w.add(f"group.create_task(fail({w.tag()}))")
+        w.add(f"group.create_task(never({w.tag()}))")
+    with w.block("except* ValueError as errors:"):
+        w.add("seen([str(error) for error in errors.exceptions])")
+    w.add(w.take())
+
+
 @construct("async", parts=(1, 3))
 def tasks(w: Writer, node: Node) -> None:
     """Tasks that begin now and are awaited after other work."""
@@ -145,61 +157,6 @@ def too_late(w: Writer, node: Node) -> None:
                 w.add(f"await asyncio.gather(never({w.tag()}), never({w.tag()}))")
     with w.block("except TimeoutError:"):
         w.add(f"out.append(seen({w.tag()}))")
-
-
-@construct("async", parts=(1, 1))
-def background(w: Writer, node: Node) -> None:
-    """A task that is cancelled when the main work ends, however it ends."""
-    task = w.name("task")
-    w.add(f"{task} = asyncio.create_task(never({w.tag()}))")
-    with w.block("try:"):
-        w.body(node.parts[0])
-    with w.block("finally:"):
-        w.add(f"{task}.cancel()")
-        with w.block("with contextlib.suppress(asyncio.CancelledError):"):
-            w.add(f"await {task}")
-    w.add(w.take())
-
-
-@construct("async", parts=(1, 1))
-def heartbeat(w: Writer, node: Node) -> None:
-    """A task that takes steps again and again until the main work ends."""
-    task, beat, first = w.name("task"), w.name("beat"), w.tag().strip('"')
-    with w.block(f"async def {beat}() -> None:"):
-        w.add("number = 0")
-        with w.block("while True:"):
-            w.add(f'seen(await work(f"{first} {{number}}"))')
-            if chance_of(node).random() < 0.5:
-                w.add("await perdure.sleep(0.002)")
-            w.add("number += 1")
-    w.add(f"{task} = asyncio.create_task({beat}())")
-    w.body(node.parts[0])
-    w.add(f"{task}.cancel()")
-    w.add(f"await asyncio.gather({task}, return_exceptions=True)")
-
-
-@construct("async")
-def cancel_unbegun(w: Writer, node: Node) -> None:
-    """A task that is cancelled before it has begun."""
-    task = w.name("task")
-    w.add(f"{task} = asyncio.create_task(never({w.tag()}))")
-    w.add(f"{task}.cancel()")
-    w.add(w.take())
-
-
-@construct("async")
-def cleanup(w: Writer, node: Node) -> None:
-    """A cancelled task takes a step before it ends."""
-    task, cleaner = w.name("task"), w.name("cleaner")
-    with w.block(f"async def {cleaner}() -> str:"):
-        with w.block("try:"):
-            w.add(f"return await never({w.tag()})")
-        with w.block("except asyncio.CancelledError:"):
-            w.add(f"return seen({w.step()})")
-    w.add(f"{task} = asyncio.create_task({cleaner}())")
-    w.add(w.take())
-    w.add(f"{task}.cancel()")
-    w.add(f"out.append(await {task})")
 
 
 @construct("async", parts=(1, 2))

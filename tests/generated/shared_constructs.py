@@ -12,6 +12,11 @@ def items(w: Writer, node: Node) -> str:
     return "[" + ", ".join(w.tag() for _ in range(chance_of(node).randint(3, 7))) + "]"
 
 
+def any_step(node: Node) -> str:
+    """A step that suspends, one that does not, or one that is tried again."""
+    return chance_of(node).choice(["work", "work", "quick", "flaky"])
+
+
 def run_workers(w: Writer, node: Node, worker: str) -> None:
     """Two or three of the same, in one of the usual ways."""
     width = chance_of(node).randint(2, 3)
@@ -28,7 +33,7 @@ def list_pool(w: Writer, node: Node) -> None:
     todo, done, worker = w.name("todo"), w.name("done"), w.name("worker")
     w.add(f"{todo}, {done} = {items(w, node)}, []")
     with w.block(f"async def {worker}() -> None:"), w.block(f"while {todo}:"):
-        w.add(f"{done}.append(seen(await work({todo}.pop(0))))")
+        w.add(f"{done}.append(seen(await {any_step(node)}({todo}.pop(0))))")
     run_workers(w, node, worker)
     w.add(f"out += sorted({done})")
 
@@ -41,7 +46,7 @@ def queue_pool(w: Writer, node: Node) -> None:
     with w.block(f"for tag in {items(w, node)}:"):
         w.add(f"{todo}.put_nowait(tag)")
     with w.block(f"async def {worker}() -> None:"), w.block(f"while not {todo}.empty():"):
-        w.add(f"{done}.append(seen(await work(await {todo}.get())))")
+        w.add(f"{done}.append(seen(await {any_step(node)}(await {todo}.get())))")
     run_workers(w, node, worker)
     w.add(f"out += sorted({done})")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.generated import shared_constructs, vocabulary  # noqa: F401  # all constructs
+from tests.generated import cancel_constructs, shared_constructs, vocabulary  # noqa: F401  # all constructs
 from tests.generated.hosts import Host, read
 from tests.generated.live import Life
 from tests.generated.looking import RUNS, STEPS, ask
@@ -122,14 +122,14 @@ def try_together(
 ) -> Trial:
     """Kill them at so many random boundaries, each life in another host and on another loop, then let them end.
 
-    The hosts share one folder.
+    A replay sees again what was seen before, so later deaths are sought later. The hosts share one folder.
     """
     write(programs, hosts[0].folder)
     stories = [Story(program.name, plain_ending(program), is_ordered(program)) for program in programs]
     trial = Trial(stories, url, folder)
     for number in range(kills + 1):
         kind = chance.choice(["store", "note"])
-        most = 150 if kind == "store" else 20 * len(programs)
+        most = (20 if kind == "store" else 50) * len(programs) * (number + 1) // (kills or 1)
         kill_at = chance.randint(5, most) if number < kills else 0
         trial.live(hosts[number % len(hosts)], kills=kind, kill_at=kill_at, loop=loops[number % len(loops)])
     return trial
