@@ -137,3 +137,17 @@ def mapped_threads(w: Writer, node: Node) -> None:
     tags = f"[{w.tag()}, {w.tag()}, {w.tag()}]"
     with w.block("with perdure.threads(2) as pool:"), w.block(f"for value in pool.map(sync_work, {tags}):"):
         w.add("out.append(seen(value))")
+
+
+@construct("sync", "thread")
+def thread_pool(w: Writer, node: Node) -> None:
+    """Threads that pop from one list: one at a time runs the workflow's own code, so no lock is needed."""
+    todo, done, worker = w.name("todo"), w.name("done"), w.name("worker")
+    w.add(f"{todo}, {done} = [{', '.join(w.tag() for _ in range(5))}], []")
+    with w.block(f"def {worker}() -> None:"), w.block(f"while {todo}:"):
+        w.add(f"{done}.append(seen(sync_work({todo}.pop(0))))")
+    with w.block("with perdure.threads(3) as pool:"):
+        w.add("futures = [pool.submit(worker) for worker in [" + ", ".join([worker] * 3) + "]]")
+        with w.block("for future in futures:"):
+            w.add("future.result()")
+    w.add(f"out += sorted({done})")

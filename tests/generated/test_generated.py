@@ -63,19 +63,19 @@ def describe(chosen: Sequence[Program], trial: Trial, failures: dict[str, list[s
 
 def test_programs_mean_the_same_with_perdure(hosts: list[Host], tmp_path: Path) -> None:
     """Nobody is killed: every program ends as it does without Perdure, each body begun once."""
-    check(programs(300, 40), str(tmp_path / "p.db"), tmp_path, hosts, kills=0)
+    check(programs(300, 24), str(tmp_path / "p.db"), tmp_path, hosts, kills=0)
 
 
 def test_programs_survive_kills(store_url: str, hosts: list[Host], tmp_path: Path) -> None:
     """Four deaths, two loops, all Pythons: result, order, keys and bodies as promised."""
     first = 500 if store_url.startswith("postgresql") else 100
-    check(programs(first, 30), store_url, tmp_path, hosts, kills=4)
+    check(programs(first, 24), store_url, tmp_path, hosts, kills=4)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 def test_programs_survive_kills_where_tasks_begin_at_once(hosts: list[Host], tmp_path: Path) -> None:
     """The same under asyncio's eager task factory, in every life."""
-    check(programs(200, 25), str(tmp_path / "p.db"), tmp_path, hosts[:2], kills=3, loops=["eager"])
+    check(programs(200, 20), str(tmp_path / "p.db"), tmp_path, hosts[:2], kills=3, loops=["eager"])
 
 
 @pytest.mark.long
