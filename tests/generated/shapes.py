@@ -222,6 +222,67 @@ async def cancelled_task() -> list[str]:
     return [*tags, seen(await work("after"))]
 
 
+@shape("raised", "a", "a told", "b", "b told")
+async def aborted_group() -> list[str]:
+    seen = observe("aborted_group")
+
+    async def aborted() -> list[str]:
+        tags = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(never("first sibling"))
+                group.create_task(never("second sibling"))
+                group.create_task(fail("raised"))
+        except* ValueError as errors:
+            tags += [seen(one) for one in errors.exceptions]
+        return tags
+
+    async def other(tag: str) -> list[str]:
+        return [seen(await work(tag)), seen(await tell(f"{tag} told", list(seen.log)))]
+
+    made = await asyncio.gather(aborted(), other("a"), other("b"))
+    return [tag for tags in made for tag in tags]
+
+
+@shape("first gathered", "second gathered")
+async def gathered_handles() -> list[str]:
+    seen = observe("gathered_handles")
+    handles = [await perdure.astart(child, f"{which} gathered") for which in ("first", "second")]
+    return [seen(value) for value in await asyncio.gather(*handles)]
+
+
+@shape("main", "cleaned")
+async def cleanup_step() -> list[str]:
+    seen = observe("cleanup_step")
+
+    async def cleaning() -> str:
+        try:
+            return await never("to be cancelled")
+        except asyncio.CancelledError:
+            return seen(await work("cleaned"))
+
+    task = asyncio.create_task(cleaning())
+    tags = [seen(await work("main"))]
+    task.cancel()
+    return [*tags, await task]
+
+
+@shape("a", "b", "c", "d", is_ordered=False)
+def waiting_threads() -> list[str]:
+    seen = observe("waiting_threads")
+
+    def inner() -> list[str]:
+        with perdure.threads(1) as pool:
+            return [seen(value) for value in pool.map(sync_work, ["a", "b"])]
+
+    def one(tag: str) -> list[str]:
+        return [seen(sync_work(tag))]
+
+    with perdure.threads(2) as pool:
+        made = [pool.submit(inner), pool.submit(one, "c"), pool.submit(one, "d")]
+        return [tag for future in made for tag in future.result()]
+
+
 @shape("a", "b", "own", is_ordered=False)
 def threads() -> list[str]:
     seen = observe("threads")

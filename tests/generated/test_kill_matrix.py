@@ -17,6 +17,7 @@ from tests.generated.hosts import Host, hosting
 from tests.generated.rules import Story
 from tests.generated.shapes import SHAPES, Shape
 from tests.generated.trial import Trial
+from tests.interpreters import interpreters
 from tests.stores.conftest import KINDS
 
 NAMED = [shape for shape in SHAPES if shape.begins == "named"]
@@ -31,11 +32,11 @@ def describe(shape: Shape) -> str:
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
-    """Two hash seeds; a module of each shape's name has its workflow."""
+    """Two hash seeds, and two Pythons where there are; a module of each shape's name has its workflow."""
     folder = tmp_path_factory.mktemp("shapes")
     for shape in SHAPES:
         (folder / f"{shape.name}.py").write_text(f"from tests.generated.shapes import {shape.name}\n")
-    with hosting([sys.executable, sys.executable], folder) as made:
+    with hosting([sys.executable, interpreters()[-1]], folder) as made:
         yield made
 
 
