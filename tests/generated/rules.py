@@ -45,7 +45,7 @@ class Story:
     name: str
     expected: list[Any]
     is_ordered: bool
-    """Whether the order in which it sees values is promised: not between threads."""
+    """Whether `sees_the_same` can be said of it: not where it has threads."""
     run: str = ""
     """The id of its run where that is not its name."""
     endings: dict[int, list[Any]] = field(default_factory=dict)
