@@ -1,0 +1,244 @@
+"""What generated programs are written with: steps, children, a queue, and `observe`.
+
+Every outcome is `tag#nonce`, the nonce drawn by the body: whoever sees another nonce sees the outcome of another
+execution. `seen` notes the value as it is and gives back the tag, so that a program's result depends on nothing drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import perdure
+from perdure import Queue, Retry
+from tests.generated.notes import note
+
+CHANCE = random.Random()  # noqa: S311  # timing
+BODY_SECONDS = 0.004
+QUEUE = Queue("generated", concurrency=4)
+ATTEMPTS: Counter[str] = Counter()
+
+__all__ = [
+    "QUEUE",
+    "child",
+    "count",
+    "fail",
+    "flaky",
+    "never",
+    "observe",
+    "quick",
+    "sync_child",
+    "sync_fail",
+    "sync_flaky",
+    "sync_work",
+    "tell",
+    "work",
+]
+
+
+class Observer:
+    """What this life of a run has seen, in order."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.log: list[str] = []
+        note(run, "start")
+
+    def __call__(self, value: object) -> str:
+        """Note that the value has reached the workflow's code; its tag."""
+        tag = str(value).partition("#")[0]
+        self.log.append(tag)
+        note(self.run, "seen", str(value))
+        return tag
+
+
+def observe(run: str) -> Observer:
+    """The observer of a run."""
+    return Observer(run)
+
+
+def begin(tag: str) -> str:
+    """Note that a body begins; its key, where it is part of a run."""
+    try:
+        key = perdure.idempotency_key()
+    except perdure.UsageError:
+        return ""
+    note(key.partition(":")[0], "begin", key, tag)
+    return key
+
+
+def end(key: str, tag: str) -> str:
+    """Note that a body ends; its outcome."""
+    value = f"{tag}#{os.urandom(3).hex()}"
+    note(key.partition(":")[0], "end", key, tag, value)
+    return value
+
+
+async def nap() -> None:
+    """As long as a body takes: sometimes nothing."""
+    await asyncio.sleep(CHANCE.choice([0, 0, CHANCE.uniform(0, BODY_SECONDS)]))
+
+
+@perdure.step
+async def work(tag: str) -> str:
+    """Takes a moment."""
+    key = begin(tag)
+    await nap()
+    return end(key, tag)
+
+
+@perdure.step
+async def quick(tag: str) -> str:
+    """Never suspends."""
+    return end(begin(tag), tag)
+
+
+@perdure.step
+async def tell(tag: str, observed: list[str]) -> str:
+    """Is told what the workflow has seen: on replay it must be told the same."""
+    key = begin(tag)
+    await nap()
+    return end(key, tag)
+
+
+@perdure.step
+async def fail(tag: str) -> str:
+    """Raises."""
+    key = begin(tag)
+    await nap()
+    raise ValueError(end(key, tag))
+
+
+@perdure.step
+async def never(tag: str) -> str:
+    """Is there to be cancelled."""
+    key = begin(tag)
+    await asyncio.sleep(3600)
+    return end(key, tag)
+
+
+RETRY = Retry(attempts=3, initial_seconds=0.001)
+
+
+def fail_first(key: str, tag: str) -> str:
+    """Raises at the first attempt in each process."""
+    ATTEMPTS[key] += 1
+    if key and ATTEMPTS[key] == 1:
+        raise ValueError(tag)
+    return end(key, tag)
+
+
+@perdure.step(retries=RETRY)
+async def flaky(tag: str) -> str:
+    """Succeeds at the second attempt."""
+    key = begin(tag)
+    await nap()
+    return fail_first(key, tag)
+
+
+@perdure.step
+def count(tag: str) -> str:
+    """A sync step that takes no time."""
+    return end(begin(tag), tag)
+
+
+@perdure.step
+def sync_work(tag: str) -> str:
+    """A sync step that takes a moment."""
+    key = begin(tag)
+    time.sleep(CHANCE.choice([0, 0, CHANCE.uniform(0, BODY_SECONDS)]))
+    return end(key, tag)
+
+
+@perdure.step
+def sync_fail(tag: str) -> str:
+    """Raises."""
+    raise ValueError(end(begin(tag), tag))
+
+
+@perdure.step(retries=RETRY)
+def sync_flaky(tag: str) -> str:
+    """Succeeds at the second attempt."""
+    return fail_first(begin(tag), tag)
+
+
+@perdure.workflow
+async def child(tag: str) -> str:
+    """Two steps; its value is the second's."""
+    await work(f"{tag}.1")
+    return await work(f"{tag}")
+
+
+@perdure.workflow
+def sync_child(tag: str) -> str:
+    """The same."""
+    sync_work(f"{tag}.1")
+    return sync_work(f"{tag}")
+
+
+class PlainHandle:
+    """A run without Perdure: a task, or a value that is there already."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._outcome = getattr(function, "__wrapped__", function)(*args)
+        if asyncio.iscoroutine(self._outcome):
+            self._outcome = asyncio.ensure_future(self._outcome)
+
+    def result(self) -> Any:
+        """The value."""
+        return self._outcome
+
+    async def wait(self) -> Any:
+        """The value."""
+        return await self._outcome if asyncio.isfuture(self._outcome) else self._outcome
+
+    def __await__(self) -> Any:
+        return self.wait().__await__()
+
+
+class PlainPerdure:
+    """The module without durability: what a program means is what it does with this one."""
+
+    sleep = staticmethod(perdure.sleep)
+    now = staticmethod(perdure.now)
+    random = staticmethod(perdure.random)
+    uuid4 = staticmethod(perdure.uuid4)
+    threads = staticmethod(perdure.threads)
+
+    @staticmethod
+    def workflow(function: Any) -> Any:
+        """The function itself."""
+        return function
+
+    @staticmethod
+    def start(function: Any, *args: Any) -> PlainHandle:
+        """Begin at once."""
+        return PlainHandle(function, args)
+
+    submit = start
+
+    @staticmethod
+    async def astart(function: Any, *args: Any) -> PlainHandle:
+        """Begin at once."""
+        return PlainHandle(function, args)
+
+    asubmit = astart
+
+    @staticmethod
+    def map(function: Any, *columns: Any) -> list[Any]:
+        """As `Executor.map`."""
+        return [PlainHandle(function, args).result() for args in zip(*columns, strict=True)]
+
+
+PLAIN = {
+    "perdure": PlainPerdure,
+    "QUEUE": PlainPerdure,
+    "child": child.__wrapped__,  # type: ignore[attr-defined]  # what `functools.wraps` sets
+    "sync_child": sync_child.__wrapped__,  # type: ignore[attr-defined]
+}
+"""In the place of the durable ones. A step outside any run is a plain call already."""
