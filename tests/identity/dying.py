@@ -83,7 +83,7 @@ class Life:
     def interrupt(self, run: Run) -> None:
         """Nobody waits here."""
 
-    def park_for_mend(self, run: Run, reason: str) -> None:
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: bool = False) -> None:
         """No program of these tests may differ."""
         raise AssertionError(reason)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.flow import Chance, LogTurn, Now, Record, Request, StartChild
 from .._core.run import Run
-from .._entries import EndedRun, RunParked, Verdict
+from .._entries import EndedRun, RunParked, RunReleased, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .tasks import current_task
@@ -20,6 +21,8 @@ from .tasks import current_task
 if TYPE_CHECKING:
     from .runtime import Runtime
 
+
+log = logging.getLogger("perdure")
 
 UNSURE_SECONDS = 0.2
 """A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
@@ -49,11 +52,26 @@ class Host:
         """The answer, or an awaitable of it."""
         return getattr(self, request.method)(run, request)
 
-    def park_for_mend(self, run: Run, reason: str) -> None:
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: bool = False) -> None:
         """See `Host` in `perdure._core.flow`."""
-        entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
+        runtime = self.runtime
+        entry: RunParked | RunReleased
+        if may_be_load and runtime.replays.try_again(run, reason):
+            log.warning("%s It is tried again, beside no other replay, before it is parked", reason)
+            entry = RunReleased(run.run_id, run.claim)
+        else:
+            first = runtime.replays.first_difference(run.run_id)
+            if first is not None:
+                reason = f"{reason} It was tried again, with no other replay beside it; the first time it said: {first}"
+            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
-            self.runtime.claims.append(run, entry, lambda verdict: None)
+            runtime.claims.append(run, entry, lambda verdict: runtime.dispatcher.expect_backlog())
+
+    def give_up(self, run: Run, key: str, may_be_load: bool) -> None:
+        """What is to be handed over next was not asked for, and this call waits for it. Every branch is told."""
+        asked = f"call {key} first, and that one not at all"
+        with suppress(RunInterrupted):
+            run.differ(run.missing_key, "an outcome that was handed over next", asked, may_be_load=may_be_load)
 
     def park_soon(self, run: Run) -> None:
         """See `Host` in `perdure._core.flow`."""

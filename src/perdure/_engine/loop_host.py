@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from .._core.flow import (
     Attempt,
     AwaitEnd,
     AwaitTime,
+    BeginReplay,
+    CatchUp,
     Commit,
     Execute,
     LoadHistory,
@@ -24,14 +27,17 @@ from .._core.flow import (
     StayOpen,
     Turn,
 )
+from .._core.flows.turn import NO_TURN
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted, StepTimeoutError
+from .gate import Gate
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
 from .loop_leader import LoopLeaders
 from .loop_state import LoopState, LoopWaits
+from .replays import LOOK_SECONDS
 from .tasks import current_task
 from .waiting import waits_within
 from .wakes import finish
@@ -252,7 +258,7 @@ class LoopHost(Host):
     async def pause(self, run: Run, request: Pause) -> None:
         state: LoopState = run.state
         future: asyncio.Future[None] = state.loop.create_future()
-        timer = state.loop.call_later(request.seconds, finish, future)
+        timer = state.loop.call_later(request.seconds, finish, future, context=Context())
         try:
             await self._wait(run, future)
         finally:
@@ -267,27 +273,45 @@ class LoopHost(Host):
             run.order.was_closed(request.key)
 
     def turn(self, run: Run, request: Turn) -> Any:
-        state: LoopState = run.state
-        if run.interruption is not None and run.may_finish and run.order.is_due(request.key):
-            return run.order.advance(request.key)  # no need to come to rest in between: nothing can react any more
+        if run.interruption is not None and run.may_finish:  # nothing can react any more: there is no need to rest
+            if not request.is_numbered:
+                return NO_TURN
+            if run.order.is_due(request.key):
+                return run.order.advance(request.key)
         run.check_alive()
-        if state.gate(run).try_now(request.key):
-            return run.order.advance(request.key)
-        return self._turn_later(run, request.key)
+        return self._cancelled_turn(run, request.key) if request.is_cancel else self._turn(run, request)
 
-    async def _turn_later(self, run: Run, key: str) -> tuple[int, bool]:
-        state: LoopState = run.state
-        patience = self.runtime.options.replay_patience_seconds
-        await self._wait(run, state.gate(run).wait(key, patience, lambda key: self._give_up(run, key)))
-        return run.order.advance(key)
-
-    @staticmethod
-    def _give_up(run: Run, key: str) -> None:
-        awaited = run.order.awaited_key or "?"
+    async def _turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
+        gate = self._gate(run)
+        future = gate.wait(request.key, is_numbered=request.is_numbered)
         try:
-            run.differ(awaited, "an outcome that was handed over next", f"call {key} first, and that one not at all")
-        except RunInterrupted:
-            return  # every branch is told
+            await self._wait(run, future)
+            return run.order.advance(request.key) if request.is_numbered else NO_TURN
+        finally:
+            gate.taken(future)
+
+    async def _cancelled_turn(self, run: Run, key: str) -> tuple[int, bool]:
+        future = self._gate(run).wait_cancelled(key)
+        with suppress(asyncio.CancelledError):
+            return await self._wait(run, future)  # type: ignore[no-any-return]  # as the gate says
+        run.check_alive()
+        return future.result()
+
+    async def catch_up(self, run: Run, request: CatchUp) -> None:
+        await self._wait(run, self._gate(run).catch_up(request.key))
+        run.check_alive()
+
+    async def begin_replay(self, run: Run, request: BeginReplay) -> None:
+        since = time.monotonic()
+        while not self.runtime.replays.may_begin(run, since):
+            await self.pause(run, Pause(LOOK_SECONDS))
+
+    def _gate(self, run: Run) -> Gate:
+        state: LoopState = run.state
+        if state.gate is None:
+            patience = self.runtime.options.replay_patience_seconds
+            state.gate = Gate(run, state.loop, state.tasks, patience, partial(self.give_up, run))
+        return state.gate
 
     def await_end(self, run: Run, request: AwaitEnd) -> Any:
         ended = run.children.take_end(request.run_id)
@@ -328,7 +352,7 @@ class LoopHost(Host):
         future: asyncio.Future[None] = state.loop.create_future()
         waits = state.durable_waits()
         waits.due.append(due_at)
-        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future)
+        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future, context=Context())
         try:
             await self._wait_durably(run, waits, future)
         finally:
@@ -342,7 +366,7 @@ class LoopHost(Host):
         state: LoopState = run.state
         if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
             state.is_to_look = True
-            state.loop.call_soon(self._look_soon, run)
+            state.loop.call_soon(self._look_soon, run, context=Context())
         later: asyncio.TimerHandle
 
         def look() -> None:
@@ -350,9 +374,11 @@ class LoopHost(Host):
             if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.runtime.park_after(run)) / 10:
                 self._consider_parking(run, True)
                 state.looked_at = state.loop.time()
-            later = state.loop.call_later(max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look)
+            later = state.loop.call_later(
+                max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look, context=Context()
+            )
 
-        later = state.loop.call_later(self.runtime.park_after(run), look)
+        later = state.loop.call_later(self.runtime.park_after(run), look, context=Context())
         waits.futures.add(future)
         try:
             return await self._wait(run, future)

@@ -15,7 +15,9 @@ from .._core.flow import (
     Attempt,
     AwaitEnd,
     AwaitTime,
+    BeginReplay,
     CallCancelled,
+    CatchUp,
     Commit,
     Execute,
     LoadHistory,
@@ -28,12 +30,14 @@ from .._core.flow import (
     StayOpen,
     Turn,
 )
+from .._core.flows.turn import NO_TURN
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, HistoryRows, RunParked, Verdict
 from ..errors import RunInterrupted
 from .host import UNSURE_SECONDS, Host, interrupted, may_have_ended, spare_loop
 from .lanes import Lane
+from .replays import LOOK_SECONDS
 from .tasks import current_task
 from .thread_state import ThreadState
 
@@ -157,8 +161,19 @@ class ThreadHost(Host):
                 run.order.was_closed(request.key)
         run.check_alive()
 
-    def turn(self, run: Run, request: Turn) -> tuple[int, bool]:
-        """One at a time: when it is due, and the branch that was served last has come back or had its time."""
+    def begin_replay(self, run: Run, request: BeginReplay) -> None:
+        since = time.monotonic()
+        while not self.runtime.replays.may_begin(run, since):
+            self.pause(run, Pause(LOOK_SECONDS))
+
+    def turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
+        """One at a time: when it is due, and the branch that was served last has come back or had its time. In a run
+        with one branch nothing else can run.
+        """
+        if not request.is_numbered:
+            return NO_TURN
+        if not run.is_concurrent and run.order.is_due(request.key):
+            return run.order.advance(request.key)
         state: ThreadState = run.state
         order, key = run.order, request.key
         with state.changed:
@@ -177,9 +192,7 @@ class ThreadHost(Host):
                 elif order.is_replaying:
                     if order.next_position != seen or order.awaited_key in order.open_keys:
                         since, seen = time.monotonic(), order.next_position
-                    wait = since + self.runtime.options.replay_patience_seconds - time.monotonic()
-                    if wait <= 0:
-                        self._give_up(run, key)
+                    wait = self._patience_left(run, key, since)
                 state.changed.wait(wait)
             state.turns.remove(entry)  # others may still finish what they began
             heapify(state.turns)
@@ -231,9 +244,34 @@ class ThreadHost(Host):
             state.reacting = None
             state.changed.notify_all()
 
-    def _give_up(self, run: Run, key: str) -> None:
-        awaited = run.order.awaited_key or "?"
-        run.differ(awaited, "an outcome that was handed over next", f"call {key} first, and that one not at all")
+    def catch_up(self, run: Run, request: CatchUp) -> None:
+        state: ThreadState = run.state
+        with state.changed:
+            self._came_back_to_wait(state)
+            state.catching_up += 1
+            state.changed.notify_all()
+            try:
+                since, seen = time.monotonic(), run.order.next_position
+                while run.is_behind and run.interruption is None:
+                    if run.order.next_position != seen or run.order.awaited_key in run.order.open_keys:
+                        since, seen = time.monotonic(), run.order.next_position
+                    state.changed.wait(self._patience_left(run, request.key, since))
+            finally:
+                state.catching_up -= 1
+        run.check_alive()
+
+    def _patience_left(self, run: Run, key: str, since: float) -> float:
+        """How long to wait yet for the call that is to come next. Gives up where nothing can make it any more."""
+        state: ThreadState = run.state
+        waiting = len(state.turns) + state.catching_up
+        is_certain = state.branches - state.joining <= waiting and not state.timed and not state.waits
+        left = since + self.runtime.options.replay_patience_seconds - time.monotonic()
+        if run.order.awaited_key not in run.order.open_keys:
+            if is_certain and not any(run.order.is_due(turn_key) for _, _, turn_key in state.turns):
+                self.give_up(run, key, False)
+            elif left <= 0:
+                self.give_up(run, key, True)
+        return max(left, 0.0) if run.interruption is None else 0.0
 
     def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id

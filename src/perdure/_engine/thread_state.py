@@ -37,7 +37,8 @@ class ThreadState:
         """Whether a run of which every branch waits is to leave memory at once."""
         self.timed = 0
         """Waits that will be given up by themselves: a parked run would forget when."""
-        self.turn_count = 0
+        self.turn_count = self.catching_up = 0
+        """Turns that were asked for, and calls that wait until everything recorded was handed over."""
         self.reacting: tuple[str, float] | None = None
         """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
         self.recording: int | None = None

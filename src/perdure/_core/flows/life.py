@@ -7,7 +7,7 @@ from contextlib import suppress
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
 from ...errors import PerdureError, RunInterrupted, SerializationError, StoreUnavailableError
 from ..definitions import Definition
-from ..flow import Attempt, Commit, Execute, Flow, LoadHistory, Outcome, Settle
+from ..flow import Attempt, BeginReplay, Commit, Execute, Flow, LoadHistory, Outcome, Settle
 from ..run import Run
 from ..step_call import StepCall
 from .step import announce, retry, store_outcome
@@ -35,6 +35,8 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     except Exception as error:  # as above
         yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
         return None
+    if run.is_behind:
+        yield BeginReplay()
     if run.kind == "step":
         outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, ""))
     else:

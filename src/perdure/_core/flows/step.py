@@ -9,7 +9,7 @@ from ...errors import PerdureError, SerializationError
 from ..flow import Attempt, CallCancelled, Chance, Flow, Now, Outcome, Pause, Record, Settle, StayOpen, Turn
 from ..run import Run
 from ..step_call import StepCall
-from .turn import NO_TURN, log_cancel, turn_now
+from .turn import NO_TURN, catch_up, log_cancel
 
 
 def run_step(call: StepCall) -> Flow[Any]:
@@ -21,9 +21,11 @@ def run_step(call: StepCall) -> Flow[Any]:
             yield StayOpen(key)
         recorded = run.take(key, "step", definition.name, call.fingerprint)
         if recorded is not None:
-            if not call.is_instant and turn_now(run, key) is None:
+            if not call.is_instant:
                 yield Turn(key)
             return unwrap(run, key, recorded.outcome, is_error=recorded.is_error)
+        if run.is_behind:
+            yield from catch_up(run, key, f"step {definition.name}", is_instant=call.is_instant)
         if definition.at_most_once:
             yield from announce(call, "then handle this error in the workflow")
         started_at: float = yield Settle()  # what any branch of the run has seen is committed
@@ -31,7 +33,7 @@ def run_step(call: StepCall) -> Flow[Any]:
         run.check_not_over()
         outcome, attempts = (outcome, 1) if outcome.error is None else (yield from retry(call, outcome, started_at))
         stored, result = store_outcome(run, outcome, definition.what_it_gives)
-        position, _ = NO_TURN if call.is_instant else turn_now(run, key) or (yield Turn(key))
+        position, _ = NO_TURN if call.is_instant else (yield Turn(key))
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
