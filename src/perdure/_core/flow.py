@@ -200,9 +200,9 @@ class Host(Protocol):
 
     def answer(self, run: Run, request: Request) -> Any: ...
 
-    def park_for_mend(self, run: Run, reason: str, *, may_be_load: bool = False) -> None:
-        """End the run's claim now, without waiting: it waits for people. Where a crowded machine may be to blame it is
-        tried again first.
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+        """End the run's claim now, without waiting: it waits for people. Where a crowded machine may be to blame for
+        what `may_be_load` tells, it is tried again first.
         """
 
     def park_soon(self, run: Run) -> None:

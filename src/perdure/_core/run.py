@@ -172,15 +172,18 @@ class Run(Struct, eq=False, weakref=True):
 
         `may_be_load`: it may have come in time and not in order, so it is tried again first, with less beside it.
         """
-        difference = NondeterminismError(
+        told = (
             f"run {self.run_id} of {self.name} does not match its history at call {key}: recorded is {recorded}, "
-            f"the code now asks for {asked}. The run is parked and nothing is lost: restore the code that it was "
+            f"the code now asks for {asked}."
+        )
+        difference = NondeterminismError(
+            f"{told} The run is parked and nothing is lost: restore the code that it was "
             "started with (or what made it ask differently, such as an argument that changes from run to run), "
             "and start the process again.",
             run_id=self.run_id,
             key=key,
         )
-        self._wait_for_mend(difference, may_be_load=may_be_load)
+        self._wait_for_mend(difference, may_be_load=told if may_be_load else None)
 
     def read(self, key: str, load: Callable[[], T]) -> T:
         """What `load` reads of this call's record. Where that cannot be read, the run is parked as for a difference."""
@@ -196,7 +199,7 @@ class Run(Struct, eq=False, weakref=True):
                 )
             )
 
-    def _wait_for_mend(self, difference: PerdureError, *, may_be_load: bool = False) -> NoReturn:
+    def _wait_for_mend(self, difference: PerdureError, *, may_be_load: str | None = None) -> NoReturn:
         if self.difference is None:
             self.difference = difference
             self.interruption = "differs"

@@ -52,20 +52,19 @@ class Host:
         """The answer, or an awaitable of it."""
         return getattr(self, request.method)(run, request)
 
-    def park_for_mend(self, run: Run, reason: str, *, may_be_load: bool = False) -> None:
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
         """See `Host` in `perdure._core.flow`."""
-        runtime = self.runtime
+        replays = self.runtime.replays
         entry: RunParked | RunReleased
-        if may_be_load and runtime.replays.try_again(run, reason):
-            log.warning("%s It is tried again, beside no other replay, before it is parked", reason)
+        if may_be_load is not None and replays.try_again(run, may_be_load):
+            log.warning("%s Perhaps this machine was slow: it is tried again, beside no other replay", may_be_load)
             entry = RunReleased(run.run_id, run.claim)
         else:
-            first = runtime.replays.first_difference(run.run_id)
-            if first is not None:
-                reason = f"{reason} It was tried again, with no other replay beside it; the first time it said: {first}"
-            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
+            first = replays.first_difference(run.run_id)
+            again = f" This was its second try, beside no other replay. The first time: {first}" if first else ""
+            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason + again)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
-            runtime.claims.append(run, entry, lambda verdict: runtime.dispatcher.expect_backlog())
+            self.runtime.claims.append(run, entry, lambda verdict: self.runtime.dispatcher.expect_backlog())
 
     def give_up(self, run: Run, key: str, may_be_load: bool) -> None:
         """What is to be handed over next was not asked for, and this call waits for it. Every branch is told."""

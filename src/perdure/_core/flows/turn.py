@@ -41,6 +41,8 @@ def catch_up(run: Run, key: str, asked: str, *, is_instant: bool = False) -> Flo
     """Before this call does anything new: what is recorded comes first, so that a difference is seen before any effect
     is repeated. An instant call cannot wait; live it would have been recorded before all that came after it.
     """
+    if run.order.is_recorded(key):
+        return  # a start that found somebody else's run: it left a delivery, and no child
     if is_instant:
         run.differ(run.missing_key, "what was asked for next", f"{asked} at {key} first", may_be_load=True)
     yield CatchUp(key)
