@@ -46,6 +46,8 @@ class Run(Struct, eq=False, weakref=True):
     entry_ids: Iterator[int] = field(default_factory=count)
     is_concurrent: bool = False
     """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
+    is_loose: bool = False
+    """Whether its branches run beside each other: then what they see of each other's memory may differ by time."""
     is_cancelled: bool = False
     """Somebody outside has asked for the run's end."""
     is_last_attempt: bool = False
@@ -183,7 +185,7 @@ class Run(Struct, eq=False, weakref=True):
             run_id=self.run_id,
             key=key,
         )
-        self._wait_for_mend(difference, may_be_load=told if may_be_load else None)
+        self._wait_for_mend(difference, may_be_load=told if may_be_load or self.is_loose else None)
 
     def read(self, key: str, load: Callable[[], T]) -> T:
         """What `load` reads of this call's record. Where that cannot be read, the run is parked as for a difference."""

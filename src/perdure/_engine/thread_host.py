@@ -41,9 +41,6 @@ from .replays import LOOK_SECONDS
 from .tasks import current_task
 from .thread_state import ThreadState
 
-REACTION_SECONDS = 0.01
-"""How long the next delivery waits for the branch that got the last one to come back with its next call."""
-
 
 class ThreadHost(Host):
     """Blocks; commits the journal on the calling thread where it is free."""
@@ -82,6 +79,8 @@ class ThreadHost(Host):
 
     def settle(self, run: Run, request: Settle) -> float:
         lane: Lane = run.lane
+        if run.is_concurrent:
+            self._came_back(run)
         while lane.committed != lane.appended:
             self.journal.wait(lane, lane.appended)
         run.check_alive()
@@ -148,9 +147,9 @@ class ThreadHost(Host):
     def stay_open(self, run: Run, request: StayOpen) -> None:
         state: ThreadState = run.state
         until = None if request.timeout is None else time.monotonic() + request.timeout
+        self._came_back(run)
         with state.changed:
             run.order.stays_open(request.key)
-            self._came_back_to_wait(state)
             try:
                 while run.interruption is None:
                     left = None if until is None else until - time.monotonic()
@@ -167,8 +166,8 @@ class ThreadHost(Host):
             self.pause(run, Pause(LOOK_SECONDS))
 
     def turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
-        """One at a time: when it is due, and the branch that was served last has come back or had its time. In a run
-        with one branch nothing else can run.
+        """One at a time: when it is due, and no other thread runs the run's code or is about to. In a run with one
+        branch nothing else can run.
         """
         if not request.is_numbered:
             return NO_TURN
@@ -176,24 +175,25 @@ class ThreadHost(Host):
             return run.order.advance(request.key)
         state: ThreadState = run.state
         order, key = run.order, request.key
+        self._came_back(run)
         with state.changed:
             state.turn_count += 1
             entry = (order.rank(key), state.turn_count, key)
             heappush(state.turns, entry)
             since, seen = time.monotonic(), order.next_position
-            self._came_back(state, key)
             while run.interruption is None or (run.may_finish and order.is_due(key)):
-                wait = None
-                if state.turns[0] is entry and order.is_due(key) and state.recording is None:
-                    wait = self._reaction_left(state)
-                    if wait is None:
+                if state.turns[0] is entry and order.is_due(key):
+                    if state.recording is not None:
+                        state.changed.wait()
+                    elif state.baton.is_free() or run.interruption is not None:
                         heappop(state.turns)
                         return self._hand_over(run, key)
-                elif order.is_replaying:
-                    if order.next_position != seen or order.awaited_key in order.open_keys:
-                        since, seen = time.monotonic(), order.next_position
-                    wait = self._patience_left(run, key, since)
-                state.changed.wait(wait)
+                    else:
+                        state.baton.watch(state.changed)
+                    continue
+                if order.next_position != seen or order.awaited_key in order.open_keys:
+                    since, seen = time.monotonic(), order.next_position
+                state.changed.wait(self._patience_left(run, key, since) if order.is_replaying else None)
             state.turns.remove(entry)  # others may still finish what they began
             heapify(state.turns)
             state.changed.notify_all()
@@ -203,11 +203,20 @@ class ThreadHost(Host):
     def _hand_over(run: Run, key: str) -> tuple[int, bool]:
         state: ThreadState = run.state
         position, was_recorded = run.order.advance(key)
-        state.reacting = (branch_of(key), time.monotonic() + REACTION_SECONDS)
+        state.baton.take()
+        run.is_loose = state.baton.is_loose
         if not was_recorded:
             state.recording = threading.get_ident()
         state.changed.notify_all()
         return position, was_recorded
+
+    @staticmethod
+    def _came_back(run: Run) -> None:
+        """This thread waits, or runs a body: another one may run the run's code."""
+        state: ThreadState = run.state
+        with state.changed:
+            if state.baton.put_down():
+                state.changed.notify_all()
 
     def record(self, run: Run, request: Record) -> None:
         try:
@@ -228,26 +237,12 @@ class ThreadHost(Host):
         if state.recording == threading.get_ident():
             with state.changed:
                 state.recording = None
-                state.reacting = state.reacting and (state.reacting[0], time.monotonic() + REACTION_SECONDS)
                 state.changed.notify_all()
-
-    @staticmethod
-    def _reaction_left(state: ThreadState) -> float | None:
-        if state.reacting is None:
-            return None
-        left = state.reacting[1] - time.monotonic()
-        return left if left > 0 else None
-
-    @staticmethod
-    def _came_back(state: ThreadState, key: str) -> None:
-        if state.reacting is not None and state.reacting[0] == branch_of(key):
-            state.reacting = None
-            state.changed.notify_all()
 
     def catch_up(self, run: Run, request: CatchUp) -> None:
         state: ThreadState = run.state
+        self._came_back(run)
         with state.changed:
-            self._came_back_to_wait(state)
             state.catching_up += 1
             state.changed.notify_all()
             try:
@@ -323,7 +318,7 @@ class ThreadHost(Host):
         with state.changed:
             (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
             state.timed += timeout is not None
-            self._came_back_to_wait(state)
+        self._came_back(run)
         try:
             # After it is noted that this branch waits, or another one might take the slot again and never give it back;
             # and outside the lock, since the slot's next user has one of its own.
@@ -382,12 +377,6 @@ class ThreadHost(Host):
                     state.changed.wait()
         run.check_alive()
 
-    @staticmethod
-    def _came_back_to_wait(state: ThreadState) -> None:
-        if state.reacting is not None:
-            state.reacting = None
-            state.changed.notify_all()
-
     def _should_park(self, run: Run, state: ThreadState, park_at: float) -> bool:
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
@@ -423,7 +412,6 @@ class InlineHost(ThreadHost):
     def _recorded(run: Run) -> None:
         """Such a step takes no turn."""
 
-
-def branch_of(key: str) -> str:
-    """The path of the branch that a call's key belongs to."""
-    return key.rpartition("/")[0]
+    @staticmethod
+    def _came_back(run: Run) -> None:
+        """Nor is there another thread."""

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from .baton import Baton
 from .host import Waits
 
 _MADE_WHEN_NEEDED: Final[dict[str, Callable[[], Any]]] = {
     "changed": lambda: threading.Condition(threading.RLock()),
     "waits": Waits,
     "turns": list,
+    "baton": Baton,
 }
 
 
@@ -22,6 +24,8 @@ class ThreadState:
     """Whoever waits here waits on it, and looks first whether it has to."""
     waits: Waits
     turns: list[tuple[int, int, str]]
+    baton: Baton
+    """Which thread runs the run's own code, once there are several."""
 
     def __init__(self, *, uses_slots: bool) -> None:
         self.uses_slots = self.has_slot = uses_slots
@@ -39,8 +43,6 @@ class ThreadState:
         """Waits that will be given up by themselves: a parked run would forget when."""
         self.turn_count = self.catching_up = 0
         """Turns that were asked for, and calls that wait until everything recorded was handed over."""
-        self.reacting: tuple[str, float] | None = None
-        """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
         self.recording: int | None = None
         """The thread that has a new position and has not yet handed it to the journal: until then nobody is served."""
 
