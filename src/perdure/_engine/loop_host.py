@@ -252,6 +252,7 @@ class LoopHost(Host):
             state.tasks.discard(root)
             if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
+            state.close_gate()
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more
                 task.cancel()
 
@@ -298,8 +299,8 @@ class LoopHost(Host):
         return future.result()
 
     async def catch_up(self, run: Run, request: CatchUp) -> None:
-        await self._wait(run, self._gate(run).catch_up(request.key))
         run.check_alive()
+        await self._wait(run, self._gate(run).catch_up(request.key))
 
     async def begin_replay(self, run: Run, request: BeginReplay) -> None:
         since = time.monotonic()

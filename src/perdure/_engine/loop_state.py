@@ -56,6 +56,12 @@ class LoopState(Struct, eq=False):
     """When it was last looked whether the run has waited for long enough, by the loop's clock."""
     __repr__ = object.__repr__
 
+    def close_gate(self) -> None:
+        """Nothing is handed over any more. It knows its run: who keeps it keeps that in memory."""
+        if self.gate is not None:
+            self.gate.stop()
+            self.gate = None
+
     def durable_waits(self) -> LoopWaits:
         """What the run's branches wait for durably, to be added to."""
         if self.waits is None:
@@ -64,8 +70,7 @@ class LoopState(Struct, eq=False):
 
     def interrupt(self, error: RunInterrupted) -> None:
         """Whatever the run's tasks wait for here gets this error."""
-        if self.gate is not None:
-            self.gate.stop()
+        self.close_gate()
         for future in list(self.futures):
             if not future.done():
                 future.set_exception(error)
