@@ -110,8 +110,8 @@ BESIDE: tuple[Guard, ...] = (
         {
             "both": (
                 *at("engine/thread_host.ThreadHost.turn", "state.recording is None"),
-                *at("engine/gate.Gate.try_now", "if self._is_busy or"),
-                *at("engine/gate.Gate._pump", "if self._is_busy or"),
+                *at("engine/gate.Gate.look", "if self._granted is not None: return True"),
+                *at("engine/gate.Gate.look", "if not is_at_rest and"),
             )
         },
     ),
@@ -122,7 +122,8 @@ BESIDE: tuple[Guard, ...] = (
         {
             "both": (
                 *at("engine/thread_host.ThreadHost.turn", "order.is_due(key)"),
-                *at("engine/gate.Gate._pump", "self._run.order.is_due(key)"),
+                *at("engine/gate.Gate._hand_over", "not self.run.order.is_due(key)"),
+                *at("engine/gate.Gate._hand_over_cancelled", "order.is_due(key)"),
             )
         },
     ),

@@ -283,13 +283,18 @@ class LoopHost(Host):
         return self._cancelled_turn(run, request.key) if request.is_cancel else self._turn(run, request)
 
     async def _turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
-        gate = self._gate(run)
+        gate, futures = self._gate(run), run.state.futures
         future = gate.wait(request.key, is_numbered=request.is_numbered)
+        futures.add(future)
         try:
-            await self._wait(run, future)
+            await future
             return run.order.advance(request.key) if request.is_numbered else NO_TURN
+        except asyncio.CancelledError:
+            self._check_loop(run)
+            raise
         finally:
             gate.taken(future)
+            futures.discard(future)
 
     async def _cancelled_turn(self, run: Run, key: str) -> tuple[int, bool]:
         future = self._gate(run).wait_cancelled(key)
