@@ -109,7 +109,7 @@ BESIDE: tuple[Guard, ...] = (
         "order",
         {
             "both": (
-                *at("engine/thread_host.ThreadHost.turn", "state.recording is None"),
+                *at("engine/thread_turns.ThreadTurns.turn", "if state.recording is not None: state.changed.wait()"),
                 *at("engine/gate.Gate.look", "if self._granted is not None: return True"),
                 *at("engine/gate.Gate.look", "if not is_at_rest and"),
             )
@@ -121,7 +121,7 @@ BESIDE: tuple[Guard, ...] = (
         "order",
         {
             "both": (
-                *at("engine/thread_host.ThreadHost.turn", "order.is_due(key)"),
+                *at("engine/thread_turns.ThreadTurns.turn", "state.turns[0] is entry and order.is_due(key)"),
                 *at("engine/gate.Gate._hand_over", "not self.run.order.is_due(key)"),
                 *at("engine/gate.Gate._hand_over_cancelled", "order.is_due(key)"),
             )
