@@ -107,8 +107,9 @@ def test_a_delivery_waits_for_the_reaction_to_the_one_before(others: int, loop: 
     assert run_loop(main(), kind=loop) == ["a", "b", "c"]
 
 
-def test_nothing_is_handed_over_before_what_was_ready_has_run() -> None:
-    """A task that was just created, a callback, a callback of a callback; also one with nothing but a context."""
+@pytest.mark.parametrize("kind", ["stock", "uvloop"])
+def test_nothing_is_handed_over_before_what_was_ready_has_run(kind: str) -> None:
+    """A task that was just created, a callback, a callback of a callback; the first time and later."""
 
     async def main() -> list[str]:
         gate, tasks, _ = make_gate(make_run(Order()))
@@ -119,15 +120,17 @@ def test_nothing_is_handed_over_before_what_was_ready_has_run() -> None:
             seen.append("begun")
 
         async def program() -> None:
-            make_task(gate.run, tasks, begin())
-            loop.call_soon(loop.call_soon, loop.call_soon, seen.append, "called back")
-            await take(gate, "a")
-            seen.append("delivered")
+            for key in "ab":
+                make_task(gate.run, tasks, begin())
+                loop.call_soon(loop.call_soon, loop.call_soon, seen.append, "called back")
+                await take(gate, key)
+                seen.append("delivered")
+                await asyncio.sleep(0.01)  # the gate waits for nothing meanwhile
 
         await make_task(gate.run, tasks, program())
         return seen
 
-    assert asyncio.run(main()) == ["begun", "called back", "delivered"]
+    assert run_loop(main(), kind=kind) == ["begun", "called back", "delivered"] * 2
 
 
 def test_a_run_that_never_rests_is_served_all_the_same() -> None:

@@ -182,6 +182,8 @@ class Gate:
                 left.append(entry)
         has_any = len(left) < len(self._cancelled)
         self._cancelled = left
+        if has_any:
+            self.quiet = self._passes = 0
         return has_any
 
     def _look_for_difference(self) -> None:

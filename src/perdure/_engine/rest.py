@@ -34,7 +34,9 @@ class Waiting(Protocol):
     run: Run
     tasks: set[asyncio.Task[Any]]
     quiet: int
-    """How many passes no task of the run was seen to be about to run, where that is all that can be told."""
+    """How many passes no task of the run was seen to be about to run, where that is all that can be told. Begins anew
+    when something is handed over, and when the run asks again after it waited for nothing.
+    """
 
     def look(self, is_at_rest: bool) -> bool:
         """Hand over what may be handed over now. Whether to look again after the next pass of the loop."""
@@ -50,7 +52,9 @@ class Rest:
 
     def call(self, loop: asyncio.AbstractEventLoop, waiting: Waiting) -> None:
         """Look at the run when what is ready now has run."""
-        self._waiting[waiting] = None
+        if waiting not in self._waiting:
+            waiting.quiet = 0
+            self._waiting[waiting] = None
         if not self._is_called:
             self._is_called = True
             loop.call_soon(self._look, loop, context=Context())

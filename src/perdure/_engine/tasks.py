@@ -132,8 +132,9 @@ def make_branch_task(
 
 
 def name_of(coro: Any) -> str:
-    """What a branch is called that executes the coroutine."""
-    return str(getattr(coro, "__qualname__", type(coro).__qualname__))
+    """What a branch is called that executes the coroutine; the same whatever the version of Python."""
+    name = str(getattr(coro, "__qualname__", type(coro).__qualname__))
+    return "_wrap_awaitable" if name.endswith("._wrap_awaitable") else name  # of asyncio, around what is no coroutine
 
 
 def enlist_task(task: asyncio.Task[Any], branch: Branch) -> None:
