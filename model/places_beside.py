@@ -177,9 +177,9 @@ BESIDE: tuple[Guard, ...] = (
         "order",
         {
             "both": (
-                *at("engine/thread_host.ThreadHost.turn", "state.recording is None"),
-                *at("engine/gate.Gate.try_now", "if self._is_busy or"),
-                *at("engine/gate.Gate._pump", "if self._is_busy or"),
+                *at("engine/thread_turns.ThreadTurns.turn", "if state.recording is not None: state.changed.wait()"),
+                *at("engine/gate.Gate.look", "if self._granted is not None: return True"),
+                *at("engine/gate.Gate.look", "if not is_at_rest and"),
             )
         },
     ),
@@ -189,8 +189,9 @@ BESIDE: tuple[Guard, ...] = (
         "order",
         {
             "both": (
-                *at("engine/thread_host.ThreadHost.turn", "order.is_due(key)"),
-                *at("engine/gate.Gate._pump", "self._run.order.is_due(key)"),
+                *at("engine/thread_turns.ThreadTurns.turn", "state.turns[0] is entry and order.is_due(key)"),
+                *at("engine/gate.Gate._hand_over", "not self.run.order.is_due(key)"),
+                *at("engine/gate.Gate._hand_over_cancelled", "order.is_due(key)"),
             )
         },
     ),

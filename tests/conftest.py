@@ -11,7 +11,17 @@ import pytest
 
 from tests.interpreters import interpreters
 
-LONGEST_FIRST = ("processes", "example", "stores", "conformance", "identity", "generated", "costs", "model", "benchmarks")
+LONGEST_FIRST = (
+    "processes",
+    "example",
+    "stores",
+    "conformance",
+    "identity",
+    "generated",
+    "costs",
+    "model",
+    "benchmarks",
+)
 """Folders by the time they take. What is not named comes last; inside a folder files and tests stay as they were."""
 
 

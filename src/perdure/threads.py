@@ -18,6 +18,7 @@ from ._core.given import whole_number
 from ._core.lineage import Branch, scope
 from ._core.run import Run
 from ._engine.tasks import own_branch
+from ._engine.thread_state import ThreadState
 from ._engine.threads import Threads as DaemonThreads
 from .errors import UsageError
 
@@ -31,41 +32,98 @@ class BranchFuture(Future[R]):
     run: Run | None = None
     name = ""
     """What its branch executes."""
+    joining: list[Joining]
+    """Who waits for it, and is ready to go on when it is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joining = []
 
     def result(self, timeout: float | None = None) -> R:
         """See `Future.result`."""
-        with Joining(self.run, is_timed=timeout is not None):
+        with Joining(self.run, self, is_timed=timeout is not None):
             return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """See `Future.exception`."""
-        with Joining(self.run, is_timed=timeout is not None):
+        with Joining(self.run, self, is_timed=timeout is not None):
             return super().exception(timeout)
 
 
 class Joining:
-    """The calling thread waits for other threads of the run, and so does not keep it from being parked, unless it will
-    give up by itself: a parked run would forget when.
+    """The calling thread waits for other threads of the run, which go on meanwhile. It does not keep the run from being
+    parked, unless it will give up by itself: a parked run would forget when.
     """
 
-    def __init__(self, run: Run | None, *, is_timed: bool = False) -> None:
+    def __init__(self, run: Run | None, joined: BranchFuture[Any] | Threads, *, is_timed: bool = False) -> None:
         here = scope.get()
-        self._state = run.state if run is not None and type(here) is Branch and here.run is run else None
+        self._run = run if run is not None and type(here) is Branch and here.run is run else None
+        self._joined = joined
         self._is_timed = is_timed
+        self._waits = False
 
     def __enter__(self) -> None:
-        if self._state is not None:
-            with self._state.changed:
-                self._state.joining += 1
-                self._state.timed += self._is_timed
-                self._state.reacting = None
-                self._state.changed.notify_all()
+        if self._run is None:
+            return
+        state: ThreadState = self._run.state
+        with state.changed:
+            if is_over(self._joined):
+                return
+            self._waits = True
+            self._joined.joining.append(self)
+            state.joining += 1
+            state.timed += self._is_timed
+            state.baton.put_down()
+            state.changed.notify_all()
 
     def __exit__(self, *_: object) -> None:
-        if self._state is not None:
-            with self._state.changed:
-                self._state.joining -= 1
-                self._state.timed -= self._is_timed
+        if self._run is None or not self._waits:
+            return
+        state: ThreadState = self._run.state
+        with state.changed:
+            if self in self._joined.joining:  # it has given up
+                self._joined.joining.remove(self)
+            state.joining -= 1
+            state.timed -= self._is_timed
+        go_on(self._run, self)
+
+
+def is_over(joined: BranchFuture[Any] | Threads) -> bool:
+    """Whether there is nothing to wait for."""
+    return joined.done() if isinstance(joined, BranchFuture) else not joined.is_at_work
+
+
+def hold_first(run: Run) -> None:
+    """The thread that makes a run's first branch is the one that runs its code."""
+    state: ThreadState = run.state
+    with state.changed:
+        if run.interruption is None and not state.baton.is_loose:
+            state.baton.take()
+
+
+def go_on(run: Run, branch: object) -> None:
+    """Run the run's code when it is this branch's turn."""
+    state: ThreadState = run.state
+    with state.changed:
+        while run.interruption is None and not state.baton.may_take(branch):
+            if state.baton.is_next(branch):
+                state.baton.watch(state.changed)
+            else:
+                state.changed.wait()
+        if run.interruption is None and not state.baton.is_loose:
+            state.baton.take(branch)
+        state.changed.notify_all()
+
+
+def release_joining(run: Run | None, joining: list[Joining]) -> None:
+    """What these wait for is there: they are ready, in the order in which they began to wait."""
+    if run is None or not joining:
+        return
+    state: ThreadState = run.state
+    with state.changed:
+        for one in joining:
+            state.baton.queue(one)
+        joining.clear()
 
 
 class Job:
@@ -85,14 +143,19 @@ class Job:
             self.context.run(scope.set, branch)
 
     def begin(self) -> None:
-        """A worker is the job's from now on: the run must not be parked before it waits durably itself."""
+        """A worker is the job's from now on: the run must not be parked before it waits durably itself. It runs when
+        it is its turn.
+        """
         if self.branch is not None:
-            state = self.branch.run.state
+            state: ThreadState = self.branch.run.state
             with state.changed:
                 state.branches += 1
+                state.baton.queue(self)
 
     def execute(self) -> None:
         """Give the future its outcome; also one that is not an `Exception`, as an interruption of the run is."""
+        if self.branch is not None:
+            go_on(self.branch.run, self)
         if not self.future.set_running_or_notify_cancel():
             return
         try:
@@ -104,15 +167,16 @@ class Job:
             self.future.set_exception(error)
         else:
             self.future.set_result(value)
+        release_joining(self.future.run, self.future.joining)
 
     def end(self) -> None:
         """The branch is over; others of the run may be waiting for that."""
         if self.branch is not None:
-            state = self.branch.run.state
+            state: ThreadState = self.branch.run.state
             with state.changed:
                 state.branches -= 1
-                if state.reacting is not None and (state.reacting[0] + "/").startswith(self.branch.path):
-                    state.reacting = None
+                state.baton.drop(self)
+                state.baton.put_down()
                 state.changed.notify_all()
 
     def cancel(self) -> None:
@@ -132,8 +196,15 @@ class Threads(Executor):
         self._jobs: deque[Job] = deque()
         """What waits for a worker."""
         self._workers = 0
+        self.joining: list[Joining] = []
+        """Who waits for all workers to end."""
         self._is_shut_down = False
         self._run: Run | None = None
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any of its workers is."""
+        return self._workers > 0
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> BranchFuture[R]:
         """Run `fn` in a thread, as a branch of the workflow: its durable calls are recorded under that branch.
@@ -151,6 +222,7 @@ class Threads(Executor):
             if parent is not None:
                 branch = parent.fork(name, is_async=False)
                 self._run = parent.run
+                hold_first(parent.run)
             job = Job(lambda: fn(*args, **kwargs), branch, name)
             if self._workers == self._most:
                 self._jobs.append(job)
@@ -180,6 +252,8 @@ class Threads(Executor):
                 self._changed.notify_all()
             if following is not None:
                 following.begin()  # before the end of the last one: in between nobody would be at work
+            if not self.is_at_work:
+                release_joining(self._run, self.joining)
             job.end()
             job = following
 
@@ -192,7 +266,7 @@ class Threads(Executor):
                 self._jobs.clear()
         for job in given_up:
             job.cancel()
-        with Joining(self._run), self._changed:
+        with Joining(self._run if wait else None, self), self._changed:
             while wait and self._workers:
                 self._changed.wait()
 

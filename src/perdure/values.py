@@ -27,7 +27,7 @@ def _draw(name: str, draw: Callable[[], Any]) -> Any:
     if type(here) is not Branch:
         return draw()
     branch = own_branch(here)
-    return drive(draw_value(branch.run, branch.next_key(), name, draw), branch.run)
+    return drive(draw_value(branch.run, branch.next_key(), name, draw, is_instant=branch.is_async), branch.run)
 
 
 def now() -> datetime:

@@ -14,6 +14,7 @@ from typing import Any
 from perdure._core.definitions import Definition
 from perdure._core.flow import (
     Attempt,
+    CatchUp,
     Chance,
     Flow,
     LogTurn,
@@ -83,12 +84,14 @@ class Life:
     def interrupt(self, run: Run) -> None:
         """Nobody waits here."""
 
-    def park_for_mend(self, run: Run, reason: str) -> None:
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
         """No program of these tests may differ."""
         raise AssertionError(reason)
 
     def may_go_on(self, request: Request) -> bool:
         """Whether the request can be answered now."""
+        if isinstance(request, CatchUp):
+            return not self.run.is_behind
         return not isinstance(request, Turn) or (self.run.order.is_due(request.key) and self.reacting is None)
 
     def answer(self, run: Run, request: Request) -> Any:
@@ -112,7 +115,7 @@ class Life:
                 return run.order.advance(request.key)
             case Now() | Chance():
                 return 0.5
-            case StayOpen():
+            case StayOpen() | CatchUp():
                 return None
             case _:
                 raise AssertionError(f"no program of these tests asks for {request}")

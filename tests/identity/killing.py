@@ -133,6 +133,7 @@ def step_keys(url: str) -> list[str]:
     """The idempotency keys of what is recorded."""
     store = open_store(url)
     try:
+        store.migrate()  # the process may have been killed before its tables were there
         if store.run(RUN_ID) is None:
             return []
         return [f"{RUN_ID}:{row.key}" for row in store.checkpoints(RUN_ID) if row.kind == "step"]

@@ -95,10 +95,31 @@ class NoteRetry(Struct):
 
 
 class Turn(Struct):
-    """Wait until the call's outcome is due in the run's order. Answer: its position, and whether it was recorded."""
+    """Wait until the call's outcome may be handed over: it is due in the run's order, and the run is at rest. Answer:
+    its position, and whether that was recorded.
+    """
 
     key: str
+    is_numbered: bool = True
+    """Without a number it waits for the rest alone, and the answer means nothing."""
+    is_cancel: bool = False
+    """What is handed over is that the run's own code has cancelled the call: that follows from what was handed over
+    before, and needs no rest.
+    """
     method: ClassVar = "turn"
+
+
+class CatchUp(Struct):
+    """Wait until everything recorded was handed over: only then may the run do anything new."""
+
+    key: str
+    method: ClassVar = "catch_up"
+
+
+class BeginReplay(Struct):
+    """Wait until the run may replay: one that differed when many replayed at once does so beside no other."""
+
+    method: ClassVar = "begin_replay"
 
 
 class LogTurn(Struct):
@@ -177,6 +198,8 @@ Request = (
     | Pause
     | NoteRetry
     | Turn
+    | CatchUp
+    | BeginReplay
     | LogTurn
     | StayOpen
     | AwaitEnd
@@ -199,8 +222,10 @@ class Host(Protocol):
 
     def answer(self, run: Run, request: Request) -> Any: ...
 
-    def park_for_mend(self, run: Run, reason: str) -> None:
-        """End the run's claim now, without waiting: it waits for people."""
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+        """End the run's claim now, without waiting: it waits for people. Where a crowded machine may be to blame for
+        what `may_be_load` tells, it is tried again first.
+        """
 
     def park_soon(self, run: Run) -> None:
         """Park the run now, if every branch of it waits durably, however short it has waited."""

@@ -42,8 +42,12 @@ class Branch(Struct, eq=False):
         """A new branch of this one; the run is concurrent from here on."""
         number = self._names.get(name, 0)
         self._names[name] = number + 1
-        self.run.is_concurrent = True
-        return Branch(self.run, is_async, f"{self.path}{name}.{number}/")
+        path = f"{self.path}{name}.{number}/"
+        run = self.run
+        run.is_concurrent = True
+        if run.unopened:
+            run.unopened.pop(path, None)
+        return Branch(run, is_async, path)
 
     def __repr__(self) -> str:
         return f"<branch {self.path or '/'} of run {self.run.run_id}>"

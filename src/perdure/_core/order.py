@@ -6,6 +6,9 @@ or a sleep goes into the run's *order log*, a checkpoint of kind `order` that ho
 when every earlier position was handed over, and what is not recorded comes after all that is.
 
 Before its first fork a run has one branch, the order of its deliveries follows from its code, and waits need no log.
+
+What is recorded is a beginning of what happened: entries of one claim are committed in the order in which they were
+made. So a call without a record comes after everything that is recorded, in every replay of the same program.
 """
 
 from __future__ import annotations

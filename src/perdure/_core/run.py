@@ -48,6 +48,8 @@ class Run(Struct, eq=False, weakref=True):
     entry_ids: Iterator[int] = field(default_factory=count)
     is_concurrent: bool = False
     """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
+    is_loose: bool = False
+    """Whether its branches run beside each other: then what they see of each other's memory may differ by time."""
     is_cancelled: bool = False
     """Somebody outside has asked for the run's end."""
     is_let_go: bool = False
@@ -66,6 +68,8 @@ class Run(Struct, eq=False, weakref=True):
     marks: dict[str, Checkpoint] = {}
     """What calls have recorded before their outcome: that they began, how often they were tried."""
     children: Children = NO_CHILDREN
+    unopened: dict[str, str] = {}
+    """Branches that have recorded something without a position, and were not opened again so far: the first key."""
 
     def __repr__(self) -> str:
         return f"<run {self.run_id} of {self.name}>"
@@ -87,9 +91,28 @@ class Run(Struct, eq=False, weakref=True):
             self.checkpoints[checkpoint.key] = checkpoint
             if checkpoint.position is not None:
                 deliveries.append((checkpoint.position, checkpoint.key))
+            else:
+                self._expect_branch(checkpoint.key)
+        for child in rows.children:
+            self._expect_branch(child.parent_key)
         self.order = Order(deliveries)
         self.children.recall(rows.children)
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
+
+    def _expect_branch(self, key: str) -> None:
+        branch, slash, _ = key.rpartition("/")
+        if slash:
+            self.unopened.setdefault(branch + slash, key)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is recorded that this claim has not come to yet: then nothing new may begin."""
+        return self.order.is_replaying or bool(self.unopened)
+
+    @property
+    def missing_key(self) -> str:
+        """The call that is to come next, of a run that is behind."""
+        return self.order.awaited_key or next(iter(self.unopened.values()), "?")
 
     def check_alive(self) -> None:
         """Raise `RunInterrupted` where nothing durable may happen any more."""
@@ -159,17 +182,23 @@ class Run(Struct, eq=False, weakref=True):
         self.children.asked.add(key)
         return child
 
-    def differ(self, key: str, recorded: str, asked: str) -> NoReturn:
-        """The replay does not fit what is recorded: the run is parked before its code unwinds, whatever that does."""
-        difference = NondeterminismError(
+    def differ(self, key: str, recorded: str, asked: str, *, may_be_load: bool = False) -> NoReturn:
+        """The replay does not fit what is recorded: the run is parked before its code unwinds, whatever that does.
+
+        `may_be_load`: it may have come in time and not in order, so it is tried again first, with less beside it.
+        """
+        told = (
             f"run {self.run_id} of {self.name} does not match its history at call {key}: recorded is {recorded}, "
-            f"the code now asks for {asked}. The run is parked and nothing is lost: restore the code that it was "
+            f"the code now asks for {asked}."
+        )
+        difference = NondeterminismError(
+            f"{told} The run is parked and nothing is lost: restore the code that it was "
             "started with (or what made it ask differently, such as an argument that changes from run to run), "
             "and start the process again.",
             run_id=self.run_id,
             key=key,
         )
-        self._wait_for_mend(difference)
+        self._wait_for_mend(difference, may_be_load=told if may_be_load or self.is_loose else None)
 
     def read(self, key: str, load: Callable[[], T]) -> T:
         """What `load` reads of this call's record. Where that cannot be read, the run is parked as for a difference."""
@@ -185,11 +214,11 @@ class Run(Struct, eq=False, weakref=True):
                 )
             )
 
-    def _wait_for_mend(self, difference: PerdureError) -> NoReturn:
+    def _wait_for_mend(self, difference: PerdureError, *, may_be_load: str | None = None) -> NoReturn:
         if self.difference is None:
             self.difference = difference
             self.interruption = "differs"
-            self.host.park_for_mend(self, str(difference))
+            self.host.park_for_mend(self, str(difference), may_be_load=may_be_load)
             self.host.interrupt(self)
         raise RunInterrupted(str(self.difference)) from self.difference
 

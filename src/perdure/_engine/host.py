@@ -15,7 +15,7 @@ from .._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Reco
 from .._core.run import Run
 from .._core.serialization import tamed
 from .._core.serialization.raised import message_of
-from .._entries import EndedRun, RunParked, Verdict
+from .._entries import EndedRun, RunParked, RunReleased, Verdict
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .exits import is_own
@@ -55,11 +55,25 @@ class Host:
         """The answer, or an awaitable of it."""
         return getattr(self, request.method)(run, request)
 
-    def park_for_mend(self, run: Run, reason: str) -> None:
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
         """See `Host` in `perdure._core.flow`."""
-        entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
+        replays = self.runtime.replays
+        entry: RunParked | RunReleased
+        if may_be_load is not None and replays.try_again(run, may_be_load):
+            log.warning("%s Perhaps this machine was slow: it is tried again, beside no other replay", may_be_load)
+            entry = RunReleased(run.run_id, run.claim)
+        else:
+            first = replays.first_difference(run.run_id)
+            again = f" This was its second try, beside no other replay. The first time: {first}" if first else ""
+            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason + again)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
-            self.runtime.claims.append(run, entry, lambda verdict: None)
+            self.runtime.claims.append(run, entry, lambda verdict: self.runtime.dispatcher.expect_backlog())
+
+    def give_up(self, run: Run, key: str, may_be_load: bool) -> None:
+        """What is to be handed over next was not asked for, and this call waits for it. Every branch is told."""
+        asked = f"call {key} first, and that one not at all"
+        with suppress(RunInterrupted):
+            run.differ(run.missing_key, "an outcome that was handed over next", asked, may_be_load=may_be_load)
 
     def park_soon(self, run: Run) -> None:
         """See `Host` in `perdure._core.flow`."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +23,17 @@ from .._core.flow import (
     Request,
     Settle,
     StartChild,
-    StayOpen,
-    Turn,
 )
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, Host, ended_by, exit_of, interrupted, may_have_ended
+from .host import UNSURE_SECONDS, ended_by, exit_of, interrupted, may_have_ended
 from .lanes import Lane
 from .left_behind import warn_of_tasks
 from .loop_leader import LoopLeaders
 from .loop_state import LoopState, LoopWaits
+from .loop_turns import LoopTurns
 from .own_context import in_own_context
 from .tasks import current_task
 from .timeouts import attempt_in_time
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
-class LoopHost(Host):
+class LoopHost(LoopTurns):
     """Awaits; the loop itself commits where the store can be waited for, the journal's writer thread elsewhere."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -86,25 +86,6 @@ class LoopHost(Host):
 
     def child_ended(self, run: Run, ended: EndedRun) -> None:
         """Nothing to do here: each wait watches for itself."""
-
-    async def _wait(self, run: Run, future: asyncio.Future[Any]) -> Any:
-        """Wait for something that is not the run's own code; the end of the loop interrupts the run."""
-        state: LoopState = run.state
-        state.futures.add(future)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._check_loop(run)
-            raise
-        finally:
-            state.futures.discard(future)
-
-    @staticmethod
-    def _check_loop(run: Run) -> None:
-        """Tell a loop that ends from a run that cancels its own call."""
-        state: LoopState = run.state
-        if run.interruption is None and state.is_closing:
-            run.interruption = "closing"
 
     def settle(self, run: Run, request: Settle) -> Any:
         lane: Lane = run.lane
@@ -246,48 +227,9 @@ class LoopHost(Host):
                 warn_of_tasks(run, None, state.tasks)
             if run.interruption in (None, "exiting"):
                 run.interruption = "ended"
+            state.close_gate()
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more
                 task.cancel()
-
-    async def pause(self, run: Run, request: Pause) -> None:
-        state: LoopState = run.state
-        future: asyncio.Future[None] = state.loop.create_future()
-        timer = state.loop.call_later(request.seconds, finish, future)
-        try:
-            await self._wait(run, future)
-        finally:
-            timer.cancel()
-
-    async def stay_open(self, run: Run, request: StayOpen) -> None:
-        state: LoopState = run.state
-        run.order.stays_open(request.key)
-        try:
-            await self._wait(run, state.loop.create_future())
-        finally:
-            run.order.was_closed(request.key)
-
-    def turn(self, run: Run, request: Turn) -> Any:
-        state: LoopState = run.state
-        if run.interruption is not None and run.may_finish and run.order.is_due(request.key):
-            return run.order.advance(request.key)  # no need to come to rest in between: nothing can react any more
-        run.check_alive()
-        if state.gate(run).try_now(request.key):
-            return run.order.advance(request.key)
-        return self._turn_later(run, request.key)
-
-    async def _turn_later(self, run: Run, key: str) -> tuple[int, bool]:
-        state: LoopState = run.state
-        patience = self.runtime.options.replay_patience_seconds
-        await self._wait(run, state.gate(run).wait(key, patience, lambda key: self._give_up(run, key)))
-        return run.order.advance(key)
-
-    @staticmethod
-    def _give_up(run: Run, key: str) -> None:
-        awaited = run.order.awaited_key or "?"
-        try:
-            run.differ(awaited, "an outcome that was handed over next", f"call {key} first, and that one not at all")
-        except RunInterrupted:
-            return  # every branch is told
 
     def await_end(self, run: Run, request: AwaitEnd) -> Any:
         ended = run.children.take_end(request.run_id)
@@ -330,7 +272,7 @@ class LoopHost(Host):
         future: asyncio.Future[None] = state.loop.create_future()
         waits = state.durable_waits()
         waits.due.append(due_at)
-        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future)
+        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future, context=Context())
         try:
             await self._wait_durably(run, waits, future)
         finally:
@@ -344,7 +286,7 @@ class LoopHost(Host):
         state: LoopState = run.state
         if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
             state.is_to_look = True
-            state.loop.call_soon(self._look_soon, run)
+            state.loop.call_soon(self._look_soon, run, context=Context())
         later: asyncio.TimerHandle
 
         def look() -> None:
@@ -352,9 +294,11 @@ class LoopHost(Host):
             if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.runtime.park_after(run)) / 10:
                 self._consider_parking(run, True)
                 state.looked_at = state.loop.time()
-            later = state.loop.call_later(max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look)
+            later = state.loop.call_later(
+                max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look, context=Context()
+            )
 
-        later = state.loop.call_later(self.runtime.park_after(run), look)
+        later = state.loop.call_later(self.runtime.park_after(run), look, context=Context())
         waits.futures.add(future)
         try:
             return await self._wait(run, future)

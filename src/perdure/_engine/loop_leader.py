@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 
 from ..stores.protocol import SentBatch
@@ -40,7 +41,7 @@ class LoopLeader:
         """
         if not self._is_called:
             self._is_called = True
-            loop.call_soon(self._lead, loop)
+            loop.call_soon(self._lead, loop, context=Context())  # not in the run's: it is not its code
         elif self._ring.waiting >= self._ring.half:
             if self._sent is None:
                 self._send(loop)
@@ -63,7 +64,7 @@ class LoopLeader:
         if sent is not None and sent.is_sent:
             self._sent = sent
             if sent.fileno() < 0:  # whoever waits goes on after what else is ready now, as with any other answer
-                loop.call_soon(self._receive, loop)
+                loop.call_soon(self._receive, loop, context=Context())
                 return
             if sent.connection != self._connection:
                 self._forget(loop)
@@ -75,7 +76,7 @@ class LoopLeader:
     def _ask(self, loop: asyncio.AbstractEventLoop) -> bool:
         """From the thread that had the turn: it is the loop's."""
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._lead, loop)
+            loop.call_soon_threadsafe(self._lead, loop, context=Context())
             return True
         return False
 

@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct
 
 from .._core.lineage import Branch
-from .._core.run import Run
 from ..errors import RunInterrupted
 from .gate import Gate
 from .host import Waits
@@ -40,7 +39,8 @@ class LoopState(Struct, eq=False):
     is_handed_in: bool = False
     """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
     tasks: set[asyncio.Task[Any]] = set()
-    _gate: Gate | None = None
+    gate: Gate | None = None
+    """The gate of the run's deliveries; None before the first."""
     waits: LoopWaits | None = None
     """What its branches wait for durably; None before the first time."""
     futures: set[asyncio.Future[Any]] = set()
@@ -56,11 +56,11 @@ class LoopState(Struct, eq=False):
     """When it was last looked whether the run has waited for long enough, by the loop's clock."""
     __repr__ = object.__repr__
 
-    def gate(self, run: Run) -> Gate:
-        """The gate of the run's deliveries."""
-        if self._gate is None:
-            self._gate = Gate(run, self.loop, self.tasks)
-        return self._gate
+    def close_gate(self) -> None:
+        """Nothing is handed over any more. It knows its run: who keeps it keeps that in memory."""
+        if self.gate is not None:
+            self.gate.stop()
+            self.gate = None
 
     def durable_waits(self) -> LoopWaits:
         """What the run's branches wait for durably, to be added to."""
@@ -74,8 +74,7 @@ class LoopState(Struct, eq=False):
 
     def interrupt(self, error: RunInterrupted) -> None:
         """Whatever the run's tasks wait for here gets this error."""
-        if self._gate is not None:
-            self._gate.fail(error)
+        self.close_gate()
         for future in list(self.futures):
             if not future.done():
                 future.set_exception(error)

@@ -20,6 +20,7 @@ from .journal import Journal
 from .options import Options
 from .poller import Poller
 from .recovery import Recovery
+from .replays import Replays
 from .thread_host import ThreadHost
 from .threads import Threads
 from .uncollected import Uncollected
@@ -41,6 +42,7 @@ class Runtime:
             definitions.types, options.codec, max_bytes=options.max_value_bytes, readable=options.readable
         )
         self.held = Held()
+        self.replays = Replays()
         self.wakes = Wakes()
         self.claims = Claims(self)
         store.on_cancelled = self.claims.cancel_all_here

@@ -1,6 +1,12 @@
 """Branches of async runs: a task factory that numbers a task when it is created, and the check of who calls.
 
-The factory chains whatever factory the loop had. It leaves every task outside a run alone.
+The factory chains whatever factory the loop had, and leaves every task outside a run alone. One that chains an eager
+factory is made by `asyncio.create_eager_task_factory` itself: libraries know an eager loop by that function's code, and
+call what constructs its tasks (anyio does, to have tasks that begin later).
+
+A library may also make a task past the loop's factory (LangGraph calls `asyncio.eager_task_factory`, wherever it is).
+Such a task gets its branch with its first durable call, from the branch whose context it has: between two deliveries
+the run's code does the same each time, so these calls come in the same order.
 """
 
 from __future__ import annotations
@@ -9,7 +15,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -22,6 +28,9 @@ BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
 is in the run's `LoopState`.
 """
 
+UNNUMBERED: WeakSet[asyncio.Task[Any]] = WeakSet()
+"""Tasks that a callback has made, in the context of a run."""
+
 _FACTORY_MARK = "__perdure_factory__"
 _PLAIN_MARK = "__perdure_plain__"
 
@@ -31,36 +40,60 @@ def install_factory(loop: asyncio.AbstractEventLoop) -> None:
     inner = loop.get_task_factory()
     if getattr(inner, _FACTORY_MARK, False):
         return
+    constructor = eager_constructor(inner)
+    make: Any = inner or asyncio_task
+    factory: Any
+    if constructor is None:
 
-    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        here = scope.get()
-        parent = creating_branch(here) if type(here) is Branch and here.is_async else None
-        if parent is None:
-            task = make_task(inner, loop, coro, options)
-            if type(here) is StepScope:
-                here.tasks = here.tasks or WeakSet()
-                here.tasks.add(task)
-            return task
-        return make_branch_task(parent, inner, loop, coro, options)
+        def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+            return make_in_run(make, loop, coro, options)
 
+    else:
+
+        def construct(coro: Any, *, loop: asyncio.AbstractEventLoop, **options: Any) -> asyncio.Task[Any]:
+            return make_in_run(lambda loop, coro, **more: constructor(coro, loop=loop, **more), loop, coro, options)
+
+        factory = asyncio.create_eager_task_factory(construct)  # type: ignore[attr-defined,unused-ignore]  # 3.12
     setattr(factory, _FACTORY_MARK, True)
     setattr(factory, _PLAIN_MARK, inner is None)
     loop.set_task_factory(factory)
 
 
+def eager_constructor(factory: Any) -> Any:
+    """What constructs the tasks of an eager factory of asyncio; None of any other."""
+    eager = getattr(asyncio, "eager_task_factory", None)
+    if eager is None or getattr(factory, "__code__", None) is not eager.__code__ or not factory.__closure__:
+        return None
+    return factory.__closure__[0].cell_contents
+
+
+def asyncio_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+    """A task as a loop makes it that has no factory."""
+    return asyncio.Task(coro, loop=loop, **options)
+
+
+def make_in_run(
+    make: Callable[..., asyncio.Task[Any]], loop: asyncio.AbstractEventLoop, coro: Any, options: dict[str, Any]
+) -> asyncio.Task[Any]:
+    """The task as `make` makes it; a branch where a run's code makes it."""
+    here = scope.get()
+    if type(here) is not Branch or not here.is_async:
+        task = make(loop, coro, **options)
+        if type(here) is StepScope:
+            here.tasks = here.tasks or WeakSet()
+            here.tasks.add(task)
+        return task
+    parent = creating_branch(here)
+    if parent is not None:
+        return make_branch_task(parent, make, loop, coro, options)
+    task = make(loop, coro, **options)
+    UNNUMBERED.add(task)
+    return task
+
+
 def begins_later(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether a task that is made on the loop runs only when its maker has come to rest: a factory may be eager."""
     return getattr(loop.get_task_factory(), _PLAIN_MARK, False)
-
-
-def make_task(
-    inner: Any, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], options: dict[str, Any]
-) -> asyncio.Task[Any]:
-    """The task as the loop would have made it without us."""
-    if inner is None:
-        return asyncio.Task(coro, loop=loop, **options)
-    task: asyncio.Task[Any] = inner(loop, coro, **options)
-    return task
 
 
 def make_first_task(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -76,7 +109,7 @@ def make_first_task(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, A
 
 def make_branch_task(
     parent: Branch,
-    inner: Any,
+    make: Callable[..., asyncio.Task[Any]],
     loop: asyncio.AbstractEventLoop,
     coro: Coroutine[Any, Any, Any],
     options: dict[str, Any],
@@ -89,23 +122,32 @@ def make_branch_task(
             "asyncio.as_completed on bare coroutines starts them in an order that changes from run to run; make tasks "
             "of them first: asyncio.as_completed([asyncio.create_task(c) for c in coroutines])"
         )
-    if maker == "wait_for":
-        branch = parent  # from Python 3.12 on it makes no task, and the keys must be the same
-    else:
-        branch = parent.fork(getattr(coro, "__qualname__", type(coro).__qualname__), is_async=True)
+    # From Python 3.12 on `wait_for` makes no task, and the keys must be the same.
+    branch = parent if maker == "wait_for" else parent.fork(name_of(coro), is_async=True)
     given: contextvars.Context | None = options.get("context")
     # A copy also of a given one: two tasks in one context would each take the other's branch, or step, for its own.
     context = options["context"] = contextvars.copy_context() if given is None else given.copy()
     context.run(scope.set, branch)
-    task = make_task(inner, loop, coro, options)
-    BRANCH_OF[task] = branch
+    task = make(loop, coro, **options)
     if branch is not parent:
         branch.owner = task
-    if not task.done():
-        tasks: set[asyncio.Task[Any]] = parent.run.state.tasks
-        tasks.add(task)
-        task.add_done_callback(lambda ended: forget_task(ended, tasks))
+    enlist_task(task, branch)
     return task
+
+
+def name_of(coro: Any) -> str:
+    """What a branch is called that executes the coroutine; the same whatever the version of Python."""
+    name = str(getattr(coro, "__qualname__", type(coro).__qualname__))
+    return "_wrap_awaitable" if name.endswith("._wrap_awaitable") else name  # of asyncio, around what is no coroutine
+
+
+def enlist_task(task: asyncio.Task[Any], branch: Branch) -> None:
+    """The task is the branch's, and one of its run until it has ended."""
+    BRANCH_OF[task] = branch
+    if not task.done():
+        tasks: set[asyncio.Task[Any]] = branch.run.state.tasks
+        tasks.add(task)
+        task.add_done_callback(lambda ended: forget_task(ended, tasks), context=contextvars.Context())
 
 
 def forget_task(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]]) -> None:
@@ -117,7 +159,9 @@ def forget_task(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]]) -> None:
 
 def asyncio_maker() -> str | None:
     """Which function of asyncio is making a task for itself right now, if it is one that matters here."""
-    frame: FrameType | None = sys._getframe(3)
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
     while frame is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
         name = frame.f_code.co_name
         if name in ("wait_for", "as_completed"):
@@ -154,9 +198,16 @@ def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
         return here
     state = here.run.state
     branch: Branch | None = state.branch if state.root is task else BRANCH_OF.get(task)
-    if branch is None and here.owner is None:  # an eager task that runs before its factory has returned
-        here.owner = task
-        branch = BRANCH_OF[task] = here
+    if branch is not None or task in UNNUMBERED:
+        return branch
+    if here.owner is None:  # an eager task that runs before its factory has returned
+        branch = here
+    elif task.get_loop() is state.loop:
+        branch = here.fork(name_of(task.get_coro()), is_async=True)
+    else:
+        return None
+    branch.owner = task
+    enlist_task(task, branch)
     return branch
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from contextvars import copy_context
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from .._core.flow import (
@@ -20,30 +19,24 @@ from .._core.flow import (
     Commit,
     Execute,
     LoadHistory,
-    LogTurn,
     Outcome,
     Pause,
-    Record,
     Request,
     Settle,
-    StayOpen,
-    Turn,
 )
 from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, HistoryRows, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, Host, ended_by, interrupted, may_have_ended, spare_loop
+from .host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
 from .lanes import Lane
 from .left_behind import warn_of_threads
 from .tasks import current_task
 from .thread_state import ThreadState
-
-REACTION_SECONDS = 0.01
-"""How long the next delivery waits for the branch that got the last one to come back with its next call."""
+from .thread_turns import ThreadTurns
 
 
-class ThreadHost(Host):
+class ThreadHost(ThreadTurns):
     """Blocks; commits the journal on the calling thread where it is free."""
 
     def interrupt(self, run: Run) -> None:
@@ -80,6 +73,8 @@ class ThreadHost(Host):
 
     def settle(self, run: Run, request: Settle) -> float:
         lane: Lane = run.lane
+        if run.is_concurrent:
+            self._came_back(run)
         while lane.committed != lane.appended:
             self.journal.wait(lane, lane.appended)
         run.check_alive()
@@ -137,108 +132,6 @@ class ThreadHost(Host):
                 run.interruption = "ended"
             self.interrupt(run)
 
-    def pause(self, run: Run, request: Pause) -> None:
-        state: ThreadState = run.state
-        until = time.monotonic() + request.seconds
-        with state.changed:
-            while run.interruption is None and (left := until - time.monotonic()) > 0:
-                state.changed.wait(left)
-        run.check_alive()
-
-    def stay_open(self, run: Run, request: StayOpen) -> None:
-        state: ThreadState = run.state
-        until = None if request.timeout is None else time.monotonic() + request.timeout
-        with state.changed:
-            run.order.stays_open(request.key)
-            self._came_back_to_wait(state)
-            try:
-                while run.interruption is None:
-                    left = None if until is None else until - time.monotonic()
-                    if left is not None and left <= 0:
-                        raise CallCancelled
-                    state.changed.wait(left)
-            finally:
-                run.order.was_closed(request.key)
-        run.check_alive()
-
-    def turn(self, run: Run, request: Turn) -> tuple[int, bool]:
-        """One at a time: when it is due, and the branch that was served last has come back or had its time."""
-        state: ThreadState = run.state
-        order, key = run.order, request.key
-        with state.changed:
-            state.turn_count += 1
-            entry = (order.rank(key), state.turn_count, key)
-            heappush(state.turns, entry)
-            since, seen = time.monotonic(), order.next_position
-            self._came_back(state, key)
-            while run.interruption is None or (run.may_finish and order.is_due(key)):
-                wait = None
-                if state.turns[0] is entry and order.is_due(key) and state.recording is None:
-                    wait = self._reaction_left(state)
-                    if wait is None:
-                        heappop(state.turns)
-                        return self._hand_over(run, key)
-                elif order.is_replaying:
-                    if order.next_position != seen or order.awaited_key in order.open_keys:
-                        since, seen = time.monotonic(), order.next_position
-                    wait = since + self.runtime.options.replay_patience_seconds - time.monotonic()
-                    if wait <= 0:
-                        self._give_up(run, key)
-                state.changed.wait(wait)
-            state.turns.remove(entry)  # others may still finish what they began
-            heapify(state.turns)
-            state.changed.notify_all()
-        raise interrupted(run)
-
-    @staticmethod
-    def _hand_over(run: Run, key: str) -> tuple[int, bool]:
-        state: ThreadState = run.state
-        position, was_recorded = run.order.advance(key)
-        state.reacting = (branch_of(key), time.monotonic() + REACTION_SECONDS)
-        if not was_recorded:
-            state.recording = threading.get_ident()
-        state.changed.notify_all()
-        return position, was_recorded
-
-    def record(self, run: Run, request: Record) -> None:
-        try:
-            super().record(run, request)
-        finally:
-            self._recorded(run)
-
-    def log_turn(self, run: Run, request: LogTurn) -> None:
-        try:
-            super().log_turn(run, request)
-        finally:
-            self._recorded(run)
-
-    @staticmethod
-    def _recorded(run: Run) -> None:
-        """This thread's delivery is in the journal, behind all earlier ones: the next may follow."""
-        state: ThreadState = run.state
-        if state.recording == threading.get_ident():
-            with state.changed:
-                state.recording = None
-                state.reacting = state.reacting and (state.reacting[0], time.monotonic() + REACTION_SECONDS)
-                state.changed.notify_all()
-
-    @staticmethod
-    def _reaction_left(state: ThreadState) -> float | None:
-        if state.reacting is None:
-            return None
-        left = state.reacting[1] - time.monotonic()
-        return left if left > 0 else None
-
-    @staticmethod
-    def _came_back(state: ThreadState, key: str) -> None:
-        if state.reacting is not None and state.reacting[0] == branch_of(key):
-            state.reacting = None
-            state.changed.notify_all()
-
-    def _give_up(self, run: Run, key: str) -> None:
-        awaited = run.order.awaited_key or "?"
-        run.differ(awaited, "an outcome that was handed over next", f"call {key} first, and that one not at all")
-
     def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id
         ended = run.children.take_end(run_id)
@@ -289,7 +182,7 @@ class ThreadHost(Host):
         with state.changed:
             (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
             state.timed += timeout is not None
-            self._came_back_to_wait(state)
+        self._came_back(run)
         try:
             # After it is noted that this branch waits, or another one might take the slot again and never give it back;
             # and outside the lock, since the slot's next user has one of its own.
@@ -348,12 +241,6 @@ class ThreadHost(Host):
                     state.changed.wait()
         run.check_alive()
 
-    @staticmethod
-    def _came_back_to_wait(state: ThreadState) -> None:
-        if state.reacting is not None:
-            state.reacting = None
-            state.changed.notify_all()
-
     def _should_park(self, run: Run, state: ThreadState, park_at: float) -> bool:
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
@@ -392,7 +279,6 @@ class InlineHost(ThreadHost):
     def _recorded(run: Run) -> None:
         """Such a step takes no turn."""
 
-
-def branch_of(key: str) -> str:
-    """The path of the branch that a call's key belongs to."""
-    return key.rpartition("/")[0]
+    @staticmethod
+    def _came_back(run: Run) -> None:
+        """Nor is there another thread."""

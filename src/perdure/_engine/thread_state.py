@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
+from .baton import Baton
 from .host import Waits
 
 _MADE_WHEN_NEEDED: Final[dict[str, Callable[[], Any]]] = {
@@ -14,6 +15,7 @@ _MADE_WHEN_NEEDED: Final[dict[str, Callable[[], Any]]] = {
     "waits": Waits,
     "turns": list,
     "futures": WeakSet,
+    "baton": Baton,
 }
 
 
@@ -26,6 +28,8 @@ class ThreadState:
     turns: list[tuple[int, int, str]]
     futures: WeakSet[Any]
     """Of what its branches execute, by `perdure.threads()`."""
+    baton: Baton
+    """Which thread runs the run's own code, once there are several."""
 
     def __init__(self, *, uses_slots: bool) -> None:
         self.uses_slots = self.has_slot = uses_slots
@@ -41,9 +45,8 @@ class ThreadState:
         """Whether a run of which every branch waits is to leave memory at once."""
         self.timed = 0
         """Waits that will be given up by themselves: a parked run would forget when."""
-        self.turn_count = 0
-        self.reacting: tuple[str, float] | None = None
-        """The branch that was handed an outcome last and has not come back yet, and until when that matters."""
+        self.turn_count = self.catching_up = 0
+        """Turns that were asked for, and calls that wait until everything recorded was handed over."""
         self.recording: int | None = None
         """The thread that has a new position and has not yet handed it to the journal: until then nobody is served."""
 

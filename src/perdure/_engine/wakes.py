@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]
@@ -29,7 +30,7 @@ class Wakes:
     def call(self, loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
         """Call a function that raises nothing on the loop. Raises `RuntimeError` where that is closed."""
         if asyncio._get_running_loop() is loop:
-            loop.call_soon(function, *args)
+            loop.call_soon(function, *args, context=Context())
             return
         with self._lock:
             waiting = self._waiting.get(loop)
@@ -38,7 +39,7 @@ class Wakes:
                 return
             self._waiting[loop] = [(function, args)]
         try:
-            loop.call_soon_threadsafe(self._flush, loop)
+            loop.call_soon_threadsafe(self._flush, loop, context=Context())
         except RuntimeError:
             with self._lock:
                 self._waiting.pop(loop, None)

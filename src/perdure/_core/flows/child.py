@@ -25,7 +25,7 @@ from ...typing import RunId
 from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, StartChild, StayOpen
 from ..run import Run
 from ..serialization import LONG_TEXT, Serializer
-from .turn import log_cancel, log_turn
+from .turn import catch_up, log_cancel, log_turn
 
 _HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
 """Whether an id begins with the time at which it, or the run at the root of its family, was made."""
@@ -54,31 +54,32 @@ def _of_parent(run_id: RunId) -> tuple[str, blake2b]:
     return run_id[:11] if _HAS_TIME(run_id) else "", undigested
 
 
-def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_instant: bool = True) -> Flow[RunId]:
+def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_instant: bool = False) -> Flow[RunId]:
     """Make the child unless it is there. Waits for nothing, as the journal keeps the order, unless `is_named`, the
-    caller chose the id: then the answer is that of the database. Not `is_instant`, other branches go on meanwhile and
-    it takes its turn.
+    caller chose the id: then the answer is that of the database. Where that is not to be `is_instant`, other branches
+    go on meanwhile and it takes its turn.
     """
     run.check_alive()
     key = entry.parent_key
     assert key is not None
     recorded = run.take_child(key, entry.name, entry.fingerprint, entry.input)
-    if not is_named:
+    takes_turn = is_named and not is_instant
+    try:
+        if takes_turn and run.order.was_cancelled(key):
+            yield StayOpen(key)
         if recorded is None:
-            yield StartChild(entry)
-    elif is_instant:
-        if recorded is None:
-            yield from create_child(run, entry)
-    else:
-        try:
-            if run.order.was_cancelled(key):
-                yield StayOpen(key)
-            if recorded is None:
+            if run.is_behind:
+                yield from catch_up(run, key, f"a child run of {entry.name}", is_instant=is_instant)
+            if is_named:
                 yield from create_child(run, entry)
+            else:
+                yield StartChild(entry)
+        if takes_turn:
             yield from log_turn(run, key)
-        except CallCancelled:
+    except CallCancelled:
+        if takes_turn:
             yield from log_cancel(run, key)
-            raise
+        raise
     return entry.run_id if recorded is None else recorded.run_id
 
 

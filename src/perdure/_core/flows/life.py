@@ -8,7 +8,7 @@ from functools import partial
 from ..._entries import RunFinished, RunParked, RunReleased, Stored
 from ...errors import RunInterrupted, SerializationError, StoreUnavailableError, UnsupportedStoreError
 from ..definitions import Definition
-from ..flow import Commit, Compute, Execute, Flow, LoadHistory, Outcome
+from ..flow import BeginReplay, Commit, Compute, Execute, Flow, LoadHistory, Outcome
 from ..run import Run
 from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
@@ -39,6 +39,8 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     except Exception as error:  # as above
         yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
         return None
+    if run.is_behind:
+        yield BeginReplay()
     if run.kind == "step":
         again = partial(definition.load_arguments, run.serializer, stored)
         outcome = yield from run_alone(StepCall(run, definition, "", args, kwargs, "", again=again))

@@ -6,7 +6,7 @@ from ..._entries import StepRecorded
 from ...errors import SerializationError
 from ..flow import AwaitTime, CallCancelled, Flow, Now, Record, StayOpen
 from ..run import Run
-from .turn import log_cancel, log_turn
+from .turn import catch_up, log_cancel, log_turn
 from .value import NO_ARGUMENTS
 
 
@@ -15,16 +15,13 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
     run.check_alive()
     name = "sleep" if until is None else "sleep_until"
     recorded = run.take(key, "sleep", name, NO_ARGUMENTS)
-    if recorded is not None:
-        due_at = run.read(key, lambda: time_of(run.serializer.load(recorded.outcome)))
-    else:
-        now: float = yield Now()
-        due_at = now + (seconds or 0.0) if until is None else until
-        stored, _ = run.serializer.accept(due_at, what="the time to wake")
-        yield Record(
-            StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "sleep", name, NO_ARGUMENTS, False, stored)
-        )
     try:
+        if recorded is not None:
+            due_at = run.read(key, lambda: time_of(run.serializer.load(recorded.outcome)))
+        else:
+            if run.is_behind:
+                yield from catch_up(run, key, f"a {name}")
+            due_at = yield from note_time(run, key, name, seconds, until)
         if run.order.was_cancelled(key):
             yield StayOpen(key)
         yield AwaitTime(due_at)
@@ -32,6 +29,17 @@ def sleep(run: Run, key: str, *, seconds: float | None = None, until: float | No
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
+
+
+def note_time(run: Run, key: str, name: str, seconds: float | None, until: float | None) -> Flow[float]:
+    """Record the time to wake."""
+    now: float = yield Now()
+    due_at = now + (seconds or 0.0) if until is None else until
+    stored, _ = run.serializer.accept(due_at, what="the time to wake")
+    yield Record(
+        StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "sleep", name, NO_ARGUMENTS, False, stored)
+    )
+    return due_at
 
 
 def time_of(recorded: object) -> float:

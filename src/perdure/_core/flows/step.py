@@ -15,7 +15,7 @@ from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
 from ..tracebacks import forget_frames
 from .attempts import run_body
-from .turn import NO_TURN, log_cancel, turn_now
+from .turn import NO_TURN, catch_up, log_cancel
 
 
 def run_step(call: StepCall) -> Flow[Any]:
@@ -28,13 +28,15 @@ def run_step(call: StepCall) -> Flow[Any]:
         recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview)
         if recorded is not None:
             give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error)
-            if not call.is_instant and turn_now(run, key) is None:
+            if not call.is_instant:
                 yield Turn(key)
             return give()
+        if run.is_behind:
+            yield from catch_up(run, key, f"step {definition.name}", is_instant=call.is_instant)
         outcome, attempts, started_at = yield from run_body(call)
         store = partial(store_outcome, run, outcome, definition.what_it_gives)
         stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
-        position, _ = NO_TURN if call.is_instant else turn_now(run, key) or (yield Turn(key))
+        position, _ = NO_TURN if call.is_instant else (yield Turn(key))
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
