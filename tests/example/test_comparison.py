@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,15 @@ def test_work_that_does_not_go_on_is_told_from_work_that_was_done(seen: Killed, 
     label = "from starting it again to the next document, s"
 
     assert cells([result("plain", service=seen)], "killed: what indexes", label) == [going_on]
+
+
+def test_a_form_that_has_to_be_started_again_has_lost_nothing() -> None:
+    """It did not go on by itself, and the table says so; what came afterwards is indexed all the same."""
+    seen = result("dbos", database=replace(killed(), needs_restart=True))
+
+    label = "afterwards: does work go on by itself?"
+    assert cells([seen], "killed: the index's database", label) == ["after a restart"]
+    assert cells([seen], "killed: the index's database", "lost") == ["0"]
 
 
 def test_a_failure_of_the_harness_counts_against_nobody() -> None:
