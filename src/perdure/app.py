@@ -227,8 +227,8 @@ _default: Perdure | None = None
 
 
 def default_app() -> Perdure:
-    """The instance of the module-level surface: of the block that the call is made in, else of the latest block, else
-    the one that the first call makes.
+    """The instance of the module-level surface: the run's own in a run, else of the block that the call is made in,
+    else of the latest block, else the one that the first call makes.
     """
     global _default
     chosen = _chosen()
@@ -243,6 +243,11 @@ def default_app() -> Perdure:
 
 
 def _chosen() -> Perdure | None:
+    inside = scope.get()
+    if inside is not None and (
+        own := [app for app in list(_at_work) if app._runtime is getattr(inside.run.host, "runtime", "")]
+    ):
+        return own[0]
     here, blocks = _block.get(), _blocks
     if here is not None and here in blocks:
         return here
