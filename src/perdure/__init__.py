@@ -12,6 +12,7 @@ branch.
 
 from __future__ import annotations
 
+from . import forking as forking  # its hooks, before any fork
 from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
 from .app import Perdure, launch, running, shutdown

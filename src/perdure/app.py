@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
@@ -26,7 +25,7 @@ from ._core.lineage import scope
 from ._engine.options import Settings, options_of
 from ._engine.runtime import Runtime
 from .errors import UsageError
-from .stores.open import forks, open_store, read_url, redact
+from .stores.open import open_store, read_url, redact
 from .termination import Termination
 from .typing import Seconds
 
@@ -358,44 +357,4 @@ def _shut_all_down() -> None:
             log.exception("%r did not shut down cleanly; nothing is lost, the next start goes on", app)
 
 
-_forking = threading.RLock()
-_stopped: list[threading.RLock] = []
-"""The locks of the instances, while a fork is under way."""
-
-
-def _wait_for_launches() -> None:
-    """Before a fork: a launch comes to its end. A child that is forked in its middle would inherit half a worker, and
-    the locks of modules that are being imported, which nobody would ever release there.
-    """
-    _forking.acquire()
-    deadline = time.monotonic() + forks.PATIENCE_SECONDS
-    with _registering:
-        locks = [app._lock for app in INSTANCES]
-    for lock in (*locks, _registering):
-        if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            _stopped.append(lock)
-
-
-def _let_launch() -> None:
-    while _stopped:
-        _stopped.pop().release()
-    _forking.release()
-
-
-def _forget_parent() -> None:
-    """In the child: no thread is left that could release what the parent's threads hold."""
-    global _forking, _registering
-    _forking, _registering = threading.RLock(), threading.RLock()
-    _termination.forget()
-    _stopped.clear()
-    _at_work.clear()
-    for app in list(INSTANCES):
-        try:
-            app.forget_parent()
-        except Exception:
-            log.exception("%r was not let go of cleanly in a forked child", app)
-
-
 atexit.register(_shut_all_down)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait_for_launches, after_in_parent=_let_launch, after_in_child=_forget_parent)
