@@ -185,7 +185,7 @@ def test_a_setting_of_another_kind_is_refused(setting: str, given: Any) -> None:
 def test_a_setting_that_there_is_none_of_is_refused_with_those_that_there_are() -> None:
     """In every place that takes settings."""
     for make in (perdure.Perdure, perdure.running, perdure.launch, lambda url, **given: perdure.lifespan(**given)):
-        with pytest.raises(UsageError, match="no setting poll; there are lease_seconds, .*poll_seconds"):
+        with pytest.raises(UsageError, match=r"no setting poll; there are lease_seconds, .*poll_seconds"):
             make("x.db", poll=1)  # type: ignore[operator]
 
 
