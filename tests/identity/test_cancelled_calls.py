@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sqlite3
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -275,6 +277,22 @@ def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], res
     with launched(url):
         assert perdure.handle(RUN_ID).result(20) == result
     assert {name: BODIES[name] for name in ran} == ran
+
+
+def test_a_task_that_is_destroyed_with_its_loop_does_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A body that did not end in time is collected in whatever context: no error comes of it, nothing is recorded."""
+    url = str(tmp_path / "p.db")
+
+    def live() -> weakref.ref[Any]:
+        with launched(url) as app:
+            begin(cancelling, "by_timeout")
+            assert REACHED.wait(20)
+            return weakref.ref(app._launched().held.active[RUN_ID].state.root)
+
+    task = live()
+    wait_until(lambda: gc.collect() >= 0 and task() is None)
+    assert "could not be executed" not in caplog.text
+    assert look(url).state == "ready"
 
 
 def test_ctrl_c_releases_a_run(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context
+from contextvars import Context, Token
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, Entry, HistoryRows, Verdict
 from ..errors import RunInterrupted
+from .exits import is_own
 from .host import UNSURE_SECONDS, ended_by, exit_of, interrupted, may_have_ended
 from .lanes import Lane
 from .left_behind import warn_of_tasks
@@ -202,7 +203,7 @@ class LoopHost(LoopTurns):
         except BaseException as error:
             return ended_by(error)
         finally:
-            scope.reset(token)
+            leave(token)
             if inside.tasks:
                 warn_of_tasks(run, definition, inside.tasks)
 
@@ -218,9 +219,11 @@ class LoopHost(LoopTurns):
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)
+            if isinstance(error, GeneratorExit) and not is_own(error):
+                raise  # nobody will go on with this coroutine
             return ended_by(error if run.exit is None else run.exit)
         finally:
-            scope.reset(token)
+            leave(token)
             state.branch = None
             state.tasks.discard(root)
             if state.tasks and run.interruption is None:
@@ -335,3 +338,9 @@ class LoopHost(LoopTurns):
             entry = self.parking(run, waits)
             self.runtime.claims.append(run, entry, lambda verdict: self.interrupt(run))
             self.handed_in(run)
+
+
+def leave(token: Token[Branch | StepScope | None]) -> None:
+    """Reset the scope; but for a task whose loop was closed before it ended, which is destroyed in any context."""
+    with suppress(ValueError):
+        scope.reset(token)
