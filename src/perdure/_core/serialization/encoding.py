@@ -202,8 +202,9 @@ class Encoder:
         name = self.registry.name_of(kind) or self.registry.name_of(generic_origin(kind))
         if name is None:
             return self._refused(kind, unknown_type(kind, self.registry.hint(kind)) + _conversion(value))
-        body: list[Tree] = [name, self._within(value, shape.take(value), depth)]
-        if extras := shape.extras(value):
+        state, extras = shape.take(value)
+        body: list[Tree] = [name, self._within(value, state, depth)]
+        if extras:
             body.append(self._within(value, extras, depth))
         return {shape.tag: body}
 

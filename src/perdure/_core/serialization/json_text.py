@@ -32,12 +32,14 @@ _TOLD_OTHERWISE = ("message", "traceback")
 
 def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is_lenient: bool = False) -> str:
     """Return the value's JSON; raises `SerializationError` with the path to the part that cannot be written."""
-
-    make = partial(Encoder, registry, budget=budget, is_lenient=is_lenient)
     try:
-        with suppress(Refusal):  # done again one by one, which says where
-            return _write(value, partial(make, is_bulk=True))
-        return _write(value, make)
+        try:
+            text = _text_of(value, Encoder(registry, budget=budget, is_lenient=is_lenient, is_bulk=True))
+            if "\\u0000" not in text:
+                return text
+        except (Refusal, UnicodeEncodeError):  # done again one by one, which says where; or a lone surrogate
+            pass
+        return _write_again(value, partial(Encoder, registry, budget=budget, is_lenient=is_lenient))
     except Refusal as refusal:
         reason = "contains itself; store a tree, or ids instead of references" if refusal.is_cycle else refusal.reason
         raise SerializationError(f"{refusal.path} {reason}", path=refusal.path) from refusal.__cause__
@@ -47,12 +49,13 @@ def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is
         raise SerializationError(f"$ could not be taken apart: {type(error).__name__}; see the cause") from error
 
 
-def _write(value: object, make: Callable[..., Encoder]) -> str:
-    """Texts are looked at one by one for NUL and lone surrogates only if there are any."""
-    with suppress(UnicodeEncodeError):  # a lone surrogate
-        text = _text_of(value, make(is_escaping=False))
-        if "\\u0000" not in text:
-            return text
+def _write_again(value: object, make: Callable[..., Encoder]) -> str:
+    """Look at each text for NUL and lone surrogates; then one by one, without looking and with."""
+    for options in ({"is_bulk": True, "is_escaping": True}, {}):
+        with suppress(Refusal, UnicodeEncodeError):
+            text = _text_of(value, make(**options))
+            if options or "\\u0000" not in text:
+                return text
     return _text_of(value, make(is_escaping=True))
 
 
@@ -66,9 +69,10 @@ def _text_of(value: object, encoder: Encoder) -> str:
 def read(text: str, registry: TypeRegistry) -> Any:
     """Return the value; raises `SerializationError`, and nothing else, for whatever is no JSON of ours."""
     try:
-        with suppress(Refusal):  # done again one by one, which says where
-            return _value_of(text, Decoder(registry, is_bulk=True))
-        return Decoder(registry).decode(decode_tree(text))
+        try:
+            return _value_of(text, registry)
+        except Refusal:  # done again one by one, which says where
+            return Decoder(registry).decode(decode_tree(text))
     except Refusal as refusal:
         raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
     except RecursionError:
@@ -79,11 +83,12 @@ def read(text: str, registry: TypeRegistry) -> Any:
         raise SerializationError(f"the stored text cannot be read: {type(error).__name__}") from error
 
 
-def _value_of(text: str, decoder: Decoder) -> Any:
+def _value_of(text: str, registry: TypeRegistry) -> Any:
     is_plain = '"$' not in text
     if len(text) < _LONG_TEXT or text[0] != "[":
         tree = decode_tree(text)
-        return tree if is_plain else decoder.decode(tree)
+        return tree if is_plain else Decoder(registry, is_bulk=True).decode(tree)
+    decoder = Decoder(registry, is_bulk=True)
     made: list[Any] = []
     for piece in pieces_of(_decode_members(text)):
         tree = decode_tree(b"[" + b",".join(piece) + b"]")

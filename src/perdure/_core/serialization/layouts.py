@@ -37,6 +37,7 @@ class Layout:
         self.cls = cls
         self.defaults = defaults
         self.names = tuple(defaults)
+        self._keys = defaults.keys()
         placed = {name: _class_attribute(cls, name) for name in self.names}
         self._slots = {name: place for name, place in placed.items() if isinstance(place, MemberDescriptorType)}
         self._other_slots = _slots_beside(cls, self.names)
@@ -62,7 +63,7 @@ class Layout:
         """
         own = getattr(value, "__dict__", None) or {}
         found: Fields = {}
-        if own.keys() != self.defaults.keys():
+        if own.keys() != self._keys:
             found = {
                 name: member
                 for name, member in own.items()
@@ -89,16 +90,23 @@ class Layout:
                 raise Refusal(f"lacks the field {name!r}, which {self.cls.__qualname__} has now without a default")
         return made
 
+    def take(self, value: Any) -> tuple[object, Fields]:
+        """What is written of one instance, not to be changed, and its extras."""
+        if self._is_in_dict:
+            own: Fields = value.__dict__
+            if own.keys() == self._keys:
+                return own, {}
+        return self.read(value), self.extras(value)
+
     def make(self, state: object) -> object:
-        """One instance from its state."""
+        """One instance from its state, which becomes its own."""
         made: object = object.__new__(self.cls)
+        if self._is_in_dict and type(state) is dict and state.keys() == self._keys:
+            self._put_dict(made, state)
+            return made
         for name, member in self.filled(state).items():
             object.__setattr__(made, name, member)
         return made
-
-    def state(self, value: Any) -> object:
-        """What is written of one instance, beside its extras."""
-        return self.read(value)
 
     def read_many(self, values: list[Any]) -> list[Fields] | None:
         """The fields of many instances, not to be changed; None where some is not as plain as it takes."""
@@ -187,7 +195,7 @@ class ModelLayout(Layout):
         own: Fields = object.__getattribute__(value, "__dict__")
         return {name: member for name, member in own.items() if name in self.defaults}
 
-    def state(self, value: Any) -> object:
+    def take(self, value: Any) -> tuple[object, Fields]:
         given = self.read(value)
         state: dict[str, object] = {"fields": given}
         names_set, extra, private = _model_parts(value)
@@ -195,7 +203,11 @@ class ModelLayout(Layout):
             state["set"] = sorted(names_set)
         if len(given) < len(self.names):  # `model_construct` asks for nothing
             state["absent"] = [name for name in self.names if name not in given]
-        return state | ({"extra": extra} if extra is not None else {}) | ({"private": private} if private else {})
+        if extra is not None:
+            state["extra"] = extra
+        if private:
+            state["private"] = private
+        return state, self.extras(value)
 
     def make(self, state: object) -> object:
         given = expect(state, dict)

@@ -57,6 +57,8 @@ class TypeRegistry:
         self._types: dict[str, type] = {}
         self._names: dict[type, str] = {}
         self._codes: dict[type, Code] = {}
+        self.code_of: Callable[[type], Code | None] = self._codes.get
+        """How values of exactly this type are written, where that was registered."""
         self._waiting: dict[int, tuple[object, Callable[[bool], Found]]] = {}
         self._unresolved: dict[str, None] = {}
         self._has_news = False
@@ -104,15 +106,13 @@ class TypeRegistry:
         self._waiting[id(fn)] = (fn, lambda may_import: types_of_function(fn, may_import=may_import))
         self._has_news = True
 
-    def code_of(self, tp: type) -> Code | None:
-        """How values of exactly this type are written, where that was registered."""
-        return self._codes.get(tp)
-
     def resolve(self, name: str) -> type | None:
         """Return the type of this name, or None if this process does not know it."""
         if self._has_news:
             self._look_again()
-        for look in (self._types.get, self._resolve_subclass, self._resolve_waiting, self._resolve_generic):
+        if (known := self._types.get(name)) is not None:
+            return known
+        for look in (self._resolve_subclass, self._resolve_waiting, self._resolve_generic):
             if (tp := look(name)) is not None:
                 return tp
         return None

@@ -66,12 +66,20 @@ class Comparison:
     def _is_instance_same(self, left: Any, right: Any, kind: type) -> bool:
         shape = shape_of(kind)
         if shape is not None and not (self._trusts and shape.is_same):
-            is_state_same = shape.is_same or (lambda a, b: self.one(shape.take(a), shape.take(b)))
-            return is_state_same(left, right) and self.one(shape.extras(left), shape.extras(right))
+            if shape.is_same is not None:
+                return shape.is_same(left, right)
+            (one, its_extras), (other, extras) = shape.take(left), shape.take(right)
+            return self._is_state_same(one, other) and (its_extras == extras == {} or self.one(its_extras, extras))
         if not self._trusts:
             return bool(left == right)
         is_silent = getattr(kind, "__eq__", None) is object.__eq__
         return is_silent or (left == right) is not False
+
+    def _is_state_same(self, left: Any, right: Any) -> bool:
+        """Fields may stand in any order: an instance's own dictionary has them as they were set."""
+        if type(left) is not dict or type(right) is not dict:
+            return self.one(left, right)
+        return left.keys() == right.keys() and all(self.one(member, right[name]) for name, member in left.items())
 
     def _are_members_same(self, left: Any, right: Any) -> bool:
         """Whether each member of one set has its own counterpart in the other; a NaN is not found by looking it up."""

@@ -22,10 +22,6 @@ from .tags import expect
 State = Any
 
 
-def _no_extras(value: object) -> dict[str, object]:
-    return {}
-
-
 def _are_equal(left: object, right: object) -> bool:
     return bool(left == right)
 
@@ -34,14 +30,14 @@ def _are_equal(left: object, right: object) -> bool:
 class Shape:
     """One kind of class: its tag, which classes are of it, and the two ways.
 
-    `is_same` compares two instances of one class where their states do not tell all.
+    `take` gives the state and what the instance carries beside it. `is_same` compares two instances of one class where
+    their states do not tell all.
     """
 
     tag: str
     fits: Callable[[type], bool]
-    take: Callable[[Any], State]
+    take: Callable[[Any], tuple[State, dict[str, object]]]
     make: Callable[[Any, State], object]
-    extras: Callable[[Any], dict[str, object]] = _no_extras
     is_same: Callable[[Any, Any], bool] | None = None
 
 
@@ -56,18 +52,17 @@ def _of_fields(tag: str, fits: Callable[[type], bool]) -> Shape:
     return Shape(
         tag,
         lambda cls: fits(cls) and layout_of(cls) is not None,
-        lambda value: _layout(type(value)).state(value),
+        lambda value: _layout(type(value)).take(value),
         lambda cls, state: _layout(cls).make(state),
-        lambda value: _layout(type(value)).extras(value),
     )
 
 
-def _take_enum(value: Enum) -> State:
+def _take_enum(value: Enum) -> tuple[State, dict[str, object]]:
     """The member's name; of a combination of flags, its number."""
     name = value.name
     if type(name) is str and type(value).__members__.get(name) is value:
-        return name
-    return int(value.value)
+        return name, {}
+    return int(value.value), {}
 
 
 def _make_enum(cls: Any, state: State) -> object:
@@ -108,18 +103,17 @@ SHAPES: tuple[Shape, ...] = (
     _of_fields("$attrs", lambda cls: hasattr(cls, "__attrs_attrs__")),
     _of_fields("$struct", is_struct),
     _of_fields("$named_tuple", is_named_tuple),
-    Shape("$url", _is_url, str, _make_url),
+    Shape("$url", _is_url, lambda value: (str(value), {}), _make_url),
     Shape(
         "$subclass",
         lambda cls: builtin_of(cls) is not None,
-        take_subclass,
+        lambda value: (take_subclass(value), attributes_of_subclass(value)),
         make_subclass,
-        attributes_of_subclass,
     ),
     Shape(
         "$pydantic",
         _is_pydantic_type,
-        lambda value: _adapter(value.__class__).dump_python(value, mode="json"),
+        lambda value: (_adapter(value.__class__).dump_python(value, mode="json"), {}),
         lambda cls, state: _adapter(cls).validate_python(state),
         is_same=_are_equal,
     ),
