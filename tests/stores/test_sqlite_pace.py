@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from perdure._entries import Accepted
+from perdure._entries import Accepted, Stored
 from perdure.stores.sqlite import SqliteStore
-from perdure.stores.sqlite.pace import FEW_ENTRIES, SHORT_SECONDS, Pace
+from perdure.stores.sqlite.pace import FEW_BYTES, FEW_ENTRIES, SHORT_SECONDS, Pace
 from tests.stores.entries import W1, created, worker
 
 
@@ -73,6 +73,14 @@ def test_a_loop_leaves_a_commit_to_others_where_the_log_is_to_be_copied_after_it
     assert store.at_once(3) == 0
     store.apply(W1, [created("r")])
     assert store.at_once(3) == 3
+
+
+def test_a_loop_leaves_a_large_entry_to_others(store: SqliteStore) -> None:
+    """Writing it takes long, and the loop would stand still; nothing has happened, and `apply` does it."""
+    large = created("r", input=Stored("json", f'["{"x" * FEW_BYTES}"]'))
+    assert store.begin(W1, [large]) is None
+    assert store.run("r") is None
+    assert store.apply(W1, [large]) == [Accepted()]
 
 
 def test_a_loop_does_not_wait_for_another_process_that_writes(store: SqliteStore) -> None:

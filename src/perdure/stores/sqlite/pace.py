@@ -16,6 +16,8 @@ from ..._entries import Verdict
 
 FEW_ENTRIES: Final = 8
 """Of so many a loop commits all; the thread would cost more than they do."""
+FEW_BYTES: Final = 256 * 1024
+"""What a disk takes longer for is the thread's, however few entries it is."""
 SHORT_SECONDS: Final = 0.005
 """What a loop may stand still: about as long as the interpreter lets one thread go on before another."""
 _SHARE: Final = 0.2

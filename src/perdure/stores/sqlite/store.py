@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from math import isinf
 from pathlib import Path
 
-from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict
+from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict, entry_bytes
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..histories import checkpoint_of, histories_of
@@ -18,7 +18,7 @@ from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
-from .pace import Committed, Pace
+from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .rows import in_order, texts
 from .schema import migrate
@@ -94,6 +94,8 @@ class SqliteStore:
         return waiting if self._pace.fits(waiting) and not self._checkpointer.is_due else 0
 
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> Committed | None:
+        if sum(map(entry_bytes, entries)) > FEW_BYTES:
+            return None
         turn = self._database.turn
         turn.is_patient = False
         try:
