@@ -32,7 +32,7 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
         yield AwaitTime(tried.due_at)
     settled_at: float = yield Settle()  # what any branch of the run has seen is committed
     began_at, number = tried.began_at or settled_at, tried.failed + 1
-    outcome = yield from attempt(call, number)
+    outcome = ended(call, (yield Attempt(call, number)))
     if outcome.error is not None:
         outcome, number = yield from retry(call, outcome, number, began_at)
     return outcome, number, began_at
@@ -60,13 +60,12 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flo
         number += 1
         if call.again is not None:
             call.args, call.kwargs = call.again()
-        outcome = yield from attempt(call, number)
+        outcome = ended(call, (yield Attempt(call, number)))
     return outcome, number
 
 
-def attempt(call: StepCall, number: int) -> Flow[Outcome]:
-    """Run the body once."""
-    outcome: Outcome = yield Attempt(call, number)
+def ended(call: StepCall, outcome: Outcome) -> Outcome:
+    """An attempt's outcome, where it may still be recorded."""
     call.run.check_not_over()
     return outcome if call.changes is None else check_bound(call, outcome)
 
