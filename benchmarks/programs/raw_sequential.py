@@ -13,6 +13,7 @@ from benchmarks.program import Order, Tally, answer, measured, read_order
 from perdure._entries import Accepted, RunCreated, StepRecorded, Stored
 from perdure.stores.open import open_store
 from perdure.stores.protocol import WorkerRow
+from perdure.stores.queries import load_queries
 
 WARM_UP = 50
 KEY, ENTRY = "key-to-replace", "entry-to-replace"
@@ -34,9 +35,9 @@ class Recorder:
         self.calls.append(("executemany", text, rows))
         return self._watched.executemany(text, rows)
 
-    def call(self, name: str, statements: Any) -> Any:
+    def call(self, name: str, statements: Any, on_answer: Any) -> Any:
         self.calls.append(("call", name, [tuple(statement) for statement in statements]))
-        return self._watched.call(name, statements)
+        return self._watched.call(name, statements, on_answer)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._watched, name)
@@ -51,6 +52,7 @@ class BareCall:
         import psycopg  # late: the SQLite variant needs none
 
         self._connection = psycopg.connect(url, autocommit=True)
+        self._connection.execute(load_queries("perdure.stores.postgres")["prepare_session"].text.encode())
         self._prepared: set[bytes] = set()
 
     def call(self, name: str, statements: Any) -> None:

@@ -29,6 +29,8 @@ from .worker import Worker
 
 STOPPING_SECONDS = 1.0
 """How long the shutdown waits for each loop: one that waits for a database that does not answer must not hold it up."""
+LEAVING_SECONDS = 5.0
+"""The same for the hand-back itself: runs that were not handed back are charged."""
 
 
 class Runtime:
@@ -114,7 +116,7 @@ class Runtime:
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
         self.journal.close(STOPPING_SECONDS)
         self.has_left = True
-        return self.worker.leave(max(STOPPING_SECONDS, deadline - time.monotonic()))
+        return self.worker.leave(max(LEAVING_SECONDS, deadline - time.monotonic()))
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that launched this."""
