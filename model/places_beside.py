@@ -62,7 +62,7 @@ BESIDE: tuple[Guard, ...] = (
         "seen_is_not_awaited",
         "Rule 7: a park has not seen the ends that a branch still waits for.",
         "family",
-        {"both": at("engine/host.Host.parking", "seen = run.children.ended.difference(waits.runs)", "len(seen)")},
+        {"both": at("engine/host.Host.parking", "seen = run.children.ended.difference(runs)", "len(seen)")},
     ),
     Guard(
         "last_alone",

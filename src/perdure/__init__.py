@@ -41,9 +41,12 @@ from .errors import (
     StoreUnavailableError,
     UnsupportedStoreError,
     UsageError,
+    WaitTimeoutError,
 )
 from .handle import Handle
+from .limits import timeout
 from .queue import Queue, astart, handle, start, with_options
+from .several import Waited, as_completed, first, wait
 from .steps import call
 from .threads import threads
 from .types import register
@@ -83,10 +86,14 @@ __all__ = [
     "StoreUnavailableError",
     "UnsupportedStoreError",
     "UsageError",
+    "WaitTimeoutError",
+    "Waited",
     "ZlibCodec",
+    "as_completed",
     "astart",
     "call",
     "current",
+    "first",
     "handle",
     "idempotency_key",
     "launch",
@@ -101,7 +108,9 @@ __all__ = [
     "start",
     "step",
     "threads",
+    "timeout",
     "uuid4",
+    "wait",
     "where",
     "with_options",
     "workflow",

@@ -15,6 +15,7 @@ PerdureError
  ├─ RunStuckError            the run waits until its code or data is mended
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
+ ├─ WaitTimeoutError         what was waited for did not come in time
  ├─ StepInterruptedError     a step that may run at most once was cut off: its effect is not known
  └─ StoreError               the database
      ├─ StoreUnavailableError   it is not there, or did not answer
@@ -168,6 +169,10 @@ class NondeterminismError(PerdureError):
 
 class StepTimeoutError(PerdureError, TimeoutError):
     """One attempt of a step took longer than the step's `timeout`."""
+
+
+class WaitTimeoutError(PerdureError, TimeoutError):
+    """What was waited for did not come in time; it goes on, only the wait is over."""
 
 
 class StepInterruptedError(PerdureError):

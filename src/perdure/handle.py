@@ -12,13 +12,13 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._core.definitions import Definition
-from ._core.flow import CallCancelled, Outcome, adrive, drive
-from ._core.flows.child import await_outcome, await_run, outcome_of, unwrap
+from ._core.flow import Outcome, adrive, drive
+from ._core.flows.child import await_outcome, outcome_of, unwrap
 from ._core.flows.value import NO_ARGUMENTS
 from ._core.given import limit_of
 from ._core.lineage import Branch, scope
@@ -28,9 +28,11 @@ from ._engine.foreign import check_no_foreign_loop, needed_loop
 from ._engine.tasks import own_branch
 from ._entries import EndedRun
 from .app import blocked_loop, running_loop
-from .errors import RunCancelledError, RunNotFoundError, RunStuckError, UsageError
+from .errors import RunCancelledError, RunNotFoundError, RunStuckError, UsageError, WaitTimeoutError
 from .recorded import call_recorded
+from .refused import refuse_in_run
 from .typing import RunId, RunState, Seconds
+from .waits import OwnWait
 
 if TYPE_CHECKING:
     from ._engine.runtime import Runtime
@@ -89,7 +91,8 @@ _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 class Handle(Future[R]):
     """A run, for whoever started it or knows its id.
 
-    `result(timeout)`, `exception(timeout)`, `add_done_callback` and `concurrent.futures.wait` work as on any future;
+    `result(timeout)`, `exception(timeout)`, `add_done_callback` and `concurrent.futures.wait` work as on any future
+    (in a run `perdure.wait`, `as_completed` and `first` are what to use);
     `await handle` and `asyncio.gather(handle, ...)` on an event loop, and `handle.wait()` is a coroutine for task
     groups.
     To stop waiting, by a timeout or by cancelling the waiter, never touches the run: only `cancel()` does.
@@ -103,6 +106,10 @@ class Handle(Future[R]):
     __slots__ = ("_runtime", "run_id")  # a handle that nobody waits with has no dictionary
 
     _outcome: Outcome | None = None
+    _delivered: tuple[str, Outcome] | None = None
+    """What a run was handed, and under which of its claims, or by which thread of it: to ask again is no new wait, live
+    as on replay.
+    """
 
     def __init__(self, runtime: Runtime, run_id: RunId) -> None:
         # Future.__init__ is called when somebody first looks at the future in it.
@@ -120,6 +127,8 @@ class Handle(Future[R]):
         child is told that it would wait for ever.
         """
         self._runtime.check_owner()
+        if type(scope.get()) is Branch:
+            refuse_in_run(self, self.run_id)
         if not self._is_made:
             with _making:
                 if not self._is_made:
@@ -145,10 +154,12 @@ class Handle(Future[R]):
         return f"<Handle of run {self.run_id}>"
 
     def _on_end(self, ended: EndedRun) -> None:
-        """Called by whoever commits, who must not run other people's callbacks: those get a thread."""
-        with self._condition:
+        """Called by whoever commits, who must not run other people's callbacks: those get a thread. It may be a thread
+        of a run, whose code does not do this: so in no run's context.
+        """
+        with self._made_condition:
             if not self._done_callbacks or not self._runtime.threads.run(lambda: self._finish(ended)):
-                self._finish(ended)
+                Context().run(self._finish, ended)
 
     def _finish(self, ended: EndedRun) -> None:
         if not self.set_running_or_notify_cancel():
@@ -215,23 +226,41 @@ class Handle(Future[R]):
         """Who waits in vain is told so, and whether the run is about to end by a cancel."""
         try:
             return super().exception(timeout)
-        except FutureTimeoutError:
+        except TimeoutError:
             row = self._runtime.store.run(self.run_id)
             why = CANCELLING if row is not None and row.state == "cancelling" else ""
-            raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}") from None
+            raise WaitTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}") from None
 
     def _outcome_in_run(self, here: Branch, timeout: float | None) -> Outcome:
-        branch = self._branch_in(here)
+        branch = self.branch_in(here)
+        if (delivered := self.delivered_to(branch)) is not None:
+            return delivered
         if branch.is_async:
             raise UsageError(
                 f"`await` the handle of run {self.run_id}: .result() would block the workflow's event loop"
             )
+        if timeout is None and not branch.limits:
+            outcome = drive(await_outcome(branch.run, branch.next_key(), self.run_id), branch.run)
+            return self.deliver(branch, outcome)
+        wait = OwnWait(branch, "result", [self.run_id], timeout)
         try:
-            return drive(await_outcome(branch.run, branch.next_key(), self.run_id, timeout), branch.run)
-        except CallCancelled:
-            raise FutureTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds") from None
+            return self.deliver(branch, wait.next()[1])
+        except WaitTimeoutError as error:
+            raise WaitTimeoutError(f"run {self.run_id}: {error}") from None
+        finally:
+            wait.close()
 
-    def _branch_in(self, here: Branch) -> Branch:
+    def delivered_to(self, branch: Branch) -> Outcome | None:
+        """What the branch was handed before by this handle; of an async run also any other branch."""
+        delivered = self._delivered
+        return delivered[1] if delivered is not None and delivered[0] == recipient(branch) else None
+
+    def deliver(self, branch: Branch, outcome: Outcome) -> Outcome:
+        """From now on the branch has it."""
+        self._delivered = (recipient(branch), outcome)
+        return outcome
+
+    def branch_in(self, here: Branch) -> Branch:
         """The branch that waits; a run can wait, durably, only for what its own database will tell it of."""
         branch = own_branch(here)
         runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
@@ -327,8 +356,12 @@ class Handle(Future[R]):
     async def _wait(self) -> R:
         here = scope.get()
         if type(here) is Branch:
-            branch = self._branch_in(here)
-            return await adrive(await_run(branch.run, branch.next_key(), self.run_id), branch.run)
+            branch = self.branch_in(here)
+            outcome = self.delivered_to(branch)
+            if outcome is None:
+                outcome = await adrive(await_outcome(branch.run, branch.next_key(), self.run_id), branch.run)
+                self.deliver(branch, outcome)
+            return unwrap(outcome)  # type: ignore[no-any-return]  # as above
         check_no_foreign_loop()
         self._runtime.check_owner()
         if (known := self._known()) is not None:
@@ -346,6 +379,11 @@ class Handle(Future[R]):
         finally:
             runtime.ends.forget(self.run_id, on_end)
         return unwrap(self._read(ended))  # type: ignore[no-any-return]  # as above
+
+
+def recipient(branch: Branch) -> str:
+    """Who is handed an outcome: threads may run beside each other, and then see nothing of each other's."""
+    return branch.run.claim if branch.is_async else f"{branch.run.claim} {branch.path}"
 
 
 _making = threading.Lock()

@@ -17,6 +17,7 @@ from ._engine.options import MOST_AT_ONCE
 from .app import current_runtime
 from .handle import Handle, find_row
 from .options import PLAIN, RunOptions, Submission, submission_of
+from .refused import refuse_executor_in_run
 from .starts import astart as _astart
 from .starts import definition_of, start_all
 from .starts import start as _start
@@ -141,6 +142,7 @@ class QueueStarter(Executor):
         Raises `NotDurableError` for a function that is neither, and `SerializationError` for arguments that cannot be
         stored; then nothing was started.
         """
+        refuse_executor_in_run(self._submission.queue)
         return self._note([_start(fn, (args, kwargs), self._submission)])[0]
 
     @overload

@@ -81,9 +81,9 @@ class Joining:
             return
         state: ThreadState = self._run.state
         with state.changed:
-            if self in self._joined.joining:  # it has given up
+            if self in self._joined.joining:  # it has given up, or was quicker
                 self._joined.joining.remove(self)
-            state.joining -= 1
+                state.joining -= 1
             state.timed -= self._is_timed
         go_on(self._run, self)
 
@@ -116,13 +116,16 @@ def go_on(run: Run, branch: object) -> None:
 
 
 def release_joining(run: Run | None, joining: list[Joining]) -> None:
-    """What these wait for is there: they are ready, in the order in which they began to wait."""
+    """What these wait for is there: they are ready, in the order in which they began to wait. From here on they count as
+    at work, or until they wake it would seem that nothing of the run can go on.
+    """
     if run is None or not joining:
         return
     state: ThreadState = run.state
     with state.changed:
         for one in joining:
             state.baton.queue(one)
+        state.joining -= len(joining)
         joining.clear()
 
 

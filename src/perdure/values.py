@@ -8,9 +8,9 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Generator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from ._core.flow import adrive, drive
+from ._core.flow import Flow, adrive, drive
 from ._core.flows.sleep import sleep as sleep_flow
 from ._core.flows.value import draw_value
 from ._core.given import seconds_of
@@ -20,6 +20,7 @@ from ._engine.tasks import own_branch
 from .app import running_loop
 from .errors import UsageError
 from .typing import Seconds
+from .waits import late
 
 
 def _draw(name: str, draw: Callable[[], Any]) -> Any:
@@ -91,8 +92,9 @@ def _sleep(*, seconds: float | None = None, until: float | None = None) -> Await
             return _Slept()
         return asyncio.sleep(left)
     branch = own_branch(here)
-    flow = sleep_flow(branch.run, branch.next_key(), seconds=seconds, until=until)
+    flow = sleep_flow(branch.run, branch.next_key(), seconds=seconds, until=until, limits=branch.limits)
     if branch.is_async:
-        return adrive(flow, branch.run)
-    drive(flow, branch.run)
+        return adrive(cast("Flow[None]", flow), branch.run)  # tasks have no limits of this kind
+    if (reached := drive(flow, branch.run)) is not None:
+        raise late(reached.seconds)
     return _Slept()

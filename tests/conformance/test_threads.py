@@ -14,7 +14,8 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from perdure.threads import Threads
+from perdure._core.lineage import Branch, scope
+from perdure.threads import BranchFuture, Joining, Threads, release_joining
 from tests.conformance.ledger import MOMENT_SECONDS, PATIENCE_SECONDS, await_signal, ran, replay, signals
 
 pytestmark = pytest.mark.usefixtures("sqlite_app")
@@ -224,3 +225,21 @@ def test_a_branch_that_blocks_does_not_hold_up_the_end_of_the_program(tmp_path: 
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, b"ended\n")
+
+
+@workflow
+def released_by_hand() -> list[int]:
+    """It looks at the run's state while its wait for a branch is over and it has not woken up."""
+    here = scope.get()
+    assert type(here) is Branch
+    joined: BranchFuture[None] = BranchFuture()
+    with Joining(here.run, joined):
+        waiting = here.run.state.joining
+        release_joining(here.run, joined.joining)
+        released = here.run.state.joining
+    return [waiting, released, here.run.state.joining]
+
+
+def test_a_thread_whose_wait_is_over_counts_as_at_work_before_it_wakes() -> None:
+    """Else a replay in which another branch waits for its turn would be taken for one that cannot go on."""
+    assert released_by_hand() == [1, 0, 0]

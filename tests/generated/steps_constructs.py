@@ -119,6 +119,28 @@ def mapped_children(w: Writer, node: Node) -> None:
         w.add("out.append(seen(value))")
 
 
+@construct(*EVERYWHERE)
+def ended_children(w: Writer, node: Node) -> None:
+    """Children as they end; what has ended so far is told each time, so that another order on replay differs."""
+    handles, done, ended = w.name("handles"), w.name("done"), w.name("ended")
+    tags = f"[{w.child_tag()}, {w.child_tag()}, {w.child_tag()}]"
+    a, wait = ("async ", "await ") if w.world == "async" else ("", "")
+    submit, value = ("await QUEUE.asubmit", f"await {ended}") if a else ("QUEUE.submit", f"{ended}.result()")
+    w.add(f"{handles}, {done} = [{submit}(sync_child, tag) for tag in {tags}], []")
+    if chance_of(node).random() < 0.5:
+        loop = f"{a}for {ended} in perdure.as_completed({handles}):"
+    else:
+        loop = f"while {handles}:"
+    with w.block(loop):
+        if loop.startswith("while"):
+            w.add(f"{ended} = {wait}perdure.first(*{handles})")
+            w.add(f"{handles}.remove({ended})")
+        w.add(f"{done}.append(seen({value}))")
+        told = f"await tell(f'{{{done}[-1]}} ended', {done})" if a else f"sync_work(f'{{{done}[-1]}} ended')"
+        w.add(f"seen({told})")
+    w.add(f"out += sorted({done})")
+
+
 @construct("sync", "thread", parts=(1, 4))
 def threads(w: Writer, node: Node) -> None:
     made, futures = [w.branch(part) for part in node.parts], w.name("futures")

@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import perdure
@@ -201,6 +201,20 @@ class PlainHandle:
         return self.wait().__await__()
 
 
+class PlainCompleted:
+    """Handles to be gone through in either way."""
+
+    def __init__(self, handles: list[PlainHandle]) -> None:
+        self._handles = handles
+
+    def __iter__(self) -> Iterator[PlainHandle]:
+        return iter(self._handles)
+
+    async def __aiter__(self) -> AsyncIterator[PlainHandle]:
+        for handle in self._handles:
+            yield handle
+
+
 class PlainPerdure:
     """The module without durability: what a program means is what it does with this one."""
 
@@ -228,6 +242,16 @@ class PlainPerdure:
         return PlainHandle(function, args)
 
     asubmit = astart
+
+    @staticmethod
+    def as_completed(handles: list[PlainHandle]) -> PlainCompleted:
+        """In the order in which they were begun."""
+        return PlainCompleted(handles)
+
+    @staticmethod
+    def first(*handles: PlainHandle) -> Any:
+        """The one that was begun first; to be awaited where a loop runs."""
+        return handles[0] if asyncio._get_running_loop() is None else asyncio.sleep(0, handles[0])
 
     @staticmethod
     def map(function: Any, *columns: Any) -> list[Any]:

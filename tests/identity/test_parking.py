@@ -213,7 +213,7 @@ WAITING = [by_gather, by_group, by_wait, by_handles, after_work, by_limitless_ti
 def by_timed_thread() -> None:
     with perdure.threads() as pool:
         pool.submit(perdure.sleep, LONG)
-        pool.submit(perdure.start(endless).result, LONG)
+        pool.submit(perdure.start(endless).result).result(LONG)
 
 
 NOT_ALL_WAITING = [

@@ -20,6 +20,7 @@ from .tracebacks import forget_frames
 
 if TYPE_CHECKING:
     from .run import Run
+    from .several import Several
     from .step_call import StepCall
 
 T = TypeVar("T")
@@ -131,19 +132,27 @@ class LogTurn(Struct):
 
 
 class StayOpen(Struct):
-    """Wait until the run's own code cancels the call, as it did when it ran first; `timeout` does so by itself."""
+    """Wait until the run's own code cancels the call, as it did when it ran first."""
 
     key: str
-    timeout: float | None = None
     method: ClassVar = "stay_open"
 
 
 class AwaitEnd(Struct):
-    """Wait durably for a run to end. Answer: `EndedRun`; `CallCancelled` after `timeout` seconds."""
+    """Wait durably for a run to end. Answer: `EndedRun`."""
 
     run_id: RunId
-    timeout: float | None = None
     method: ClassVar = "await_end"
+
+
+class AwaitAny(Struct, eq=False):
+    """Wait durably for one of several runs to end. Answer: the key of the call that waits for it, None when it is
+    `due_at` first.
+    """
+
+    several: Several
+    due_at: float | None = None
+    method: ClassVar = "await_any"
 
 
 class AwaitTime(Struct):
@@ -203,6 +212,7 @@ Request = (
     | LogTurn
     | StayOpen
     | AwaitEnd
+    | AwaitAny
     | AwaitTime
     | Now
     | Chance

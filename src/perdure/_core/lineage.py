@@ -17,6 +17,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from .run import Run
+    from .several import Limit
 
 
 class Branch(Struct, eq=False):
@@ -29,6 +30,8 @@ class Branch(Struct, eq=False):
     """The task (async) or thread id (sync) that this branch belongs to; None until it first runs."""
     within: Any = None
     """The task in which a sync run was called, and whose loop it blocks."""
+    limits: tuple[Limit, ...] = ()
+    """Those of the `with perdure.timeout(...)` blocks in which a thread stands."""
     _calls: int = 0
     _names: dict[str, int] = {}
 

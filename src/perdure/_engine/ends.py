@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
@@ -53,6 +54,8 @@ class Ends:
         """Who waits for a child of its own, by that child."""
         self._recent: dict[RunId, EndedRun] = {}
         self._earlier: dict[RunId, EndedRun] = {}
+        self.leaving: deque[tuple[RunId, OnEnd]] = deque()
+        """Who waits no more, and could take no lock to say so."""
         self._ahead = MOST_AHEAD
         self._trouble = Trouble("the ends of runs cannot be read")
         self._is_closed = False
@@ -188,6 +191,8 @@ class Ends:
         A run that waits for one child learns of those that it made next, as far as they have ended: it will ask for
         them next.
         """
+        while self.leaving:
+            self.forget(*self.leaving.popleft())
         if not self._watchers:
             return
         wanted, parents = self._waited_for()

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
+from .._core.flow import AwaitAny, Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
 from .._core.run import Run
 from .._core.serialization import tamed
 from .._core.serialization.raised import message_of
@@ -34,14 +34,29 @@ UNSURE_SECONDS = 0.2
 class Waits:
     """What the branches of one run wait for durably right now: what a park must name, so that the run wakes."""
 
-    __slots__ = ("due", "runs")
+    __slots__ = ("due", "runs", "several")
 
     def __init__(self) -> None:
         self.due: list[float] = []
         self.runs: list[RunId] = []
+        self.several: list[AwaitAny] = []
+        """The branches that wait for one of many runs, perhaps until some time."""
 
     def __len__(self) -> int:
-        return len(self.due) + len(self.runs)
+        return len(self.due) + len(self.runs) + len(self.several)
+
+    @property
+    def is_for_times(self) -> bool:
+        """Whether every branch waits for a time, and for nothing else."""
+        return not (self.runs or self.several)
+
+    def all_runs(self) -> list[RunId]:
+        """All that any branch waits for."""
+        return [*self.runs, *(run_id for one in self.several for run_id in one.several.calls.values())]
+
+    def first_due(self) -> float | None:
+        """The first time that any branch waits for."""
+        return min((*self.due, *(one.due_at for one in self.several if one.due_at is not None)), default=None)
 
 
 class Host:
@@ -141,14 +156,15 @@ class Host:
         happens.
         """
         run.interruption = "parked"
-        foreign = tuple(run_id for run_id in waits.runs if run_id not in run.children)
+        runs = waits.all_runs()
+        foreign = tuple(run_id for run_id in runs if run_id not in run.children)
         # An end that the run was told of and the branch that waits for it was not yet must wake the run.
-        seen = run.children.ended.difference(waits.runs)
+        seen = run.children.ended.difference(runs)
         return RunParked(
             run.run_id,
             run.claim,
-            due_at=min(waits.due, default=None),
-            children_seen=len(seen) if len(foreign) < len(waits.runs) else None,
+            due_at=waits.first_due(),
+            children_seen=len(seen) if len(foreign) < len(runs) else None,
             waits_for=foreign,
         )
 

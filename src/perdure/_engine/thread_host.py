@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from collections.abc import Sized
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from .._core.flow import (
     Attempt,
+    AwaitAny,
     AwaitEnd,
     AwaitTime,
-    CallCancelled,
     Commit,
     Execute,
     LoadHistory,
@@ -28,12 +30,15 @@ from .._core.lineage import Branch, StepScope, scope
 from .._core.run import Run
 from .._entries import EndedRun, HistoryRows, Verdict
 from ..errors import RunInterrupted
-from .host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
+from .host import UNSURE_SECONDS, Waits, ended_by, may_have_ended, spare_loop
 from .lanes import Lane
 from .left_behind import warn_of_threads
 from .tasks import current_task
 from .thread_state import ThreadState
 from .thread_turns import ThreadTurns
+from .watching import Watching
+
+T = TypeVar("T")
 
 
 class ThreadHost(ThreadTurns):
@@ -154,7 +159,8 @@ class ThreadHost(ThreadTurns):
             self.runtime.ends.forget(run_id, on_end)
             return run.children.take_end(run_id) or self.await_end(run, request)
         try:
-            self._wait_durably(run, found, run_id=run_id, timeout=request.timeout)
+            waits: Waits = state.waits
+            self._wait_durably(run, found, waits.runs, run_id)
         finally:
             self.runtime.ends.forget(run_id, on_end)
         run.children.take_end(run_id)
@@ -162,60 +168,65 @@ class ThreadHost(ThreadTurns):
 
     def await_time(self, run: Run, request: AwaitTime) -> None:
         if self.seconds_until(run, request.due_at) > 0:
-            self._wait_durably(run, [], due_at=request.due_at)
+            waits: Waits = run.state.waits
+            self._wait_durably(run, [], waits.due, request.due_at, due_at=request.due_at)
+
+    def await_any(self, run: Run, request: AwaitAny) -> str | None:
+        several = request.several
+        if several.watching is None:
+            several.watching = Watching(self.runtime.ends, run, several.calls)
+        found: deque[str] = several.watching.found
+        if not found:
+            if not run.lane.is_settled:  # as in `await_end`
+                self.journal.wait(run.lane, run.lane.appended)
+            waits: Waits = run.state.waits
+            self._wait_durably(run, found, waits.several, request, due_at=request.due_at)
+        return found.popleft() if found else None
 
     def _wait_durably(
         self,
         run: Run,
-        found: list[EndedRun],
+        found: Sized,
+        noted: list[T],
+        waited_for: T,
         *,
-        run_id: str | None = None,
         due_at: float | None = None,
-        timeout: float | None = None,
     ) -> None:
         """Wait until something is found or it is due; without the slot, and without the thread where that takes
-        long.
+        long. Meanwhile what is waited for is `noted` among the run's waits.
         """
         state: ThreadState = run.state
         waits = state.waits
         parking: int | None = None
         with state.changed:
-            (waits.runs.append(run_id) if run_id is not None else waits.due.append(due_at or 0.0))
-            state.timed += timeout is not None
+            noted.append(waited_for)
         self._came_back(run)
         try:
             # After it is noted that this branch waits, or another one might take the slot again and never give it back;
             # and outside the lock, since the slot's next user has one of its own.
             self.runtime.dispatcher.yield_slot(run)
             with state.changed:
-                if self._wait_in_memory(run, found, due_at, timeout):
+                if self._wait_in_memory(run, found, due_at):
                     parking = self.runtime.claims.append(run, self.parking(run, waits), lambda verdict: None)
         finally:
             with state.changed:
-                (waits.runs.remove(run_id) if run_id is not None else waits.due.remove(due_at or 0.0))
-                state.timed -= timeout is not None
+                noted.remove(waited_for)
         if parking is not None:
             self.journal.wait(run.lane, parking)
             self.interrupt(run)
         run.check_alive()
         self._regain_slot(run)
-        if timeout is not None and not found:
-            raise CallCancelled
 
-    def _wait_in_memory(self, run: Run, found: list[EndedRun], due_at: float | None, timeout: float | None) -> bool:
-        """Wait until it is found, due, too late or interrupted; True when the run should rather leave memory."""
+    def _wait_in_memory(self, run: Run, found: Sized, due_at: float | None) -> bool:
+        """Wait until it is found, due or interrupted; True when the run should rather leave memory."""
         state: ThreadState = run.state
-        now = time.monotonic()
-        park_at = now + self.runtime.park_after(run)
-        give_up_at = None if timeout is None else now + timeout
+        park_at = time.monotonic() + self.runtime.park_after(run)
         while run.interruption is None and not found:
             now = time.monotonic()
             park_at = now if state.is_to_park else park_at
             waits = [park_at - now if park_at > now else 1.0]
             if due_at is not None:
                 waits.append(self.seconds_until(run, due_at))
-            if give_up_at is not None:
-                waits.append(give_up_at - now)
             if min(waits) <= 0:
                 return False
             if self._should_park(run, state, park_at):
@@ -245,7 +256,7 @@ class ThreadHost(ThreadTurns):
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
             return False
-        if not state.waits.runs and self.seconds_until(run, min(state.waits.due)) > self.runtime.park_after(run):
+        if state.waits.is_for_times and self.seconds_until(run, min(state.waits.due)) > self.runtime.park_after(run):
             return True
         return time.monotonic() >= park_at
 

@@ -6,7 +6,7 @@ import threading
 import time
 from heapq import heapify, heappop, heappush
 
-from .._core.flow import BeginReplay, CallCancelled, CatchUp, LogTurn, Pause, Record, StayOpen, Turn
+from .._core.flow import BeginReplay, CatchUp, LogTurn, Pause, Record, StayOpen, Turn
 from .._core.flows.turn import NO_TURN
 from .._core.run import Run
 from .host import Host, interrupted
@@ -19,16 +19,12 @@ class ThreadTurns(Host):
 
     def stay_open(self, run: Run, request: StayOpen) -> None:
         state: ThreadState = run.state
-        until = None if request.timeout is None else time.monotonic() + request.timeout
         self._came_back(run)
         with state.changed:
             run.order.stays_open(request.key)
             try:
                 while run.interruption is None:
-                    left = None if until is None else until - time.monotonic()
-                    if left is not None and left <= 0:
-                        raise CallCancelled
-                    state.changed.wait(left)
+                    state.changed.wait()
             finally:
                 run.order.was_closed(request.key)
         run.check_alive()

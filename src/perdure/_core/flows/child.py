@@ -112,23 +112,26 @@ def await_run(run: Run, key: str, run_id: RunId) -> Flow[Any]:
     return unwrap((yield from await_outcome(run, key, run_id)))
 
 
-def await_outcome(run: Run, key: str, run_id: RunId, timeout: float | None = None) -> Flow[Outcome]:
-    """Wait for the other run's end, and tell its error from one of the wait. After `timeout` seconds the call is
-    cancelled.
-    """
+def await_outcome(run: Run, key: str, run_id: RunId) -> Flow[Outcome]:
+    """Wait for the other run's end, and tell its error from one of the wait."""
     run.check_alive()
     try:
         if run.order.was_cancelled(key):
-            yield StayOpen(key, timeout)
-        ended: EndedRun = yield AwaitEnd(run_id, timeout)
-        read = partial(outcome_of, run.serializer, ended)
-        if ended.output is not None and len(ended.output.text) > LONG_TEXT:
-            with suppress(SerializationError):  # read again, it parks the run
-                read = partial(_given, (yield Compute(read)))
-        yield from log_turn(run, key)
+            yield StayOpen(key)
+        return (yield from hand_over_end(run, key, run_id))
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
+
+
+def hand_over_end(run: Run, key: str, run_id: RunId) -> Flow[Outcome]:
+    """The outcome of the other run, when it has ended and it is this call's turn."""
+    ended: EndedRun = yield AwaitEnd(run_id)
+    read = partial(outcome_of, run.serializer, ended)
+    if ended.output is not None and len(ended.output.text) > LONG_TEXT:
+        with suppress(SerializationError):  # read again, it parks the run
+            read = partial(_given, (yield Compute(read)))
+    yield from log_turn(run, key)
     if ended.state == "failed" and run_id in run.children.unseen:
         run.children.unseen.discard(run_id)
     return run.read(key, read)
