@@ -116,8 +116,8 @@ def go_on(run: Run, branch: object) -> None:
 
 
 def release_joining(run: Run | None, joining: list[Joining]) -> None:
-    """What these wait for is there: they are ready, in the order in which they began to wait. From here on they count as
-    at work, or until they wake it would seem that nothing of the run can go on.
+    """What these wait for is there: they are ready, in the order in which they began to wait. From here on they count
+    as at work, or until they wake it would seem that nothing of the run can go on.
     """
     if run is None or not joining:
         return
