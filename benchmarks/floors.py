@@ -17,10 +17,10 @@ import perdure
 from benchmarks.databases import serving
 from benchmarks.programs.perdure_sequential import asteps, steps
 from benchmarks.programs.perdure_starts import aecho
+from perdure._api.app import current_runtime
 from perdure._engine.ids import fresh_id
-from perdure._engine.lanes import BATCH_ENTRIES
+from perdure._engine.journal.lanes import BATCH_ENTRIES
 from perdure._entries import Accepted, Entry, RunCreated, RunFinished, StepRecorded, Stored, Verdict
-from perdure.app import current_runtime
 from perdure.stores.open import open_store
 from perdure.stores.protocol import ClaimRequest, WorkerRow
 from perdure.stores.sqlite.pace import Committed

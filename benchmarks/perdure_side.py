@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.program import Order, Tally
-from perdure.app import current_runtime
+from perdure._api.app import current_runtime
 
 COMMITTING = ("record_lone_checkpoint", "write_sections", "claim_runs")
 """What is a transaction by itself, where none is open."""

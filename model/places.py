@@ -147,8 +147,10 @@ CORE: tuple[Guard, ...] = (
         "failover",
         {
             "both": (
-                *at("engine/dispatcher.Dispatcher._ask", "except Fenced: runtime.claims.lost_right(worker_id)"),
-                *at("engine/claims.Claims.reconcile", "except Fenced: self.lost_right(worker_id)"),
+                *at(
+                    "engine/claiming/dispatcher.Dispatcher._ask", "except Fenced: runtime.claims.lost_right(worker_id)"
+                ),
+                *at("engine/claiming/claims.Claims.reconcile", "except Fenced: self.lost_right(worker_id)"),
             )
         },
     ),
@@ -157,7 +159,9 @@ CORE: tuple[Guard, ...] = (
         "Rule 5: a claim whose reply was lost is handed back.",
         "reply",
         {
-            "both": at("engine/recovery.Recovery.look", "or runtime.claims.is_unknown: runtime.claims.reconcile()"),
+            "both": at(
+                "engine/duties/recovery.Recovery.look", "or runtime.claims.is_unknown: runtime.claims.reconcile()"
+            ),
             "postgres": at("postgres/perdure.reconcile", "WHERE worker = me AND id NOT IN (SELECT unnest(known))"),
             "sqlite": at("sqlite/hand_back_runs", "id NOT IN (SELECT value FROM json_each(:known))"),
         },
@@ -168,7 +172,7 @@ CORE: tuple[Guard, ...] = (
         "again",
         {
             "both": at(
-                "engine/claims.Claims.reconcile",
+                "engine/claiming/claims.Claims.reconcile",
                 "is_hidden = any((run.interruption is not None for run in active))",
                 "self.is_unknown = is_hidden or runtime.journal.is_unsure",
                 "except BaseException: self.is_unknown = True raise",
@@ -199,13 +203,13 @@ CORE: tuple[Guard, ...] = (
         "refused_step_parks",
         "A checkpoint that cannot be kept parks its run; else it stays held by nobody's thread.",
         "entry",
-        {"both": at("engine/claims.Claims.lose", "needs_mend=True, reason=reason)")},
+        {"both": at("engine/claiming/claims.Claims.lose", "needs_mend=True, reason=reason)")},
     ),
     Guard(
         "refused_finish_parks",
         "So does a result that cannot be kept, when the run has ended in memory.",
         "entry",
-        {"both": at("engine/claims.Claims.lose", "run.interruption not in ('lost', 'forked')")},
+        {"both": at("engine/claiming/claims.Claims.lose", "run.interruption not in ('lost', 'forked')")},
     ),
     Guard(
         "refund",
@@ -322,7 +326,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/recovery.Recovery.keep_house", "runtime.claims.sweep_cancelled()"),
+            "both": at("engine/duties/recovery.Recovery.keep_house", "runtime.claims.sweep_cancelled()"),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },
@@ -333,8 +337,8 @@ CORE: tuple[Guard, ...] = (
         "cancel",
         {
             "both": (
-                *at("engine/execution.Execution.leave", "self._runtime.claims.let_go(run)"),
-                *at("engine/claims.Claims.let_go", "self.append(run, entry, lambda verdict: None)"),
+                *at("engine/hosting/execution.Execution.leave", "self._runtime.claims.let_go(run)"),
+                *at("engine/claiming/claims.Claims.let_go", "self.append(run, entry, lambda verdict: None)"),
             )
         },
     ),

@@ -62,14 +62,14 @@ BESIDE: tuple[Guard, ...] = (
         "seen_is_not_awaited",
         "Rule 7: a park has not seen the ends that a branch still waits for.",
         "family",
-        {"both": at("engine/host.Host.parking", "seen = run.children.ended.difference(runs)", "len(seen)")},
+        {"both": at("engine/hosting/host.Host.parking", "seen = run.children.ended.difference(runs)", "len(seen)")},
     ),
     Guard(
         "last_alone",
         "Rule 11: the last attempt is claimed alone, where that can be had.",
         "haunted",
         {
-            "both": at("engine/dispatcher.Dispatcher._begin_to_ask", "if self._solitude.is_kept"),
+            "both": at("engine/claiming/dispatcher.Dispatcher._begin_to_ask", "if self._solitude.is_kept"),
             "postgres": at(
                 "postgres/perdure.claim_runs",
                 "(last_attempts = 'alone') = CASE WHEN run.attempts = 0",
@@ -86,13 +86,18 @@ BESIDE: tuple[Guard, ...] = (
         "last_beside",
         "Rule 11: one that could not be had alone for long is claimed beside others.",
         "one lasts",
-        {"both": at("engine/dispatcher.Dispatcher._claim", "self._ask(asked, self._solitude.beside(now))")},
+        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(asked, self._solitude.beside(now))")},
     ),
     Guard(
         "alone_no_more",
         "Rule 11: one that has been alone for long is alone no more.",
         "one lasts",
-        {"both": at("engine/dispatcher.Dispatcher.note_last_attempts", "self._solitude.end_in_time(time.monotonic())")},
+        {
+            "both": at(
+                "engine/claiming/dispatcher.Dispatcher.note_last_attempts",
+                "self._solitude.end_in_time(time.monotonic())",
+            )
+        },
     ),
     Guard(
         "dies_alone",
@@ -127,8 +132,8 @@ BESIDE: tuple[Guard, ...] = (
         "silence",
         {
             "both": (
-                *at("engine/recovery.Recovery._check_leases", "self._witness.look(", "seen=worker.renewed_at"),
-                *at("engine/witness.Witness.look", "if asked_at - since > worker.lease_seconds"),
+                *at("engine/duties/recovery.Recovery._check_leases", "self._witness.look(", "seen=worker.renewed_at"),
+                *at("engine/membership/witness.Witness.look", "if asked_at - since > worker.lease_seconds"),
             ),
             "postgres": at("postgres/perdure.take_over", "extract(epoch FROM renewed_at)::double precision = seen"),
             "sqlite": at("sqlite/take_over_worker", "renewed_at = coalesce(:seen, renewed_at)"),
@@ -140,10 +145,11 @@ BESIDE: tuple[Guard, ...] = (
         "silence",
         {
             "both": (
-                *at("engine/recovery.Recovery._check_leases", "unbroken_since=me.unbroken_since"),
-                *at("engine/witness.Witness.look", "since = max(", "unbroken_since)"),
+                *at("engine/duties/recovery.Recovery._check_leases", "unbroken_since=me.unbroken_since"),
+                *at("engine/membership/witness.Witness.look", "since = max(", "unbroken_since)"),
                 *at(
-                    "engine/worker.Worker._renew", "if not self._is_in_time(asked_at): self._unbroken_since = asked_at"
+                    "engine/membership/worker.Worker._renew",
+                    "if not self._is_in_time(asked_at): self._unbroken_since = asked_at",
                 ),
             )
         },
@@ -154,8 +160,8 @@ BESIDE: tuple[Guard, ...] = (
         "slots",
         {
             "both": (
-                *at("engine/thread_host.ThreadHost._wait_durably", "dispatcher.yield_slot(run)"),
-                *at("engine/loop_host.LoopHost._wait_durably", "dispatcher.yield_slot(run)"),
+                *at("engine/hosting/threads/host.ThreadHost._wait_durably", "dispatcher.yield_slot(run)"),
+                *at("engine/hosting/asyncio/host.LoopHost._wait_durably", "dispatcher.yield_slot(run)"),
             )
         },
     ),
@@ -163,13 +169,17 @@ BESIDE: tuple[Guard, ...] = (
         "waiting_grants",
         "A run of which a branch waits durably takes no slot, also where another branch had asked for one.",
         "slots",
-        {"both": at("engine/dispatcher.Dispatcher.yield_slot", "resumed = self._slots[run.queue].take_asking(run)")},
+        {
+            "both": at(
+                "engine/claiming/dispatcher.Dispatcher.yield_slot", "resumed = self._slots[run.queue].take_asking(run)"
+            )
+        },
     ),
     Guard(
         "one_slot_per_run",
         "One slot lets all branches of a run go on that have asked.",
         "slots",
-        {"both": at("engine/slots.Slots.resume", "resumed += self.take_asking(run)")},
+        {"both": at("engine/claiming/slots.Slots.resume", "resumed += self.take_asking(run)")},
     ),
     Guard(
         "one_turn_at_a_time",
@@ -177,9 +187,12 @@ BESIDE: tuple[Guard, ...] = (
         "order",
         {
             "both": (
-                *at("engine/thread_turns.ThreadTurns.turn", "if state.recording is not None: state.changed.wait()"),
-                *at("engine/gate.Gate.look", "if self._granted is not None: return True"),
-                *at("engine/gate.Gate.look", "if not is_at_rest and"),
+                *at(
+                    "engine/hosting/threads/turns.ThreadTurns.turn",
+                    "if state.recording is not None: state.changed.wait()",
+                ),
+                *at("engine/hosting/asyncio/gate.Gate.look", "if self._granted is not None: return True"),
+                *at("engine/hosting/asyncio/gate.Gate.look", "if not is_at_rest and"),
             )
         },
     ),
@@ -189,9 +202,9 @@ BESIDE: tuple[Guard, ...] = (
         "order",
         {
             "both": (
-                *at("engine/thread_turns.ThreadTurns.turn", "state.turns[0] is entry and order.is_due(key)"),
-                *at("engine/gate.Gate._hand_over", "not self.run.order.is_due(key)"),
-                *at("engine/gate.Gate._hand_over_cancelled", "order.is_due(key)"),
+                *at("engine/hosting/threads/turns.ThreadTurns.turn", "state.turns[0] is entry and order.is_due(key)"),
+                *at("engine/hosting/asyncio/gate.Gate._hand_over", "not self.run.order.is_due(key)"),
+                *at("engine/hosting/asyncio/gate.Gate._hand_over_cancelled", "order.is_due(key)"),
             )
         },
     ),
@@ -201,7 +214,7 @@ BESIDE: tuple[Guard, ...] = (
         "files",
         {
             "both": at(
-                "engine/worker.Worker.join",
+                "engine/membership/worker.Worker.join",
                 "_lock_file(lock_path(self._store.lock_directory, worker_id)) try: self._store.join(",
             )
         },
@@ -212,9 +225,9 @@ BESIDE: tuple[Guard, ...] = (
         "files",
         {
             "both": (
-                *at("engine/worker.Worker._hand_all_back", "self._store.leave(self.worker_id)"),
+                *at("engine/membership/worker.Worker._hand_all_back", "self._store.leave(self.worker_id)"),
                 *at(
-                    "engine/worker.Worker.leave",
+                    "engine/membership/worker.Worker.leave",
                     "self._thread.join(seconds)",
                     "self.drop(keep_file=not self._has_left)",
                 ),
@@ -227,9 +240,9 @@ BESIDE: tuple[Guard, ...] = (
         "files",
         {
             "both": (
-                *at("engine/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
+                *at("engine/membership/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
                 *at(
-                    "engine/claims.Claims._rejoin",
+                    "engine/claiming/claims.Claims._rejoin",
                     "runtime.store.leave(runtime.worker.worker_id) runtime.worker.join()",
                 ),
             )

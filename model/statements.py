@@ -2,7 +2,7 @@
 
 Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function, a
 view or a trigger of the migrations, the decisions or the kinds of entries, `stores/verdicts.judge`,
-`sqlite/store.SqliteStore._commit` and `engine/journal.Journal._send` are Python.
+`sqlite/store.SqliteStore._commit` and `engine/journal/journal.Journal.send` are Python.
 Comments are left out, white space is one blank: a guard that is only talked about is not there.
 """
 
@@ -38,8 +38,10 @@ def read_statements() -> Mapping[str, str]:
             found.update((f"{store}/{source.stem}.{name}", text) for name, text in _functions(source))
     for source in (PACKAGE / "stores" / "verdicts.py", *(PACKAGE / "stores" / "kinds").glob("*.py")):
         found.update((f"stores/{source.stem}.{name}", text) for name, text in _functions(source))
-    for source in sorted((PACKAGE / "_engine").glob("*.py")):
-        found.update((f"engine/{source.stem}.{name}", text) for name, text in _functions(source))
+    engine = PACKAGE / "_engine"
+    for source in sorted(engine.rglob("*.py")):
+        module = source.relative_to(engine).with_suffix("").as_posix()
+        found.update((f"engine/{module}.{name}", text) for name, text in _functions(source))
     return found
 
 

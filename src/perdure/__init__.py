@@ -12,12 +12,21 @@ branch.
 
 from __future__ import annotations
 
-from . import forking as forking  # its hooks, before any fork
+from ._api import forking as forking
+from ._api.app import Perdure, launch, running, shutdown
+from ._api.decorators import step, workflow
+from ._api.handle import Handle
+from ._api.lifespan import lifespan
+from ._api.limits import timeout
+from ._api.queue import Queue, astart, handle, start, with_options
+from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
+from ._api.several import Waited, as_completed, first, wait
+from ._api.steps import call
+from ._api.threads import threads
+from ._api.types import register
+from ._api.whereabouts import Current, current, where
 from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
-from .app import Perdure, launch, running, shutdown
-from .asgi import lifespan
-from .decorators import step, workflow
 from .errors import (
     ForkedError,
     LineageError,
@@ -43,15 +52,6 @@ from .errors import (
     UsageError,
     WaitTimeoutError,
 )
-from .handle import Handle
-from .limits import timeout
-from .queue import Queue, astart, handle, start, with_options
-from .several import Waited, as_completed, first, wait
-from .steps import call
-from .threads import threads
-from .types import register
-from .values import idempotency_key, now, random, sleep, sleep_until, uuid4
-from .whereabouts import Current, current, where
 
 __version__ = "0.1.0"
 

@@ -59,7 +59,7 @@ def test_what_a_step_ignores_or_puts_in_its_place_may_differ_on_replay() -> None
 def test_an_argument_that_is_ignored_may_be_left_out() -> None:
     """The same call, with it and without it, and by name or position, is the same."""
     definition = stamps.__perdure__  # type: ignore[attr-defined]
-    serializer = perdure.app.current_runtime().serializer
+    serializer = perdure._api.app.current_runtime().serializer
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
         (("a", 1), {}),
         (("a", 2), {"client": threading.Lock()}),
@@ -182,7 +182,7 @@ def test_what_is_not_to_be_shown_is_not_kept(next_complaint: Callable[[], str], 
 
 def test_another_codec_keeps_no_preview() -> None:
     """It may be there to encrypt."""
-    serializer = perdure.app.current_runtime().serializer
+    serializer = perdure._api.app.current_runtime().serializer
     other = type(serializer)(serializer._registry, perdure.ZlibCodec(perdure.JsonCodec()))
     assert other.accept_call(([1],), {}, what="x")[1] is None
     assert serializer.accept_call(([1],), {}, what="x")[1] == "[[1]]"

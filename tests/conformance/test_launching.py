@@ -31,7 +31,7 @@ def _no_default() -> Iterator[None]:
     """The default instance does not outlive the test."""
     yield
     perdure.shutdown()
-    perdure.app._default = None
+    perdure._api.app._default = None
 
 
 def test_launch_takes_the_database_and_its_settings(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_launch_takes_the_database_and_its_settings(tmp_path: Path) -> None:
     perdure.launch(tmp_path / "own.db", poll_seconds=0.1)
     perdure.launch()
     assert perdure.start(echo, "a").result(20) == "a"
-    assert perdure.app.default_app().url == str(tmp_path / "own.db")
+    assert perdure._api.app.default_app().url == str(tmp_path / "own.db")
 
 
 def test_launch_does_not_change_the_database_of_what_works(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_launch_does_not_change_the_database_of_what_works(tmp_path: Path) -> No
             perdure.launch(**other)
     perdure.shutdown()
     perdure.launch(tmp_path / "two.db")
-    assert perdure.app.default_app().url == str(tmp_path / "two.db")
+    assert perdure._api.app.default_app().url == str(tmp_path / "two.db")
 
 
 @pytest.mark.parametrize("is_async", [False, True])

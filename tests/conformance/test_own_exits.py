@@ -10,7 +10,7 @@ import pytest
 
 import perdure
 from perdure import RunDeadError, step, workflow
-from perdure._engine.exits import is_own
+from perdure._engine.hosting.exits import is_own
 from tests.conformance.ledger import ran
 
 PATIENCE_SECONDS = 60

@@ -14,8 +14,8 @@ import pytest
 
 import perdure
 from perdure import step, workflow
+from perdure._api.threads import BranchFuture, Joining, Threads, release_joining
 from perdure._core.lineage import Branch, scope
-from perdure.threads import BranchFuture, Joining, Threads, release_joining
 from tests.conformance.ledger import MOMENT_SECONDS, PATIENCE_SECONDS, await_signal, ran, replay, signals
 
 pytestmark = pytest.mark.usefixtures("sqlite_app")

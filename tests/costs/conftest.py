@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine import writer
+from perdure._engine.journal import writer
 from tests.costs import programs
 from tests.costs.counting import Cost
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.perdure_side import COMMITTING
-from perdure._engine.slots import LEAST_ENDING
+from perdure._engine.claiming.slots import LEAST_ENDING
 from perdure.stores.open import open_store
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from perdure._core.lineage import Branch, scope
 from perdure._core.order import Order
 from perdure._core.run import Run
 from perdure._core.serialization import Serializer, TypeRegistry
-from perdure._engine.gate import Gate
+from perdure._engine.hosting.asyncio.gate import Gate
 from tests.identity import programs
 from tests.identity.execute import run_loop
 from tests.identity.killing import RUN_ID, deliveries

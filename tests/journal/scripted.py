@@ -7,7 +7,7 @@ from itertools import count
 
 from perdure._core.run import Run
 from perdure._core.serialization import Serializer, TypeRegistry
-from perdure._engine.journal import Journal
+from perdure._engine.journal.journal import Journal
 from perdure._entries import Accepted, Entry, Refused, RunCreated, StepRecorded, Stored, Verdict
 
 NOTHING = Stored("json", "null")

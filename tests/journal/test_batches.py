@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from perdure._engine import journal as journal_module
-from perdure._engine.journal import Journal
-from perdure._engine.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Batch, Lane
-from perdure._engine.loop_ends import guard
-from perdure._engine.loop_leader import LoopLeader
-from perdure._engine.writer import MOMENT_SECONDS
+from perdure._engine.hosting.asyncio.closing_loops import guard
+from perdure._engine.hosting.asyncio.leader import LoopLeader
+from perdure._engine.journal import journal as journal_module
+from perdure._engine.journal.journal import Journal
+from perdure._engine.journal.lanes import BATCH_BYTES, BATCH_ENTRIES, LEAST_HALF, MOST_TURNS, Batch, Lane
+from perdure._engine.journal.writer import MOMENT_SECONDS
 from perdure._entries import Accepted, RunParked, StepRecorded
 from tests.journal.scripted import ScriptedStore, created, journal_on, recorded, run
 
@@ -257,7 +257,7 @@ def test_a_loop_looks_for_the_answer_while_it_has_much_to_do() -> None:
 def test_a_loop_gives_way_to_a_writer_that_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what is half of what there is, once; for less the writer waits until the loop comes to rest."""
     rests: list[float] = []
-    monkeypatch.setattr("perdure._engine.writer.time.sleep", rests.append)
+    monkeypatch.setattr("perdure._engine.journal.writer.time.sleep", rests.append)
     journal = journal_on(ScriptedStore())
     journal._writer._is_resting = True
     lane = Lane(run("r"))

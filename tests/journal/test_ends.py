@@ -8,8 +8,8 @@ import pytest
 
 from perdure._core.children import Children
 from perdure._core.run import Run
-from perdure._engine import ends as register
-from perdure._engine.ends import AHEAD_BYTES, Ends
+from perdure._engine.watching import awaited_ends as register
+from perdure._engine.watching.awaited_ends import AHEAD_BYTES, Ends
 from perdure._entries import ChildRow, EndedRun, HistoryRows, Stored
 from tests.journal.scripted import run
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-from perdure._engine.lanes import Lane
+from perdure._engine.journal.lanes import Lane
 from perdure._entries import Accepted, Entry, Refused, RunCreated, StepRecorded
 from perdure.errors import RunInterrupted, StoreRefusedError, StoreUnavailableError
 from perdure.stores.protocol import Fenced
@@ -245,7 +245,7 @@ def test_the_end_does_not_wait_for_a_database_that_is_not_there() -> None:
 
 def test_an_entry_handed_in_by_an_owner_that_is_told_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """The committing thread must not wait for itself, however full the queue is."""
-    monkeypatch.setattr("perdure._engine.journal.QUEUED_BYTES", 0)
+    monkeypatch.setattr("perdure._engine.journal.journal.QUEUED_BYTES", 0)
     store = ScriptedStore()
     journal = journal_on(store)
     lane, other = Lane(run("r")), Lane()

@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from perdure._engine import journal as journal_module
-from perdure._engine import lanes as lanes_module
-from perdure._engine import sender as sender_module
-from perdure._engine import writer as writer_module
-from perdure._engine.journal import Journal
-from perdure._engine.lanes import Lane
+from perdure._engine.journal import journal as journal_module
+from perdure._engine.journal import lanes as lanes_module
+from perdure._engine.journal import sender as sender_module
+from perdure._engine.journal import writer as writer_module
+from perdure._engine.journal.journal import Journal
+from perdure._engine.journal.lanes import Lane
 from tests.journal.interleaving import ScheduledThreading, Scheduler, Stuck
 from tests.journal.scripted import ScriptedStore, journal_on, recorded, run
 

@@ -15,9 +15,9 @@ import pytest
 import perdure
 from perdure import Queue, step, workflow
 from perdure._core.run import Run
-from perdure._engine.loop_host import LoopHost
+from perdure._engine.hosting.asyncio.host import LoopHost
+from perdure._engine.hosting.threads.host import ThreadHost
 from perdure._engine.runtime import Runtime
-from perdure._engine.thread_host import ThreadHost
 from perdure.errors import RunCancelledError
 
 PATIENCE_SECONDS = 60
@@ -91,7 +91,7 @@ class Plan:
             return
         self.requests += 1
         if (interrupt := self.at.get(self.requests)) is not None:
-            runtime = perdure.app.current_runtime()
+            runtime = perdure._api.app.current_runtime()
             thread = threading.Thread(target=interrupt, args=(runtime, run))
             thread.start()
             thread.join()

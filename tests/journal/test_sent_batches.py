@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perdure._engine.lanes import Lane
+from perdure._engine.journal.lanes import Lane
 from perdure._entries import Accepted, Refused
 from perdure.errors import RunInterrupted, StoreUnavailableError
 from perdure.stores.protocol import Fenced

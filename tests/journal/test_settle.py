@@ -18,8 +18,8 @@ import pytest
 
 import perdure
 from perdure import Queue, Retry, step, workflow
-from perdure._engine.loop_host import LoopHost
-from perdure._engine.thread_host import ThreadHost
+from perdure._engine.hosting.asyncio.host import LoopHost
+from perdure._engine.hosting.threads.host import ThreadHost
 from perdure._entries import Entry, RunFinished, StepRecorded, Verdict
 from perdure.stores.sqlite import SqliteStore
 

@@ -10,7 +10,7 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from perdure._engine.lanes import Lane
+from perdure._engine.journal.lanes import Lane
 from perdure._engine.runtime import Runtime
 from perdure._entries import Entry, StepRecorded, Verdict
 from perdure.errors import StoreRefusedError

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from perdure._engine import sender
-from perdure._engine.journal import Journal
-from perdure._engine.lanes import Lane
+from perdure._engine.journal import sender
+from perdure._engine.journal.journal import Journal
+from perdure._engine.journal.lanes import Lane
 from perdure._entries import Accepted, Entry, StepRecorded
 from perdure.errors import StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from perdure.stores.protocol import NothingDone

@@ -16,7 +16,7 @@ from perdure._core.children import Children
 from perdure._core.run import Run
 from perdure._core.serialization import Serializer
 from perdure._core.serialization.registry import TypeRegistry
-from perdure._engine.host import Host, Waits
+from perdure._engine.hosting.host import Host, Waits
 
 MAY_END = threading.Event()
 STRANGER_RUNS = threading.Event()

@@ -17,7 +17,7 @@ def crossed(sync: str, asynchronous: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("store_url", "function"), pairs, indirect=["store_url"])
 
 
-ALL_CANCELLED = "all(run.is_cancelled for run in perdure.app.current_runtime().held.active.values())"
+ALL_CANCELLED = "all(run.is_cancelled for run in perdure._api.app.current_runtime().held.active.values())"
 
 
 @crossed("family", "afamily")

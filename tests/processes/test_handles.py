@@ -15,9 +15,9 @@ import pytest
 
 import perdure
 from perdure import ForkedError, Handle, PerdureError, RunCancelledError, UsageError, start
+from perdure._api.app import current_runtime
+from perdure._api.handle import _making
 from perdure._engine.runtime import Runtime
-from perdure.app import current_runtime
-from perdure.handle import _making
 from tests.processes.children import in_child
 
 PATIENCE_SECONDS = 20.0

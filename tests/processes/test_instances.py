@@ -17,8 +17,8 @@ import pytest
 
 import perdure
 from perdure import StoreUnavailableError, UnsupportedStoreError, start
-from perdure._engine.loops import OwnLoop
-from perdure.app import default_app
+from perdure._api.app import default_app
+from perdure._engine.hosting.asyncio.own_loop import OwnLoop
 from perdure.stores.open import open_store
 from tests.processes.children import in_child
 
@@ -91,7 +91,7 @@ def test_an_instance_that_works_is_shut_down_at_the_end_though_nobody_refers_to_
     perdure.Perdure(path).launch()
     gc.collect()
     assert "perdure-lease" in our_threads()
-    perdure.app._shut_all_down()
+    perdure._api.app._shut_all_down()
     assert workers(path) == []
 
 
@@ -149,7 +149,7 @@ def test_a_launch_on_a_newer_schema_leaves_nothing(path: Path) -> None:
 
 def test_blocks_of_two_threads_may_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each calls its own instance, also after the other's end; who is in no block gets one that works."""
-    monkeypatch.setattr("perdure.app._default", None)
+    monkeypatch.setattr("perdure._api.app._default", None)
     second_is_in, first_is_out = threading.Event(), threading.Event()
     seen: dict[str, str] = {}
 
@@ -194,7 +194,7 @@ def test_two_threads_that_make_the_first_call_share_one_default_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two would be two workers, and one of them nobody's."""
-    monkeypatch.setattr("perdure.app._default", None)
+    monkeypatch.setattr("perdure._api.app._default", None)
     monkeypatch.setenv("PERDURE_URL", str(tmp_path / "perdure.db"))
     together = threading.Barrier(8)
     made: list[perdure.Perdure] = []

@@ -15,8 +15,8 @@ import perdure
 from perdure import step, workflow
 from perdure._core.definitions import find_definition
 from perdure._core.serialization import Serializer, TypeRegistry
-from perdure._engine import recovery
-from perdure._engine.worker import LEFTOVER_SECONDS, FileLock, free_locks, lock_path, remove_leftovers
+from perdure._engine.duties import recovery
+from perdure._engine.membership.worker import LEFTOVER_SECONDS, FileLock, free_locks, lock_path, remove_leftovers
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store, WorkerRow
 from tests.processes.conftest import Rows

@@ -56,7 +56,7 @@ launched_on: list[asyncio.AbstractEventLoop] = []
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch, store_url: str) -> Iterator[None]:
     monkeypatch.setenv("PERDURE_URL", store_url)
-    monkeypatch.setattr("perdure.app._default", None)
+    monkeypatch.setattr("perdure._api.app._default", None)
     began.clear()
     may_end.clear()
     yield
@@ -87,7 +87,7 @@ def test_a_lifespan_launches_and_shuts_down_and_may_come_again() -> None:
     plain = Starlette(lifespan=perdure.lifespan, routes=[Route("/", endpoint)])
     for app in (fast, plain, fast):
         assert asyncio.run(serve(app, ask)) == "True"
-        assert not perdure.app.default_app().is_launched
+        assert not perdure._api.app.default_app().is_launched
 
 
 def test_an_existing_lifespan_is_kept_with_its_state() -> None:
@@ -111,7 +111,7 @@ def test_a_waiter_that_is_cancelled_does_not_cancel_the_run(rows: Rows) -> None:
     """wait_for, wrap_future, a task of a request, a direct call: all let go, and the run ends well."""
 
     async def scenario() -> None:
-        async with perdure.app.default_app().running():
+        async with perdure._api.app.default_app().running():
             handle = await perdure.astart(slow)
             direct = asyncio.create_task(slow())
             waiter = asyncio.create_task(handle.wait())

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine.witness import Witness
-from perdure._engine.worker import Worker
+from perdure._engine.membership.witness import Witness
+from perdure._engine.membership.worker import Worker
 from perdure.errors import StoreUnavailableError
 from perdure.stores.protocol import Store, WorkerRow
 from tests.processes.conftest import Console, Program, Rows, bodies

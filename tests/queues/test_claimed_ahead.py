@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine.held import Held
+from perdure._engine.claiming.held_runs import Held
 from perdure.errors import RunCancelledError
 from tests.identity.staging import wait_until
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine import dispatcher
-from perdure._engine import slots as rules
+from perdure._api.starting import start_all
+from perdure._engine.claiming import dispatcher
+from perdure._engine.claiming import slots as rules
 from perdure._entries import Entry, RunFinished
-from perdure.starts import start_all
 from tests.identity.staging import wait_until
 
 NUMBER = 12

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine.dispatcher import Dispatcher
+from perdure._engine.claiming.dispatcher import Dispatcher
 from tests.identity.staging import wait_until
 
 QUEUE = perdure.Queue("endings", concurrency=1)

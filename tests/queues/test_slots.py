@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from perdure._engine.slots import CLAIM_AT_ONCE, Slots
+from perdure._engine.claiming.slots import CLAIM_AT_ONCE, Slots
 
 
 def runs(number: int, *, attempts: int = 1) -> list[Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import perdure
-from perdure._engine.solitude import FIRST_SECONDS, Solitude
+from perdure._engine.claiming.solitude import FIRST_SECONDS, Solitude
 from tests.processes.conftest import Rows
 from tests.processes.waiting import PATIENCE_SECONDS, wait_until
 from tests.stores.conftest import store_url as store_url  # a fixture

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from perdure._engine import threads as pool
-from perdure._engine.threads import Threads
+from perdure._engine.hosting.threads import pool as pool
+from perdure._engine.hosting.threads.pool import Threads
 from tests.identity.staging import wait_until
 
 NUMBER = 40

@@ -10,22 +10,22 @@ from .._core.run import Run
 from .._core.serialization import Serializer
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Store
-from .claims import Claims
-from .dispatcher import Dispatcher
-from .ends import Ends
-from .execution import Execution
-from .held import Held
-from .histories import Histories
-from .journal import Journal
+from .claiming.claims import Claims
+from .claiming.dispatcher import Dispatcher
+from .claiming.held_runs import Held
+from .duties.recovery import Recovery
+from .hosting.asyncio.wakeups import Wakes
+from .hosting.execution import Execution
+from .hosting.histories import Histories
+from .hosting.replays import Replays
+from .hosting.threads.host import ThreadHost
+from .hosting.threads.pool import Threads
+from .journal.journal import Journal
+from .membership.worker import Worker
 from .options import Options
-from .poller import Poller
-from .recovery import Recovery
-from .replays import Replays
-from .thread_host import ThreadHost
-from .threads import Threads
-from .uncollected import Uncollected
-from .wakes import Wakes
-from .worker import Worker
+from .watching.awaited_ends import Ends
+from .watching.poller import Poller
+from .watching.uncollected import Uncollected
 
 STOPPING_SECONDS = 1.0
 """How long the shutdown waits for each loop: one that waits for a database that does not answer must not hold it up."""

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 import perdure
-from perdure.app import current_runtime
+from perdure._api.app import current_runtime
 from tests.processes.programs import functions
 
 

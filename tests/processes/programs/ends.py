@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 import perdure
-import perdure.app
+import perdure._api.app
 from tests.processes.programs.functions import ahold, began, block, hold, mark, nap, two, wait_for
 
 
@@ -94,7 +94,9 @@ WAYS: dict[str, Callable[[], None]] = {
 
 
 def main() -> None:
-    perdure.app._default = perdure.Perdure(shutdown_seconds=0.5)  # the default instance, which waits less for bodies
+    perdure._api.app._default = perdure.Perdure(
+        shutdown_seconds=0.5
+    )  # the default instance, which waits less for bodies
     WAYS[sys.argv[1]]()
 
 

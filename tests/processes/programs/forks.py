@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import perdure
 from perdure import ForkedError, Handle, step, workflow
-from perdure.app import current_runtime
+from perdure._api.app import current_runtime
 from tests.processes.programs.functions import began, hold, mark, may_end, two, wait_for
 
 

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import perdure
-import perdure.app
+import perdure._api.app
 from perdure import lifespan
 from tests.processes.ledger import note
 from tests.processes.programs.functions import ahold, hold, may_end, two
 
-perdure.app._default = perdure.Perdure(shutdown_seconds=0.5)  # the default instance, which waits less for bodies
+perdure._api.app._default = perdure.Perdure(shutdown_seconds=0.5)  # the default instance, which waits less for bodies
 
 
 @asynccontextmanager

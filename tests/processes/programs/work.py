@@ -10,7 +10,7 @@ import sys
 
 import perdure
 from perdure import Handle, Queue, idempotency_key, step, workflow
-from perdure.app import current_runtime
+from perdure._api.app import current_runtime
 from tests.processes.ledger import note
 
 narrow = Queue("narrow", concurrency=1)

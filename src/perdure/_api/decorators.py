@@ -1,0 +1,135 @@
+"""`@workflow` and `@step`: bare or with options, on functions, coroutine functions and methods.
+
+What they return is an ordinary function with the same signature, which knows its definition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any, ParamSpec, TypeVar, overload
+
+from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition
+from .._core.retry import NO_RETRY, Retry, retry_of
+from .._core.tracebacks import forget_frames
+from ..typing import Seconds
+from .calls import call_step, call_workflow
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def workflow(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def workflow(*, name: str | None = None, max_attempts: int = 10) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def workflow(function: Any = None, /, *, name: str | None = None, max_attempts: int = 10) -> Any:
+    """Make a function a workflow: called, it executes durably and returns its value.
+
+    It wires steps and touches nothing itself: after a crash it is run again from the top, with the recorded outcomes
+    in the place of the steps that were done. What would differ then (the time, chance, I/O) belongs into a step, or is
+    taken from `perdure.now`, `perdure.random` and `perdure.uuid4`. Logs and prints between steps may repeat.
+
+    `name` is what the database calls it, by default `module:qualname`. A run that ends its worker's process at each of
+    `max_attempts` attempts without recording a step in between ends as `dead`.
+    """
+
+    def decorate(function: Any) -> Any:
+        return wrap(function, "workflow", name=name, max_attempts=max_attempts)
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def step(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def step(
+    *,
+    retries: Retry | int = ...,
+    timeout: Seconds | None = None,
+    at_most_once: bool = False,
+    name: str | None = None,
+    max_attempts: int = 10,
+    ignore: Collection[str] = (),
+    fingerprint: Callable[..., object] | None = None,
+    key: Callable[[Any], object] | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def step(
+    function: Any = None,
+    /,
+    *,
+    retries: Retry | int = NO_RETRY,
+    timeout: Seconds | None = None,
+    at_most_once: bool = False,
+    name: str | None = None,
+    max_attempts: int = 10,
+    ignore: Collection[str] = (),
+    fingerprint: Callable[..., object] | None = None,
+    key: Callable[[Any], object] | None = None,
+) -> Any:
+    """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
+
+    The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash
+    while it runs then raises `StepInterruptedError` in the workflow. `perdure.idempotency_key()` inside the body is the
+    same at every repetition.
+
+    `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
+    attempt of an async step, in seconds or as a `timedelta`; a body that swallows being cancelled has timed out all the
+    same. Arguments and result are stored as data; a value that cannot be is refused, an argument before the body runs.
+    Outside any run, and inside another step, it is a plain call.
+
+    On replay a step must be asked for with the arguments that are recorded. `ignore` names parameters that may differ;
+    `fingerprint` is called with all arguments and gives the value that is compared in their place; `key` is called with
+    the object that a method is bound to and gives what identifies it, where the object itself cannot be stored.
+    """
+    retry = retry_of(retries, "@step")
+
+    def decorate(function: Any) -> Any:
+        return wrap(
+            function,
+            "step",
+            name=name,
+            retry=retry,
+            timeout=timeout,
+            at_most_once=at_most_once,
+            max_attempts=max_attempts,
+            ignore=ignore,
+            fingerprint=fingerprint,
+            key=key,
+        )
+
+    return decorate if function is None else decorate(function)
+
+
+def wrap(function: Any, kind: Any, **options: Any) -> Any:
+    """The decorated function; a static or class method is unwrapped and wrapped again."""
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(wrap(function.__func__, kind, **options))
+    definition = Definition(function, kind, **options)
+    call = call_step if kind == "step" else call_workflow
+
+    @functools.wraps(function)
+    def durable(*args: Any, **kwargs: Any) -> Any:
+        # Its own attribute, not the variable: %autoreload gives a function that was imported before the new one's.
+        try:
+            return call(durable.__perdure__, args, kwargs)  # type: ignore[attr-defined]
+        except BaseException as error:
+            forget_frames(error)
+            raise
+
+    if definition.is_async:
+        mark_coroutine_function(durable)
+    DURABLE_CODE.add(durable.__code__)  # type: ignore[attr-defined]  # a function
+    durable.__perdure__ = definition  # type: ignore[attr-defined]  # how `start` and `submit` know it
+    DEFINITIONS.add(definition)
+    return durable
+
+
+def mark_coroutine_function(function: Any) -> None:
+    """Frameworks ask whether a function is async; it returns a coroutine without being `async def`."""
+    if hasattr(inspect, "markcoroutinefunction"):  # Python 3.12
+        inspect.markcoroutinefunction(function)
+    else:
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]

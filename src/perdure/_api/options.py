@@ -1,0 +1,91 @@
+"""The options of a start: checked where they are given, and sent where they belong where they are given elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from .._core.definitions import Definition
+from .._core.given import LEAST_INTEGER, seconds_of, text_name, whole_number
+from ..errors import UsageError
+from ..typing import DEFAULT_QUEUE, RunId, Seconds
+
+
+class RunOptions(TypedDict, total=False):
+    """How a run is to be started; see `perdure.with_options`."""
+
+    id: RunId | None
+    delay: Seconds | None
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The same, checked, and the queue."""
+
+    id: RunId | None = None
+    delay: float | None = None
+    priority: int = 0
+    queue: str = DEFAULT_QUEUE
+
+    def due_at(self) -> float | None:
+        """When a delayed run is due."""
+        return None if self.delay is None else time.time() + self.delay
+
+    @property
+    def starter(self) -> str:
+        """What options of this start belong to, for errors."""
+        return "queue.with_options" if self.queue else "perdure.with_options"
+
+
+PLAIN = Submission()
+
+PLACES: Final[Mapping[str, str]] = {
+    "queue": "Queue(name).with_options(...).submit(fn, ...)",
+    "concurrency": "Queue(name, concurrency=...)",
+    "retries": "@step(retries=...)",
+    "timeout": "@step(timeout=...)",
+    "at_most_once": "@step(at_most_once=...)",
+    "name": "@step(name=...) or @workflow(name=...)",
+    "max_attempts": "@step(max_attempts=...) or @workflow(max_attempts=...)",
+}
+"""Where options belong that are none of a start."""
+
+
+def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission:
+    """The options, checked. Raises `UsageError` for a value that cannot be, and for a name that belongs elsewhere."""
+    unknown = [name for name in options if name not in RunOptions.__annotations__]
+    if unknown:
+        known = ", ".join(f"{name}=" for name in RunOptions.__annotations__)
+        raise UsageError(f"with_options() has no option {places_of(unknown)}; it has {known}")
+    given_id, delay = options.get("id"), options.get("delay")
+    return Submission(
+        None if given_id is None else text_name(given_id, "id"),
+        None if delay is None else seconds_of(delay, "delay"),
+        whole_number(options.get("priority", 0), "priority", least=LEAST_INTEGER),
+        queue,
+    )
+
+
+def places_of(names: Collection[str]) -> str:
+    """The names, each with the place where it belongs, if it does anywhere."""
+    return ", ".join(f"{name}= (it belongs to {PLACES[name]})" if name in PLACES else f"{name}=" for name in names)
+
+
+def explain_misplaced(
+    definition: Definition, keywords: Mapping[str, Any], submission: Submission, error: TypeError
+) -> None:
+    """Raise `UsageError` where options were given among the function's own arguments, which then do not fit it."""
+    foreign = [name for name in keywords if name not in definition.signature.parameters]
+    options = [name for name in foreign if name in RunOptions.__annotations__]
+    if options:
+        given = ", ".join(f"{name}=..." for name in options)
+        verb = "submit" if submission.queue else "start"
+        raise UsageError(
+            f"{definition.qualname}() has no parameter {' or '.join(options)}: options of the run are given apart from "
+            f"its arguments: {submission.starter}({given}).{verb}({definition.function.__name__}, ...)"
+        ) from error
+    if foreign and all(name in PLACES for name in foreign):
+        raise UsageError(f"{definition.qualname}() has no parameter {places_of(foreign)}") from error

@@ -1,0 +1,50 @@
+"""What a thread of a run waits with: for the next of several runs to end, within its time limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._core.flow import Outcome, drive
+from .._core.flows.several import begin_limit, next_end
+from .._core.lineage import Branch
+from .._core.several import Limit, Several
+from .._engine.watching.several_ends import Watching
+from ..errors import WaitTimeoutError
+from ..typing import RunId
+
+
+class OwnWait:
+    """One wait of a sync branch. Its calls are numbered under a branch of their own, called `name`."""
+
+    def __init__(self, branch: Branch, name: str, run_ids: Sequence[RunId], timeout: float | None) -> None:
+        inside = branch.fork(name, is_async=False)
+        self._run = branch.run
+        calls = {inside.next_key(): run_id for run_id in run_ids}
+        self._places = {key: place for place, key in enumerate(calls)}
+        self._several = Several.of(calls, branch.run.order)
+        self._limits = branch.limits
+        if timeout is not None:
+            begun = drive(begin_limit(branch.run, inside.next_key(), max(0.0, timeout)), branch.run)
+            self._limits = (*branch.limits, begun)
+
+    def __len__(self) -> int:
+        return len(self._several.calls)
+
+    def next(self) -> tuple[int, Outcome]:
+        """The next that ends: its place among those given, and its outcome. Raises `WaitTimeoutError`."""
+        ended = drive(next_end(self._run, self._several, self._limits), self._run)
+        if isinstance(ended, Limit):
+            raise late(ended.seconds)
+        key, outcome = ended
+        return self._places[key], outcome
+
+    def close(self) -> None:
+        """Wait no more."""
+        watching: Watching | None = self._several.watching
+        if watching is not None:
+            watching.close()
+
+
+def late(seconds: float) -> WaitTimeoutError:
+    """What a wait ends with when its time is over."""
+    return WaitTimeoutError(f"it did not come within {seconds:g} seconds; what was waited for goes on")

@@ -1,0 +1,1 @@
+"""Which runs this worker holds: who begins, who is claimed, how claims end."""

@@ -1,0 +1,219 @@
+"""How the claims of this worker end: by what their runs hand in, by being let go of, or all at once by the fence."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..._core.run import Run
+from ..._entries import Accepted, EndedRun, Entry, RunFinished, RunParked, RunReleased, Verdict
+from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
+from ...stores.protocol import Fenced
+from ..journal.lanes import Lane
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+
+log = logging.getLogger("perdure")
+
+
+class Claims:
+    """Every ending goes through the journal, or through its turn."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.is_unknown = False
+        """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
+        self._claiming = threading.RLock()
+        """After the journal's turn, where both are taken; a fence may be met within what a fence does."""
+
+    def claiming(self, *, alone: bool) -> AbstractContextManager[object]:
+        """One claim at a time, until what it took is expected; beside the journal's batches where the store can. Not
+        one that is to be alone: a batch may make a run that is held here from the start.
+        """
+        is_beside = self._runtime.store.may_claim_beside and not alone
+        return self._claiming if is_beside else self._runtime.journal.turn()
+
+    def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
+        """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told. The caller
+        calls the journal's writer.
+        """
+
+        def on_verdict(verdict: Verdict) -> None:
+            try:
+                if isinstance(verdict, Accepted):
+                    self._tell(run, entry, verdict)
+            finally:
+                self._runtime.dispatcher.give_back(run)
+                then(verdict)
+
+        number = self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
+        run.is_let_go = True
+        return number
+
+    def commit(self, run: Run, entry: Entry) -> Verdict:
+        """The same on the calling thread, and wait."""
+        verdicts: list[Verdict] = []
+        number = self.append(run, entry, verdicts.append)
+        self._runtime.journal.wait(run.lane, number)
+        return verdicts[0]
+
+    def _tell(self, run: Run, entry: Entry, verdict: Accepted) -> None:
+        runtime = self._runtime
+        if isinstance(entry, RunFinished):
+            state = verdict.state or entry.state
+            output = entry.output if state == entry.state else None
+            run.end = EndedRun(run.run_id, state, output, entry.reason)
+            if state == "cancelled":  # so are its children, from the same commit on
+                for child_id in runtime.held.among(run.children.open):
+                    self.cancel_here(child_id)
+                runtime.poller.call()
+            is_told = runtime.ends.publish(run.end, run.parent_id)
+            if state == "failed":
+                parent = runtime.held.active.get(run.parent_id) if run.parent_id is not None else None
+                runtime.uncollected.note(run, run.end, is_told=is_told, parent=parent)
+            if run.children.unseen:
+                runtime.threads.run(partial(runtime.uncollected.parent_ended, run))
+            if run.parent_id is not None and run.parent_id not in runtime.held.active:
+                runtime.dispatcher.expect_backlog()  # it may be parked, and claimable from now on
+        elif isinstance(entry, RunParked):
+            if entry.reason is not None:
+                log.error(
+                    "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
+                )
+                runtime.ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
+            if entry.due_at is not None:
+                runtime.poller.expect(entry.due_at)
+            if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
+                runtime.poller.call()
+        elif isinstance(entry, RunReleased) and entry.charged:
+            log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
+            runtime.poller.call()  # uncharged not at once: after Ctrl-C the process is about to end
+
+    def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
+        """End the claim of a run that cannot go on here, without waiting for that, unless that is under way. Charged
+        where it might be the run's own doing, so that it cannot go round for ever.
+
+        Every run that leaves memory comes by here, wherever in its life it was interrupted: none stays held by nobody.
+        """
+        if run.is_let_go or run.interruption == "forked":
+            return
+        is_cancelled = run.is_cancelled and run.interruption in (None, "cancelled")
+        run.interruption = run.interruption or "lost"
+        entry: RunFinished | RunReleased = RunReleased(run.run_id, run.claim, charged=charged, reason=reason)
+        if is_cancelled:
+            entry = RunFinished(run.run_id, run.claim, "cancelled", None)
+        with suppress(RunInterrupted):  # the claim has ended already
+            self.append(run, entry, lambda verdict: None)
+            self._runtime.journal.call_writer()
+
+    def lose(self, run: Run, error: BaseException) -> None:
+        """The run's lane has failed: nothing more of it can be written under this claim."""
+        is_refused = isinstance(error, (StoreRefusedError, UnsupportedStoreError))
+        if is_refused and run.interruption not in ("lost", "forked"):  # uncharged it would run again, and so for ever
+            reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"
+            log.error("%s; the run is parked", reason)
+            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
+            self._runtime.journal.append(Lane(), entry, lambda verdict: self._runtime.poller.call())
+            run.interruption = "lost"
+        elif run.interruption in (None, "released", "closing"):
+            run.interruption = "lost"
+        if run.host is not None:
+            run.host.interrupt(run)
+
+    def lost_right(self, worker_id: str) -> None:
+        """The heartbeat found no row under this id, or a claim was fenced."""
+        with self._runtime.journal.turn():
+            is_current = self._runtime.worker.worker_id == worker_id  # else a batch has found out before
+            if is_current and not self._runtime.has_left:
+                self.rejoin()
+
+    def rejoin(self) -> None:
+        """Fenced: drop every run, give up what the old row still says, join again. Within the journal's turn."""
+        with self._claiming:  # else a run that is claimed just now would begin after that
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        runtime = self._runtime
+        log.warning("this worker was declared dead, or the database failed over; it drops its runs and joins again")
+        for run in runtime.held.give_up():
+            if run.interruption in (None, "released", "closing"):
+                run.interruption = "lost"
+            runtime.journal.fail_lane(run.lane, RunInterrupted(f"run {run.run_id} was taken over by another worker"))
+        pause = 0.1
+        while True:
+            try:
+                runtime.store.leave(runtime.worker.worker_id)
+                runtime.worker.join()
+            except (StoreError, OSError) as error:
+                if runtime.is_stopping:
+                    return
+                log.warning("could not join again; trying once more in %.1f s: %s", pause, error)
+                time.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                break
+        runtime.dispatcher.expect_backlog()
+
+    def note_unknown(self) -> None:
+        """The outcome of a statement is not known."""
+        self.is_unknown = True
+
+    def reconcile(self) -> None:
+        """Hand back what the database says we hold and we do not know (protocol rule 5). What is in the journal counts
+        as known: a batch of unknown outcome goes again, and what it makes would begin twice (rule 16).
+        """
+        runtime = self._runtime
+        worker_id = runtime.worker.worker_id
+        try:
+            with runtime.journal.turn(), self._claiming:
+                worker_id = runtime.worker.worker_id
+                known, active = runtime.held.known()
+                known += runtime.journal.run_ids()
+                # A lost claim may hide behind an earlier one of the same run that is still leaving: look again.
+                is_hidden = any(run.interruption is not None for run in active)
+                self.is_unknown = is_hidden or runtime.journal.is_unsure
+                returned = runtime.store.reconcile(worker_id, known)
+        except Fenced:
+            self.lost_right(worker_id)
+            return
+        except BaseException:
+            self.is_unknown = True
+            raise
+        if returned:
+            log.info("%d claims whose reply was lost were handed back", len(returned))
+            runtime.dispatcher.expect_backlog()
+
+    def cancel(self, run_id: str) -> bool:
+        """Ask for a run's end, wherever it is; False when it has ended already."""
+        if not self._runtime.store.cancel(run_id):
+            return False
+        self.cancel_here(run_id)
+        self.sweep_cancelled()
+        return True
+
+    def cancel_here(self, run_id: str) -> None:
+        """The run has a cancel: if it is in this process, interrupt it."""
+        run = self._runtime.held.note_cancel(run_id)
+        if run is None or run.is_cancelled:
+            return
+        run.is_cancelled = True
+        if run.interruption is None:
+            run.interruption = "cancelled"
+            run.host.interrupt(run)
+
+    def cancel_all_here(self, run_ids: Iterable[str]) -> None:
+        """These have cancels, as the answer to a batch says: for those that are here."""
+        for run_id in run_ids:
+            self.cancel_here(run_id)
+
+    def sweep_cancelled(self) -> None:
+        """End the cancelled runs that nobody holds, and their children in turn."""
+        while swept := self._runtime.store.sweep_cancelled():
+            for run_id in swept:
+                self._runtime.ends.publish(EndedRun(run_id, "cancelled", None, None), None)

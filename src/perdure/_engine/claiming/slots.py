@@ -1,0 +1,175 @@
+"""The slots of one queue in this process, and what waits here for one. Rules alone: the dispatcher locks and acts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from ..._core.run import Run
+from ..._entries import RunCreated
+from ...stores.protocol import ClaimedRun
+
+CLAIM_AT_ONCE = 256
+AHEAD_SECONDS = 0.05
+"""Runs are claimed ahead of their slots for so long as this process will need for them at its present rate: short ones
+share a claim, and a long one never waits here while another process could have it.
+"""
+
+LEAST_ENDING = 128
+"""So many runs may have ended uncommitted where fewer than that execute at once: a commit for a few costs as much."""
+CAREFUL_SECONDS = 10.0
+"""So long nothing is claimed ahead after a run that was charged for a worker's death before."""
+
+
+class Slots:
+    """How many runs of the queue execute here, and who is next: those that go on, then those that begin."""
+
+    __slots__ = (
+        "_began",
+        "_careful_until",
+        "_has_priorities",
+        "_looked_at",
+        "_unit",
+        "_weigh",
+        "ahead",
+        "ending",
+        "has_backlog",
+        "is_asking",
+        "limit",
+        "ready",
+        "resuming",
+        "used",
+    )
+
+    def __init__(self, limit: int, weigh: Callable[[str], int] | None = None, heaviest: int = 1) -> None:
+        self.limit = limit
+        self._weigh = weigh
+        self._unit = heaviest
+        """What is claimed is not known before: room is made for the heaviest."""
+        self.used = 0
+        """How much of the limit is taken."""
+        self.has_backlog = True
+        """Whether runs may wait in the database: then nobody is started past them."""
+        self.is_asking = False
+        """Whether a claim is under way: what it will find goes first."""
+        self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
+        self.ready: list[tuple[ClaimedRun, float]] = []
+        """Claimed ahead, and when; the most urgent first, and of equals the oldest."""
+        self.ahead = 0
+        """How many may be."""
+        self.ending = 0
+        """How many have given their slots away, and their ends are not committed yet."""
+        self._has_priorities = False
+        """Whether there were runs that go before others: then none is claimed ahead, for a more urgent one may come."""
+        self._began = 0
+        self._looked_at = 0.0
+        self._careful_until = 0.0
+
+    def weight(self, run: Run | ClaimedRun | RunCreated) -> int:
+        """How much of the limit the run takes: one, unless the queue weighs its runs, by their functions' names."""
+        return 1 if self._weigh is None else self._weigh(run.name)
+
+    def free(self, run: Run | RunCreated) -> bool:
+        """Take the run's slot back; whether anybody wants it."""
+        self.used -= self.weight(run)
+        return bool(self.has_backlog or self.resuming or self.ready)
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether a run may give its slot away before its end is committed. Not where runs go one at a time: there none
+        begins that would be repeated after a later one. Nor many: after a crash their bodies are repeated.
+        """
+        return self.limit > self._unit and self.ending < max(self.limit // self._unit, LEAST_ENDING)
+
+    def take_asking(self, run: Run) -> list[Callable[[], None]]:
+        """What lets the branches of this run go on that ask for a slot; they ask no more."""
+        if not self.resuming:
+            return []
+        asking = [go_on for asker, go_on in self.resuming if asker is run]
+        self.resuming = deque(entry for entry in self.resuming if entry[0] is not run)
+        return asking
+
+    def resume(self) -> list[Callable[[], None]]:
+        """Give free slots to runs that ask for theirs back: one for all branches of a run."""
+        resumed: list[Callable[[], None]] = []
+        while self.resuming and self.used < self.limit:
+            run = self.resuming[0][0]
+            resumed += self.take_asking(run)
+            self.used += self.weight(run)
+            run.state.has_slot = True
+        return resumed
+
+    def begin(self) -> list[ClaimedRun]:
+        """Give free slots to runs that were claimed ahead."""
+        begun: list[ClaimedRun] = []
+        while self.ready and self.used < self.limit:
+            run = self.ready.pop(0)[0]
+            begun.append(run)
+            self.used += self.weight(run)
+        self._began += len(begun)
+        return begun
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a run that is made here may begin past the database: nobody waits for the slot before it."""
+        is_first = not (self.has_backlog or self.is_asking or self.resuming or self.ready)
+        return is_first and self.used < self.limit
+
+    @property
+    def _room(self) -> int:
+        """For how many runs of unknown weight there are slots."""
+        return max(0, self.limit - self.used) // self._unit
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it is time for a claim."""
+        if not self.has_backlog or self.is_asking or self.resuming:
+            return False
+        return self._room > 0 or len(self.ready) < self.ahead // 2
+
+    def ask(self, now: float) -> int:
+        """Begin a claim: for how many runs."""
+        rate = self._began / max(now - self._looked_at, 0.001)
+        may_look_ahead = now >= self._careful_until and not self._has_priorities
+        self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS)) if may_look_ahead else 0
+        self._began, self._looked_at = 0, now
+        self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
+        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready)))
+
+    def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> list[ClaimedRun]:
+        """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits
+        for a free slot, lest deaths beside which it did nothing make it dead (rule 11).
+        """
+        self.is_asking = False
+        self.has_backlog = self.has_backlog or len(claimed) == asked
+        self._has_priorities = self._has_priorities or any(run.priority for run in claimed)
+        free = self._room
+        back = [run for run in claimed[free:] if run.attempts > 1]
+        if any(run.attempts > 1 for run in claimed):
+            self._careful_until = now + CAREFUL_SECONDS
+        if back:
+            self.has_backlog = True
+        self.ready.extend((run, now) for nth, run in enumerate(claimed) if nth < free or run.attempts <= 1)
+        if self._has_priorities:  # else they come in the order in which they begin
+            self.ready.sort(key=lambda entry: entry[0].priority)
+        return back
+
+    def note(self, priority: int) -> list[ClaimedRun]:
+        """A run waits in the database; what is to go back there, so that the more urgent one comes first."""
+        self.has_backlog = True
+        if not (priority or self._has_priorities):
+            return []
+        self._has_priorities = True
+        return self._take(lambda run, _: run.priority > priority)
+
+    def take_late(self, before: float) -> list[ClaimedRun]:
+        """Those that were claimed before that time and still wait: the runs in the slots take longer than expected."""
+        return self._take(lambda _, claimed_at: claimed_at < before)
+
+    def _take(self, is_wanted: Callable[[ClaimedRun, float], bool]) -> list[ClaimedRun]:
+        """Take those out that are not to begin here now after all."""
+        taken = [run for run, claimed_at in self.ready if is_wanted(run, claimed_at)]
+        if taken:
+            self.ready = [entry for entry in self.ready if not is_wanted(*entry)]
+            self.ahead, self.has_backlog = 0, True
+        return taken

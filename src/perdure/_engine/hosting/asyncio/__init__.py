@@ -1,0 +1,1 @@
+"""Async runs: tasks on an event loop."""

@@ -1,0 +1,346 @@
+"""The host of async runs: answers with awaitables, on the loop that the run lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, Token
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...._core.flow import (
+    Attempt,
+    AwaitEnd,
+    AwaitTime,
+    Commit,
+    Compute,
+    Execute,
+    LoadHistory,
+    Outcome,
+    Pause,
+    Request,
+    Settle,
+    StartChild,
+)
+from ...._core.lineage import Branch, StepScope, scope
+from ...._core.run import Run
+from ...._entries import EndedRun, Entry, HistoryRows, Verdict
+from ....errors import RunInterrupted
+from ...journal.lanes import Lane
+from ..exits import is_own
+from ..host import UNSURE_SECONDS, ended_by, exit_of, interrupted, may_have_ended
+from ..left_behind import warn_of_tasks
+from .durable_waits import waits_within
+from .leader import LoopLeaders
+from .own_context import in_own_context
+from .state import LoopState, LoopWaits
+from .tasks import current_task
+from .timeouts import attempt_in_time
+from .turns import LoopTurns
+from .wakeups import finish
+
+LEAST_LOOK_SECONDS = 1.0
+"""How often, at most, a run that could not be parked is looked at again."""
+
+if TYPE_CHECKING:
+    from ...runtime import Runtime
+
+
+class LoopHost(LoopTurns):
+    """Awaits; the loop itself commits where the store can be waited for, the journal's writer thread elsewhere."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self.leaders = LoopLeaders(runtime.journal)
+        self._wake = runtime.wakes.wake
+
+    def answer(self, run: Run, request: Request) -> Any:
+        """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
+        if run.state.leader.guard.is_cancelled and run.interruption is None:
+            run.interruption = "closing"
+            if not isinstance(request, Commit):
+                run.check_alive()
+        return getattr(self, request.method)(run, request)
+
+    def handed_in(self, run: Run) -> None:
+        """Have it committed once the loop has come to what else is ready now, so that all of that shares the commit."""
+        state: LoopState = run.state
+        state.leader.call(state.loop)
+
+    def interrupt(self, run: Run) -> None:
+        state: LoopState = run.state
+        try:
+            state.loop.call_soon_threadsafe(self._interrupt_here, run)
+        except RuntimeError:
+            self.runtime.execution.leave_stranded(run)
+
+    def _interrupt_here(self, run: Run) -> None:
+        state: LoopState = run.state
+        state.interrupt(interrupted(run))
+        if run.interruption in ("cancelled", "exiting"):
+            for task in list(state.tasks):
+                task.cancel()
+            if state.root is not None and state.has_begun:  # cancelled before, it would neither begin nor ever end
+                state.root.cancel()
+
+    def child_ended(self, run: Run, ended: EndedRun) -> None:
+        """Nothing to do here: each wait watches for itself."""
+
+    def settle(self, run: Run, request: Settle) -> Any:
+        lane: Lane = run.lane
+        run.check_alive()
+        if lane.committed == lane.appended and self.runtime.worker.may_start:
+            return time.time()
+        return self._settled(run, lane)
+
+    async def _settled(self, run: Run, lane: Lane) -> float:
+        """Wait; and again, if before this task could go on another one was handed an outcome, or if this worker may not
+        write any more for all it knows.
+        """
+        state: LoopState = run.state
+        loop = state.loop
+        while True:
+            while lane.committed != lane.appended:
+                future: asyncio.Future[None] = loop.create_future()
+                if self.journal.watch(lane, lane.appended, partial(self._wake, loop, future)):
+                    state.leader.hurry(loop)
+                    await self._wait(run, future)
+                if lane.failure is not None:
+                    raise lane.failure
+            if self.runtime.worker.may_start:
+                break
+            await self.pause(run, Pause(UNSURE_SECONDS))
+        run.check_alive()
+        return time.time()
+
+    def commit(self, run: Run, request: Commit) -> Any:
+        """What ends the claim. Where nobody waits for the task it ends now, and the run leaves when it is committed."""
+        state: LoopState = run.state
+        if not state.uses_slots:
+            return asyncio.shield(self._commit(run, request.entry))
+        self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
+        state.is_handed_in = True
+        self.handed_in(run)
+        self.runtime.dispatcher.ending(run)
+        return None
+
+    def _commit(self, run: Run, entry: Entry) -> asyncio.Future[Verdict]:
+        state: LoopState = run.state
+        loop = state.loop
+        future: asyncio.Future[Verdict] = loop.create_future()
+
+        def on_verdict(verdict: Verdict) -> None:
+            self._wake(loop, future, verdict)
+
+        self.runtime.claims.append(run, entry, on_verdict)
+        self.handed_in(run)
+        return future
+
+    def start_child(self, run: Run, request: StartChild) -> Any:
+        return self._start_and_wait(run, request) if request.waits else super().start_child(run, request)
+
+    async def _start_and_wait(self, run: Run, request: StartChild) -> Verdict:
+        state: LoopState = run.state
+        future: asyncio.Future[Verdict] = state.loop.create_future()
+        tell = partial(self._wake, state.loop, future)
+        self.runtime.dispatcher.create(request.entry, run.lane, tell, leads=True)
+        self.handed_in(run)
+        verdict: Verdict = await self._wait(run, future)
+        return verdict
+
+    async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
+        rows: HistoryRows = await self._off_loop(run, partial(self.runtime.histories.ask, run.run_id))
+        return rows
+
+    async def _off_loop(self, run: Run, ask: Callable[[Callable[[Outcome], None]], bool]) -> Any:
+        """What is read on a thread of ours: the loop's own pool takes nothing any more while the interpreter ends, and
+        would hold that up.
+        """
+        state: LoopState = run.state
+        future: asyncio.Future[Outcome] = state.loop.create_future()
+        if not ask(lambda outcome: self._wake(state.loop, future, outcome)):
+            run.interruption = run.interruption or "released"
+            raise interrupted(run)
+        outcome = await self._wait(run, future)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def _on_thread(self, work: Callable[[], Any], on_done: Callable[[Outcome], None]) -> bool:
+        def run() -> None:
+            try:
+                outcome = Outcome(work())
+            except Exception as error:
+                outcome = Outcome(error=error)
+            on_done(outcome)
+
+        return self.runtime.threads.run(run)
+
+    async def compute(self, run: Run, request: Compute) -> Any:
+        return await self._off_loop(run, partial(self._on_thread, request.work))
+
+    async def attempt(self, run: Run, request: Attempt) -> Outcome:
+        call = request.call
+        definition = call.definition
+        inside = StepScope(run, call.key, request.number)
+        token = scope.set(inside)
+        try:
+            if definition.timeout is None:
+                return Outcome(await in_own_context(definition.function(*call.args, **call.kwargs)))
+            return await attempt_in_time(call)
+        except asyncio.CancelledError as error:
+            self._check_loop(run)
+            task = current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Outcome(error=error)  # the body cancelled itself
+        except RunInterrupted:
+            raise
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+            return exit_of(run, error)
+        except BaseException as error:
+            return ended_by(error)
+        finally:
+            leave(token)
+            if inside.tasks:
+                warn_of_tasks(run, definition, inside.tasks)
+
+    async def execute(self, run: Run, request: Execute) -> Outcome:
+        state: LoopState = run.state
+        state.root = root = current_task()
+        assert root is not None
+        state.branch = branch = Branch(run, is_async=True, owner=root)
+        state.tasks.add(root)
+        token = scope.set(branch)
+        try:
+            return Outcome(await request.function(*request.args, **request.kwargs), run.exit)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                self._check_loop(run)
+            if isinstance(error, GeneratorExit) and not is_own(error):
+                raise  # nobody will go on with this coroutine
+            return ended_by(error if run.exit is None else run.exit)
+        finally:
+            leave(token)
+            state.branch = None
+            state.tasks.discard(root)
+            if state.tasks and run.interruption is None:
+                warn_of_tasks(run, None, state.tasks)
+            if run.interruption in (None, "exiting"):
+                run.interruption = "ended"
+            state.close_gate()
+            for task in list(state.tasks):  # what the run left running cannot do anything durable any more
+                task.cancel()
+
+    def await_end(self, run: Run, request: AwaitEnd) -> Any:
+        ended = run.children.take_end(request.run_id)
+        return self._await_end(run, request.run_id) if ended is None else ended
+
+    async def _await_end(self, run: Run, run_id: str) -> EndedRun:
+        if may_have_ended(run, run_id):
+            fetched: EndedRun | None = await self._off_loop(
+                run, partial(self._on_thread, partial(self.runtime.ends.fetch, run, run_id))
+            )
+            if fetched is not None:
+                return fetched
+        state: LoopState = run.state
+        loop = state.loop
+        future: asyncio.Future[EndedRun] = loop.create_future()
+
+        def on_end(ended: EndedRun) -> None:
+            self._wake(loop, future, ended)
+
+        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
+        if run_id in run.children.ended:  # since we looked
+            self.runtime.ends.forget(run_id, on_end)
+            return run.children.take_end(run_id) or await self._await_end(run, run_id)
+        waits = state.durable_waits()
+        waits.runs.append(run_id)
+        try:
+            ended: EndedRun = await self._wait_durably(run, waits, future)
+        finally:
+            self.runtime.ends.forget(run_id, on_end)
+            waits.runs.remove(run_id)
+        await self._regain_slot(run)
+        run.children.take_end(run_id)
+        return ended
+
+    def await_time(self, run: Run, request: AwaitTime) -> Any:
+        return self._await_time(run, request.due_at) if self.seconds_until(run, request.due_at) > 0 else None
+
+    async def _await_time(self, run: Run, due_at: float) -> None:
+        state: LoopState = run.state
+        future: asyncio.Future[None] = state.loop.create_future()
+        waits = state.durable_waits()
+        waits.due.append(due_at)
+        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future, context=Context())
+        try:
+            await self._wait_durably(run, waits, future)
+        finally:
+            timer.cancel()
+            waits.due.remove(due_at)
+        await self._regain_slot(run)
+
+    async def _wait_durably(self, run: Run, waits: LoopWaits, future: asyncio.Future[Any]) -> Any:
+        """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
+        self.runtime.dispatcher.yield_slot(run)
+        state: LoopState = run.state
+        if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
+            state.is_to_look = True
+            state.loop.call_soon(self._look_soon, run, context=Context())
+        later: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal later
+            if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.runtime.park_after(run)) / 10:
+                self._consider_parking(run, True)
+                state.looked_at = state.loop.time()
+            later = state.loop.call_later(
+                max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look, context=Context()
+            )
+
+        later = state.loop.call_later(self.runtime.park_after(run), look, context=Context())
+        waits.futures.add(future)
+        try:
+            return await self._wait(run, future)
+        finally:
+            waits.futures.discard(future)
+            later.cancel()
+
+    async def _regain_slot(self, run: Run) -> None:
+        """Go on only with a slot; a run of which any branch waits durably has none."""
+        state: LoopState = run.state
+        if state.waits:
+            return
+        future: asyncio.Future[None] = state.loop.create_future()
+        if not self.runtime.dispatcher.regain_slot(run, lambda: self._wake(state.loop, future)):
+            await self._wait(run, future)
+
+    def park_soon(self, run: Run) -> None:
+        state: LoopState = run.state
+        with suppress(RuntimeError):  # the loop is closed: the run is stranded, and will be found
+            state.loop.call_soon_threadsafe(self._consider_parking, run, True)
+
+    def _look_soon(self, run: Run) -> None:
+        state: LoopState = run.state
+        state.is_to_look = False
+        self._consider_parking(run, False)
+
+    def _consider_parking(self, run: Run, has_waited: bool) -> None:
+        state: LoopState = run.state
+        waits = state.waits
+        if run.interruption is not None or not waits or not waits_within(state.own_tasks(), waits.futures):
+            return
+        long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.runtime.park_after(run)
+        if long or has_waited:
+            entry = self.parking(run, waits)
+            self.runtime.claims.append(run, entry, lambda verdict: self.interrupt(run))
+            self.handed_in(run)
+
+
+def leave(token: Token[Branch | StepScope | None]) -> None:
+    """Reset the scope; but for a task whose loop was closed before it ended, which is destroyed in any context."""
+    with suppress(ValueError):
+        scope.reset(token)

@@ -1,0 +1,125 @@
+"""When is an async run at rest? One look for all runs of an event loop that have something to hand over.
+
+A run is at rest when none of its own code is about to run: every task of it waits, tasks that were just created have
+begun, and what was scheduled in its context (`call_soon`, callbacks of futures) has fired. The bodies of its steps are
+not its own code, and what the engine schedules for itself is not either: both run in other contexts.
+
+asyncio's loops keep what is about to run in a queue of handles, each with the context it will run in, and a context
+says whose it is (`lineage.scope`). So one pass over that queue tells exactly which runs are not at rest, whatever the
+number of their tasks. Other loops (uvloop) keep it to themselves: there a run counts as at rest when none of its tasks
+was seen to be about to run for some passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from contextvars import Context
+from typing import Any, Protocol
+
+from ...._core.lineage import Branch, scope
+from ...._core.run import Run
+from .one_per_loop import PerLoop
+
+QUIET_PASSES = 6
+FEW_TASKS = 64
+"""Up to so many tasks, each is looked at in every pass; beyond, only when the passes were quiet otherwise."""
+MOST_TASKS = 4096
+"""Beyond so many tasks only the passes are counted: looking at each would cost more than it could save."""
+
+
+class Waiting(Protocol):
+    """What waits for one run's rest."""
+
+    run: Run
+    tasks: set[asyncio.Task[Any]]
+    quiet: int
+    """How many passes no task of the run was seen to be about to run, where that is all that can be told. Begins anew
+    when something is handed over, and when the run asks again after it waited for nothing.
+    """
+
+    def look(self, is_at_rest: bool) -> bool:
+        """Hand over what may be handed over now. Whether to look again after the next pass of the loop."""
+
+
+class Rest:
+    """One loop's. It does not refer to the loop, which may be kept by nobody else."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ready: Collection[asyncio.Handle] | None = getattr(loop, "_ready", None)
+        self._waiting: dict[Waiting, None] = {}
+        self._is_called = False
+
+    def call(self, loop: asyncio.AbstractEventLoop, waiting: Waiting) -> None:
+        """Look at the run when what is ready now has run."""
+        if waiting not in self._waiting:
+            waiting.quiet = 0
+            self._waiting[waiting] = None
+        if not self._is_called:
+            self._is_called = True
+            loop.call_soon(self._look, loop, context=Context())
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, {}
+        restless = self._restless(waiting)
+        for one in waiting:
+            if one.look(one.run not in restless):
+                self._waiting[one] = None
+        self._is_called = bool(self._waiting)
+        if self._is_called:
+            loop.call_soon(self._look, loop, context=Context())
+
+    def _restless(self, waiting: Iterable[Waiting]) -> set[Run]:
+        """Those of the runs whose code is about to run."""
+        if self._ready is None:
+            return {one.run for one in waiting if not seems_at_rest(one)}
+        runs = {one.run for one in waiting}
+        found: set[Run] = set()
+        for handle in snapshot(self._ready):
+            here = handle._context.get(scope)  # type: ignore[attr-defined]  # as `Handle._run` does
+            if type(here) is Branch and here.run in runs and not handle._cancelled:
+                found.add(here.run)
+                if len(found) == len(runs):
+                    break
+        return found
+
+
+def snapshot(ready: Collection[asyncio.Handle]) -> list[asyncio.Handle]:
+    """What is ready now; other threads may add to it meanwhile."""
+    while True:
+        try:
+            return list(ready)
+        except RuntimeError:
+            continue
+
+
+def seems_at_rest(waiting: Waiting) -> bool:
+    """Whether no task of the run was about to run for some passes, this one included."""
+    waiting.quiet += 1
+    looks = len(waiting.tasks) <= FEW_TASKS or (waiting.quiet == QUIET_PASSES and len(waiting.tasks) <= MOST_TASKS)
+    if looks and any(is_about_to_run(task) for task in waiting.tasks):
+        waiting.quiet = 0
+    return waiting.quiet >= QUIET_PASSES
+
+
+def is_about_to_run(task: asyncio.Task[Any]) -> bool:
+    """Whether the task waits for nothing, or for something that is there."""
+    waits_for = getattr(task, "_fut_waiter", None)
+    return not task.done() and (waits_for is None or waits_for.done())
+
+
+def has_timers(loop: asyncio.AbstractEventLoop, run: Run) -> bool:
+    """Whether the run's own code has set a timer that has not gone off."""
+    for timer in getattr(loop, "_scheduled", ()):
+        here = timer._context.get(scope)
+        if type(here) is Branch and here.run is run and not timer._cancelled:
+            return True
+    return False
+
+
+RESTS: PerLoop[Rest] = PerLoop()
+
+
+def rest_of(loop: asyncio.AbstractEventLoop) -> Rest:
+    """This loop's. On its thread."""
+    return RESTS.get(loop) or RESTS.set(loop, Rest(loop))

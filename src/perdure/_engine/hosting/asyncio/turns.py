@@ -1,0 +1,105 @@
+"""How an async run's calls wait for their turns, and for whatever else is not the run's own code."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+from ...._core.flow import BeginReplay, CatchUp, Pause, StayOpen, Turn
+from ...._core.flows.turn import NO_TURN
+from ...._core.run import Run
+from ..host import Host
+from ..replays import LOOK_SECONDS
+from .gate import Gate
+from .state import LoopState
+from .wakeups import finish
+
+
+class LoopTurns(Host):
+    """The part of the async host that hands outcomes over; see `gate` for what that promises."""
+
+    async def _wait(self, run: Run, future: asyncio.Future[Any]) -> Any:
+        """Wait for something that is not the run's own code; the end of the loop interrupts the run."""
+        state: LoopState = run.state
+        state.futures.add(future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._check_loop(run)
+            raise
+        finally:
+            state.futures.discard(future)
+
+    @staticmethod
+    def _check_loop(run: Run) -> None:
+        """Tell a loop that ends from a run that cancels its own call."""
+        state: LoopState = run.state
+        if run.interruption is None and state.is_closing:
+            run.interruption = "closing"
+
+    async def stay_open(self, run: Run, request: StayOpen) -> None:
+        state: LoopState = run.state
+        run.order.stays_open(request.key)
+        try:
+            await self._wait(run, state.loop.create_future())
+        finally:
+            run.order.was_closed(request.key)
+
+    def turn(self, run: Run, request: Turn) -> Any:
+        if run.interruption is not None and run.may_finish:  # nothing can react any more: there is no need to rest
+            if not request.is_numbered:
+                return NO_TURN
+            if run.order.is_due(request.key):
+                return run.order.advance(request.key)
+        run.check_alive()
+        return self._cancelled_turn(run, request.key) if request.is_cancel else self._turn(run, request)
+
+    async def _turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
+        gate, futures = self._gate(run), run.state.futures
+        future = gate.wait(request.key, is_numbered=request.is_numbered)
+        futures.add(future)
+        try:
+            await future
+            return run.order.advance(request.key) if request.is_numbered else NO_TURN
+        except asyncio.CancelledError:
+            self._check_loop(run)
+            raise
+        finally:
+            gate.taken(future)
+            futures.discard(future)
+
+    async def _cancelled_turn(self, run: Run, key: str) -> tuple[int, bool]:
+        future = self._gate(run).wait_cancelled(key)
+        with suppress(asyncio.CancelledError):
+            return await self._wait(run, future)  # type: ignore[no-any-return]  # as the gate says
+        run.check_alive()
+        return future.result()
+
+    async def catch_up(self, run: Run, request: CatchUp) -> None:
+        run.check_alive()
+        await self._wait(run, self._gate(run).catch_up(request.key))
+
+    async def begin_replay(self, run: Run, request: BeginReplay) -> None:
+        since = time.monotonic()
+        while not self.runtime.replays.may_begin(run, since):
+            await self.pause(run, Pause(LOOK_SECONDS))
+
+    def _gate(self, run: Run) -> Gate:
+        state: LoopState = run.state
+        if state.gate is None:
+            patience = self.runtime.options.replay_patience_seconds
+            state.gate = Gate(run, state.loop, state.tasks, patience, partial(self.give_up, run))
+        return state.gate
+
+    async def pause(self, run: Run, request: Pause) -> None:
+        state: LoopState = run.state
+        future: asyncio.Future[None] = state.loop.create_future()
+        timer = state.loop.call_later(request.seconds, finish, future, context=Context())
+        try:
+            await self._wait(run, future)
+        finally:
+            timer.cancel()

@@ -1,0 +1,285 @@
+"""How a run begins, executes and leaves here; what it does meanwhile is in `_core.flows`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..._core.children import Children
+from ..._core.definitions import Definition
+from ..._core.flow import Outcome, adrive, drive
+from ..._core.flows.life import live
+from ..._core.run import Run
+from ..._entries import RunCreated, RunReleased, Stored
+from ...errors import PerdureError, RunInterrupted, StoreError
+from ...stores.protocol import ClaimedRun
+from ...typing import RunId
+from ..journal.lanes import Lane
+from .asyncio.closing_loops import is_ending
+from .asyncio.host import LoopHost
+from .asyncio.own_loop import OwnLoop
+from .asyncio.state import LoopState
+from .asyncio.tasks import begins_later, install_factory, make_first_task
+from .exits import is_own
+from .foreign import needed_loop
+from .threads.host import InlineHost, ThreadHost
+from .threads.state import ThreadState
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+
+log = logging.getLogger("perdure")
+
+
+class Execution:
+    """Gives each run its host and its thread or task. A run that cannot have one is handed back."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.thread_host = ThreadHost(runtime)
+        self.loop_host = LoopHost(runtime)
+        self.inline_host = InlineHost(runtime)
+        self.own_loop = OwnLoop()
+
+    def make(self, entry: RunCreated, claim: str) -> Run:
+        """The run that this entry creates, held here from the start."""
+        run = Run(
+            entry.run_id,
+            claim,
+            kind=entry.kind,
+            name=entry.name,
+            queue=entry.queue,
+            attempts=1,
+            parent_id=entry.parent_id,
+            serializer=self._runtime.serializer,
+        )
+        run.lane = Lane(run)
+        return run
+
+    def expect(self, entry: RunCreated) -> Run:
+        """The run of an entry that is held here from the start, and about to begin."""
+        assert entry.held_as is not None
+        self._runtime.held.expect(entry.run_id, entry.held_as)
+        return self.make(entry, entry.held_as)
+
+    def begin_made(self, run: Run, stored: Stored) -> None:
+        """Start what was made here, and is expected; it has its slot already."""
+        self._begin(run, stored, is_fresh=True)
+
+    def begin_claimed(self, claimed: ClaimedRun) -> None:
+        """Start what was claimed, and is expected; it has its slot already."""
+        run = Run(
+            claimed.run_id,
+            claimed.claim,
+            kind=claimed.kind,
+            name=claimed.name,
+            queue=claimed.queue,
+            attempts=claimed.attempts,
+            parent_id=claimed.parent_id,
+            serializer=self._runtime.serializer,
+        )
+        run.lane = Lane(run)
+        if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
+            run.children = Children()
+        run.is_cancelled = claimed.is_cancelled
+        run.clock_origin = claimed.claimed_at - time.monotonic()
+        self._begin(run, claimed.input, is_fresh=claimed.is_fresh)
+
+    def return_unbegun(self, claimed: ClaimedRun) -> None:
+        """Hand back what was claimed and cannot begin soon; the entry goes first, so that it stays known until then."""
+        entry = RunReleased(claimed.run_id, claimed.claim)
+        self._runtime.journal.append(
+            Lane(), entry, lambda verdict: self._runtime.held.forget(claimed.claim), leads=False
+        )
+
+    def _begin(self, run: Run, stored: Stored, *, is_fresh: bool) -> None:
+        definition = self._runtime.definitions.get(run.name)
+        assert definition is not None  # a claim, like a creation, names what we know
+        begin = self._begin_async if definition.is_async else self._begin_sync
+        try:
+            begin(run, definition, stored, is_fresh)
+        except Exception as error:  # no thread or loop can be had: the process ends, or there are too many
+            log.warning("run %s of %s cannot begin here and is handed back: %s", run.run_id, run.name, error)
+            self.leave(run)
+
+    def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
+        self._enter(run, self.thread_host, ThreadState(uses_slots=True))
+
+        def execute() -> Callable[[], object]:
+            Context().run(self.execute, run, definition, stored, is_fresh=is_fresh)
+            return partial(self._runtime.dispatcher.ending, run)
+
+        if not self._runtime.threads.run(execute):
+            raise RuntimeError("no thread can be started")
+
+    def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
+        loop = self._runtime.loop
+        if loop is not None and loop.is_running() and not is_ending(loop):
+            if asyncio._get_running_loop() is loop and begins_later(loop):  # its factory is installed
+                self._enter_loop(run, loop, uses_slots=True)
+                self._start_task(run, definition, stored, is_fresh=is_fresh)
+                return
+            try:
+                self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
+            except RuntimeError:  # it was closed just now
+                self._runtime.loop = None
+            else:
+                return
+        loop = self.own_loop.get()
+        self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
+
+    def _begin_on(
+        self, loop: asyncio.AbstractEventLoop, run: Run, definition: Definition, stored: Stored, is_fresh: bool
+    ) -> None:
+        if loop.is_closed() or is_ending(loop):  # since just now: what it has not begun it never would
+            self._begin(run, stored, is_fresh=is_fresh)
+            return
+        install_factory(loop)
+        self._enter_loop(run, loop, uses_slots=True)
+        self._start_task(run, definition, stored, is_fresh=is_fresh)
+
+    def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
+        state = LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots, has_slot=uses_slots)
+        self._enter(run, self.loop_host, state)
+
+    def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
+        run.host, run.state = host, state
+        is_held = self._runtime.held.enter(run)
+        if not is_held and state.uses_slots:
+            run.interruption = "lost"  # the fence was met between its claim and now
+        elif self._runtime.is_stopping:
+            run.interruption = run.interruption or "released"
+
+    def _start_task(
+        self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool
+    ) -> asyncio.Task[Outcome | None]:
+        state: LoopState = run.state
+        body = self._aexecute(run, definition, stored, is_fresh=is_fresh)
+        state.root = make_first_task(state.loop, body, f"perdure {run.run_id}")
+        return state.root
+
+    def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
+        """Create a run and execute it on this thread. Its creation shares the commit of whatever it records first."""
+        run = self.make(entry, claim)
+        self._enter(run, self.thread_host, ThreadState(uses_slots=False))
+        self._create(run, entry)
+        outcome = Context().run(self.execute, run, definition, entry.input, is_fresh=True)
+        self._check_created(run)
+        return run, outcome
+
+    async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
+        """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
+        loop = needed_loop()
+        run = self.make(entry, claim)
+        install_factory(loop)
+        self._enter_loop(run, loop, uses_slots=False)
+        self._create(run, entry)
+        outcome = await asyncio.shield(self._start_task(run, definition, entry.input, is_fresh=True))
+        self._check_created(run)
+        return run, outcome
+
+    def _create(self, run: Run, entry: RunCreated) -> None:
+        try:
+            self._runtime.journal.append(run.lane, entry, leads=True)
+        except RunInterrupted as error:
+            self.leave(run)
+            raise PerdureError(f"{run.kind} {run.name} was not started: {error}") from error
+
+    def _check_created(self, run: Run) -> None:
+        """A run whose creation was still in the journal when this worker left will never go on."""
+        if self._runtime.journal.is_closed and not run.lane.committed:
+            raise PerdureError(f"{run.kind} {run.name} was not started: {run.lane.failure}")
+
+    def execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
+        """Execute a sync run on this thread, to its end or until it is interrupted. Call it in a context of its own, as
+        an async run has: of the caller's, or of the thread's last run's, another process would know nothing.
+        """
+        try:
+            return drive(live(run, definition, stored, is_fresh=is_fresh), run)
+        except RunInterrupted:
+            return None
+        except Exception as error:
+            self._fail(run, error)
+            return None
+        except BaseException as error:
+            self._exits(run, error)
+            raise
+        finally:
+            if not run.state.is_handed_in:
+                self.leave(run)
+
+    async def _aexecute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
+        """The same on an event loop."""
+        run.state.has_begun = True
+        try:
+            return await adrive(live(run, definition, stored, is_fresh=is_fresh), run)
+        except RunInterrupted:
+            return None
+        except Exception as error:
+            self._fail(run, error)
+            return None
+        except BaseException as error:
+            self._exits(run, error)
+            raise
+        finally:
+            if not run.state.is_handed_in:
+                self.leave(run)
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        if isinstance(error, StoreError):  # the database did not answer: that is not the run's doing
+            log.warning("run %s of %s could not be read and is handed back: %s", run.run_id, run.name, error)
+            return
+        log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
+        self._runtime.claims.let_go(run, charged=True, reason="it failed to begin")
+
+    def _exits(self, run: Run, error: BaseException) -> None:
+        """What ends the program, or the task, has come from outside the run's own code: while a value of it was being
+        encoded, perhaps.
+        """
+        if isinstance(error, SystemExit) or (isinstance(error, KeyboardInterrupt) and is_own(error)):
+            self._runtime.claims.let_go(run, charged=True, reason=f"a value of it raised {type(error).__name__}")
+
+    def leave(self, run: Run) -> None:
+        """The run is not executed here any more; its claim ends, if it does not yet."""
+        self._runtime.claims.let_go(run)
+        self._runtime.held.leave(run)
+        self._runtime.dispatcher.finished(run)
+
+    def leave_stranded(self, run: Run) -> None:
+        """The run's loop was closed without a word to its tasks: none of them will ever run again."""
+        self._runtime.claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
+        self.leave(run)
+
+    def park_if_all_wait(self) -> None:
+        """Let all runs leave memory that wait durably, if every run here does: a run that is to be claimed alone, which
+        may be what they wait for, could not begin beside them.
+        """
+        waiting = list(self._runtime.held.active.values())
+        if all(run.state.waits for run in waiting):
+            for run in waiting:
+                run.host.park_soon(run)
+
+    def is_within(self, run_id: RunId, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run, or one that it has started, executes on this loop."""
+        active = dict(self._runtime.held.active)
+        for run in active.values():
+            ancestor: Run | None = run if isinstance(run.state, LoopState) and run.state.loop is loop else None
+            while ancestor is not None and ancestor.run_id != run_id:
+                ancestor = active.get(ancestor.parent_id) if ancestor.parent_id is not None else None
+            if ancestor is not None:
+                return True
+        return False
+
+    def look_for_stranded(self) -> None:
+        """Hand back the runs of loops that are closed; those that did not yet begin there do so on another one."""
+        for function, args in self._runtime.wakes.take_stranded():
+            if function == self._begin_on:
+                function(*args)
+        for run in list(self._runtime.held.active.values()):
+            if isinstance(run.state, LoopState) and run.state.loop.is_closed():
+                self.leave_stranded(run)

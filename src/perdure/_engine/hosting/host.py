@@ -1,0 +1,209 @@
+"""What both hosts answer alike: the parts of a run's life that wait for nothing, and the rules of waiting and parking.
+
+`thread_host` and `loop_host` add the waiting, each in its world.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..._core.flow import AwaitAny, Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
+from ..._core.run import Run
+from ..._core.serialization import tamed
+from ..._core.serialization.raised import message_of
+from ..._entries import EndedRun, RunParked, RunReleased, Verdict
+from ...errors import RunInterrupted
+from ...typing import RunId
+from .asyncio.tasks import current_task
+from .exits import is_own
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+
+
+log = logging.getLogger("perdure")
+
+UNSURE_SECONDS = 0.2
+"""A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
+
+
+class Waits:
+    """What the branches of one run wait for durably right now: what a park must name, so that the run wakes."""
+
+    __slots__ = ("due", "runs", "several")
+
+    def __init__(self) -> None:
+        self.due: list[float] = []
+        self.runs: list[RunId] = []
+        self.several: list[AwaitAny] = []
+        """The branches that wait for one of many runs, perhaps until some time."""
+
+    def __len__(self) -> int:
+        return len(self.due) + len(self.runs) + len(self.several)
+
+    @property
+    def is_for_times(self) -> bool:
+        """Whether every branch waits for a time, and for nothing else."""
+        return not (self.runs or self.several)
+
+    def all_runs(self) -> list[RunId]:
+        """All that any branch waits for."""
+        return [*self.runs, *(run_id for one in self.several for run_id in one.several.calls.values())]
+
+    def first_due(self) -> float | None:
+        """The first time that any branch waits for."""
+        return min((*self.due, *(one.due_at for one in self.several if one.due_at is not None)), default=None)
+
+
+class Host:
+    """Answers requests by their method's name; see `perdure._core.flow` for what each asks."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.journal = runtime.journal
+
+    def answer(self, run: Run, request: Request) -> Any:
+        """The answer, or an awaitable of it."""
+        return getattr(self, request.method)(run, request)
+
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+        """See `Host` in `perdure._core.flow`."""
+        replays = self.runtime.replays
+        entry: RunParked | RunReleased
+        if may_be_load is not None and replays.try_again(run, may_be_load):
+            log.warning("%s Perhaps this machine was slow: it is tried again, beside no other replay", may_be_load)
+            entry = RunReleased(run.run_id, run.claim)
+        else:
+            first = replays.first_difference(run.run_id)
+            again = f" This was its second try, beside no other replay. The first time: {first}" if first else ""
+            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason + again)
+        with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
+            self.runtime.claims.append(run, entry, lambda verdict: self.runtime.dispatcher.expect_backlog())
+
+    def give_up(self, run: Run, key: str, may_be_load: bool) -> None:
+        """What is to be handed over next was not asked for, and this call waits for it. Every branch is told."""
+        asked = f"call {key} first, and that one not at all"
+        with suppress(RunInterrupted):
+            run.differ(run.missing_key, "an outcome that was handed over next", asked, may_be_load=may_be_load)
+
+    def park_soon(self, run: Run) -> None:
+        """See `Host` in `perdure._core.flow`."""
+        raise NotImplementedError
+
+    def interrupt(self, run: Run) -> None:
+        """Wake every branch that waits; see `Host` in `perdure._core.flow`."""
+        raise NotImplementedError
+
+    def child_ended(self, run: Run, ended: EndedRun) -> None:
+        """A run that a branch waits for has ended. Called from any thread."""
+        raise NotImplementedError
+
+    def handed_in(self, run: Run) -> None:
+        """An entry of the run waits in the journal, and the caller will not wait for it."""
+
+    def record(self, run: Run, request: Record) -> None:
+        self.journal.append(run.lane, request.entry, leads=True)
+        self.handed_in(run)
+
+    def log_turn(self, run: Run, request: LogTurn) -> None:
+        self.journal.append_turn(run.lane, run, request.position, request.key)
+
+    def start_child(self, run: Run, request: StartChild) -> Verdict | None:
+        if not request.waits:
+            self.runtime.dispatcher.create(request.entry, run.lane, leads=True)
+            self.handed_in(run)
+            return None
+        verdicts: list[Verdict] = []
+        number = self.runtime.dispatcher.create(request.entry, run.lane, verdicts.append, leads=True)
+        self.journal.wait(run.lane, number)
+        return verdicts[0]
+
+    def note_retry(self, run: Run, request: NoteRetry) -> None:
+        definition, error = request.call.definition, request.error
+        log.warning(
+            "attempt %d of %d of step %s of run %s has failed, the next one begins in %.3g s: %s: %s",
+            request.failed,
+            definition.retry.attempts,
+            definition.name,
+            run.run_id,
+            request.seconds,
+            type(error).__name__,
+            message_of(error),
+        )
+
+    def compute(self, run: Run, request: Compute) -> Any:
+        return request.work()
+
+    def now(self, run: Run, request: Now) -> float:
+        return time.time()
+
+    def chance(self, run: Run, request: Chance) -> float:
+        return random.random()  # noqa: S311  # spreads retries, keeps no secret
+
+    @staticmethod
+    def seconds_until(run: Run, due_at: float) -> float:
+        """How long until that time; 0 or less when it is due. The database decides that: it woke the run, so our clock,
+        which may be behind, says no earlier time than that of the claim and what has passed since.
+        """
+        return due_at - max(time.time(), run.clock_origin + time.monotonic())
+
+    def parking(self, run: Run, waits: Waits) -> RunParked:
+        """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable
+        happens.
+        """
+        run.interruption = "parked"
+        runs = waits.all_runs()
+        foreign = tuple(run_id for run_id in runs if run_id not in run.children)
+        # An end that the run was told of and the branch that waits for it was not yet must wake the run.
+        seen = run.children.ended.difference(runs)
+        return RunParked(
+            run.run_id,
+            run.claim,
+            due_at=waits.first_due(),
+            children_seen=len(seen) if len(foreign) < len(runs) else None,
+            waits_for=foreign,
+        )
+
+
+def ended_by(error: BaseException) -> Outcome:
+    """The outcome of a body or function that this has ended."""
+    error = tamed(error)
+    return Outcome(error=error, is_own=isinstance(error, (KeyboardInterrupt, GeneratorExit)) and is_own(error))
+
+
+def exit_of(run: Run, error: BaseException) -> Outcome:
+    """The outcome of a step's body on a loop that ended with what ends the program; raises it where it is to go through
+    the run's code. A coroutine that is closed may ask for nothing any more.
+    """
+    if isinstance(error, GeneratorExit) and not is_own(error):
+        raise error
+    if run.kind == "step":
+        return ended_by(error)
+    if not isinstance(error, GeneratorExit):
+        spare_loop(run, error)
+    raise error
+
+
+def spare_loop(run: Run, error: BaseException) -> None:
+    """A task that ends with what ends the program would end the loop, and with it every other run there: the run's
+    first branch does so for it. Raises `RunInterrupted` in any other one.
+    """
+    if current_task() is not run.state.root:
+        run.exits(error)
+        raise interrupted(run) from error
+
+
+def may_have_ended(run: Run, run_id: RunId) -> bool:
+    """Whether to ask the database before waiting. Of its own children a run is told; a run that is parked at once,
+    and woken because the other one has ended, must not be parked again before it has heard so.
+    """
+    return run_id in run.children.ended or run_id not in run.children.open
+
+
+def interrupted(run: Run) -> RunInterrupted:
+    """What a branch gets that was waiting when the run was interrupted."""
+    return RunInterrupted(f"run {run.run_id} is {run.interruption}: this process can do nothing more for it")

@@ -1,0 +1,1 @@
+"""Sync runs: a thread each."""

@@ -1,0 +1,295 @@
+"""The host of sync runs: answers by blocking the thread that asks.
+
+A run's threads (its own and those of `perdure.threads()`) wait on one condition; whoever changes what they wait for
+(a child's end, a turn, an interruption) notifies it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sized
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from ...._core.flow import (
+    Attempt,
+    AwaitAny,
+    AwaitEnd,
+    AwaitTime,
+    Commit,
+    Execute,
+    LoadHistory,
+    Outcome,
+    Pause,
+    Request,
+    Settle,
+)
+from ...._core.lineage import Branch, StepScope, scope
+from ...._core.run import Run
+from ...._entries import EndedRun, HistoryRows, Verdict
+from ....errors import RunInterrupted
+from ...journal.lanes import Lane
+from ...watching.several_ends import Watching
+from ..asyncio.tasks import current_task
+from ..host import UNSURE_SECONDS, Waits, ended_by, may_have_ended, spare_loop
+from ..left_behind import warn_of_threads
+from .state import ThreadState
+from .turns import ThreadTurns
+
+T = TypeVar("T")
+
+
+class ThreadHost(ThreadTurns):
+    """Blocks; commits the journal on the calling thread where it is free."""
+
+    def interrupt(self, run: Run) -> None:
+        state: ThreadState = run.state
+        state.tell_all()
+
+    def child_ended(self, run: Run, ended: EndedRun) -> None:
+        self.interrupt(run)
+
+    def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
+        state: ThreadState = run.state
+        outcomes: list[Outcome] = []
+
+        def on_read(outcome: Outcome) -> None:
+            with state.changed:
+                outcomes.append(outcome)
+                state.changed.notify_all()
+
+        if not self.runtime.histories.ask(run.run_id, on_read):
+            run.interruption = run.interruption or "released"
+        with state.changed:
+            while not outcomes and run.interruption is None:
+                state.changed.wait()
+        if outcomes and outcomes[0].error is not None:
+            raise outcomes[0].error
+        run.check_alive()
+        return outcomes[0].value  # type: ignore[no-any-return]  # what was asked for
+
+    def park_soon(self, run: Run) -> None:
+        state: ThreadState = run.state
+        with state.changed:
+            state.is_to_park = True
+            state.changed.notify_all()
+
+    def settle(self, run: Run, request: Settle) -> float:
+        lane: Lane = run.lane
+        if run.is_concurrent:
+            self._came_back(run)
+        while lane.committed != lane.appended:
+            self.journal.wait(lane, lane.appended)
+        run.check_alive()
+        while not self.runtime.worker.may_start:
+            self.pause(run, Pause(UNSURE_SECONDS))
+        return time.time()
+
+    def commit(self, run: Run, request: Commit) -> Verdict | None:
+        """What ends the claim. A thread that nobody waits for goes on to another run, and this one leaves when it is
+        committed.
+        """
+        state: ThreadState = run.state
+        if not state.uses_slots:
+            return self.runtime.claims.commit(run, request.entry)
+        self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
+        state.is_handed_in = True
+        if self.runtime.dispatcher.is_next_ready(run):
+            self.journal.call_writer()  # this thread goes on with that one, and the commits have more in them
+        else:
+            self.runtime.dispatcher.ending(run)
+            self.journal.lead()
+        return None
+
+    def attempt(self, run: Run, request: Attempt) -> Outcome:
+        call = request.call
+        token = scope.set(StepScope(run, call.key, request.number))
+        try:
+            value = copy_context().run(call.definition.function, *call.args, **call.kwargs)
+        except RunInterrupted:
+            raise
+        except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+            if run.kind == "step":
+                return ended_by(error)
+            raise
+        except BaseException as error:
+            return ended_by(error)
+        else:
+            return Outcome(value)
+        finally:
+            scope.reset(token)
+
+    def execute(self, run: Run, request: Execute) -> Outcome:
+        branch = Branch(run, is_async=False, owner=threading.get_ident(), within=current_task())
+        token = scope.set(branch)
+        run.state.branches = 1
+        try:
+            return Outcome(request.function(*request.args, **request.kwargs), run.exit)
+        except BaseException as error:
+            return ended_by(error if run.exit is None else run.exit)
+        finally:
+            scope.reset(token)
+            if run.interruption is None and "futures" in vars(run.state):
+                warn_of_threads(run)
+            if run.interruption in (None, "exiting"):
+                run.interruption = "ended"
+            self.interrupt(run)
+
+    def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
+        run_id = request.run_id
+        ended = run.children.take_end(run_id)
+        if ended is None and may_have_ended(run, run_id):
+            ended = self.runtime.ends.fetch(run, run_id)
+        if ended is not None:
+            return ended
+        if not run.lane.is_settled:  # it may wait for its own creation, which nobody else is called to commit
+            self.journal.wait(run.lane, run.lane.appended)
+        found: list[EndedRun] = []
+        state: ThreadState = run.state
+
+        def on_end(ended: EndedRun) -> None:
+            with state.changed:
+                found.append(ended)
+                state.changed.notify_all()
+
+        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
+        if run_id in run.children.ended:  # since we looked
+            self.runtime.ends.forget(run_id, on_end)
+            return run.children.take_end(run_id) or self.await_end(run, request)
+        try:
+            waits: Waits = state.waits
+            self._wait_durably(run, found, waits.runs, run_id)
+        finally:
+            self.runtime.ends.forget(run_id, on_end)
+        run.children.take_end(run_id)
+        return found[0]
+
+    def await_time(self, run: Run, request: AwaitTime) -> None:
+        if self.seconds_until(run, request.due_at) > 0:
+            waits: Waits = run.state.waits
+            self._wait_durably(run, [], waits.due, request.due_at, due_at=request.due_at)
+
+    def await_any(self, run: Run, request: AwaitAny) -> str | None:
+        several = request.several
+        if several.watching is None:
+            several.watching = Watching(self.runtime.ends, run, several.calls)
+        found: deque[str] = several.watching.found
+        if not found:
+            if not run.lane.is_settled:  # as in `await_end`
+                self.journal.wait(run.lane, run.lane.appended)
+            waits: Waits = run.state.waits
+            self._wait_durably(run, found, waits.several, request, due_at=request.due_at)
+        return found.popleft() if found else None
+
+    def _wait_durably(
+        self,
+        run: Run,
+        found: Sized,
+        noted: list[T],
+        waited_for: T,
+        *,
+        due_at: float | None = None,
+    ) -> None:
+        """Wait until something is found or it is due; without the slot, and without the thread where that takes
+        long. Meanwhile what is waited for is `noted` among the run's waits.
+        """
+        state: ThreadState = run.state
+        waits = state.waits
+        parking: int | None = None
+        with state.changed:
+            noted.append(waited_for)
+        self._came_back(run)
+        try:
+            # After it is noted that this branch waits, or another one might take the slot again and never give it back;
+            # and outside the lock, since the slot's next user has one of its own.
+            self.runtime.dispatcher.yield_slot(run)
+            with state.changed:
+                if self._wait_in_memory(run, found, due_at):
+                    parking = self.runtime.claims.append(run, self.parking(run, waits), lambda verdict: None)
+        finally:
+            with state.changed:
+                noted.remove(waited_for)
+        if parking is not None:
+            self.journal.wait(run.lane, parking)
+            self.interrupt(run)
+        run.check_alive()
+        self._regain_slot(run)
+
+    def _wait_in_memory(self, run: Run, found: Sized, due_at: float | None) -> bool:
+        """Wait until it is found, due or interrupted; True when the run should rather leave memory."""
+        state: ThreadState = run.state
+        park_at = time.monotonic() + self.runtime.park_after(run)
+        while run.interruption is None and not found:
+            now = time.monotonic()
+            park_at = now if state.is_to_park else park_at
+            waits = [park_at - now if park_at > now else 1.0]
+            if due_at is not None:
+                waits.append(self.seconds_until(run, due_at))
+            if min(waits) <= 0:
+                return False
+            if self._should_park(run, state, park_at):
+                return True
+            state.changed.wait(min(waits))
+        return False
+
+    def _regain_slot(self, run: Run) -> None:
+        """Go on only with a slot; a run of which any branch waits durably has none."""
+        state: ThreadState = run.state
+        if state.waits:
+            return
+        granted: list[bool] = []
+
+        def grant() -> None:
+            with state.changed:
+                granted.append(True)
+                state.changed.notify_all()
+
+        if not self.runtime.dispatcher.regain_slot(run, grant):
+            with state.changed:
+                while not granted and run.interruption is None:
+                    state.changed.wait()
+        run.check_alive()
+
+    def _should_park(self, run: Run, state: ThreadState, park_at: float) -> bool:
+        """Every branch waits durably, and has for long enough or will."""
+        if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
+            return False
+        if state.waits.is_for_times and self.seconds_until(run, min(state.waits.due)) > self.runtime.park_after(run):
+            return True
+        return time.monotonic() >= park_at
+
+
+class InlineHost(ThreadHost):
+    """A sync step inside an async run: it blocks the loop for as long as its body and one commit take, as its
+    body would.
+    """
+
+    def attempt(self, run: Run, request: Attempt) -> Outcome:
+        try:
+            return super().attempt(run, request)
+        except (KeyboardInterrupt, SystemExit) as error:
+            spare_loop(run, error)
+            raise
+
+    def pause(self, run: Run, request: Pause) -> None:
+        time.sleep(request.seconds)
+        run.check_alive()
+
+    def await_time(self, run: Run, request: AwaitTime) -> None:
+        self.pause(run, Pause(max(0.0, self.seconds_until(run, request.due_at))))
+
+    def answer(self, run: Run, request: Request) -> Any:
+        if run.interruption is None and run.state.is_closing:
+            run.interruption = "closing"
+            run.check_alive()
+        return super().answer(run, request)
+
+    @staticmethod
+    def _recorded(run: Run) -> None:
+        """Such a step takes no turn."""
+
+    @staticmethod
+    def _came_back(run: Run) -> None:
+        """Nor is there another thread."""

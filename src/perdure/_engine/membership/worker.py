@@ -1,0 +1,247 @@
+"""A worker's identity and its signs of life: the row, the lease and the file lock.
+
+The id is a fresh UUID for every start of a process. The operating system holds the file lock for us and lets go of it
+when the process dies, however it dies: so a worker of this database on the same machine knows at once. Elsewhere, and
+where the file is gone, the lease decides, as each sees it by its own clock (protocol rule 10; see `witness`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ...errors import StoreError, StoreUnavailableError
+from ...stores.protocol import Store, WorkerRow
+from ..hosting.threads.pool import start_thread
+
+log = logging.getLogger("perdure")
+
+RENEWALS = 3
+"""How often a lease is renewed within its length."""
+RETRIES = 30
+"""How often within its length that is tried while the database does not answer: the first time after it does must not
+come late.
+"""
+LEFTOVER_SECONDS = 60.0
+"""A file that has no name yet is as old as this only where its maker died, or was stopped, before naming it."""
+
+
+_LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds that only pass, those in which the machine slept too: leases run on then, while Linux's monotonic clock
+    stands still.
+    """
+    return time.clock_gettime(_LEASE_CLOCK)
+
+
+class FileLock:
+    """An exclusive lock on a file, held until `release` or the end of the process. Not inherited by children.
+
+    Whoever sees the file under its name sees it locked: it is locked first, and renamed then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        while self._descriptor is None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = path.with_suffix(".new")
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                fresh.rename(path)
+            except FileNotFoundError:  # we were stopped for long, and somebody took it for a leftover
+                os.close(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                fresh.unlink(missing_ok=True)
+                raise
+            else:
+                self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock up and remove the file; one that cannot be removed is found unlocked by others."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the file. In a forked child this leaves the parent's lock alone: it belongs to the open file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def lock_path(directory: str, worker_id: str) -> Path:
+    """The lock file of a worker. Raises `ValueError` for what is no UUID: ids from rows may be anything."""
+    return Path(directory) / f"{uuid.UUID(worker_id)}.lock"
+
+
+def free_locks(directory: str, but: str) -> Iterator[tuple[str, Path]]:
+    """The workers that have died and their files; `but` is our own."""
+    for path in Path(directory).glob("*.lock"):
+        with contextlib.suppress(ValueError):
+            if path.stem != but and lock_path(directory, path.stem) == path and is_free(path):
+                yield path.stem, path
+
+
+def remove_leftovers(directory: str) -> None:
+    """Remove what processes have left that died before their file had its name."""
+    for path in Path(directory).glob("*.new"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > LEFTOVER_SECONDS and is_free(path):
+                path.unlink()
+
+
+def is_free(path: Path) -> bool:
+    """Whether the lock file is there and nobody holds it: the worker that made it is dead."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _lock_file(path: Path) -> FileLock:
+    try:
+        return FileLock(path)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the lock file {path} of this worker cannot be made ({error.strerror}): make room, or let this process "
+            "write to its directory"
+        ) from error
+
+
+class Worker:
+    """This process in the database. `on_lost` is called when the row is gone or could not be renewed for one lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        lease_seconds: float,
+        on_lost: Callable[[str], None],
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
+        self._store = store
+        self.clock = clock
+        self._lease_seconds = lease_seconds
+        self._on_lost = on_lost
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock: FileLock | None = None
+        self._has_left = False
+        self.worker_id = ""
+        self.renewed_at = 0.0
+        self._unbroken_since = 0.0
+
+    def join(self) -> None:
+        """Take a new id, lock its file, insert its row; after an error everything is as it was."""
+        worker_id = str(uuid.uuid4())
+        asked_at = self.clock()
+        lock = _lock_file(lock_path(self._store.lock_directory, worker_id))
+        try:
+            self._store.join(WorkerRow(worker_id, socket.gethostname(), os.getpid()), self._lease_seconds)
+        except BaseException:
+            lock.release()
+            raise
+        self.worker_id = worker_id
+        self.renewed_at = self._unbroken_since = asked_at
+        old_lock, self._lock = self._lock, lock
+        if old_lock is not None:
+            old_lock.release()
+
+    def start(self) -> None:
+        """Start the heartbeat, on a thread and a connection of its own: a busy program must not lose a healthy
+        worker.
+        """
+        self._thread = start_thread(self._beat, "perdure-lease")
+
+    @property
+    def may_start(self) -> bool:
+        """Whether new work may be started: the lease was renewed within its length."""
+        return self.clock() - self.renewed_at < self._lease_seconds
+
+    @property
+    def unbroken_since(self) -> float:
+        """Since when this worker has renewed without a gap, by its clock: what it saw before is no evidence (rule 10).
+        A gap is longer than one renewal takes to come: what kept this worker from one may have kept others.
+        """
+        now = self.clock()
+        return self._unbroken_since if self._is_in_time(now) else now
+
+    def _is_in_time(self, now: float) -> bool:
+        return now - self.renewed_at < self._lease_seconds / 2
+
+    def _beat(self) -> None:
+        pause = self._lease_seconds / RENEWALS
+        while not self._stop.wait(pause):
+            pause = self._lease_seconds / RETRIES
+            try:
+                self._renew()
+                pause = self._lease_seconds / RENEWALS
+            except StoreError as error:
+                log.warning("the lease could not be renewed: %s", error)
+            except Exception:
+                log.exception("the heartbeat failed; it goes on")
+        self._hand_all_back()
+
+    def _hand_all_back(self) -> None:
+        try:
+            self._store.leave(self.worker_id)
+        except StoreError as error:
+            log.warning("could not hand the runs back; the next start will find them: %s", error)
+        except Exception:
+            log.exception("could not hand the runs back; the next start will find them")
+        else:
+            self._has_left = True
+
+    def _renew(self) -> None:
+        worker_id, asked_at = self.worker_id, self.clock()
+        if not self._store.renew(worker_id):
+            self._on_lost(worker_id)
+            return
+        if not self._is_in_time(asked_at):
+            self._unbroken_since = asked_at
+        self.renewed_at = asked_at
+
+    def leave(self, seconds: float) -> bool:
+        """Hand everything back and remove the row; False where that is still under way after `seconds`, or failed.
+
+        On the heartbeat's thread: a database that does not answer must not hold up the end of the process, which may
+        start no thread any more. The file lock goes last, so that nobody takes us for dead before; the file stays,
+        unlocked, where the row does, and tells the next start that we are gone.
+        """
+        self._stop.set()
+        if self._thread is None:  # the launch did not come so far
+            self._has_left = not self.worker_id
+            if self.worker_id:
+                self._hand_all_back()
+        else:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                log.warning("the database does not answer; the next start will find the runs that were held here")
+        self.drop(keep_file=not self._has_left)
+        return self._has_left or self._thread is None
+
+    def drop(self, *, keep_file: bool) -> None:
+        """Let go of the file lock."""
+        if self._lock is not None:
+            (self._lock.drop if keep_file else self._lock.release)()
+            self._lock = None
