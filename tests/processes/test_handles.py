@@ -257,8 +257,8 @@ def test_who_calls_while_another_thread_shuts_down_is_told_and_does_not_hang(
     """Whatever the moment. Nothing is left that says it works, and what was started will go on."""
     app = perdure.Perdure(tmp_path / "perdure.db", shutdown_seconds=0.0)
     found: list[Runtime] = []
-    for module in ("calls", "starts"):  # they have found their instance just before it shuts down
-        monkeypatch.setattr(f"perdure.{module}.current_runtime", lambda: found[-1])
+    for module in ("calls", "starting"):  # they have found their instance just before it shuts down
+        monkeypatch.setattr(f"perdure._api.{module}.current_runtime", lambda: found[-1])
     errors: list[BaseException] = []
     made: list[str] = []
 

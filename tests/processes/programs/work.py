@@ -68,7 +68,7 @@ async def anest(number: int) -> int:
 def start_all(children: int) -> dict[str, Handle[int]]:
     """Everything, by ids that make a second start the same work."""
 
-    def options(run_id: str) -> perdure.queue.Starter:
+    def options(run_id: str) -> perdure._api.queue.Starter:
         return perdure.with_options(id=run_id)
 
     return {
