@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec import Struct
 from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
 from perdure.errors import UsageError
 from perdure.stores import queries as module
+from perdure.stores.finding.wanted import By
 from perdure.stores.kinds import Kinds
 from perdure.stores.kinds.lives import Life
 from perdure.stores.queries import Query, load_queries, parse_queries
@@ -68,9 +70,10 @@ def test_both_dialects_carry_the_same_questions() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_query_is_used(package: str) -> None:
-    """By its name, somewhere in the dialect's own modules, or where both judge entries."""
-    judging = [STORES / "verdicts.py", *(STORES / "kinds").glob("*.py")]
+    """By its name, somewhere in the dialect's own modules, or where both judge entries or find runs."""
+    judging = [STORES / "verdicts.py", *(STORES / "kinds").glob("*.py"), *(STORES / "finding").glob("*.py")]
     used: set[str] = set().union(*(strings(source) for source in [*judging, *(STORES / package).glob("*.py")]))
+    used |= {f"{what}_by_{by}" for what in ("runs", "floor") for by in get_args(By)}
     assert set(loaded(package)) - used == set()
 
 
@@ -168,7 +171,8 @@ def test_what_gives_many_rows_packs_them() -> None:
     """
     texts = {name: statement.text for name, statement in statements().items()}
     giving = {name for name, text in texts.items() if re.search(r"^SELECT|RETURNING", text)}
-    assert {name for name in giving if not texts[name].startswith("SELECT json_group_array(json_array(")} == FEW
+    packing = re.compile(r"SELECT json_group_array\(json(_array)?\(")
+    assert {name for name in giving if not packing.match(texts[name])} == FEW
 
 
 def test_no_statement_is_run_row_by_row() -> None:

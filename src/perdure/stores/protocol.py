@@ -22,10 +22,11 @@ from typing import Literal, Protocol
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
-from .._entries import Entry, Stored, Verdict
+from .._entries import Entry, RunCreated, Stored, Verdict
 from .._entries import HistoryRows as HistoryRows
 from ..errors import StoreUnavailableError
 from ..typing import RunId, RunKind, RunState
+from .finding import Finder
 
 
 class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake of anybody
@@ -164,9 +165,22 @@ class Store(Protocol):
     cancelled, for as long as they are not ended (rule 8).
     """
 
+    finder: Finder
+    """Reads what people ask for; see `stores.finding`."""
+
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than
         the code.
+        """
+
+    def check(self) -> None:
+        """Raise `UnsupportedStoreError` where the schema is not there, or not exactly that of this release. Makes and
+        changes nothing.
+        """
+
+    def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """Rule 6: the runs of an outsider, ready, in one transaction; one verdict per entry, in order. They carry no
+        claim and touch no row that anybody holds, so no worker's right to write is needed. The same again is success.
         """
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:

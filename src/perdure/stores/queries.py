@@ -1,7 +1,8 @@
 """Named queries: SQL lives in `.sql` files, one per table and dialect, and is loaded from there by name.
 
 A file is a row of queries, each opened by `-- name: <name>` and one line that says why it exists. Parameters are
-written `:run_id` (SQLite) or `%(run_id)s` (Postgres). This module finds and splits; it runs nothing.
+written `:run_id` (SQLite) or `%(run_id)s` (Postgres). What several queries of a file share is a *part* of it, opened by
+`-- part: <name>`, and stands in them as `{name}`. This module finds and splits; it runs nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib.resources import files
 
 from ..errors import UsageError
 
-_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 _LITERAL = re.compile(r"'[^']*'")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b|%\(([a-z_]+)\)s")
@@ -68,12 +69,18 @@ def load_queries(package: str) -> Queries:
 
 def parse_queries(text: str, source: str) -> Iterator[Query]:
     """Split the text of one file; `source` names it in errors."""
-    parts = _HEADING.split(text)
-    for name, body in zip(parts[1::2], parts[2::2], strict=True):
+    pieces = _HEADING.split(text)
+    parts: dict[str, str] = {}
+    for heading, name, body in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
         first, _, rest = body.lstrip("\n").partition("\n")
         if not first.startswith("-- ") or not first[3:].strip():
             raise UsageError(f"{source}: the query {name!r} does not say why it exists (one comment line)")
         statement = _COMMENT.sub("", rest).strip().removesuffix(";")
+        for part, shared in parts.items():
+            statement = statement.replace(f"{{{part}}}", shared)
+        if heading == "part":
+            parts[name] = statement
+            continue
         bare = _LITERAL.sub("''", statement)
         parameters = tuple(match[1] or match[2] for match in _PARAMETER.finditer(bare))
         yield Query(name, first[3:].strip(), statement, parameters)

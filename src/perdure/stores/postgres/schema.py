@@ -44,6 +44,29 @@ def migrate(database: Database) -> str:
     return "-".join(map(str, identity))
 
 
+def check_schema(database: Database) -> str:
+    """Raise where the schema is not there, may not be used, or is not exactly this release's; makes nothing. Returns
+    what tells this database from all others.
+    """
+    newest = migrations()[-1].version
+    with database.spare() as connection:
+        [found] = connection.query("schema_state", {"mark": database.decisions.mark})
+        version = 0
+        if found[1] and found[-1]:
+            [(version,)] = connection.query("schema_version", {})
+        _refuse_newer(version, database)
+        if found[0] and not found[-1]:
+            _is_behind(connection, database)
+        if version < newest:
+            raise UnsupportedStoreError(
+                f"{database.address.where} has "
+                + (f"schema version {version}" if version else "no tables of Perdure")
+                + f", this Perdure knows version {newest}: start a worker of this release, or run `perdure migrate`"
+            )
+        [identity] = connection.query("schema_identity", {})
+    return "-".join(map(str, identity))
+
+
 def _apply_missing(transaction: Transaction, database: Database) -> None:
     mark = database.decisions.mark
     for statement in (

@@ -15,17 +15,18 @@ from uuid import UUID
 from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict
 from ...errors import StoreUnavailableError
 from ...typing import RunId
+from ..finding import Finder
 from ..histories import checkpoint_of, claimed_of, histories_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, NothingDone, Pulse, RunRow, WorkerRow
 from .addresses import parse_address
-from .batches import apply_in_order, statements_of, text_array
+from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
 from .connections import Database
 from .decisions import decisions_of
 from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
-from .schema import migrate
+from .schema import check_schema, migrate
 
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
@@ -48,6 +49,7 @@ class PostgresStore:
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
         self._is_counted = False
+        self.finder = Finder(self._database.ask, text_array)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"
@@ -63,6 +65,22 @@ class PostgresStore:
 
     def migrate(self) -> None:
         self.lock_directory = str(own_directory(migrate(self._database)))
+
+    def check(self) -> None:
+        self.lock_directory = str(own_directory(check_schema(self._database)))
+
+    def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        turn = self._database.turn
+        with turn.lock, self._naming_locked(entries):
+            for _ in range(MOST_MEETINGS):
+                with suppress(NotNew):
+                    turn.call(
+                        "create_runs", outside_statements(self._database.decisions, self._kinds, entries), self._tell
+                    )
+                    return self._kinds.accepted(entries)
+                with suppress(NotNew):
+                    return create_in_order(turn, self._kinds, entries)
+        raise StoreUnavailableError("others make the same runs, again and again")
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
         self._given_ids[str(UUID(worker.worker_id))] = worker.worker_id

@@ -32,8 +32,10 @@ def apply_whole(connection: Connection, kinds: Kinds, worker_id: str, entries: S
 
 
 def write(connection: Connection, worker_id: str, sections: Sections) -> None:
-    """All of them, behind the fence, or none. Raises `StoreRefusedError` where one is not new."""
-    rows: list[Row] = [("fence", worker_id, None)]
+    """All of them, behind the fence, or none; an outsider, who has no worker's id, has no fence. Raises
+    `StoreRefusedError` where one is not new.
+    """
+    rows: list[Row] = [("fence", worker_id, None)] if worker_id else []
     rows += [(kind, worker_id, section(entries)) for kind, entries in sections.items()]
     connection.insert("write_sections", rows)
 

@@ -50,6 +50,23 @@ def migrate(database: Database) -> None:
             connection.change("note_migration", [migration.version, migration.name])
 
 
+def check_schema(database: Database) -> None:
+    """Raise where the file is not there, not ours, or not of exactly this release's schema; makes nothing."""
+    newest = migrations()[-1].version
+    if not database.path.exists():
+        raise UnsupportedStoreError(
+            f"there is no database {database.path}: give the file that the workers use, or make "
+            "it with `perdure migrate`"
+        )
+    with database.spare().reading() as connection:
+        version = _version(connection, database)
+    if version < newest:
+        raise UnsupportedStoreError(
+            f"the database {database.path} has schema version {version}, this Perdure knows {newest}: start a worker "
+            "of this release, or run `perdure migrate`"
+        )
+
+
 def _version(connection: Connection, database: Database) -> int:
     [(application,)] = connection.query("application")
     [(tables,)] = connection.query("count_tables")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isinf
 from pathlib import Path
 
-from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, Stored, Verdict, entry_bytes
+from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict, entry_bytes
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
+from ..finding import Finder
 from ..histories import checkpoint_of, histories_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
@@ -21,8 +22,11 @@ from .connections import Connection, Database, Row
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .rows import in_order, texts
-from .schema import migrate
+from .schema import check_schema, migrate
 from .statements import decisions
+
+OUTSIDER = ""
+"""In the place of a worker's id: who makes runs and executes none."""
 
 
 class SqliteStore:
@@ -40,6 +44,7 @@ class SqliteStore:
         self._kinds = Kinds(kinds)
         self._database = Database(self.path, patience_seconds, decisions(self._kinds))
         self._checkpointer = Checkpointer(self._database)
+        self.finder = Finder(self._find, texts)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
@@ -58,6 +63,22 @@ class SqliteStore:
         check_place(self.path)
         migrate(self._database)
         Path(self.lock_directory).mkdir(exist_ok=True)
+
+    def check(self) -> None:
+        check_version()
+        check_schema(self._database)
+
+    def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        if not entries:
+            return []
+        verdicts = apply_whole(self._database.turn, self._kinds, OUTSIDER, entries)
+        if verdicts is None:
+            with self._database.turn.writing() as connection:
+                verdicts = apply_in_order(connection, self._kinds, OUTSIDER, entries)
+        self._checkpointer.note_commit(entries)
+        if self._checkpointer.is_due:
+            self._checkpointer.checkpoint()
+        return verdicts
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
         with self._database.spare().writing() as connection:
@@ -200,6 +221,11 @@ class SqliteStore:
         connection = self._database.spare()
         with connection.alone():
             return connection.query(statement, parameters)
+
+    def _find(self, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+        connection = self._database.spare()
+        with connection.alone():
+            return connection.rows(statement, [parameters[name] for name in connection.parameters(statement)])
 
     def _ask_many(self, statement: str, *parameters: object) -> list[Row]:
         connection = self._database.spare()

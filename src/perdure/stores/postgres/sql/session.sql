@@ -1,3 +1,7 @@
+-- name: check_session
+-- An outsider's first statement of a transaction: the session is one that was prepared, and durable.
+SELECT perdure.check_session();
+
 -- name: prepare_session
 -- What must hold in every session: durable commits, and no statement, lock or transaction that lasts (rules 12 and 17).
 -- The same values as in `check_session`, and for what goes past that.

@@ -125,6 +125,24 @@ CREATE UNIQUE INDEX messages_cancel ON messages (run_id) WHERE kind = 'cancel';
 -- What nobody has acted on yet.
 CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL;
 
+-- By what people find a run: names that the program gives it, with values of its choice. `seq` is the run's. A table of
+-- their own: nothing may update the row of a run that is held (rule 15).
+CREATE TABLE attributes (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    name   TEXT NOT NULL,
+    value  TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (run_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- What people list: by attribute, by name, what went wrong, what ended when; newest first, which is by `seq`, that
+-- each index ends with. No index by state: each run would pass through three places of it. `seq > 0` is true of every
+-- run: only a query that says it can use these, so that no statement of a worker is ever planned by them.
+CREATE INDEX attributes_found ON attributes (name, value, seq);
+CREATE INDEX runs_named ON runs (name) WHERE seq > 0;
+CREATE INDEX runs_trouble ON runs (seq) WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0;
+CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL AND seq > 0;
+
 -- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
 CREATE INDEX runs_ready ON runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
 -- Those among them that are to be claimed alone.

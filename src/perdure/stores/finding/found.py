@@ -1,0 +1,80 @@
+"""What is found: a run as it is listed, and all that is recorded of one. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..._entries import Stored
+from ...typing import CheckpointKind, RunId, RunKind, RunState
+
+
+@dataclass(slots=True, frozen=True)
+class FoundRun:
+    """A run, as it is listed. `seq` numbers runs in the order in which they were made."""
+
+    seq: int
+    run_id: RunId
+    kind: RunKind
+    name: str
+    queue: str
+    state: RunState
+    priority: int
+    attempts: int
+    max_attempts: int
+    created_at: float
+    due_at: float | None
+    started_at: float | None
+    finished_at: float | None
+    parent_id: RunId | None
+    worker_id: str | None
+    needs_mend: bool
+    reason: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class Page:
+    """Some of the runs that were asked for, the newest first. `cursor`: where the next page begins; None at the end.
+    A page may be empty and have a cursor: so many runs were looked at, and the next page looks at more.
+    """
+
+    runs: list[FoundRun]
+    cursor: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class StepRow:
+    """A checkpoint; of its texts the beginning."""
+
+    key: str
+    kind: CheckpointKind
+    name: str
+    is_error: bool
+    attempts: int
+    started_at: float | None
+    recorded_at: float
+    arguments: str | None
+    outcome: Stored
+
+
+@dataclass(slots=True, frozen=True)
+class MessageRow:
+    """Something that the run was told."""
+
+    kind: str
+    sent_at: float
+    consumed_at: float | None
+
+
+@dataclass(slots=True, frozen=True)
+class RunRecord:
+    """One run, with all that is recorded of it."""
+
+    run: FoundRun
+    input: Stored | None
+    output: Stored | None
+    children_seen: int | None
+    waits_for: list[RunId]
+    steps: list[StepRow]
+    children: list[FoundRun]
+    messages: list[MessageRow]
+    attributes: dict[str, str]

@@ -1,0 +1,165 @@
+-- part: shown
+-- A run as it is listed.
+runs.seq, runs.id, runs.kind, runs.name, runs.queue,
+       CASE WHEN runs.state = 'held' AND EXISTS (SELECT 1 FROM perdure.messages
+                                                  WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+            THEN 'cancelling' ELSE runs.state END,
+       runs.priority, runs.attempts, runs.max_attempts, extract(epoch FROM runs.created_at)::float8,
+       extract(epoch FROM runs.due_at)::float8, extract(epoch FROM runs.started_at)::float8,
+       extract(epoch FROM runs.finished_at)::float8, runs.parent_id, runs.worker::text, runs.needs_mend, runs.reason
+
+-- part: wanted
+-- Whether a run is one of those that were asked for; of texts the beginning.
+(%(states)s::text[] IS NULL
+            OR CASE WHEN runs.state = 'held' AND EXISTS (SELECT 1 FROM perdure.messages
+                                                          WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
+                    THEN 'cancelling' ELSE runs.state END = ANY (%(states)s::text[]))
+       AND (%(name)s::text IS NULL OR runs.name = %(name)s::text)
+       AND (%(queue)s::text IS NULL OR runs.queue = %(queue)s::text)
+       AND (%(parent_id)s::text IS NULL OR runs.parent_id = %(parent_id)s::text)
+       AND (%(since)s::float8 IS NULL OR runs.created_at >= to_timestamp(%(since)s::float8))
+       AND (%(until)s::float8 IS NULL OR runs.created_at < to_timestamp(%(until)s::float8))
+       AND (%(id_prefix)s::text IS NULL OR starts_with(runs.id, %(id_prefix)s::text))
+       AND (%(attributes)s::json IS NULL
+            OR NOT EXISTS (SELECT 1 FROM json_each_text(%(attributes)s::json) AS asked
+                            WHERE NOT EXISTS (SELECT 1 FROM perdure.attributes
+                                               WHERE attributes.run_id = runs.id AND attributes.name = asked.key
+                                                 AND attributes.value = asked.value)))
+       AND (%(text)s::text IS NULL
+            OR position(lower(%(text)s::text)
+                        IN lower(concat_ws(' ', runs.id, runs.name, runs.reason,
+                                           (SELECT left(body, 10000) FROM perdure.inputs WHERE run_id = runs.id),
+                                           (SELECT left(body, 10000) FROM perdure.outputs WHERE run_id = runs.id)))) > 0)
+
+-- name: runs_by_seq
+-- The newest runs, whatever they are.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.seq > 0 AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY runs.seq DESC LIMIT %(most)s;
+
+-- name: runs_by_name
+-- The newest runs of one function.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.name = %(name)s::text AND runs.seq > 0
+   AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY runs.seq DESC LIMIT %(most)s;
+
+-- name: runs_by_trouble
+-- The newest runs that have not ended well.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.finished_at IS NOT NULL AND runs.state <> 'succeeded' AND runs.seq > 0
+   AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY runs.seq DESC LIMIT %(most)s;
+
+-- name: runs_by_holder
+-- The newest runs that workers hold, of which there are as many as those have slots.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.worker IS NOT NULL AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY runs.seq DESC LIMIT %(most)s;
+
+-- name: runs_by_parent
+-- The newest children of a run.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.parent_id = %(parent_id)s::text
+   AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY runs.seq DESC LIMIT %(most)s;
+
+-- name: runs_by_attribute
+-- The newest runs that were given this attribute.
+SELECT {shown}
+  FROM perdure.attributes AS given JOIN perdure.runs ON runs.seq = given.seq AND runs.seq > 0
+ WHERE given.name = %(attribute)s::text AND given.value = %(value)s::text
+   AND given.seq < %(before)s::bigint AND given.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY given.seq DESC LIMIT %(most)s;
+
+-- name: runs_by_id
+-- Those whose ids begin so; ids that were drawn begin with the time, so these are the newest, too.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.id < %(before)s::text AND runs.id >= %(floor)s::text
+   AND {wanted}
+ ORDER BY runs.id DESC LIMIT %(most)s;
+
+-- name: floor_by_seq
+-- The first run that is older than those before: where a page goes on, whatever was deleted between.
+SELECT max(seq) FROM perdure.runs WHERE seq > 0 AND seq < %(before)s::bigint;
+
+-- name: floor_by_name
+-- Where the look of a page ends: so many runs of the function are looked at, and no more.
+SELECT seq FROM perdure.runs WHERE name = %(name)s::text AND seq > 0 AND seq < %(before)s::bigint
+ ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: floor_by_trouble
+-- The same for what has not ended well.
+SELECT seq FROM perdure.runs
+ WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0 AND seq < %(before)s::bigint
+ ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: floor_by_holder
+-- The same for what workers hold.
+SELECT seq FROM perdure.runs WHERE worker IS NOT NULL AND seq < %(before)s::bigint
+ ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: floor_by_parent
+-- The same for children.
+SELECT seq FROM perdure.runs WHERE parent_id = %(parent_id)s::text AND seq < %(before)s::bigint
+ ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: floor_by_attribute
+-- The same for runs with an attribute.
+SELECT seq FROM perdure.attributes
+ WHERE name = %(attribute)s::text AND value = %(value)s::text AND seq < %(before)s::bigint
+ ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: floor_by_id
+-- The same for ids that begin so.
+SELECT id FROM perdure.runs WHERE id < %(before)s::text AND id >= %(floor)s::text
+ ORDER BY id DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: seq_at
+-- The first run that was made at that moment or later, found by halving: runs are numbered as they are made.
+WITH RECURSIVE search (low, high) AS (
+    SELECT (SELECT min(seq) FROM perdure.runs WHERE seq > 0), (SELECT max(seq) + 1 FROM perdure.runs WHERE seq > 0)
+    UNION ALL
+    SELECT CASE WHEN middle.created_at < to_timestamp(%(moment)s) THEN (low + high) / 2 + 1 ELSE low END,
+           CASE WHEN middle.created_at < to_timestamp(%(moment)s) THEN high ELSE (low + high) / 2 END
+      FROM search
+     CROSS JOIN LATERAL (SELECT created_at FROM perdure.runs
+                          WHERE seq > 0 AND seq >= (low + high) / 2 ORDER BY seq LIMIT 1) AS middle
+     WHERE low < high
+)
+SELECT low FROM search WHERE low >= high;
+
+-- name: run_shown
+-- One run, as it is listed, with its arguments and its outcome as they are stored.
+SELECT {shown}, runs.children_seen, runs.waits_for, inputs.codec, inputs.body, outputs.codec, outputs.body
+  FROM perdure.runs
+  LEFT JOIN perdure.inputs ON inputs.run_id = runs.id
+  LEFT JOIN perdure.outputs ON outputs.run_id = runs.id
+ WHERE runs.id = %(run_id)s;
+
+-- name: steps_of
+-- What a run has recorded, for people: of texts the beginning.
+SELECT key, kind, name, is_error, attempts, extract(epoch FROM started_at)::float8,
+       extract(epoch FROM recorded_at)::float8, arguments, codec, left(body, 10000)
+  FROM perdure.checkpoints WHERE run_id = %(run_id)s ORDER BY seq LIMIT %(most)s;
+
+-- name: messages_of
+-- What a run was told.
+SELECT kind, extract(epoch FROM sent_at)::float8, extract(epoch FROM consumed_at)::float8
+  FROM perdure.messages WHERE run_id = %(run_id)s;
+
+-- name: attributes_of
+-- By what a run is found.
+SELECT name, value FROM perdure.attributes WHERE run_id = %(run_id)s;
