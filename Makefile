@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo compare compare-lock test test-long bench bench-floors bench-lock model check format lock clean
+.PHONY: help setup demo compare compare-lock test test-long bench bench-floors bench-lock model check docs docs-lock format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
 	@echo "make model      the protocol's model, every scenario (some minutes)"
 	@echo "make check      formatting, lint, types, architecture"
+	@echo "make docs       the site, in .cache/site (SITE=--serve shows it)"
 	@echo "make format     let ruff format and mend what it can"
 	@echo "make lock       pin requirements/lock.txt anew"
 	@echo "make clean      remove .venv and .cache"
@@ -76,6 +77,14 @@ check: setup
 	$(RUN) -m mypy
 	$(RUN) -m pyright
 	$(RUN) -m pytest -q tests/architecture tests/typing
+
+# The site has an environment of its own, .cache/docs, so that the lock of everything else stays small.
+docs: setup
+	$(RUN) tools/site/build.py $(SITE)
+
+docs-lock: setup
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+		--custom-compile-command "make docs-lock" requirements/docs.in -o requirements/docs.txt
 
 format: setup
 	$(RUN) -m ruff format .
