@@ -178,7 +178,7 @@ def documented_variables(syntax: ast.Module | ast.ClassDef) -> dict[str, str]:
 def home_of(value: Any, name: str) -> str:
     """The module in which a public name is defined, without the package's name."""
     module = getattr(value, "__module__", None) or type(value).__module__
-    return str(module).removeprefix("perdure.")
+    return str(module).removeprefix("perdure.").removeprefix("_api.")
 
 
 def place_of(module: str) -> tuple[str, str]:
