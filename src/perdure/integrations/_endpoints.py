@@ -1,0 +1,211 @@
+"""A durable endpoint, whatever the framework: a run for each request, its answer if it is quick, else its place."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Collection
+from inspect import Signature, signature
+from typing import Any, Final
+from urllib.parse import quote
+
+from .. import (
+    Handle,
+    PerdureError,
+    RunCancelledError,
+    RunExistsError,
+    RunStuckError,
+    StoreUnavailableError,
+    UsageError,
+    with_options,
+    workflow,
+)
+from ._keys import LONGEST_NAME, Answer, problem, run_id_of
+
+ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "dead"})
+ENDPOINTS: Final[dict[str, Endpoint]] = {}
+"""By the beginning of the ids of their runs: what a status page may show."""
+
+
+class Endpoint:
+    """What `durable_endpoint` has made of a function."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        unsuitable: Collection[type],
+        *,
+        name: str | None,
+        answer_within: float,
+        status_at: str,
+        require_key: bool,
+        scope: Callable[[Any], str] | None,
+    ) -> None:
+        self.function = function
+        self.shown = name or getattr(function, "__qualname__", repr(function))
+        if name is not None and len(name) > LONGEST_NAME:
+            raise UsageError(f"durable_endpoint: name={name!r}: give one of at most {LONGEST_NAME} characters")
+        if not isinstance(answer_within, (int, float)) or isinstance(answer_within, bool) or not answer_within >= 0:
+            raise UsageError(f"durable_endpoint {self.shown}: answer_within={answer_within!r}: give seconds, 0 or more")
+        if not status_at.startswith("/"):
+            raise UsageError(f"durable_endpoint {self.shown}: status_at={status_at!r}: give a path such as /runs")
+        self.signature = self._read_signature(function)
+        self._refuse(tuple(unsuitable))
+        self.answer_within = float(answer_within)
+        self.status_at = status_at.rstrip("/")
+        self.require_key = require_key
+        self.scope = scope
+        decorate = workflow if name is None else workflow(name=name)
+        made: Any = function if hasattr(function, "__perdure__") else decorate(function)
+        self.workflow: Callable[..., Any] = made
+        self.name: str = made.__perdure__.name  # what the database calls it
+        if len(self.name) > LONGEST_NAME:
+            raise UsageError(f"durable_endpoint {self.name}: give it a name= of at most {LONGEST_NAME} characters")
+        ENDPOINTS[f"{self.name}:"] = self
+
+    def _read_signature(self, function: Callable[..., Any]) -> Signature:
+        try:
+            return signature(function, eval_str=True)
+        except NameError as error:
+            raise UsageError(
+                f"durable_endpoint {self.shown}: its annotations must be known where it is decorated: {error}"
+            ) from error
+
+    def _refuse(self, unsuitable: tuple[type, ...]) -> None:
+        """Raise `UsageError` where a parameter or the answer is of a class that cannot be stored."""
+        for parameter in self.signature.parameters.values():
+            if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, unsuitable):
+                raise UsageError(
+                    f"durable_endpoint {self.shown}: its parameter {parameter.name} is a "
+                    f"{parameter.annotation.__name__}, which cannot be stored with the run: take what you need of it "
+                    "as parameters of their own"
+                )
+        answer = self.signature.return_annotation
+        if isinstance(answer, type) and issubclass(answer, unsuitable):
+            raise UsageError(
+                f"durable_endpoint {self.shown}: it returns a {answer.__name__}, which cannot be stored: return the "
+                "data that it is made of"
+            )
+
+    def run_id(self, header: str | None, request: Any) -> str:
+        """The id of the request's run. Raises `RequestRefused`."""
+        scope = None
+        if self.scope is not None and not (scope := self.scope(request)):
+            raise UsageError(f"durable_endpoint {self.name}: scope gave {scope!r}: give a text, or refuse the request")
+        return run_id_of(self.name, header, scope, require_key=self.require_key)
+
+    async def aserve(self, run_id: str, arguments: dict[str, Any], root: str = "") -> Any:
+        """The run's value; its error raised; or an `Answer`, where there is neither yet or never will be."""
+        try:
+            handle = await with_options(id=run_id).astart(self.workflow, **arguments)
+            waiting = asyncio.ensure_future(handle.wait())
+            try:
+                await asyncio.wait([waiting], timeout=self.answer_within)
+                if not waiting.done() and (state := await handle.astatus()) not in ENDED:
+                    return self.accepted(run_id, state, root)
+                return await waiting
+            finally:
+                waiting.cancel()
+        except Exception as error:
+            return self.answer_to(error, run_id, root)
+
+    def serve(self, run_id: str, arguments: dict[str, Any], root: str = "") -> Any:
+        """`aserve` on a thread of a sync framework."""
+        try:
+            handle = with_options(id=run_id).start(self.workflow, **arguments)
+            ended, _ = concurrent.futures.wait([handle], self.answer_within)
+            if not ended and (state := handle.status()) not in ENDED:
+                return self.accepted(run_id, state, root)
+            return handle.result()
+        except Exception as error:
+            return self.answer_to(error, run_id, root)
+
+    def answer_to(self, error: Exception, run_id: str, root: str) -> Answer:
+        """What is told instead of an error of ours; the run's own error is raised again."""
+        if isinstance(error, RunExistsError) and error.run_id == run_id:
+            return problem(
+                422,
+                "Idempotency-Key was used before",
+                "Another request was sent with this key: give a new request a key of its own, or repeat the first one "
+                "unchanged.",
+            )
+        if isinstance(error, RunCancelledError) and error.run_id == run_id:
+            return cancelled(run_id)
+        if isinstance(error, RunStuckError) and error.run_id == run_id:
+            return self.accepted(run_id, "parked", root)
+        if isinstance(error, StoreUnavailableError):
+            return problem(
+                503,
+                "The database is away",
+                "It is not known whether the request was taken: repeat it with the same Idempotency-Key.",
+                Retry_After="1",
+            )
+        if type(error) is PerdureError:  # this process shuts down; the run goes on at the next start
+            return self.accepted(run_id, "ready", root)
+        raise error
+
+    def accepted(self, run_id: str, state: str, root: str) -> Answer:
+        """202: the run is durable, and has not ended."""
+        url = f"{root.rstrip('/')}{self.status_at}/{quote(run_id, safe=':')}"
+        body = {"run_id": run_id, "state": state, "status_url": url}
+        return Answer(202, body, {"Location": url, "Retry-After": "1"})
+
+    def render(self, value: Any, app: Any) -> tuple[int, Any]:
+        """Status and body of the endpoint's own answer with this value, for the status page."""
+        return 200, plain(value)
+
+
+def cancelled(run_id: str) -> Answer:
+    """The run was cancelled: there is no answer and there will be none."""
+    return problem(409, "Cancelled", f"The run {run_id} was cancelled.")
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON takes it."""
+    # late: the core's own dependency, of no use before a status page is asked for
+    import msgspec
+
+    return msgspec.to_builtins(value, enc_hook=_dump, str_keys=True)
+
+
+def _dump(value: Any) -> Any:
+    if callable(dump := getattr(value, "model_dump", None)):
+        return dump(mode="json")
+    raise NotImplementedError(f"a {type(value).__name__} has no JSON form")
+
+
+def find_endpoint(run_id: str) -> Endpoint | None:
+    """The endpoint whose run it is, if it is one of this process' endpoints."""
+    found = [beginning for beginning in ENDPOINTS if run_id.startswith(beginning)]
+    return ENDPOINTS[max(found, key=len)] if found else None
+
+
+def error_answer(error: BaseException, run_id: str) -> tuple[int, Any]:
+    """Status and body of a run that has ended without a value. No message but one that was meant for clients."""
+    is_meant = any(cls.__name__ == "HTTPException" for cls in type(error).__mro__)
+    status = (getattr(error, "status_code", None) or getattr(error, "code", None)) if is_meant else None
+    if isinstance(error, RunCancelledError):
+        answer = cancelled(run_id)
+        return answer.status, answer.body
+    if isinstance(status, int) and 400 <= status <= 599:
+        detail = getattr(error, "detail", None) or getattr(error, "description", None)
+        return status, {"detail": plain(detail)}
+    return 500, {"detail": "Internal Server Error"}
+
+
+async def aread_outcome(handle: Handle[Any], endpoint: Endpoint, app: Any) -> tuple[int, Any]:
+    """Status and body of a run that has ended."""
+    try:
+        value = await handle.wait()
+    except Exception as error:
+        return error_answer(error, handle.run_id)
+    return endpoint.render(value, app)
+
+
+def read_outcome(handle: Handle[Any], endpoint: Endpoint, app: Any) -> tuple[int, Any]:
+    """The same on a thread."""
+    try:
+        value = handle.result()
+    except Exception as error:
+        return error_answer(error, handle.run_id)
+    return endpoint.render(value, app)
