@@ -18,7 +18,7 @@ import pytest
 from perdure._entries import Accepted, Existed, Refused
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced, NothingDone
-from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded
+from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded, released
 from tests.stores.rivals import Rival
 
 
@@ -139,6 +139,29 @@ def test_a_claim_passes_by_what_another_claim_is_taking(postgres: PostgresStore,
     postgres.apply(W2, [created("r1"), created("r2")])
     rival.do("claim_runs", worker_id=W1, **{**CLAIM, "slots": "{1}"})
     assert [run.run_id for run in claim(postgres, W2, 5)] == ["r2"]
+
+
+def test_what_is_written_under_a_claim_that_has_ended_keeps_nobody_from_the_run(
+    postgres: PostgresStore, postgres_url: str
+) -> None:
+    """The body of a run that was let go of records late: whoever claims just then would pass the run by, and nobody
+    would look for it before the next poll.
+    """
+    join(postgres, W1, W2)
+    postgres.apply(W1, [created("r", held_as=C1), recorded("r", C1)])
+    postgres.apply(W1, [released("r", C1)])
+    taken: list[str] = []
+    taker = PostgresStore(postgres_url)
+
+    def take(name: str) -> None:
+        if name == "run_traces":  # the late batch has locked what it locks
+            taken.extend(run.run_id for run in claim(taker, W2, 1))
+
+    postgres.on_statement = take
+    [verdict] = postgres.apply(W1, [recorded("r", C1, "2")])
+    taker.close()
+    assert taken == ["r"]
+    assert isinstance(verdict, Refused)
 
 
 def test_a_heartbeat_does_not_wait_for_a_batch(postgres: PostgresStore, rival: Rival) -> None:

@@ -15,9 +15,12 @@ SELECT perdure.lock_held(%(worker_id)s::uuid, %(entries)s::json);
 SELECT perdure.write_section(%(worker_id)s::uuid, %(entries)s::json);
 
 -- name: lock_runs
--- The verdicts on what is to become of these stay true until the commit.
+-- The verdicts on what is to become of these stay true until the commit. Only of what is held under the batch's own
+-- claims: a claim that has ended never comes back, and who claims the run meanwhile would pass a locked row by.
 SELECT id FROM perdure.runs
- WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json)) ORDER BY id FOR NO KEY UPDATE;
+ WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json))
+   AND claim IN (SELECT json_array_elements_text(%(claims)s::json)::uuid)
+ ORDER BY id FOR NO KEY UPDATE;
 
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
