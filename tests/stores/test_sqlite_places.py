@@ -102,7 +102,9 @@ def test_the_log_of_a_database_behind_a_link_is_checkpointed(tmp_path: Path) -> 
 def test_a_database_with_two_names_is_refused(tmp_path: Path) -> None:
     """Who opens it by the other one keeps another log beside that, and each undoes what the other has committed."""
     path = tmp_path / "perdure.db"
-    SqliteStore(path).migrate()
+    store = SqliteStore(path)
+    store.migrate()
+    store.close()
     (tmp_path / "again.db").hardlink_to(path)
     with pytest.raises(UnsupportedStoreError, match="hard link"):
         SqliteStore(path).migrate()
@@ -162,7 +164,8 @@ def test_somebody_elses_database_is_left_alone(tmp_path: Path) -> None:
     theirs.execute("CREATE TABLE runs (x)")
     theirs.commit()
     with pytest.raises(UnsupportedStoreError, match="something else"):
-        SqliteStore(path).migrate()
+        (store := SqliteStore(path)).migrate()
+    assert not any(connection.is_open for connection in store._database._all())
     assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("runs",)]
     assert theirs.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
     theirs.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> sqlite3.Connection:
+def plain(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A connection of a person with a held, a finished, a ready and a parked run before them."""
     store = SqliteStore(tmp_path / "perdure.db")
     store.migrate()
@@ -87,7 +88,8 @@ def plain(tmp_path: Path) -> sqlite3.Connection:
     store.close()
     connection = sqlite3.connect(store.path)
     connection.execute("PRAGMA foreign_keys = ON")
-    return connection
+    yield connection
+    connection.close()
 
 
 ILLEGAL = {
@@ -115,7 +117,6 @@ def test_the_tables_forbid_illegal_states(plain: sqlite3.Connection, statement: 
     """Whoever writes them: ours, or a person."""
     with pytest.raises(sqlite3.IntegrityError), plain:
         plain.execute(statement)
-    plain.close()
 
 
 def test_the_views_can_be_read(plain: sqlite3.Connection) -> None:
@@ -125,7 +126,6 @@ def test_the_views_can_be_read(plain: sqlite3.Connection) -> None:
     assert rows[3] == ("ready", "ready", None, "2096-10-02 07:06:40.000")
     steps = plain.execute("SELECT run_id, key, outcome, recorded_at LIKE '20%-%-% %:%:%' FROM step_view").fetchall()
     assert steps == [("done", "1", '"outcome of 1"', 1)]
-    plain.close()
 
 
 def test_a_deleted_run_takes_all_of_its_rows_along(plain: sqlite3.Connection) -> None:
@@ -134,4 +134,3 @@ def test_a_deleted_run_takes_all_of_its_rows_along(plain: sqlite3.Connection) ->
         plain.execute("DELETE FROM runs WHERE id = 'done'")
     for table in ("inputs", "outputs", "checkpoints", "messages"):
         assert plain.execute(f"SELECT count(*) FROM {table} WHERE run_id = 'done'").fetchall() == [(0,)]  # noqa: S608
-    plain.close()

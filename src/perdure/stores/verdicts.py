@@ -23,7 +23,9 @@ Write = Callable[[Sections], None]
 def apply_what_is_new(ask: Ask, write: Write, kinds: Kinds, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
     """The verdicts on the entries, in their order. Whatever `write` raises undoes all of it."""
     claims = {entry.claim for entry in entries if entry.claim is not None}
-    ask("lock_runs", run_ids=_texts(entry.run_id for entry in entries if entry.claim is not None), claims=_texts(claims))
+    ask(
+        "lock_runs", run_ids=_texts(entry.run_id for entry in entries if entry.claim is not None), claims=_texts(claims)
+    )
     entries = _decided_by_cancels(ask, entries)
     judgements = judge(_look(ask, kinds, worker_id, entries), kinds, entries)
     new = [entry for entry, judgement in zip(entries, judgements, strict=True) if judgement is None]

@@ -141,6 +141,11 @@ class Connection:
             finally:
                 self._undo()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is one right now."""
+        return self._sqlite is not None
+
     def close(self) -> None:
         """Close the connection, if it is open. The caller holds the lock."""
         sqlite, self._sqlite, self._cursor = self._sqlite, None, None

@@ -61,8 +61,12 @@ class SqliteStore:
     def migrate(self) -> None:
         check_version()
         check_place(self.path)
-        migrate(self._database)
-        Path(self.lock_directory).mkdir(exist_ok=True)
+        try:
+            migrate(self._database)
+            Path(self.lock_directory).mkdir(exist_ok=True)
+        except BaseException:
+            self.close()  # what was refused is not kept open
+            raise
 
     def check(self) -> None:
         check_version()

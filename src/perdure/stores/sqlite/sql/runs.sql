@@ -4,7 +4,7 @@ INSERT INTO section (kind, worker_id, entries) VALUES (:kind, :worker_id, :entri
 
 -- name: lock_runs
 -- The transaction has the write lock: here is nothing more to lock.
-SELECT json_group_array(json_array(:run_ids)) WHERE FALSE;
+SELECT json_group_array(json_array(:run_ids, :claims)) WHERE FALSE;
 
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
