@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,25 @@ def app(url: str) -> Iterator[perdure.Perdure]:
         programs.steps(1)
         perdure.start(programs.add, 1).result(60)
         asyncio.run(programs.asteps(1))
+        settle(running._launched())
         yield running
+
+
+def settle(runtime: Any) -> None:
+    """Return when what was begun at launch is done: a round of the poll, and the claims that it called for."""
+    poller, is_over = runtime.poller, threading.Event()
+    look = poller._look
+
+    def look_and_tell() -> None:
+        look()
+        is_over.set()
+
+    poller._look = look_and_tell
+    poller.call()
+    assert is_over.wait(60)
+    poller._look = look
+    while any(slots.has_backlog or slots.is_asking for slots in runtime.dispatcher._slots.values()):
+        time.sleep(0.001)
 
 
 @pytest.fixture

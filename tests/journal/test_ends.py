@@ -127,7 +127,7 @@ def test_nobody_is_asked_for_who_is_not_waited_for() -> None:
     ends.forget("c0", on_end)
     ends.poll()
 
-    assert not ends.is_waited_for
+    assert not ends._watchers
     assert store.asked == []
 
 

@@ -38,7 +38,7 @@ def test_a_parent_that_waits_for_a_last_attempt_leaves_memory_for_it(tmp_path: P
     """Else each would wait for the other until the parent parks by itself, a minute later."""
     with perdure.running(tmp_path / "p.db", poll_seconds=0.05) as app:
         handle: perdure.Handle[int] = perdure.start(parent)  # type: ignore[call-overload]  # both are workflows
-        wait_until(lambda: app._launched().ends.is_waited_for and "child" in str(app._launched().ends._watchers))
+        wait_until(lambda: "child" in app._launched().ends._watchers)
         rows = sqlite3.connect(tmp_path / "p.db", isolation_level=None)
         wait_until(lambda: bool(rows.execute("SELECT 1 FROM runs WHERE id = 'child'").fetchall()))
         rows.execute("UPDATE runs SET due_at = NULL, attempts = max_attempts - 1 WHERE id = 'child'")
