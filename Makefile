@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo compare compare-lock test test-long bench bench-floors bench-lock model check docs docs-lock format lock clean
+.PHONY: help setup demo agents agents-table agents-lock compare compare-lock test test-long bench bench-floors bench-lock model check docs docs-lock format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
@@ -19,6 +19,8 @@ help:
 	@echo "make test-long  the kill tests, hundreds of times"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
 	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
+	@echo "make agents     the tests and pages of the integrations with agent frameworks, in an environment of their own"
+	@echo "make agents-table  each of them killed at every boundary; writes the table of docs/integrations/agents.md"
 	@echo "make model      the protocol's model, every scenario (some minutes)"
 	@echo "make check      formatting, lint, types, architecture"
 	@echo "make docs       the site, in .cache/site (SITE=--serve shows it)"
@@ -68,6 +70,17 @@ bench-lock: setup
 			--custom-compile-command "make bench-lock" benchmarks/$$name.in -o benchmarks/$$name.txt || exit 1; \
 	done
 
+# Makes one environment more, .cache/agents, which takes minutes the first time: `make test` does without it.
+agents: setup
+	$(RUN) tools/agents.py test $(AGENTS)
+
+agents-table: setup
+	$(RUN) tools/agents.py table $(AGENTS)
+
+agents-lock: setup
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+		--custom-compile-command "make agents-lock" requirements/agents.in -o requirements/agents.txt
+
 model: setup
 	$(RUN) -m model
 
@@ -90,10 +103,12 @@ format: setup
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
+LOCKED_EXTRAS := postgres fastapi starlette litestar flask django mcp opentelemetry
+# Every extra is named but those of the agent frameworks, which `make agents-lock` pins.
 # make lock UPGRADE=--upgrade also takes newer versions of what is pinned already.
 lock: setup
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
-		--custom-compile-command "make lock" --all-extras \
+		--custom-compile-command "make lock" $(foreach extra,$(LOCKED_EXTRAS),--extra $(extra)) \
 		pyproject.toml requirements/dev.in examples/document_indexing/requirements.in -o requirements/lock.txt
 
 clean:

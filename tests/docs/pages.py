@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+ELSEWHERE = "<!-- environment: agents -->"
+"""Stands on a page whose program needs packages that the lock does not have: `make agents` runs it."""
+
 FENCE = re.compile(r"^```(\w*)\s*$")
 
 
@@ -29,12 +32,14 @@ def program_of(page: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run_page(page: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the page's program in a fresh process whose current directory is `folder`; warnings are errors there too."""
+def run_page(page: str, folder: Path, *, warnings: str = "error") -> subprocess.CompletedProcess[str]:
+    """Run the page's program in a fresh process whose current directory is `folder`; warnings are errors there
+    too, unless they are said to be something else.
+    """
     program = folder / "page.py"
     program.write_text(program_of(page), encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-W", "error", str(program)],
+        [sys.executable, "-W", warnings, str(program)],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -249,14 +249,20 @@ def test_the_lock_is_complete_and_pinned() -> None:
 
 
 def test_every_requirement_is_in_the_lock() -> None:
-    """A name added to a list of requirements is locked too; `make lock` does it."""
-    lists = [ROOT / "requirements" / "dev.in", ROOT / "examples" / "document_indexing" / "requirements.in"]
+    """A name added to a list of requirements is locked too; `make lock` or `make agents-lock` does it."""
+    requirements = ROOT / "requirements"
+    lists = [
+        requirements / "dev.in",
+        requirements / "agents.in",
+        ROOT / "examples" / "document_indexing" / "requirements.in",
+    ]
     lines = [line for path in lists for line in path.read_text(encoding="utf-8").splitlines()]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines += [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     wanted = {match[0].lower() for line in lines if (match := re.match(r"[\w-]+", line))}
 
-    locked = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements" / "lock.txt").read_text(encoding="utf-8"), re.M))
+    locks = "".join((requirements / name).read_text(encoding="utf-8") for name in ("lock.txt", "agents.txt"))
+    locked = set(re.findall(r"^([\w-]+)==", locks, re.M))
 
     assert wanted - locked == set()
 

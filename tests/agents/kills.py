@@ -1,0 +1,111 @@
+"""One program killed at every boundary of its store: before and after each commit. What must hold is checked here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import perdure
+from tests.agents.ledger import read_ledger
+from tests.agents.live import RUN_ID
+from tests.generated.looking import STEPS, ask
+
+ROOT = Path(__file__).parents[2]
+SOURCE = str(Path(perdure.__file__).parents[1])
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What all the deaths of one program on one store came to."""
+
+    deaths: int = 0
+    calls: int = 0
+    """Of models and tools, in a life without a death."""
+    recorded: int = 0
+    """Calls that were recorded when the process died, of all deaths."""
+    repeated: int = 0
+    """Those of them that were made again."""
+    cut_off: int = 0
+    """Calls that had begun and were not recorded, and so were made again."""
+    wrong: int = 0
+    """Answers that were not the right one."""
+
+
+class Host:
+    """The process that forks the lives of one program."""
+
+    def __init__(self, program: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([SOURCE, str(ROOT)])}
+        command = [sys.executable, "-W", "ignore", "-m", "tests.agents.live", program]
+        self._process = subprocess.Popen(  # a session of its own: its children end with it
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n", f"{program} cannot be imported"
+
+    def run(self, url: str, ledger: Path, kill_at: int = 0) -> dict[str, Any]:
+        """One life, to its end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps({"url": url, "ledger": str(ledger), "kill_at": kill_at}), file=self._process.stdin, flush=True)
+        ended: dict[str, Any] = json.loads(self._process.stdout.readline())
+        assert ended["status"] in (0, -signal.SIGKILL), "a life failed: its traceback is above"
+        return ended
+
+    def close(self) -> None:
+        """End it, and a child that still lives."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+
+@contextmanager
+def hosting(program: str) -> Iterator[Host]:
+    """A host, ended afterwards."""
+    host = Host(program)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+def recorded_keys(url: str) -> set[str]:
+    """The keys of the steps whose outcomes are committed."""
+    return {f"{run}:{key}" for run, key, kind, _ in ask(url, STEPS) if run == RUN_ID and kind == "step"}
+
+
+def kill_everywhere(
+    program: str, answer: str, fresh: Callable[[], str], folder: Path, *, every: int = 1, calls: int = 6
+) -> Outcome:
+    """Die at each boundary (or each `every`-th one), go on in another process, and count."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with hosting(program) as host:
+        whole = host.run(fresh(), folder / "whole")
+        outcome = Outcome(calls=len(read_ledger(folder / "whole")), wrong=whole["answer"] != answer)
+        assert outcome.calls == calls, f"{program} makes {outcome.calls} calls, not {calls}"
+        for kill_at in range(1, whole["boundaries"] + 1, every):
+            die_once(host, fresh(), folder / str(kill_at), kill_at, answer, outcome)
+    return outcome
+
+
+def die_once(host: Host, url: str, ledger: Path, kill_at: int, answer: str, outcome: Outcome) -> None:
+    """One death and one life after it. A life may have fewer boundaries than the first one had; then nobody dies."""
+    if host.run(url, ledger, kill_at)["status"] == 0:
+        return
+    before, recorded = read_ledger(ledger), recorded_keys(url)
+    outcome.deaths += 1
+    outcome.wrong += host.run(url, ledger)["answer"] != answer
+    after = read_ledger(ledger)
+    outcome.recorded += sum(key in recorded for key, _ in before)
+    outcome.repeated += sum(after[call] > before[call] for call in before if call[0] in recorded)
+    outcome.cut_off += sum(after[call] > before[call] for call in before if call[0] not in recorded)
+    assert len(after) == outcome.calls, f"killed at {kill_at}: {sorted(after)}"
+    assert max(after.values()) <= 2, f"killed once, at {kill_at}, called more than twice: {after}"

@@ -1,0 +1,40 @@
+"""Every framework, killed at a sample of the boundaries; `make agents-table` dies at all of them, on both stores."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.agents.kills import kill_everywhere
+from tests.agents.programs.shop import ANSWER
+from tests.agents.table import FRAMEWORKS, PAGE, TABLE, databases
+
+
+@pytest.mark.parametrize("program", FRAMEWORKS)
+def test_what_is_recorded_is_not_repeated(program: str, tmp_path: Path) -> None:
+    """Four tools at once, killed: no recorded call of a model or tool is made again, and the answer is right."""
+    framework = FRAMEWORKS[program]
+    if find_spec(framework.module) is None:
+        pytest.skip(f"without {framework.package}: make agents")
+    with databases("SQLite", tmp_path) as fresh:
+        outcome = kill_everywhere(program, ANSWER, fresh, tmp_path / "lives", every=9, calls=framework.calls)
+
+    assert outcome.deaths > 3
+    assert outcome.recorded > 0
+    assert outcome.repeated == outcome.wrong == 0
+
+
+def test_the_table_has_every_framework() -> None:
+    """On both stores, with nothing that was repeated and no wrong answer."""
+    found = TABLE.search(PAGE.read_text())
+    assert found is not None
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in found[0].splitlines() if line.startswith("| ")]
+
+    measured = {(name, store): (repeated, wrong) for name, _, store, _, _, repeated, _, wrong in rows[1:]}
+
+    wanted = {(framework.name, store) for framework in FRAMEWORKS.values() for store in ("SQLite", "Postgres")}
+    assert {key for key in measured if re.match(r"\w", key[0])} == wanted
+    assert set(measured.values()) == {("0", "0")}
