@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,14 +26,11 @@ def test_what_is_recorded_is_not_repeated(program: str, tmp_path: Path) -> None:
     assert outcome.repeated == outcome.wrong == 0
 
 
-def test_the_table_has_every_framework() -> None:
-    """On both stores, with nothing that was repeated and no wrong answer."""
+def test_the_table_shows_nothing_repeated() -> None:
+    """Nor a wrong answer, in any row; and each row is of a framework that is killed here."""
     found = TABLE.search(PAGE.read_text())
     assert found is not None
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in found[0].splitlines() if line.startswith("| ")]
+    names = {framework.name for framework in FRAMEWORKS.values()}
 
-    measured = {(name, store): (repeated, wrong) for name, _, store, _, _, repeated, _, wrong in rows[1:]}
-
-    wanted = {(framework.name, store) for framework in FRAMEWORKS.values() for store in ("SQLite", "Postgres")}
-    assert {key for key in measured if re.match(r"\w", key[0])} == wanted
-    assert set(measured.values()) == {("0", "0")}
+    assert [row for row in rows[2:] if row[0] not in names or (row[5], row[7]) != ("0", "0")] == []
