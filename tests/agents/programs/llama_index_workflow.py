@@ -1,4 +1,4 @@
-"""LlamaIndex Workflows, unmodified: four workers beside each other, their events collected. What is called is a step."""
+"""LlamaIndex Workflows, unmodified: four workers at once, their events collected. What they call is a step."""
 
 from __future__ import annotations
 
