@@ -54,8 +54,11 @@ BESIDE: tuple[Guard, ...] = (
         "Rule 7: whether a parked parent wakes is counted when it is asked, never flagged.",
         "family",
         {
-            "postgres": at("postgres/perdure.woken_runs", "child.finished_at IS NOT NULL) > children_seen"),
-            "sqlite": at("sqlite/woken_runs", "child.finished_at IS NOT NULL) > children_seen"),
+            "postgres": at(
+                "postgres/perdure.is_over",
+                "WHERE child.parent_id = run AND child.finished_at IS NOT NULL OFFSET wait.seen)",
+            ),
+            "sqlite": at("sqlite/read_wakes", "child.finished_at IS NOT NULL) > json_extract(wait.value, '$.seen')"),
         },
     ),
     Guard(

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import core_moves, family, locking, order, silence, slots, solitude
+from . import core_moves, family, locking, mailbox, order, silence, slots, solitude
 from .checker import Model
 from .core import World
 from .guards import Guard, found_in
 from .places import CORE
 from .places_beside import BESIDE
+from .places_told import TOLD
 from .statements import read_statements
 
-GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE)
+GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *TOLD)
 STORES = ("sqlite", "postgres")
 Guards = frozenset[str]
 
@@ -62,9 +63,16 @@ _BESIDE: dict[str, Callable[[Guards], Model]] = {
     "three in order": partial(order.model, lengths=(2, 2, 2)),
     "files": locking.files,
 }
+_MAILBOX: dict[str, dict[str, Any]] = {
+    "mailbox": {},
+    "mailbox of others": {"is_child": False},
+    "mailbox of busy runs": {"parks": 0},
+    "mailbox of cancels": {"parks": 0, "ends": False},
+    "mailbox of cancelled parks": {"ends": False},
+}
 SMALL = (
     *("core", "reply", "again", "back", "sleep", "slept", "cancel", "entry", "crashes"),
-    *("failover", "failover+", "freeze", "checkpoints", *_BESIDE),
+    *("failover", "failover+", "freeze", "checkpoints", *_MAILBOX, *_BESIDE),
 )
 
 
@@ -77,6 +85,8 @@ def scenarios(store: str) -> dict[str, Callable[[Guards], Model]]:
     found: dict[str, Callable[[Guards], Model]] = {}
     for name, bounds in (_CORE if is_sqlite else {**_CORE, **_FAILOVER}).items():
         found[name] = partial(_core, one_writer=is_sqlite, bounds=bounds)
+    for name, told in _MAILBOX.items():
+        found[name] = partial(mailbox.model, one_writer=is_sqlite, **told)
     if is_sqlite:
         found["checkpoints"] = locking.checkpoints
     return found | _BESIDE

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState
+from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState, WaitKind
 
 
 class Stored(Struct, gc=False):
@@ -74,19 +74,28 @@ class StepRecorded(Struct, gc=False):
     arguments: str | None = None
 
 
+class Wait(Struct, gc=False):
+    """Something that a parked run waits for: one more of its children has ended than it has `seen`; or the run `what`
+    has ended.
+    """
+
+    kind: WaitKind
+    what: str = ""
+    seen: int = 0
+
+
 class RunParked(Struct, gc=False):
     """The run leaves memory; its claim ends, uncharged.
 
-    It wakes when `due_at` is past, when more of its children have ended than `children_seen`, or when one of
-    the runs `waits_for` has ended. `reason` is set when it cannot go on until somebody mends something
-    (`needs_mend`): then only a new worker, or newly registered code, makes it ready again.
+    It wakes when `due_at` is past, or one of those that it `waits_for` has come. `reason` is set when it cannot go on
+    until somebody mends something (`needs_mend`): then only a new worker, or newly registered code, makes it ready
+    again.
     """
 
     run_id: RunId
     claim: str
     due_at: float | None = None
-    children_seen: int | None = None
-    waits_for: tuple[RunId, ...] = ()
+    waits_for: tuple[Wait, ...] = ()
     needs_mend: bool = False
     reason: str | None = None
 

@@ -23,5 +23,8 @@ CheckpointKind = Literal["step", "value", "sleep", "order"]
 delivery log.
 """
 
+WaitKind = Literal["children", "run"]
+"""What a parked run waits for, beside a time."""
+
 DEFAULT_QUEUE: Final = ""
 """The queue of runs that were started, not submitted."""

@@ -17,6 +17,7 @@ from perdure._core.run import Run
 from perdure._core.serialization import Serializer
 from perdure._core.serialization.registry import TypeRegistry
 from perdure._engine.hosting.host import Host, Waits
+from perdure._entries import Wait
 
 MAY_END = threading.Event()
 STRANGER_RUNS = threading.Event()
@@ -104,4 +105,4 @@ def test_a_park_has_not_seen_an_end_that_a_branch_waits_for() -> None:
 
     entry = Host.parking(None, run, waits)  # type: ignore[arg-type]  # it needs nothing of its host
 
-    assert entry.children_seen == 1
+    assert entry.waits_for == (Wait("children", seen=1),)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored, Wait
 from perdure.stores.protocol import ClaimedRun, ClaimRequest, LastAttempts, Store, WorkerRow
 
 OpenAnother = Callable[[], Store]
@@ -74,9 +74,12 @@ def finished(run_id: str, claim: str, state: Any = "succeeded", text: str | None
     return RunFinished(run_id, claim, state, None if text is None else Stored("json", text))
 
 
-def parked(run_id: str, claim: str, **changes: Any) -> RunParked:
-    """A run that leaves memory."""
-    return RunParked(run_id, claim, **changes)
+def parked(
+    run_id: str, claim: str, *, children_seen: int | None = None, runs: Iterable[str] = (), **changes: Any
+) -> RunParked:
+    """A run that leaves memory; it waits for one more child than it has seen, or for the end of one of these runs."""
+    children = () if children_seen is None else (Wait("children", seen=children_seen),)
+    return RunParked(run_id, claim, waits_for=(*children, *(Wait("run", other) for other in runs)), **changes)
 
 
 def released(run_id: str, claim: str, **changes: Any) -> RunReleased:
@@ -114,3 +117,8 @@ def state(store: Store, run_id: str) -> str:
     run = store.run(run_id)
     assert run is not None
     return run.state
+
+
+def cancels_told(store: Store, worker_id: str) -> list[str]:
+    """The runs that this worker holds and of which the mailbox tells it that they have a cancel."""
+    return sorted({told.run_id for told in store.hear(worker_id, ()).told if told.is_cancelled})

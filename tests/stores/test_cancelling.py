@@ -14,6 +14,7 @@ from tests.stores.entries import (
     W1,
     W2,
     WORK,
+    cancels_told,
     child,
     claim,
     created,
@@ -80,7 +81,7 @@ def test_a_cancel_is_asked_for_once(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1)])
     assert store.cancel("r") is True
     assert store.cancel("r") is True
-    assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
+    assert cancels_told(store, W1) == ["r"]
 
 
 def test_a_run_that_does_not_exist_cannot_be_cancelled(store: Store) -> None:
@@ -92,8 +93,8 @@ def test_the_holder_hears_of_the_cancel(store: Store) -> None:
     """By the pulse and by the history; others hear nothing."""
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
     store.cancel("r")
-    assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
-    assert store.pulse(W2, [""], [WORK]).cancelled == []
+    assert cancels_told(store, W1) == ["r"]
+    assert cancels_told(store, W2) == []
     assert store.histories(["r"])[0].is_cancelled is True
     assert store.histories(["s"])[0].is_cancelled is False
 
@@ -103,10 +104,11 @@ def test_everybody_hears_of_a_cancel_that_came_while_the_run_was_put_down(store:
     store.apply(W1, [created("r", held_as=C1)])
     store.cancel("r")
     store.apply(W1, [parked("r", C1, due_at=4e9)])
-    assert store.pulse(W1, [""], [WORK]).cancelled == ["r"]
-    assert store.pulse(W2, [""], [WORK]).cancelled == ["r"]
+    assert store.hear(W1, ()).has_cancelled
+    assert store.hear(W2, ()).has_cancelled
     assert sweep_all(store) == {"r"}
-    assert store.pulse(W2, [""], [WORK]).cancelled == []
+    assert not store.hear(W2, ()).has_cancelled
+    assert not store.pulse(W2, [""], [WORK]).has_mail
 
 
 def test_a_run_that_has_ended_is_not_in_the_pulse(store: Store) -> None:
@@ -114,7 +116,7 @@ def test_a_run_that_has_ended_is_not_in_the_pulse(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1)])
     store.cancel("r")
     store.apply(W1, [finished("r", C1, "cancelled", None)])
-    assert store.pulse(W1, [""], [WORK]).cancelled == []
+    assert cancels_told(store, W1) == []
 
 
 def test_what_nobody_holds_is_swept(store: Store) -> None:
@@ -143,7 +145,7 @@ def test_children_are_cancelled_with_their_parent(store: Store) -> None:
     store.cancel("p")
     store.apply(W1, [finished("p", C1)])
     assert sweep_all(store) == {"waiting"}
-    assert store.pulse(W1, [""], [WORK]).cancelled == ["held"]
+    assert cancels_told(store, W1) == ["held"]
     assert store.apply(W1, [finished("held", C2)]) == [Accepted("cancelled")]
     assert state(store, "done") == "succeeded"
 
@@ -152,7 +154,7 @@ def test_a_swept_tree_is_cancelled_to_its_leaves(store: Store) -> None:
     """Children of children are swept as well."""
     store.apply(W1, [created("a", held_as=C1), child("b", "a", C1, held_as=C2), child("c", "b", C2, held_as=C3)])
     store.apply(W1, [child("d", "c", C3), parked("a", C1, due_at=4e9), parked("b", C2, due_at=4e9)])
-    store.apply(W1, [parked("c", C3, waits_for=("d",))])
+    store.apply(W1, [parked("c", C3, runs=("d",))])
     store.cancel("a")
     assert sweep_all(store) == {"a", "b", "c", "d"}
 

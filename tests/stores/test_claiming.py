@@ -130,7 +130,7 @@ def test_a_child_that_ended_before_the_park_wakes_too(store: Store) -> None:
 def test_a_run_wakes_when_one_that_it_waits_for_ends(store: Store, end: str) -> None:
     """Any end of any of the awaited runs is enough, also of a stranger."""
     store.apply(W1, [created("r", held_as=C1), created("a", held_as=C2), created("b", held_as=C3)])
-    store.apply(W1, [parked("r", C1, waits_for=("a", "b"))])
+    store.apply(W1, [parked("r", C1, runs=("a", "b"))])
     assert ids(store) == []
     store.apply(W1, [finished("b", C3, end)])
     assert ids(store) == ["r"]
@@ -141,7 +141,7 @@ def test_a_dead_child_wakes_its_parent(store: Store) -> None:
     join(store, W3)
     store.apply(W1, [created("p", held_as=C1), child("a", "p", C1, max_attempts=1)])
     claim_one(store, W3, "a")
-    store.apply(W1, [parked("p", C1, waits_for=("a",))])
+    store.apply(W1, [parked("p", C1, runs=("a",))])
     store.take_over(W3)
     assert state(store, "a") == "dead"
     assert ids(store) == ["p"]

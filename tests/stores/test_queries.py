@@ -120,7 +120,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "released": RunReleased,
 }
 """What a batch of SQLite takes as JSON."""
-_PATH = re.compile(r"json_(?:extract|type)\(\w+(?:\.value)?, '\$([.\w]+)'\)")
+_PATH = re.compile(r"json_(?:extract|type)\((?!wait\.)\w+(?:\.value)?, '\$([.\w]+)'\)")
 
 
 def parts() -> list[tuple[str, list[str]]]:
@@ -161,6 +161,7 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
 FEW = {
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
     *("pulse", "has_open_cancels", "cancel_run", "take_over_worker", "workers", "mend_runs"),
+    "has_told",
 }
 """What gives one row, or one for each process of a machine; `mend_runs` is asked at launch alone."""
 

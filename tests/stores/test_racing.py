@@ -15,8 +15,8 @@ from perdure.stores.protocol import Fenced, Store
 from tests.stores.entries import (
     W1,
     W2,
-    WORK,
     OpenAnother,
+    cancels_told,
     claim,
     created,
     finished,
@@ -179,7 +179,7 @@ def check(store: Store, outcomes: dict[str, Any], run_id: str) -> None:
     else:
         assert was_before("take over", "cancel")
         assert was_claimed == [was_before("cancel", "claim")]
-        assert run_id in store.pulse(W2, [run_id], [WORK]).cancelled
+        assert run_id in cancels_told(store, W2)
 
 
 def test_every_order_of_two_processes_keeps_the_promises(store: Store, other: Store) -> None:

@@ -115,16 +115,18 @@ def test_a_large_value_is_kept(store: Store) -> None:
 def test_an_idle_pulse_is_empty(store: Store) -> None:
     """Nothing waits, nothing is due."""
     store.apply(W1, [created("held", held_as=C1), created("foreign", queue="q"), created("unknown", name="app:gone")])
-    assert store.pulse(W1, [""], [WORK]) == Pulse([], False, False, None)
+    assert store.pulse(W1, [""], [WORK]) == Pulse()
 
 
 def test_the_pulse_sees_what_is_claimable(store: Store) -> None:
-    """Ready, due or woken: whatever the next claim would get."""
+    """Ready or due: whatever the next claim would get; or something is told to a run, which the claim looks at."""
     assert store.pulse(W1, [""], [WORK]).has_claimable is False
-    store.apply(W1, [created("r", held_as=C1), created("a", held_as=C2), parked("r", C1, waits_for=("a",))])
+    store.apply(W1, [created("r", held_as=C1), created("a", held_as=C2), parked("r", C1, runs=("a",))])
     assert store.pulse(W1, [""], [WORK]).has_claimable is False
+    store.hear(W1, ())
+    assert store.pulse(W1, [""], [WORK]).has_mail is False
     store.apply(W1, [finished("a", C2)])
-    assert store.pulse(W1, [""], [WORK]).has_claimable is True
+    assert store.pulse(W1, [""], [WORK]).has_mail is True
     assert [run.run_id for run in claim(store, W1)] == ["r"]
     assert store.pulse(W1, [""], [WORK]).has_claimable is False
     store.apply(W1, [created("late", due_at=time.time() - 1)])
@@ -162,5 +164,5 @@ def test_nothing_is_asked_about_nothing(store: Store) -> None:
     store.apply(W1, [created("r")])
     assert store.ended([]) == []
     assert store.mend([]) == []
-    assert store.pulse(W1, [], []) == Pulse([], False, False, None)
+    assert store.pulse(W1, [], []) == Pulse()
     assert claim(store, W1, names=[]) == []

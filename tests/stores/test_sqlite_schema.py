@@ -99,7 +99,7 @@ ILLEGAL = {
     "ended without a time": "UPDATE runs SET finished_at = NULL WHERE id = 'done'",
     "a time without an end": "UPDATE runs SET finished_at = 1.0 WHERE id = 'ready'",
     "an unknown state": "UPDATE runs SET state = 'lost' WHERE id = 'ready'",
-    "a wait that is not parked": "UPDATE runs SET children_seen = 1 WHERE id = 'ready'",
+    "a wait that is not parked": "UPDATE runs SET waits_for = '[]' WHERE id = 'ready'",
     "a wait for no list": "UPDATE runs SET waits_for = '{}' WHERE id = 'parked'",
     "a worker without a row": "UPDATE runs SET worker = 'nobody' WHERE id = 'held'",
     "a worker that goes and leaves runs": "DELETE FROM workers",

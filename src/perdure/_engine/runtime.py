@@ -24,6 +24,7 @@ from .journal.journal import Journal
 from .membership.worker import Worker
 from .options import Options
 from .watching.awaited_ends import Ends
+from .watching.mailbox import Mailbox
 from .watching.poller import Poller
 from .watching.uncollected import Uncollected
 
@@ -57,6 +58,7 @@ class Runtime:
         )
         self.worker = Worker(store, lease_seconds=options.lease_seconds, on_lost=self.claims.lost_right)
         self.dispatcher = Dispatcher(self)
+        self.mailbox = Mailbox(self)
         self.poller = Poller(self)
         self.recovery = Recovery(self)
         self.uncollected = Uncollected(store, self.serializer)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
@@ -119,15 +119,36 @@ class ClaimRequest:
 
 @dataclass(slots=True)
 class Pulse:
-    """What the bounded poll sees: cancels for runs that this worker holds or nobody does, whether anything waits, and
-    when next to look.
+    """What the bounded poll sees: whether the mailbox has something for this worker or for anybody, whether anything is
+    claimable, and when next to look.
     """
 
-    cancelled: list[RunId] = field(default_factory=list)
+    has_mail: bool = False
     has_claimable: bool = False
     has_last_attempts: bool = False
     """Whether some of it is to be claimed alone (rule 11)."""
     next_due_at: float | None = None
+
+
+class Told(NamedTuple):
+    """A run that this worker holds was told something: a cancel, or anything else that it may wait for."""
+
+    seq: int
+    run_id: RunId
+    is_cancelled: bool
+
+
+@dataclass(slots=True)
+class Mail:
+    """What a look into the mailbox finds (rule 13).
+
+    `has_read`: runs were told something, and may be claimable now. `has_cancelled`: some of them that nobody holds have
+    a cancel, and keep their rows until they are swept.
+    """
+
+    told: list[Told]
+    has_read: bool
+    has_cancelled: bool
 
 
 class SentBatch(Protocol):
@@ -229,9 +250,10 @@ class Store(Protocol):
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
         """Rules 1, 4, 7 and 11: take up to `slots` claimable runs of each queue, oldest of the lowest priority first.
 
-        Claimable: ready and due; parked and due; parked while more children ended than it has seen, or a run it waits
-        for ended; parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim ids, at least as many
-        as the sum of the slots. Charges the attempt; the count starts anew when step checkpoints were added.
+        Claimable: ready and due; parked and due; parked and told something, where one of its `waits_for` has come: the
+        mailbox is read first (rule 13). Parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim
+        ids, at least as many as the sum of the slots. Charges the attempt; the count starts anew when step checkpoints
+        were added.
         """
 
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
@@ -257,6 +279,11 @@ class Store(Protocol):
     def sweep_cancelled(self) -> list[RunId]:
         """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too.
         Returns them.
+        """
+
+    def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
+        """Rule 13: look at the runs that were told something: what is over becomes ready, what is held goes on to its
+        worker. Returns what this worker is told, again and again until it has `heard` the row by its number.
         """
 
     def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:

@@ -89,7 +89,7 @@ class Claims:
                 runtime.ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
             if entry.due_at is not None:
                 runtime.poller.expect(entry.due_at)
-            if entry.children_seen is not None or entry.waits_for or run.is_cancelled:
+            if entry.waits_for or run.is_cancelled:
                 runtime.poller.call()
         elif isinstance(entry, RunReleased) and entry.charged:
             log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)

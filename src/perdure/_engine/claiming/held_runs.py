@@ -62,6 +62,11 @@ class Held:
         with self._lock:
             return [run_id for run_id in (*self.active, *self._about_to_begin.values()) if run_id in run_ids]
 
+    def is_known(self, run_id: RunId) -> bool:
+        """Whether the run is held here, or about to begin."""
+        with self._lock:
+            return run_id in self.active or run_id in self._about_to_begin.values()
+
     def note_cancel(self, run_id: RunId) -> Run | None:
         """The run has a cancel. Who has not begun yet learns it then; else here it is."""
         with self._lock:

@@ -15,7 +15,7 @@ from ..._core.flow import AwaitAny, Chance, Compute, LogTurn, NoteRetry, Now, Ou
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
-from ..._entries import EndedRun, RunParked, RunReleased, Verdict
+from ..._entries import EndedRun, RunParked, RunReleased, Verdict, Wait
 from ...errors import RunInterrupted
 from ...typing import RunId
 from .asyncio.tasks import current_task
@@ -160,13 +160,9 @@ class Host:
         foreign = tuple(run_id for run_id in runs if run_id not in run.children)
         # An end that the run was told of and the branch that waits for it was not yet must wake the run.
         seen = run.children.ended.difference(runs)
-        return RunParked(
-            run.run_id,
-            run.claim,
-            due_at=waits.first_due(),
-            children_seen=len(seen) if len(foreign) < len(runs) else None,
-            waits_for=foreign,
-        )
+        children = (Wait("children", seen=len(seen)),) if len(foreign) < len(runs) else ()
+        waits_for = (*children, *(Wait("run", run_id) for run_id in foreign))
+        return RunParked(run.run_id, run.claim, waits.first_due(), waits_for)
 
 
 def ended_by(error: BaseException) -> Outcome:

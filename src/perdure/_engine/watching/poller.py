@@ -1,6 +1,6 @@
 """The bounded poll: what hints have missed, or nobody could hint, is found here after a second at the latest.
 
-One statement per round: cancels of runs that are held here, runs that other processes made ready, the next due time.
+One statement per round: whether the mailbox has something, runs that other processes made ready, the next due time.
 A second one only while somebody waits for a run of another process.
 """
 
@@ -104,10 +104,8 @@ class Poller:
     def _feel_pulse(self) -> None:
         runtime = self._runtime
         pulse = runtime.store.pulse(runtime.worker.worker_id, runtime.dispatcher.queues(), runtime.definitions.names())
-        for run_id in pulse.cancelled:
-            runtime.claims.cancel_here(run_id)
-        if any(run_id not in runtime.held.active for run_id in pulse.cancelled):
-            runtime.claims.sweep_cancelled()  # it was put down, parked perhaps, just when somebody cancelled it
+        if pulse.has_mail:
+            runtime.mailbox.read()
         if pulse.has_claimable:
             runtime.dispatcher.expect_backlog()
         runtime.dispatcher.note_last_attempts(wait=pulse.has_last_attempts)

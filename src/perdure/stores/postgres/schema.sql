@@ -36,6 +36,7 @@ CREATE TABLE perdure.workers (
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
 -- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
 -- or a release whose reply was lost finds its own trace.
+-- `waits_for`: what a parked run waits for beside a time, as `Wait` has it (rule 7).
 -- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
@@ -64,15 +65,14 @@ CREATE TABLE perdure.runs (
     parent_id     text,
     parent_key    text,
     fingerprint   text NOT NULL,
-    children_seen integer,
-    waits_for     text[],
+    waits_for     json,
     needs_mend    boolean NOT NULL DEFAULT false,
     reason        text,
     CHECK ((state = 'held') = (worker IS NOT NULL)),
     CHECK ((state = 'held') = (claim IS NOT NULL)),
     CHECK ((state IN ('succeeded', 'failed', 'cancelled', 'dead')) = (finished_at IS NOT NULL)),
     CHECK (state <> 'held' OR started_at IS NOT NULL),
-    CHECK (state = 'parked' OR (children_seen IS NULL AND waits_for IS NULL AND NOT needs_mend)),
+    CHECK (state = 'parked' OR (waits_for IS NULL AND NOT needs_mend)),
     CHECK ((parent_id IS NULL) = (parent_key IS NULL))
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
@@ -124,8 +124,25 @@ CREATE TABLE perdure.messages (
 
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON perdure.messages (run_id) WHERE kind = 'cancel';
--- What nobody has acted on yet.
-CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL;
+-- The cancels that nobody has acted on yet.
+CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
+
+-- The mailbox: "look at this run once more" (rule 13). Whoever tells a run something adds a row in the same transaction;
+-- whoever has looked removes it. `worker`: who holds the run and is to be told; NULL: anybody may look.
+CREATE TABLE perdure.wakes (
+    seq    bigint GENERATED ALWAYS AS IDENTITY,
+    run_id text NOT NULL,
+    worker uuid
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX wakes_open ON perdure.wakes (worker, seq);
+
+-- Which parked runs the end of a run is to be told to, beside its parent.
+CREATE TABLE perdure.waits (
+    waiter  text NOT NULL,
+    awaited text NOT NULL,
+    PRIMARY KEY (waiter, awaited)
+);
+CREATE INDEX waits_awaited ON perdure.waits (awaited);
 
 -- By what people find a run: names that the program gives it, with values of its choice. `seq` is the run's. A table of
 -- their own: nothing may update the row of a run that is held (rule 15).
@@ -154,9 +171,6 @@ CREATE INDEX runs_last ON perdure.runs (queue)
     WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
 -- Delayed runs and sleepers, by when their time comes.
 CREATE INDEX runs_due ON perdure.runs (due_at) WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL;
--- What waits for the end of other runs.
-CREATE INDEX runs_waiting ON perdure.runs (seq)
-    WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL);
 -- What waits for new code.
 CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND needs_mend;
 -- What each worker holds; the foreign key's own question, too.
@@ -172,18 +186,6 @@ SELECT runs.*
    AND NOT needs_mend
    AND (state = 'ready' OR NOT EXISTS (SELECT 1 FROM perdure.messages
                                         WHERE messages.run_id = runs.id AND messages.kind = 'cancel'));
-
--- Parked runs whose wait is over (a flag could not say it: it would be set from an older look).
-CREATE VIEW perdure.woken_runs AS
-SELECT runs.*
-  FROM perdure.runs
- WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL)
-   AND NOT needs_mend
-   AND ((SELECT count(*) FROM perdure.runs AS child
-          WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) > children_seen
-        OR EXISTS (SELECT 1 FROM perdure.runs AS other
-                    WHERE other.id = ANY (runs.waits_for) AND other.finished_at IS NOT NULL))
-   AND NOT EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
 -- For people. A held run that somebody has cancelled is `cancelling` until what its code does just now returns.
 CREATE VIEW perdure.run_view AS

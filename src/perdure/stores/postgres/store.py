@@ -18,7 +18,7 @@ from ...typing import RunId
 from ..finding import Finder
 from ..histories import checkpoint_of, claimed_of, histories_of
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import ClaimedRun, ClaimRequest, Fenced, NothingDone, Pulse, RunRow, WorkerRow
+from ..protocol import ClaimedRun, ClaimRequest, Fenced, Mail, NothingDone, Pulse, RunRow, Told, WorkerRow
 from .addresses import parse_address
 from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
@@ -254,10 +254,14 @@ class PostgresStore:
         [(swept,)] = self._database.ask("sweep_cancelled_runs", {})
         return list(swept)
 
+    def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
+        parameters = {"worker_id": worker_id, "heard": text_array(map(str, heard))}
+        [(told, has_read, has_cancelled)] = self._database.ask("hear", parameters)
+        return Mail([Told(*one) for one in told], has_read, has_cancelled)
+
     def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
         parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
-        [(cancelled, has_claimable, has_last_attempts, next_due_at)] = self._database.ask("pulse", parameters)
-        return Pulse(list(cancelled), has_claimable, has_last_attempts, next_due_at)
+        return Pulse(*self._database.ask("pulse", parameters)[0])
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._database.ask("mend_runs", {"names": text_array(names)})]

@@ -54,3 +54,10 @@ def end_cancelled(connection: Connection, run_ids: list[RunId]) -> None:
     if run_ids:
         connection.change("pass_cancel_on", [texts(run_ids)])
         connection.change("consume_cancels", [texts(run_ids)])
+
+
+def tell_ends(connection: Connection, run_ids: list[RunId]) -> None:
+    """What every end does that is no entry's: parents and who else waits are told (rule 13)."""
+    if run_ids:
+        for statement in ("tell_parents", "tell_waiters", "forget_waiters"):
+            connection.change(statement, [texts(run_ids)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 
 from ...typing import RunId
 from ..histories import claimed_of
-from ..protocol import ClaimedRun, ClaimRequest
-from .batches import end_cancelled
+from ..protocol import ClaimedRun, ClaimRequest, Mail, Told
+from .batches import end_cancelled, tell_ends
 from .connections import Connection
 from .rows import texts
 
@@ -38,9 +39,11 @@ def take_claimable(
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:
     """The runs of a worker whose row was just deleted: cancelled, dead or ready (rules 3, 8 and 11)."""
     held = _ids(connection, "held_runs", worker_id)
+    connection.change("return_wakes", [worker_id, ""])
     for statement in ("take_over_dead_runs", "take_over_cancelled_runs", "take_over_runs"):
         connection.change(statement, [worker_id])
     end_cancelled(connection, _ids(connection, "cancelled_among", texts(held)))
+    tell_ends(connection, [run_id for run_id, *_ in connection.rows("ended_runs", [texts(held)])])
     return held
 
 
@@ -51,12 +54,25 @@ def hand_back(connection: Connection, worker_id: str, known: Collection[RunId]) 
     return list(set(held).difference(known))
 
 
+def hear(connection: Connection, worker_id: str, heard: Collection[int]) -> Mail:
+    """What this worker is told, after what is told to anybody has found its way (rule 13)."""
+    if heard:
+        connection.change("forget_heard", [worker_id, json.dumps(list(heard))])
+    connection.change("return_wakes", [worker_id, worker_id])
+    [(has_read, _)] = connection.query("has_told")
+    connection.change("read_wakes")
+    [(_, has_cancelled)] = connection.query("has_told")
+    told = [Told(seq, run_id, bool(is_cancelled)) for seq, run_id, is_cancelled in connection.rows("told", [worker_id])]
+    return Mail(told, bool(has_read), bool(has_cancelled))
+
+
 def sweep(connection: Connection) -> list[RunId]:
     """End what nobody holds and somebody has cancelled, then the children that this cancels, down the tree."""
     ended: list[RunId] = []
     while swept := _ids(connection, "sweepable"):
         connection.change("sweep_cancelled_runs")
         end_cancelled(connection, swept)
+        tell_ends(connection, swept)
         ended += swept
     return ended
 

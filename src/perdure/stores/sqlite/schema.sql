@@ -25,6 +25,7 @@ CREATE TABLE workers (
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
 -- `last_claim` and `last_state`: which claim parked, released or finished the run, and what it left, so that a park
 -- or a release whose reply was lost finds its own trace.
+-- `waits_for`: what a parked run waits for beside a time, as `Wait` has it (rule 7).
 -- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
@@ -52,7 +53,6 @@ CREATE TABLE runs (
     parent_id     TEXT,
     parent_key    TEXT,
     fingerprint   TEXT NOT NULL,
-    children_seen INTEGER,
     waits_for     TEXT CHECK (waits_for IS NULL OR json_type(waits_for) = 'array'),
     needs_mend    INTEGER NOT NULL DEFAULT 0 CHECK (needs_mend IN (0, 1)),
     reason        TEXT,
@@ -69,7 +69,7 @@ CREATE TABLE runs (
                ELSE FALSE
            END),
     CHECK (state <> 'held' OR started_at IS NOT NULL),
-    CHECK (state = 'parked' OR (children_seen IS NULL AND waits_for IS NULL AND needs_mend = 0)),
+    CHECK (state = 'parked' OR (waits_for IS NULL AND needs_mend = 0)),
     CHECK ((parent_id IS NULL) = (parent_key IS NULL))
 ) STRICT;
 
@@ -122,8 +122,33 @@ CREATE TABLE messages (
 CREATE INDEX messages_of_run ON messages (run_id);
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON messages (run_id) WHERE kind = 'cancel';
--- What nobody has acted on yet.
-CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL;
+-- The cancels that nobody has acted on yet.
+CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
+
+-- The mailbox: "look at this run once more" (rule 13). Whoever tells a run something adds a row in the same transaction;
+-- whoever has looked removes it. `worker`: who holds the run and is to be told; NULL: anybody may look. A number is
+-- never given again: who has heard a row says so by its number, perhaps late.
+CREATE TABLE wakes (
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    worker TEXT
+) STRICT;
+CREATE INDEX wakes_open ON wakes (worker, seq);
+-- A cancel tells its run, whoever sends it: so it stays one statement, which answers.
+CREATE TRIGGER tell_cancels AFTER INSERT ON messages WHEN NEW.kind = 'cancel'
+BEGIN
+    INSERT INTO wakes (run_id, worker) SELECT id, worker FROM runs WHERE id = NEW.run_id;
+END;
+-- The foreign key's own question.
+CREATE INDEX wakes_of_run ON wakes (run_id);
+
+-- Which parked runs the end of a run is to be told to, beside its parent.
+CREATE TABLE waits (
+    waiter  TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    awaited TEXT NOT NULL,
+    PRIMARY KEY (waiter, awaited)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waits_awaited ON waits (awaited);
 
 -- By what people find a run: names that the program gives it, with values of its choice. `seq` is the run's. A table of
 -- their own: nothing may update the row of a run that is held (rule 15).
@@ -152,28 +177,15 @@ CREATE INDEX runs_last ON runs (queue)
 CREATE INDEX runs_delayed ON runs (due_at) WHERE state = 'ready' AND due_at IS NOT NULL;
 -- Sleepers, by when they wake.
 CREATE INDEX runs_sleeping ON runs (due_at) WHERE state = 'parked' AND due_at IS NOT NULL;
--- What waits for the end of other runs.
+-- What waits for more than a time.
 CREATE INDEX runs_waiting ON runs (seq)
-    WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL);
+    WHERE state = 'parked' AND waits_for IS NOT NULL;
 -- What waits for new code.
 CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND needs_mend = 1;
 -- What each worker holds; the foreign key's own question, too.
 CREATE INDEX runs_held ON runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, in order of creation, and which of them have ended.
 CREATE INDEX runs_children ON runs (parent_id, seq, finished_at) WHERE parent_id IS NOT NULL;
-
--- Parked runs whose wait is over (a flag could not say it: it would be set from an older look). One with a cancel is
--- not woken, it is swept.
-CREATE VIEW woken_runs AS
-SELECT runs.*
-  FROM runs
- WHERE state = 'parked' AND (children_seen IS NOT NULL OR waits_for IS NOT NULL)
-   AND needs_mend = 0
-   AND ((SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL)
-            > children_seen
-        OR EXISTS (SELECT 1 FROM json_each(runs.waits_for) AS awaited CROSS JOIN runs AS other
-                    WHERE other.id = awaited.value AND other.finished_at IS NOT NULL))
-   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
 -- Whose time has come: delayed runs, and sleepers without a cancel.
 CREATE VIEW due_runs AS

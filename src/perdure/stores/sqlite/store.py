@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isinf
@@ -14,10 +13,10 @@ from ...typing import RunId
 from ..finding import Finder
 from ..histories import checkpoint_of, histories_of
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import ClaimedRun, ClaimRequest, Fenced, Pulse, RunRow, WorkerRow
+from ..protocol import ClaimedRun, ClaimRequest, Fenced, Mail, Pulse, RunRow, WorkerRow
 from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
-from .claims import hand_back, put_back_all, sweep, take_claimable
+from .claims import hand_back, hear, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
@@ -98,6 +97,7 @@ class SqliteStore:
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:
             hand_back(connection, worker_id, ())
+            connection.change("return_wakes", [worker_id, ""])
             connection.change("remove_worker", [worker_id])
 
     def workers(self) -> list[WorkerRow]:
@@ -197,11 +197,15 @@ class SqliteStore:
         with self._database.spare().writing() as connection:
             return sweep(connection)
 
+    def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
+        with self._database.turn.writing() as connection:
+            return hear(connection, worker_id, heard)
+
     def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
-        [(cancelled, *has, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
-        has_claimable, has_last_attempts = map(bool, has)
+        [(*has, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
+        has_mail, has_claimable, has_last_attempts = map(bool, has)
         due_at = None if isinf(next_due_at) else next_due_at
-        return Pulse(json.loads(cancelled), has_claimable, has_last_attempts, due_at)
+        return Pulse(has_mail, has_claimable, has_last_attempts, due_at)
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]

@@ -3,7 +3,9 @@ CREATE FUNCTION perdure.pass_cancel_on(ended text[]) RETURNS void LANGUAGE plpgs
 SET enable_seqscan = off AS $$
 BEGIN
     WITH child AS MATERIALIZED (
-        SELECT id FROM perdure.runs WHERE parent_id = ANY (ended) AND finished_at IS NULL ORDER BY id FOR SHARE
+        SELECT id, worker FROM perdure.runs WHERE parent_id = ANY (ended) AND finished_at IS NULL ORDER BY id FOR SHARE
+    ), told AS (
+        INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM child
     )
     INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM child
     ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
@@ -21,10 +23,12 @@ END $$;
 CREATE FUNCTION perdure.cancels_for(me uuid) RETURNS json LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    RETURN (SELECT json_agg(message.run_id)
-              FROM perdure.messages AS message
-             WHERE message.consumed_at IS NULL AND message.kind = 'cancel'
-               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = message.run_id AND run.worker = me OFFSET 0));
+    RETURN (SELECT json_agg(DISTINCT told.run_id)
+              FROM perdure.wakes AS told
+             WHERE told.worker = me
+               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = told.run_id AND run.worker = me OFFSET 0)
+               AND EXISTS (SELECT 1 FROM perdure.messages AS message
+                            WHERE message.run_id = told.run_id AND message.kind = 'cancel' OFFSET 0));
 END $$;
 
 -- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree.
@@ -42,10 +46,11 @@ BEGIN
                         ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
         EXIT WHEN cardinality(swept) = 0;
         UPDATE perdure.runs
-           SET state = 'cancelled', finished_at = clock_timestamp(), due_at = NULL, children_seen = NULL,
-               waits_for = NULL, needs_mend = false
+           SET state = 'cancelled', finished_at = clock_timestamp(), due_at = NULL, waits_for = NULL,
+               needs_mend = false
          WHERE id = ANY (swept);
         PERFORM perdure.consume_cancels(swept);
+        PERFORM perdure.tell_ends(swept, NULL);
         all_swept := all_swept || swept;
     END LOOP;
     RETURN all_swept;

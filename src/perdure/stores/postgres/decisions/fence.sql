@@ -40,13 +40,13 @@ BEGIN
 END $$;
 
 -- The fence as the first statement of a batch: the sections that follow it are written in the same transaction, or not.
--- Its answer tells of cancels (rule 8). Mostly there are none, and the index that is looked into is empty.
+-- Its answer tells of cancels (rule 8). Mostly nothing was told to this worker, and one look into the mailbox says so.
 CREATE FUNCTION perdure.demand(me uuid, expected bigint) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT perdure.fence(me, expected) THEN
         RAISE EXCEPTION 'the worker has no row' USING ERRCODE = 'PD000';
     END IF;
-    PERFORM 1 FROM perdure.messages WHERE consumed_at IS NULL ORDER BY run_id LIMIT 1;
+    PERFORM 1 FROM perdure.wakes WHERE worker = me ORDER BY seq LIMIT 1;
     IF FOUND THEN
         RETURN perdure.cancels_for(me);
     END IF;

@@ -8,5 +8,6 @@ BEGIN
     PERFORM 1 FROM perdure.runs WHERE worker = me ORDER BY id FOR NO KEY UPDATE;
     UPDATE perdure.runs SET state = 'ready', worker = NULL, claim = NULL, attempts = greatest(attempts - 1, 0)
      WHERE worker = me;
+    UPDATE perdure.wakes SET worker = NULL WHERE worker = me;
     DELETE FROM perdure.workers WHERE id = me;
 END $$;

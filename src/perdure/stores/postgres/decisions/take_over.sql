@@ -8,6 +8,7 @@ DECLARE
     gone uuid;
     back text[];
     cancelled text[];
+    ended text[];
 BEGIN
     PERFORM perdure.check_session();
     DELETE FROM perdure.workers
@@ -36,9 +37,15 @@ BEGIN
           FROM fate WHERE run.ctid = fate.place
         RETURNING run.id, becomes
     )
-    SELECT array_agg(id ORDER BY id) INTO cancelled FROM over WHERE becomes = 'cancelled';
+    SELECT array_agg(id ORDER BY id) FILTER (WHERE becomes = 'cancelled'), array_agg(id) FILTER (WHERE becomes <> 'ready')
+      INTO cancelled, ended FROM over;
     IF cancelled IS NOT NULL THEN
         PERFORM perdure.consume_cancels(cancelled);
     END IF;
+    IF ended IS NOT NULL THEN
+        PERFORM perdure.tell_ends(ended, NULL);
+    END IF;
+    -- In a statement after the runs' locks: who has told the victim of one of them has committed.
+    UPDATE perdure.wakes SET worker = NULL WHERE worker = victim;
     RETURN back;
 END $$;

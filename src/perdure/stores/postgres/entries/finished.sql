@@ -6,6 +6,8 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS
 DECLARE
     ended integer;
     cancelled text[];
+    parents text[];
+    all_ended text[];
 BEGIN
     PERFORM perdure.lock_held(me, entries);
     PERFORM 1
@@ -29,17 +31,23 @@ BEGIN
                             WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'
                            OFFSET 0) AS run) AS held
          WHERE run.id = held.run_id
-        RETURNING run.id, run.state
+        RETURNING run.id, run.state, run.parent_id
     ), kept AS (
         INSERT INTO perdure.outputs (run_id, codec, body)
         SELECT run_id, output ->> 'codec', output ->> 'text' FROM entry WHERE output ->> 'codec' IS NOT NULL
         ON CONFLICT (run_id) DO NOTHING
     )
-    SELECT count(*), array_agg(id ORDER BY id) FILTER (WHERE state = 'cancelled') INTO ended, cancelled FROM over;
+    SELECT count(*), array_agg(id ORDER BY id) FILTER (WHERE state = 'cancelled'), array_agg(id),
+           array_agg(DISTINCT parent_id) FILTER (WHERE parent_id IS NOT NULL)
+      INTO ended, cancelled, all_ended, parents FROM over;
     IF ended <> json_array_length(entries) THEN
         RAISE EXCEPTION 'a run that ends is not held' USING ERRCODE = 'PD001';
     END IF;
     IF cancelled IS NOT NULL THEN
         PERFORM perdure.consume_cancels(cancelled);
     END IF;
+    IF parents IS NOT NULL THEN
+        PERFORM perdure.tell_parents(parents, me);
+    END IF;
+    PERFORM perdure.tell_waiters(all_ended);
 END $$;

@@ -1,24 +1,36 @@
--- The claim ends and gives its attempt back; the run says what it waits for.
+-- The claim ends and gives its attempt back; the run says what it waits for, and tells itself: of this and of what it
+-- waits for, the later commit brings a row that whoever sees it sees both by (rule 13).
 CREATE FUNCTION perdure.write_parked(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ended integer;
 BEGIN
     PERFORM perdure.lock_held(me, entries);
-    UPDATE perdure.runs AS run
-       SET state = 'parked', worker = NULL, claim = NULL, last_claim = run.claim, last_state = 'parked',
-           attempts = greatest(run.attempts - 1, 0), due_at = to_timestamp(held.due_at),
-           children_seen = held.children_seen, waits_for = nullif(held.waits_for, '{}'), needs_mend = held.needs_mend,
-           reason = held.reason
-      FROM (SELECT entry.*
-              FROM json_to_recordset(entries) AS entry (
-                       run_id text, claim uuid, due_at double precision, children_seen integer, waits_for text[],
-                       needs_mend boolean, reason text)
-             CROSS JOIN LATERAL (SELECT 1 FROM perdure.runs
-                                  WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'
-                                 OFFSET 0) AS run) AS held
-     WHERE run.id = held.run_id;
-    GET DIAGNOSTICS ended = ROW_COUNT;
+    WITH parked AS (
+        UPDATE perdure.runs AS run
+           SET state = 'parked', worker = NULL, claim = NULL, last_claim = run.claim, last_state = 'parked',
+               attempts = greatest(run.attempts - 1, 0), due_at = to_timestamp(held.due_at),
+               waits_for = CASE WHEN json_array_length(held.waits_for) > 0 THEN held.waits_for END,
+               needs_mend = held.needs_mend, reason = held.reason
+          FROM (SELECT entry.*
+                  FROM json_to_recordset(entries) AS entry (
+                           run_id text, claim uuid, due_at double precision, waits_for json, needs_mend boolean,
+                           reason text)
+                 CROSS JOIN LATERAL (SELECT 1 FROM perdure.runs
+                                      WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'
+                                     OFFSET 0) AS run) AS held
+         WHERE run.id = held.run_id
+        RETURNING run.id, run.waits_for
+    ), awaited AS (
+        INSERT INTO perdure.waits (waiter, awaited)
+        SELECT parked.id, wait.what
+          FROM parked CROSS JOIN LATERAL json_to_recordset(parked.waits_for) AS wait (kind text, what text)
+         WHERE wait.kind = 'run'
+        ON CONFLICT DO NOTHING
+    ), told AS (
+        INSERT INTO perdure.wakes (run_id) SELECT id FROM parked
+    )
+    SELECT count(*) INTO ended FROM parked;
     IF ended <> json_array_length(entries) THEN
         RAISE EXCEPTION 'a run that parks is not held' USING ERRCODE = 'PD001';
     END IF;

@@ -4,8 +4,10 @@ CREATE FUNCTION perdure.write_released(me uuid, entries json) RETURNS void LANGU
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ended integer;
+    dead text[];
 BEGIN
     PERFORM perdure.lock_held(me, entries);
+    WITH over AS (
     UPDATE perdure.runs AS run
        SET state = held.becomes, worker = NULL, claim = NULL, last_claim = run.claim, last_state = held.becomes,
            attempts = CASE WHEN held.charged THEN run.attempts ELSE greatest(run.attempts - 1, 0) END, due_at = NULL,
@@ -25,9 +27,14 @@ BEGIN
              CROSS JOIN LATERAL (SELECT attempts, max_attempts, progress_mark FROM perdure.runs
                                   WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'
                                  OFFSET 0) AS run) AS held
-     WHERE run.id = held.run_id;
-    GET DIAGNOSTICS ended = ROW_COUNT;
+     WHERE run.id = held.run_id
+    RETURNING run.id, held.becomes
+    )
+    SELECT count(*), array_agg(id) FILTER (WHERE becomes = 'dead') INTO ended, dead FROM over;
     IF ended <> json_array_length(entries) THEN
         RAISE EXCEPTION 'a run that is let go of is not held' USING ERRCODE = 'PD001';
+    END IF;
+    IF dead IS NOT NULL THEN
+        PERFORM perdure.tell_ends(dead, me);
     END IF;
 END $$;

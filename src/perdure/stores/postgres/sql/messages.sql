@@ -1,7 +1,9 @@
 -- name: cancel_run
 -- Rule 8 in one statement: the share lock keeps a finish from passing by. No row: already ended, or no such run.
 WITH target AS MATERIALIZED (
-    SELECT id FROM perdure.runs WHERE id = %(run_id)s AND finished_at IS NULL FOR SHARE
+    SELECT id, worker FROM perdure.runs WHERE id = %(run_id)s AND finished_at IS NULL FOR SHARE
+), told AS (
+    INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM target
 )
 INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM target
 ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind

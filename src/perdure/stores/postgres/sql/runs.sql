@@ -53,7 +53,7 @@ WITH mended AS MATERIALIZED (
      ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE perdure.runs
-   SET state = 'ready', needs_mend = false, due_at = NULL, children_seen = NULL, waits_for = NULL, reason = NULL
+   SET state = 'ready', needs_mend = false, due_at = NULL, waits_for = NULL, reason = NULL
   FROM mended
  WHERE runs.id = mended.id
 RETURNING runs.id;
@@ -93,18 +93,15 @@ SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
 SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND state = 'parked' AND needs_mend;
 
 -- name: pulse
--- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
+-- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
+-- what is next due.
 WITH served AS MATERIALIZED (SELECT %(queues)s::text[] AS queues, %(names)s::text[] AS names)
-SELECT ARRAY(SELECT messages.run_id
-               FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
-              WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-                AND (runs.worker = %(worker_id)s::uuid OR runs.state IN ('ready', 'parked'))),
+SELECT (SELECT true FROM perdure.wakes WHERE worker IS NULL ORDER BY seq LIMIT 1) IS NOT NULL
+       OR (SELECT true FROM perdure.wakes WHERE worker = %(worker_id)s::uuid ORDER BY seq LIMIT 1) IS NOT NULL,
        EXISTS (SELECT 1 FROM perdure.runs
                 WHERE state = 'ready' AND due_at IS NULL
                   AND queue = ANY (served.queues) AND name = ANY (served.names))
        OR EXISTS (SELECT 1 FROM perdure.due_runs
-                   WHERE queue = ANY (served.queues) AND name = ANY (served.names))
-       OR EXISTS (SELECT 1 FROM perdure.woken_runs
                    WHERE queue = ANY (served.queues) AND name = ANY (served.names)),
        EXISTS (SELECT 1 FROM perdure.runs
                 WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1

@@ -15,12 +15,11 @@ BEGIN
      WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id);
 
     -- Delayed runs and sleepers whose time has come, the earliest first; bounded, the next claim takes the rest.
-    UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
+    UPDATE runs SET state = 'ready', due_at = NULL, waits_for = NULL
      WHERE seq IN (SELECT seq FROM due_runs ORDER BY due_at LIMIT 1000);
 
-    -- Rule 7: what a parked run waits for is looked up, never flagged. The write lock makes the answer final.
-    UPDATE runs SET state = 'ready', due_at = NULL, children_seen = NULL, waits_for = NULL
-     WHERE seq IN (SELECT seq FROM woken_runs);
+    -- Rule 13.
+    INSERT INTO mailbox (upto) SELECT upto FROM told WHERE upto IS NOT NULL;
 
     -- The oldest of the lowest priority, with the first claim of these, which says whose it is. To find nothing writes
     -- nothing, and leaves what was there.

@@ -10,10 +10,11 @@ BEGIN
     SELECT RAISE(ABORT, 'the worker has no row')
      WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id);
 
-    -- Rule 8: cancels of what this worker holds are told to it. Mostly there are none, and the index is empty.
+    -- Rule 8: cancels of what this worker holds are told to it. Mostly nothing is, and the mailbox has no row for it.
     SELECT note_cancel(messages.run_id)
-      FROM messages
+      FROM wakes
+     CROSS JOIN messages
      CROSS JOIN runs
-     WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-       AND runs.id = messages.run_id AND runs.worker = NEW.worker_id;
+     WHERE wakes.worker = NEW.worker_id AND messages.run_id = wakes.run_id AND messages.kind = 'cancel'
+       AND runs.id = wakes.run_id AND runs.worker = NEW.worker_id;
 END;

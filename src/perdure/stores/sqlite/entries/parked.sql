@@ -1,10 +1,10 @@
--- The claim ends and gives its attempt back; the run says what it waits for.
+-- The claim ends and gives its attempt back; the run says what it waits for, and tells itself: what that is may have come
+-- (rule 13).
 CREATE TEMP TRIGGER write_parked INSTEAD OF INSERT ON section WHEN NEW.kind = 'parked'
 BEGIN
     UPDATE runs
        SET state = 'parked', worker = NULL, claim = NULL, last_claim = claim, last_state = 'parked',
            attempts = max(attempts - 1, 0), due_at = json_extract(entry, '$.due_at'),
-           children_seen = json_extract(entry, '$.children_seen'),
            waits_for = nullif(json_extract(entry, '$.waits_for'), '[]'),
            needs_mend = json_extract(entry, '$.needs_mend'), reason = json_extract(entry, '$.reason')
       FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
@@ -12,4 +12,12 @@ BEGIN
      WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
     SELECT RAISE(ABORT, 'a run that parks is not held')
      WHERE changes() <> json_array_length(NEW.entries);
+
+    INSERT INTO waits (waiter, awaited)
+    SELECT json_extract(parked.value, '$.run_id'), json_extract(wait.value, '$.what')
+      FROM json_each(NEW.entries) AS parked
+     CROSS JOIN json_each(parked.value, '$.waits_for') AS wait
+     WHERE json_extract(wait.value, '$.kind') = 'run'
+    ON CONFLICT DO NOTHING;
+    INSERT INTO wakes (run_id) SELECT json_extract(value, '$.run_id') FROM json_each(NEW.entries);
 END;

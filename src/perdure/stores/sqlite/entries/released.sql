@@ -21,4 +21,20 @@ BEGIN
      WHERE id = charged.run_id AND last_claim = of_claim AND state = 'ready' AND attempts >= max_attempts
        AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
        AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
+
+    INSERT INTO wakes (run_id, worker)
+    SELECT parent.id, parent.worker
+      FROM json_each(NEW.entries) AS charged
+     CROSS JOIN runs AS child
+     CROSS JOIN runs AS parent
+     WHERE json_extract(charged.value, '$.charged') AND child.id = json_extract(charged.value, '$.run_id')
+       AND child.state = 'dead' AND parent.id = child.parent_id
+       AND (parent.state = 'parked' OR parent.worker <> NEW.worker_id);
+    INSERT INTO wakes (run_id)
+    SELECT waits.waiter
+      FROM json_each(NEW.entries) AS charged
+     CROSS JOIN runs
+     CROSS JOIN waits
+     WHERE json_extract(charged.value, '$.charged') AND runs.id = json_extract(charged.value, '$.run_id')
+       AND runs.state = 'dead' AND waits.awaited = runs.id;
 END;

@@ -10,10 +10,11 @@ SELECT runs.id, :key, runs.claim, :entry_id, :position, :kind, :name, :fingerpri
  WHERE runs.id = :run_id AND runs.claim = :claim AND runs.worker = :worker_id AND runs.state = 'held'
    AND EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)
    AND (SELECT count(note_cancel(messages.run_id))
-          FROM messages
+          FROM wakes
+         CROSS JOIN messages
          CROSS JOIN runs AS mine
-         WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-           AND mine.id = messages.run_id AND mine.worker = runs.worker) IS NOT NULL
+         WHERE wakes.worker = runs.worker AND messages.run_id = wakes.run_id AND messages.kind = 'cancel'
+           AND mine.id = wakes.run_id AND mine.worker = runs.worker) IS NOT NULL
 ON CONFLICT (run_id, key) DO NOTHING;
 
 -- name: checkpoint_traces

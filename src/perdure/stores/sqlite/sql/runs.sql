@@ -82,14 +82,14 @@ SELECT json_group_array(json_array(id)) FROM sweepable_runs;
 -- name: sweep_cancelled_runs
 -- Nobody holds them, so nobody's code is needed to end them.
 UPDATE runs
-   SET state = 'cancelled', finished_at = (SELECT now FROM clock), due_at = NULL, children_seen = NULL,
-       waits_for = NULL, needs_mend = 0
+   SET state = 'cancelled', finished_at = (SELECT now FROM clock), due_at = NULL, waits_for = NULL,
+       needs_mend = 0
  WHERE id IN (SELECT id FROM sweepable_runs);
 
 -- name: mend_runs
 -- Newly registered code may fit runs that were parked because the old one did not.
 UPDATE runs
-   SET state = 'ready', needs_mend = 0, due_at = NULL, children_seen = NULL, waits_for = NULL, reason = NULL
+   SET state = 'ready', needs_mend = 0, due_at = NULL, waits_for = NULL, reason = NULL
  WHERE state = 'parked' AND needs_mend = 1 AND name IN (SELECT value FROM json_each(:names))
 RETURNING id;
 
@@ -132,22 +132,16 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
  GROUP BY wanted.key / :together;
 
 -- name: pulse
--- The bounded poll: cancels for what this worker or nobody holds, whether anything waits for it, when what is next due.
-SELECT (SELECT json_group_array(messages.run_id)
-          FROM messages
-         CROSS JOIN runs
-         WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-           AND runs.id = messages.run_id
-           AND (runs.worker = served.worker_id OR runs.state IN ('ready', 'parked'))),
+-- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
+-- what is next due.
+SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
+       OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
        EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
                   AND runs.name IN (SELECT value FROM json_each(served.names)))
        OR EXISTS (SELECT 1 FROM due_runs
                    WHERE due_runs.queue IN (SELECT value FROM json_each(served.queues))
-                     AND due_runs.name IN (SELECT value FROM json_each(served.names)))
-       OR EXISTS (SELECT 1 FROM woken_runs
-                   WHERE woken_runs.queue IN (SELECT value FROM json_each(served.queues))
-                     AND woken_runs.name IN (SELECT value FROM json_each(served.names))),
+                     AND due_runs.name IN (SELECT value FROM json_each(served.names))),
        EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
                   AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1

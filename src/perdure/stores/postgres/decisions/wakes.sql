@@ -1,0 +1,139 @@
+-- Rule 7: whose wait is over becomes ready, looked up and never flagged.
+CREATE FUNCTION perdure.wake_runs(served text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    due text[];
+BEGIN
+    due := ARRAY(SELECT id FROM perdure.due_runs WHERE queue = ANY (served) ORDER BY due_at LIMIT 1000
+                    FOR NO KEY UPDATE SKIP LOCKED);
+    IF cardinality(due) > 0 THEN
+        UPDATE perdure.runs SET state = 'ready', due_at = NULL, waits_for = NULL WHERE id = ANY (due);
+    END IF;
+    PERFORM perdure.read_wakes();
+END $$;
+
+-- Whether something of what a parked run waits for has come. A kind of wait is one line in here. One that a later
+-- release has made wakes the run: whoever knows its function parks it again.
+CREATE FUNCTION perdure.is_over(run text, waits json) RETURNS boolean LANGUAGE plpgsql STABLE
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT 1 FROM json_to_recordset(waits) AS wait (kind text, what text, seen integer)
+         WHERE CASE wait.kind
+                   WHEN 'children' THEN EXISTS (SELECT 1 FROM perdure.runs AS child
+                                                 WHERE child.parent_id = run AND child.finished_at IS NOT NULL
+                                                OFFSET wait.seen)
+                   WHEN 'run' THEN EXISTS (SELECT 1 FROM perdure.runs AS other
+                                            WHERE other.id = wait.what AND other.finished_at IS NOT NULL)
+                   ELSE true
+               END);
+END $$;
+
+-- Rule 13: the mailbox, for anybody who looks. The rows are taken, then the runs' rows, both without waiting: what
+-- somebody has locked keeps its row. Only the next statement decides, so it sees what was committed before the locks. A
+-- held run's row goes on to its worker. A cancelled run that nobody holds keeps its row until it is swept. Whether there
+-- was anything.
+CREATE FUNCTION perdure.read_wakes() RETURNS boolean LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    told bigint[];
+    ids text[];
+    free text[];
+    awaited text[];
+    kept text[];
+BEGIN
+    SELECT array_agg(first.seq), array_agg(DISTINCT first.run_id) INTO told, ids
+      FROM (SELECT seq, run_id FROM perdure.wakes WHERE worker IS NULL ORDER BY seq LIMIT 1000
+               FOR UPDATE SKIP LOCKED) AS first;
+    IF told IS NULL THEN
+        RETURN false;
+    END IF;
+    free := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
+    -- A run that is awaited and just now ends may have looked for waiters before this one's park was committed.
+    awaited := ARRAY(SELECT DISTINCT wait.what
+                       FROM perdure.runs AS run
+                      CROSS JOIN LATERAL json_to_recordset(run.waits_for) AS wait (kind text, what text)
+                      WHERE run.id = ANY (free) AND wait.kind = 'run');
+    IF cardinality(awaited) > 0 THEN
+        kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) ORDER BY id FOR SHARE SKIP LOCKED);
+        kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) AND id <> ALL (kept));
+        kept := ARRAY(SELECT waiter FROM perdure.waits WHERE waiter = ANY (free) AND waits.awaited = ANY (kept));
+    END IF;
+    UPDATE perdure.runs AS run SET state = 'ready', due_at = NULL, waits_for = NULL
+     WHERE run.id = ANY (free) AND run.state = 'parked' AND NOT run.needs_mend AND run.waits_for IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM perdure.messages AS message
+                        WHERE message.run_id = run.id AND message.kind = 'cancel' OFFSET 0)
+       AND perdure.is_over(run.id, run.waits_for);
+    DELETE FROM perdure.waits
+     WHERE waiter = ANY (free)
+       AND NOT EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = waits.waiter AND run.state = 'parked' OFFSET 0);
+    UPDATE perdure.wakes SET worker = run.worker
+      FROM perdure.runs AS run
+     WHERE wakes.worker IS NULL AND wakes.seq = ANY (told)
+       AND run.id = wakes.run_id AND run.id = ANY (free) AND run.state = 'held';
+    kept := kept || ARRAY(SELECT run.id FROM perdure.runs AS run
+                           WHERE run.id = ANY (free) AND run.state IN ('ready', 'parked')
+                             AND EXISTS (SELECT 1 FROM perdure.messages AS message
+                                          WHERE message.run_id = run.id AND message.kind = 'cancel' OFFSET 0));
+    DELETE FROM perdure.wakes
+     WHERE worker IS NULL AND seq = ANY (told)
+       AND (run_id = ANY (free) OR NOT EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = wakes.run_id OFFSET 0))
+       AND (kept IS NULL OR run_id <> ALL (kept));
+    RETURN true;
+END $$;
+
+-- What this worker is told: it says which rows it has heard, and gets those that are there for it, with whether the run
+-- has a cancel. What is no longer its own anybody may look at.
+CREATE FUNCTION perdure.hear(me uuid, heard bigint[], OUT told json, OUT has_read boolean, OUT has_cancelled boolean)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    IF cardinality(heard) > 0 THEN
+        DELETE FROM perdure.wakes WHERE worker = me AND seq = ANY (heard);
+    END IF;
+    UPDATE perdure.wakes SET worker = NULL
+     WHERE worker = me
+       AND NOT EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = wakes.run_id AND run.worker = me OFFSET 0);
+    has_read := perdure.read_wakes();
+    SELECT coalesce(json_agg(json_build_array(mine.seq, mine.run_id,
+               EXISTS (SELECT 1 FROM perdure.messages AS message
+                        WHERE message.run_id = mine.run_id AND message.kind = 'cancel' OFFSET 0)) ORDER BY mine.seq), '[]')
+      INTO told
+      FROM (SELECT seq, run_id FROM perdure.wakes WHERE worker = me ORDER BY seq LIMIT 1000) AS mine;
+    has_cancelled := EXISTS (
+        SELECT 1 FROM (SELECT run_id FROM perdure.wakes WHERE worker IS NULL ORDER BY seq LIMIT 1000) AS open
+         WHERE EXISTS (SELECT 1 FROM perdure.messages AS message
+                        WHERE message.run_id = open.run_id AND message.kind = 'cancel'
+                          AND message.consumed_at IS NULL OFFSET 0));
+END $$;
+
+-- The end of a child is told to its parent, unless the very worker that commits it holds that: it is told in memory, and
+-- parks in a later batch. Not only to one that is seen parked: a park may be under way.
+CREATE FUNCTION perdure.tell_parents(parents text[], me uuid) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    INSERT INTO perdure.wakes (run_id)
+    SELECT parent.id FROM perdure.runs AS parent
+     WHERE parent.id = ANY (parents) AND parent.finished_at IS NULL
+       AND (me IS NULL OR parent.worker IS DISTINCT FROM me);
+END $$;
+
+-- Other runs that wait for one of these. After its row was locked, in a later statement (rule 8's discipline).
+CREATE FUNCTION perdure.tell_waiters(ended text[]) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    PERFORM 1 FROM perdure.waits WHERE awaited = ANY (ended) LIMIT 1;
+    IF FOUND THEN
+        INSERT INTO perdure.wakes (run_id) SELECT DISTINCT waiter FROM perdure.waits WHERE awaited = ANY (ended);
+        DELETE FROM perdure.waits WHERE awaited = ANY (ended);
+    END IF;
+END $$;
+
+-- Both, where runs end otherwise than by an entry of their own.
+CREATE FUNCTION perdure.tell_ends(ended text[], me uuid) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+BEGIN
+    PERFORM perdure.tell_parents(ARRAY(SELECT DISTINCT parent_id FROM perdure.runs
+                                        WHERE id = ANY (ended) AND parent_id IS NOT NULL), me);
+    PERFORM perdure.tell_waiters(ended);
+END $$;
