@@ -96,7 +96,7 @@ TOLD: tuple[Guard, ...] = (
         "mailbox of cancels",
         {
             "both": at(
-                "engine/mailbox.Mailbox.read",
+                "engine/watching/mailbox.Mailbox.read",
                 "if told.is_cancelled: runtime.claims.cancel_here(told.run_id) elif runtime.held.is_known(told.run_id)",
             )
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -100,9 +100,11 @@ def claim(
     queue: str = "",
     names: Iterable[str] = (WORK,),
     last_attempts: LastAttempts = "left",
+    claims: Sequence[str] = (),
 ) -> list[ClaimedRun]:
-    """Claim from one queue."""
-    return store.claim(worker_id, ClaimRequest({queue: slots}, list(names), last_attempts), fresh_claims(slots))
+    """Claim from one queue, under these claims or fresh ones."""
+    request = ClaimRequest({queue: slots}, list(names), last_attempts)
+    return store.claim(worker_id, request, claims or fresh_claims(slots))
 
 
 def claim_one(store: Store, worker_id: str, run_id: str) -> str:
