@@ -14,5 +14,6 @@ ORDER = (
     "flat_steps",
     "flat_queue",
     "flat_history",
+    "flat_parked",
 )
 """As in the table of the targets."""

@@ -183,7 +183,7 @@ def race(*actions: Callable[[], Any]) -> None:
             future.result(60)
 
 
-RACES = [30, pytest.param(2_000, marks=pytest.mark.long)]
+RACES = [30, pytest.param(1_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 
 
 @pytest.mark.parametrize("times", RACES)

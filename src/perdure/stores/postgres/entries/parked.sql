@@ -1,5 +1,6 @@
 -- The claim ends and gives its attempt back; the run says what it waits for, and tells itself: of this and of what it
--- waits for, the later commit brings a row that whoever sees it sees both by (rule 13).
+-- waits for, the later commit brings a row that whoever sees it sees both by (rule 13). Who waits for a time alone needs no
+-- row: that is looked up; nor can a cancel be missed, since the run's row is locked, and this a later statement.
 CREATE FUNCTION perdure.write_parked(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -29,6 +30,9 @@ BEGIN
         ON CONFLICT DO NOTHING
     ), told AS (
         INSERT INTO perdure.wakes (run_id) SELECT id FROM parked
+         WHERE waits_for IS NOT NULL
+            OR EXISTS (SELECT 1 FROM perdure.messages AS message
+                        WHERE message.run_id = parked.id AND message.kind = 'cancel' OFFSET 0)
     )
     SELECT count(*) INTO ended FROM parked;
     IF ended <> json_array_length(entries) THEN

@@ -1,5 +1,5 @@
 -- The claim ends and gives its attempt back; the run says what it waits for, and tells itself: what that is may have come
--- (rule 13).
+-- (rule 13). Who waits for a time alone needs no row, but where a cancel has come meanwhile.
 CREATE TEMP TRIGGER write_parked INSTEAD OF INSERT ON section WHEN NEW.kind = 'parked'
 BEGIN
     UPDATE runs
@@ -19,5 +19,9 @@ BEGIN
      CROSS JOIN json_each(parked.value, '$.waits_for') AS wait
      WHERE json_extract(wait.value, '$.kind') = 'run'
     ON CONFLICT DO NOTHING;
-    INSERT INTO wakes (run_id) SELECT json_extract(value, '$.run_id') FROM json_each(NEW.entries);
+    INSERT INTO wakes (run_id) SELECT json_extract(value, '$.run_id')
+      FROM json_each(NEW.entries)
+     WHERE json_extract(value, '$.waits_for[0]') IS NOT NULL
+        OR EXISTS (SELECT 1 FROM messages
+                    WHERE messages.run_id = json_extract(value, '$.run_id') AND messages.kind = 'cancel');
 END;
