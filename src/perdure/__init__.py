@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from ._api import forking as forking
 from ._api.app import Perdure, launch, running, shutdown
+from ._api.client import Client
 from ._api.decorators import step, workflow
 from ._api.handle import Handle
+from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from ._api.several import Waited, as_completed, first, wait
+from ._api.shown_runs import Affected, RunDetails, RunPage, RunSummary
 from ._api.steps import call
 from ._api.threads import threads
 from ._api.types import register
@@ -56,6 +59,8 @@ from .errors import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Affected",
+    "Client",
     "Codec",
     "Current",
     "ForkedError",
@@ -73,11 +78,15 @@ __all__ = [
     "Retry",
     "RunCancelledError",
     "RunDeadError",
+    "RunDetails",
     "RunExistsError",
     "RunFailedError",
     "RunInterrupted",
     "RunNotFoundError",
+    "RunPage",
     "RunStuckError",
+    "RunSummary",
+    "Runs",
     "SerializationError",
     "StepInterruptedError",
     "StepTimeoutError",
@@ -102,6 +111,7 @@ __all__ = [
     "random",
     "register",
     "running",
+    "runs",
     "shutdown",
     "sleep",
     "sleep_until",

@@ -160,10 +160,12 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
 
 FEW = {
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
-    *("pulse", "has_open_cancels", "cancel_run", "take_over_worker", "workers", "mend_runs"),
+    *("pulse", "has_open_cancels", "cancel_run", "cancel_runs", "take_over_worker", "workers", "mend_runs"),
     "has_told",
 }
-"""What gives one row, or one for each process of a machine; `mend_runs` is asked at launch alone."""
+"""What gives one row, or one for each process of a machine; `mend_runs` is asked at launch alone, `cancel_runs` by
+people.
+"""
 
 
 def test_what_gives_many_rows_packs_them() -> None:

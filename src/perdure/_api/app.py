@@ -22,6 +22,7 @@ from typing import Unpack
 from .._core.definitions import DEFINITIONS
 from .._core.given import limit_of
 from .._core.lineage import scope
+from .._engine.door import Door
 from .._engine.options import Settings, options_of
 from .._engine.runtime import Runtime
 from ..errors import UsageError
@@ -284,7 +285,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 @contextlib.contextmanager
-def blocked_loop(runtime: Runtime) -> Iterator[None]:
+def blocked_loop(runtime: Door) -> Iterator[None]:
     """While a coroutine waits for a sync run its loop stands still: async runs begin on another one meanwhile."""
     loop = running_loop()
     if loop is None or runtime.loop is not loop:

@@ -35,23 +35,24 @@ from .refused import refuse_in_run
 from .waits import OwnWait
 
 if TYPE_CHECKING:
+    from .._engine.door import Door
     from .._engine.runtime import Runtime
     from ..stores.protocol import RunRow
 
 R = TypeVar("R")
 
 
-def cancel_run(runtime: Runtime, run_id: RunId) -> bool:
+def cancel_run(runtime: Door, run_id: RunId) -> bool:
     """Ask for the run's end."""
     return runtime.claims.cancel(run_id)
 
 
-async def acancel_run(runtime: Runtime, run_id: RunId) -> bool:
+async def acancel_run(runtime: Door, run_id: RunId) -> bool:
     """The same without stopping the loop."""
     return await asyncio.to_thread(runtime.claims.cancel, run_id)
 
 
-def find_row(runtime: Runtime, run_id: RunId) -> RunRow:
+def find_row(runtime: Door, run_id: RunId) -> RunRow:
     """The run as it stands in the database. Raises `RunNotFoundError` where it does not."""
     row = runtime.store.run(run_id)
     if row is None:
@@ -59,17 +60,17 @@ def find_row(runtime: Runtime, run_id: RunId) -> RunRow:
     return row
 
 
-def read_status(runtime: Runtime, run_id: RunId) -> RunState:
+def read_status(runtime: Door, run_id: RunId) -> RunState:
     """The run's state, now."""
     return find_row(runtime, run_id).state
 
 
-async def aread_status(runtime: Runtime, run_id: RunId) -> RunState:
+async def aread_status(runtime: Door, run_id: RunId) -> RunState:
     """The same without stopping the loop."""
     return await asyncio.to_thread(read_status, runtime, run_id)
 
 
-def read_reason(runtime: Runtime, run_id: RunId) -> str | None:
+def read_reason(runtime: Door, run_id: RunId) -> str | None:
     """Why the run is in its state, as far as there is a reason."""
     return find_row(runtime, run_id).reason
 
@@ -111,7 +112,7 @@ class Handle(Future[R]):
     as on replay.
     """
 
-    def __init__(self, runtime: Runtime, run_id: RunId) -> None:
+    def __init__(self, runtime: Door, run_id: RunId) -> None:
         # Future.__init__ is called when somebody first looks at the future in it.
         self.run_id = run_id
         self._runtime = runtime
@@ -304,7 +305,7 @@ class Handle(Future[R]):
         """
         return self._ask(REASON, read_reason)  # type: ignore[no-any-return]  # as REASON says
 
-    def _ask(self, definition: Definition, outside: Callable[[Runtime, RunId], Any]) -> Any:
+    def _ask(self, definition: Definition, outside: Callable[[Door, RunId], Any]) -> Any:
         self._runtime.check_open()
         here = scope.get()
         return self._record(here, definition) if type(here) is Branch else outside(self._runtime, self.run_id)

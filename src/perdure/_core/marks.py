@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .step_call import StepCall
 
 MARK: Final = "?"
+LONGEST_ERROR: Final = 300
 
 
 class Tried(Struct, frozen=True):
@@ -37,17 +38,31 @@ def mark_of(call: StepCall, number: str, value: object) -> StepRecorded:
     return StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "value", name, call.fingerprint, False, stored)
 
 
+def told(error: BaseException) -> str:
+    """The beginning of what an error says, for people, as any database takes it; its own text may fail."""
+    try:
+        text = f"{type(error).__qualname__}: {error}"[:LONGEST_ERROR]
+    except Exception:
+        text = type(error).__qualname__
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 def call_of_mark(checkpoint: Checkpoint) -> str | None:
     """The key of the call that the checkpoint is a mark of; None of one that is an outcome."""
-    if checkpoint.kind != "value":
+    return call_of_mark_key(checkpoint.key, checkpoint.kind)
+
+
+def call_of_mark_key(key: str, kind: str) -> str | None:
+    """The same of a checkpoint of this key and kind."""
+    if kind != "value":
         return None
-    key, is_mark, number = checkpoint.key.rpartition(MARK)
-    return key if is_mark and (number.isdecimal() or not number) else None
+    call, is_mark, number = key.rpartition(MARK)
+    return call if is_mark and (number.isdecimal() or not number) else None
 
 
 def tried_of(recorded: object) -> Tried:
     """What a mark says; a row may hold anything."""
     match recorded:
-        case [int(failed), float(began_at), float(due_at)] if failed > 0:
+        case [int(failed), float(began_at), float(due_at), *_] if failed > 0:
             return Tried(failed, began_at, due_at)
     raise SerializationError(f"it says no attempts but is a {type(recorded).__name__}")

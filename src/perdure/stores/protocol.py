@@ -276,6 +276,9 @@ class Store(Protocol):
     def cancel(self, run_id: RunId) -> bool:
         """Rule 8: ask for the run's cancellation; False when it has already ended (or does not exist)."""
 
+    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+        """The same for many, in one transaction: those that had not ended."""
+
     def sweep_cancelled(self) -> list[RunId]:
         """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too.
         Returns them.

@@ -11,7 +11,7 @@ from typing import Final
 
 from ...errors import StepInterruptedError, UsageError
 from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
-from ..marks import UNTRIED, mark_of, tried_of
+from ..marks import UNTRIED, mark_of, told, tried_of
 from ..step_call import StepCall
 
 UNRECORDED_SECONDS: Final = 0.1
@@ -53,7 +53,7 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flo
         yield NoteRetry(call, number, outcome.error, seconds)
         due_at = now + seconds
         if due_at - recorded_at >= UNRECORDED_SECONDS:
-            yield Record(mark_of(call, str(number), [number, began_at, due_at]))
+            yield Record(mark_of(call, str(number), [number, began_at, due_at, told(outcome.error)]))
             recorded_at = due_at
         yield AwaitTime(due_at) if seconds >= IN_MEMORY_SECONDS else Pause(seconds)
         yield Settle()

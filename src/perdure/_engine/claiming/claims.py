@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -196,6 +196,14 @@ class Claims:
         self.cancel_here(run_id)
         self.sweep_cancelled()
         return True
+
+    def cancel_many(self, run_ids: Sequence[str]) -> list[str]:
+        """The same for many, in one transaction: those that had not ended."""
+        cancelled = self._runtime.store.cancel_many(run_ids)
+        self.cancel_all_here(cancelled)
+        if cancelled:
+            self.sweep_cancelled()
+        return cancelled
 
     def cancel_here(self, run_id: str) -> None:
         """The run has a cancel: if it is in this process, interrupt it."""

@@ -73,10 +73,11 @@ class Execution:
 
     def begin_claimed(self, claimed: ClaimedRun) -> None:
         """Start what was claimed, and is expected; it has its slot already."""
+        definition = self._runtime.definitions.get(claimed.name)
         run = Run(
             claimed.run_id,
             claimed.claim,
-            kind=claimed.kind,
+            kind=claimed.kind if definition is None else definition.kind,  # it may have been made by its name alone
             name=claimed.name,
             queue=claimed.queue,
             attempts=claimed.attempts,

@@ -247,6 +247,9 @@ class PostgresStore:
     def cancel(self, run_id: RunId) -> bool:
         return bool(self._database.ask("cancel_run", {"run_id": run_id}))
 
+    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+        return [run_id for (run_id,) in self._database.ask("cancel_runs", {"run_ids": text_array(run_ids)})]
+
     def sweep_cancelled(self) -> list[RunId]:
         [(has_any,)] = self._database.ask("has_open_cancels", {})
         if not has_any:

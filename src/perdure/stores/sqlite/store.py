@@ -190,6 +190,9 @@ class SqliteStore:
     def cancel(self, run_id: RunId) -> bool:
         return bool(self._ask("cancel_run", run_id))
 
+    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+        return [run_id for (run_id,) in self._ask("cancel_runs", texts(run_ids))]
+
     def sweep_cancelled(self) -> list[RunId]:
         [(has_any,)] = self._ask("has_open_cancels")
         if not has_any:

@@ -9,6 +9,15 @@ INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM target
 ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
 RETURNING run_id;
 
+-- name: cancel_runs
+-- The same for many, locked in one order; those that had ended are not among the answers.
+WITH target AS MATERIALIZED (
+    SELECT id FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND finished_at IS NULL ORDER BY id FOR SHARE
+)
+INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM target
+ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
+RETURNING run_id;
+
 -- name: cancelled_among
 -- An acknowledged cancel decides how these runs end.
 SELECT run_id FROM perdure.messages

@@ -7,6 +7,16 @@ SELECT lower(hex(randomblob(16))), id, 'cancel', (SELECT now FROM clock)
 ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
 RETURNING run_id;
 
+-- name: cancel_runs
+-- The same for many; those that had ended are not among the answers.
+INSERT INTO messages (id, run_id, kind, sent_at)
+SELECT lower(hex(randomblob(16))), runs.id, 'cancel', (SELECT now FROM clock)
+  FROM json_each(:run_ids) AS wanted
+ CROSS JOIN runs
+ WHERE runs.id = wanted.value AND runs.finished_at IS NULL
+ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
+RETURNING run_id;
+
 -- name: cancelled_among
 -- An acknowledged cancel decides how these runs end.
 SELECT json_group_array(json_array(messages.run_id))

@@ -1,0 +1,81 @@
+"""The door to a database: what handles and questions need of whoever opened it, a working runtime or a mere client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from .._core.definitions import Definitions
+from .._core.serialization import Serializer
+from ..stores.protocol import Store
+from ..typing import RunId
+from .hosting.asyncio.wakeups import Wakes
+from .hosting.threads.pool import Threads
+from .watching.awaited_ends import Ends
+from .watching.uncollected import Uncollected
+
+
+class Cancels(Protocol):
+    """Ends runs from outside."""
+
+    def cancel(self, run_id: RunId) -> bool:
+        """Ask for a run's end, wherever it is; False when it has ended already."""
+
+    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+        """The same for many, in one transaction: those that had not ended."""
+
+
+class Executes(Protocol):
+    """Knows what this process executes."""
+
+    def is_within(self, run_id: RunId, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run, or one that it waits for, is executed on this loop."""
+
+
+class Door(Protocol):
+    """See the module."""
+
+    loop: asyncio.AbstractEventLoop | None
+
+    @property
+    def store(self) -> Store:
+        """The rows."""
+
+    @property
+    def definitions(self) -> Definitions:
+        """The functions that this process knows."""
+
+    @property
+    def serializer(self) -> Serializer:
+        """Reads and writes values."""
+
+    @property
+    def ends(self) -> Ends:
+        """Who waits for which run's end."""
+
+    @property
+    def uncollected(self) -> Uncollected:
+        """Which runs somebody has a handle of."""
+
+    @property
+    def wakes(self) -> Wakes:
+        """Wakes who waits on an event loop."""
+
+    @property
+    def threads(self) -> Threads:
+        """For callbacks."""
+
+    @property
+    def claims(self) -> Cancels:
+        """Ends runs."""
+
+    @property
+    def execution(self) -> Executes:
+        """What is executed here, if anything is."""
+
+    def check_owner(self) -> None:
+        """Raise `ForkedError` in a forked child of the process that opened this."""
+
+    def check_open(self) -> None:
+        """Raise where nothing can be asked here any more."""

@@ -1,0 +1,135 @@
+"""`Outside`: the door of a client. It has no row among the workers, claims nothing, and executes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from ..._core.definitions import Definitions
+from ..._core.serialization import Serializer
+from ..._entries import EndedRun, RunCreated, Verdict
+from ...errors import ForkedError, UsageError
+from ...stores.protocol import Store
+from ...typing import RunId
+from ..hosting.asyncio.wakeups import Wakes
+from ..hosting.threads.pool import Threads
+from ..options import Options
+from ..watching.awaited_ends import Ends
+from ..watching.uncollected import Uncollected
+from .creations import Creations
+from .end_watch import EndWatch
+
+
+class Outside:
+    """See the module; it is a `Door`. `is_maker`: bring the schema up to date, as a worker does, before anything else;
+    otherwise a database without the schema of this release is refused.
+    """
+
+    loop: asyncio.AbstractEventLoop | None = None
+    """Nothing is executed on any loop here."""
+
+    def __init__(
+        self, store: Store, options: Options, definitions: Definitions, *, patience_seconds: float, is_maker: bool
+    ) -> None:
+        self.store = store
+        self.definitions = definitions
+        self.serializer = Serializer(
+            definitions.types, options.codec, max_bytes=options.max_value_bytes, readable=options.readable
+        )
+        self.wakes = Wakes()
+        self.threads = Threads("perdure-client")
+        self.uncollected = Uncollected(store, self.serializer)
+        self._watch = EndWatch(lambda: self.ends, options.poll_seconds)
+        self.ends = Ends(store, lambda run_id: None, self._watch.call)
+        self._creations = Creations(store, patience_seconds)
+        self._is_maker = is_maker
+        self._opening = threading.Lock()
+        self._may_read = self._may_write = self._is_forked = self._is_closed = False
+
+    @property
+    def claims(self) -> Outside:
+        """Who ends runs."""
+        return self
+
+    @property
+    def execution(self) -> Outside:
+        """Who knows what is executed here."""
+        return self
+
+    def is_within(self, run_id: RunId, loop: asyncio.AbstractEventLoop) -> bool:
+        """Nothing is."""
+        return False
+
+    def open(self, *, writes: bool = False) -> None:
+        """Make sure that the database is what this release reads, or writes; asked once. Raises `StoreError`."""
+        self.check_open()
+        if self._may_write if writes else self._may_read:
+            return
+        with self._opening:
+            if self._is_maker:
+                self.store.migrate()
+                self._may_read = self._may_write = True
+                return
+            if not self._may_read:
+                self.store.check()
+                self._may_read = True
+            if writes:
+                self.store.migrate()  # the functions of this release may be missing; the tables are not
+                self._may_write = True
+
+    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """The runs, durable."""
+        self.open(writes=True)
+        return self._creations.make(entries)
+
+    async def amake(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """The same from an event loop, which goes on meanwhile; at most a thousand."""
+        if not self._may_write:
+            await asyncio.to_thread(self.open, writes=True)
+        loop = asyncio.get_running_loop()
+        settled: asyncio.Future[None] = loop.create_future()
+        submission = self._creations.hand_in(entries, lambda: self.wakes.wake(loop, settled))
+        if not self.threads.run(self._creations.commit_all):
+            await asyncio.to_thread(self._creations.commit_all)
+        await settled
+        return submission.outcome()
+
+    def cancel(self, run_id: RunId) -> bool:
+        """Ask for a run's end, wherever it is; False when it has ended already."""
+        return bool(self.cancel_many([run_id]))
+
+    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+        """The same for many, in one transaction: those that had not ended."""
+        self.open(writes=True)
+        cancelled = self.store.cancel_many(run_ids)
+        while cancelled and (swept := self.store.sweep_cancelled()):
+            for run_id in swept:
+                self.ends.publish(EndedRun(run_id, "cancelled", None, None), None)
+        return cancelled
+
+    def check_owner(self) -> None:
+        """Raise `ForkedError` in a forked child of the process that opened this."""
+        if self._is_forked:
+            raise ForkedError(
+                "this handle belongs to the process that forked this one: ask the client in the child for one"
+            )
+
+    def check_open(self) -> None:
+        """Raise where nothing can be asked here any more."""
+        if self._is_closed:
+            raise UsageError("this client is closed: make another one")
+
+    def close(self) -> None:
+        """Wait no more, and let go of the database. Who still waits here is told so."""
+        self._is_closed = self._creations.is_closed = True
+        self._watch.close()
+        self.ends.close()
+        self.uncollected.close()
+        self.store.close()
+
+    def abandon(self) -> None:
+        """In a forked child: everything here belongs to the parent."""
+        self._is_forked = self._is_closed = True
+        self.ends.abandon()
+        self.store.abandon()
