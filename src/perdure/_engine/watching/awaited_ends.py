@@ -246,6 +246,11 @@ class Ends:
         self._parents.clear()
         self._is_closed = True
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._watchers)
+
 
 def still_open(children: Children) -> Iterator[RunId]:
     """Those that are open now, in their order, but for what ends until it is their turn."""
