@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perdure._entries import Wait
 from perdure.stores.finding import Page, Wanted, finder
 from perdure.stores.protocol import Store
 from tests.stores.entries import C1, C2, W1, child, created, finished, join, parked, recorded
@@ -155,7 +156,7 @@ def test_one_run_comes_with_all_that_is_recorded_of_it(store: Store) -> None:
             child("child", "parent", C1, held_as=C2),
             recorded("parent", C1, "2", is_error=True, attempts=3, arguments="[1]"),
             finished("child", C2, "failed", '"no"'),
-            parked("parent", C1, children_seen=1, waits_for=("other",)),
+            parked("parent", C1, children_seen=1, runs=("other",)),
         ],
     )
     store.cancel("parent")
@@ -171,7 +172,7 @@ def test_one_run_comes_with_all_that_is_recorded_of_it(store: Store) -> None:
     ]
     assert [(run.run_id, run.state) for run in record.children] == [("child", "failed")]
     assert [message.kind for message in record.messages] == ["cancel"]
-    assert (record.children_seen, record.waits_for) == (1, ["other"])
+    assert record.waits_for == [Wait("children", seen=1), Wait("run", "other")]
     of_child = store.finder.record("child", 100)
     assert of_child is not None
     assert of_child.output is not None

@@ -172,8 +172,8 @@ def details_of(record: RunRecord, serializer: Serializer) -> RunDetails:
             RunMessage(kind=told.kind, sent_at=moment(told.sent_at), consumed_at=maybe(told.consumed_at))
             for told in record.messages
         ],
-        waits_for=record.waits_for,
-        waits_for_children=record.children_seen is not None,
+        waits_for=[wait.what for wait in record.waits_for if wait.kind == "run"],
+        waits_for_children=any(wait.kind == "children" for wait in record.waits_for),
         attributes=record.attributes,
     )
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ..._entries import Stored
+from ..._entries import Stored, Wait
 from ...typing import RunId
 from .found import FoundRun, MessageRow, Page, RunRecord, StepRow
 from .wanted import Wanted
@@ -106,14 +106,13 @@ class Finder:
         """The run, or None; of its steps and children at most so many: the first steps, the newest children."""
         asked = {"run_id": run_id, "most": most}
         for row in self._ask("run_shown", asked):
-            children_seen, waits_for, *values = row[17:]
+            waits_for, *values = row[17:]
             steps = [_step(step) for step in self._ask("steps_of", asked)]
             return RunRecord(
                 _found(row),
                 None if values[0] is None else Stored(*values[:2]),
                 None if values[2] is None else Stored(*values[2:]),
-                children_seen,
-                list(waits_for or ()),
+                [Wait(wait["kind"], wait["what"], wait["seen"]) for wait in waits_for or ()],
                 steps,
                 self.page(Wanted(parent_id=run_id), most).runs,
                 [MessageRow(*message) for message in self._ask("messages_of", asked)],

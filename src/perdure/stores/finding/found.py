@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..._entries import Stored
+from ..._entries import Stored, Wait
 from ...typing import CheckpointKind, RunId, RunKind, RunState
 
 
@@ -72,8 +72,7 @@ class RunRecord:
     run: FoundRun
     input: Stored | None
     output: Stored | None
-    children_seen: int | None
-    waits_for: list[RunId]
+    waits_for: list[Wait]
     steps: list[StepRow]
     children: list[FoundRun]
     messages: list[MessageRow]

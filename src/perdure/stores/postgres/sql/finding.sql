@@ -143,7 +143,7 @@ SELECT low FROM search WHERE low >= high;
 
 -- name: run_shown
 -- One run, as it is listed, with its arguments and its outcome as they are stored.
-SELECT {shown}, runs.children_seen, runs.waits_for, inputs.codec, inputs.body, outputs.codec, outputs.body
+SELECT {shown}, runs.waits_for, inputs.codec, inputs.body, outputs.codec, outputs.body
   FROM perdure.runs
   LEFT JOIN perdure.inputs ON inputs.run_id = runs.id
   LEFT JOIN perdure.outputs ON outputs.run_id = runs.id

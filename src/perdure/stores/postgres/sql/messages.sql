@@ -12,7 +12,10 @@ RETURNING run_id;
 -- name: cancel_runs
 -- The same for many, locked in one order; those that had ended are not among the answers.
 WITH target AS MATERIALIZED (
-    SELECT id FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND finished_at IS NULL ORDER BY id FOR SHARE
+    SELECT id, worker FROM perdure.runs
+     WHERE id = ANY (%(run_ids)s::text[]) AND finished_at IS NULL ORDER BY id FOR SHARE
+), told AS (
+    INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM target
 )
 INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM target
 ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind

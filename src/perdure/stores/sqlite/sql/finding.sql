@@ -150,7 +150,7 @@ SELECT json_group_array(json_array(low)) FROM search WHERE low >= high;
 
 -- name: run_shown
 -- One run, as it is listed, with its arguments and its outcome as they are stored.
-SELECT json_group_array(json_array({shown}, runs.children_seen, json(runs.waits_for), inputs.codec, inputs.body,
+SELECT json_group_array(json_array({shown}, json(runs.waits_for), inputs.codec, inputs.body,
                                    outputs.codec, outputs.body))
   FROM runs
   LEFT JOIN inputs ON inputs.run_id = runs.id
