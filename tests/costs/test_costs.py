@@ -92,9 +92,11 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
         "store.join(WorkerRow(w, 'h', 1), 60.0)\n"
         f"store.apply(w, [RunCreated('elsewhere', 'step', d.name, f, i, 'e', queue={programs.queue.name!r})])\n"
     )
-    subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=True, env=os.environ | {"PYTHONPATH": "src:."})
 
-    def poll_and_wait() -> None:
+    def poll_and_wait() -> None:  # all of it, since the commit of another process may be heard of at once
+        subprocess.run(
+            [sys.executable, "-c", code, url], cwd=ROOT, check=True, env=os.environ | {"PYTHONPATH": "src:."}
+        )
         app._launched().dispatcher.expect_backlog()
         handle = perdure.handle("elsewhere")
         ended = threading.Event()

@@ -9,7 +9,7 @@ from .._core.definitions import Definitions
 from .._core.run import Run
 from .._core.serialization import Serializer
 from ..errors import ForkedError, RunInterrupted, UsageError
-from ..stores.protocol import Store
+from ..stores.protocol import Hint, Store
 from .claiming.claims import Claims
 from .claiming.dispatcher import Dispatcher
 from .claiming.held_runs import Held
@@ -56,7 +56,13 @@ class Runtime:
             on_lost=self.claims.lose,
             on_unknown=self.claims.note_unknown,
         )
-        self.worker = Worker(store, lease_seconds=options.lease_seconds, on_lost=self.claims.lost_right)
+        self.worker = Worker(
+            store,
+            lease_seconds=options.lease_seconds,
+            on_lost=self.claims.lost_right,
+            on_dead=lambda dead: self.recovery.note_dead(dead),
+            on_hint=self._heed,
+        )
         self.dispatcher = Dispatcher(self)
         self.mailbox = Mailbox(self)
         self.poller = Poller(self)
@@ -147,6 +153,13 @@ class Runtime:
         self.definitions.forget_queues(self.dispatcher.declare)
         self.store.abandon()
         self.worker.drop(keep_file=True)
+
+    def _heed(self, hint: Hint) -> None:
+        """Another process says that it has committed something: look, if it may be for this one."""
+        if not hint.queues.isdisjoint(self.dispatcher.queues()):
+            self.dispatcher.expect_backlog()
+        if hint.is_vague or self.ends.waits_for_any(hint.ended):
+            self.poller.call()
 
     def park_after(self, run: Run) -> float:
         """How long a run may wait in memory."""

@@ -151,6 +151,55 @@ class Mail:
     has_cancelled: bool
 
 
+@dataclass(slots=True, frozen=True)
+class Locks:
+    """Whose locks are held and whose are free, as one look has seen it; workers that have none are in neither.
+
+    `session`: another number for each session of the one who looks. What was seen in another one is no evidence.
+    """
+
+    session: int
+    held: frozenset[str]
+    free: frozenset[str]
+
+
+@dataclass(slots=True, frozen=True)
+class Hint:
+    """What a process says it has committed: queues with runs for others, runs that it has ended. Never the truth.
+
+    `is_vague`: something has changed, and nobody says what.
+    """
+
+    queues: frozenset[str] = frozenset()
+    ended: frozenset[RunId] = frozenset()
+    is_vague: bool = False
+
+
+class Session(Protocol):
+    """A worker's own line to the database: its lock, which the system releases when it dies, and what others say.
+
+    For one thread, the heartbeat's, but for `poke`. Errors as of a store; after one, `hold` begins anew.
+    """
+
+    def hold(self, worker_id: str) -> None:
+        """See to it that this worker's lock is held, where there are locks: no statement where it is."""
+
+    def locks(self) -> Locks | None:
+        """One look at the locks of all workers; None where there are none here."""
+
+    def say(self, hint: Hint) -> None:
+        """Tell the other processes, in few and short messages. Nobody may hear it."""
+
+    def wait(self, seconds: float) -> list[Hint]:
+        """What others say, as soon as they say it; nothing after so long, or when poked."""
+
+    def poke(self) -> None:
+        """End the wait, or the next one. Any thread."""
+
+    def close(self) -> None:
+        """Let go of the lock and the line."""
+
+
 class SentBatch(Protocol):
     """A batch on its way: sent, and perhaps not answered. For one thread at a time, the one that has the turn."""
 
@@ -209,6 +258,9 @@ class Store(Protocol):
 
     def renew(self, worker_id: str) -> bool:
         """Show that the worker lives, by another `renewed_at`; False when the row is gone."""
+
+    def session(self) -> Session:
+        """A line of its own for this process's worker. Opens nothing yet."""
 
     def leave(self, worker_id: str) -> None:
         """Hand back all of the worker's runs, uncharged, and delete its row, in one transaction. Idempotent."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 import math
 import time
-from pathlib import Path
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ...stores.protocol import NothingDone
 from ..membership.witness import Witness
-from ..membership.worker import RENEWALS, free_locks, remove_leftovers
+from ..membership.worker import RENEWALS, free_locks, lock_path, remove_leftovers
 from ..trouble import Trouble
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Recovery:
         self._witness = Witness()
         self._leases_at = -math.inf
         self._housekeeping_at = 0.0
+        self._dead: set[str] = set()
         self._trouble = Trouble("the runs of a dead worker cannot be put back")
         self.is_hindered = False
         """Whether a dead worker could not be taken over yet."""
@@ -45,15 +46,18 @@ class Recovery:
     def recover(self) -> int:
         """At launch: take over all dead workers of this machine at once. How many runs went back to the queue."""
         remove_leftovers(self._runtime.store.lock_directory)
-        count = self._look_at_locks()
+        count = sum(self._bury(worker_id) for worker_id in self._free_files())
         self.keep_house()
         return count
 
     def look(self) -> None:
-        """A round: file locks every time (no statement), leases and the rest now and then."""
+        """A round: who was seen to be dead every time, leases and the rest now and then."""
         runtime = self._runtime
         self.is_hindered = False
-        self._look_at_locks()
+        dead = {*self._free_files(), *self._dead}
+        self._dead -= dead
+        for worker_id in dead:
+            self._bury(worker_id)
         now = time.monotonic()
         if now - self._leases_at > runtime.options.lease_seconds / RENEWALS:
             self._leases_at = now
@@ -64,19 +68,22 @@ class Recovery:
         if is_time or runtime.claims.is_unknown:
             runtime.claims.reconcile()
 
-    def _look_at_locks(self) -> int:
-        runtime = self._runtime
-        return sum(
-            self._bury(worker_id, path)
-            for worker_id, path in free_locks(runtime.store.lock_directory, runtime.worker.worker_id)
-        )
+    def note_dead(self, worker_ids: Collection[str]) -> None:
+        """The lock of these workers is free: take them over with the next round, which is to come now. Any thread."""
+        self._dead.update(worker_ids)
+        self._runtime.poller.call()
 
-    def _bury(self, worker_id: str, path: Path) -> int:
+    def _free_files(self) -> list[str]:
+        runtime = self._runtime
+        return [worker_id for worker_id, _ in free_locks(runtime.store.lock_directory, runtime.worker.worker_id)]
+
+    def _bury(self, worker_id: str) -> int:
         taken = self._take_over(worker_id)
         if taken is None and self._has_row(worker_id):
             self.is_hindered = True
+            self._dead.add(worker_id)
             return 0
-        path.unlink(missing_ok=True)
+        lock_path(self._runtime.store.lock_directory, worker_id).unlink(missing_ok=True)
         return len(taken or ())
 
     def _has_row(self, worker_id: str) -> bool:

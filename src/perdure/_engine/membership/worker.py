@@ -12,15 +12,14 @@ import fcntl
 import logging
 import os
 import socket
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ...errors import StoreError, StoreUnavailableError
-from ...stores.protocol import Store, WorkerRow
-from ..hosting.threads.pool import start_thread
+from ...stores.protocol import Hint, Store, WorkerRow
+from .line import Line
 
 log = logging.getLogger("perdure")
 
@@ -137,14 +136,22 @@ class Worker:
         *,
         lease_seconds: float,
         on_lost: Callable[[str], None],
+        on_dead: Callable[[Collection[str]], None] = lambda dead: None,
+        on_hint: Callable[[Hint], None] = lambda hint: None,
         clock: Callable[[], float] = elapsed,
     ) -> None:
         self._store = store
         self.clock = clock
         self._lease_seconds = lease_seconds
         self._on_lost = on_lost
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.line = Line(
+            store.session(),
+            worker_id=lambda: self.worker_id,
+            renew=self._beat,
+            free_files=self._free_files,
+            on_dead=on_dead,
+            on_hint=on_hint,
+        )
         self._lock: FileLock | None = None
         self._has_left = False
         self.worker_id = ""
@@ -171,7 +178,7 @@ class Worker:
         """Start the heartbeat, on a thread and a connection of its own: a busy program must not lose a healthy
         worker.
         """
-        self._thread = start_thread(self._beat, "perdure-lease")
+        self.line.start(self._lease_seconds / RENEWALS, self._hand_all_back)
 
     @property
     def may_start(self) -> bool:
@@ -189,18 +196,16 @@ class Worker:
     def _is_in_time(self, now: float) -> bool:
         return now - self.renewed_at < self._lease_seconds / 2
 
-    def _beat(self) -> None:
-        pause = self._lease_seconds / RENEWALS
-        while not self._stop.wait(pause):
-            pause = self._lease_seconds / RETRIES
-            try:
-                self._renew()
-                pause = self._lease_seconds / RENEWALS
-            except StoreError as error:
-                log.warning("the lease could not be renewed: %s", error)
-            except Exception:
-                log.exception("the heartbeat failed; it goes on")
-        self._hand_all_back()
+    def _beat(self) -> float:
+        try:
+            self._renew()
+        except StoreError as error:
+            log.warning("the lease could not be renewed: %s", error)
+            return self._lease_seconds / RETRIES
+        return self._lease_seconds / RENEWALS
+
+    def _free_files(self) -> list[str]:
+        return [worker_id for worker_id, _ in free_locks(self._store.lock_directory, self.worker_id)]
 
     def _hand_all_back(self) -> None:
         try:
@@ -228,17 +233,15 @@ class Worker:
         start no thread any more. The file lock goes last, so that nobody takes us for dead before; the file stays,
         unlocked, where the row does, and tells the next start that we are gone.
         """
-        self._stop.set()
-        if self._thread is None:  # the launch did not come so far
+        is_over = self.line.stop(seconds)
+        if not self.line.is_started:  # the launch did not come so far
             self._has_left = not self.worker_id
             if self.worker_id:
                 self._hand_all_back()
-        else:
-            self._thread.join(seconds)
-            if self._thread.is_alive():
-                log.warning("the database does not answer; the next start will find the runs that were held here")
+        elif not is_over:
+            log.warning("the database does not answer; the next start will find the runs that were held here")
         self.drop(keep_file=not self._has_left)
-        return self._has_left or self._thread is None
+        return self._has_left or not self.line.is_started
 
     def drop(self, *, keep_file: bool) -> None:
         """Let go of the file lock."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import random
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import psycopg
 from psycopg.pq import ExecStatus, PipelineStatus
@@ -29,6 +30,8 @@ Parameters = Mapping[str, object]
 OLDEST_SERVER: Final = 14
 """The oldest major version of Postgres that its makers supported when this was written."""
 
+_NAME_BYTES = 50
+"""Of an application's own name, of which a server keeps 63."""
 _SPARE_CONNECTIONS = 4
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.1
@@ -87,6 +90,24 @@ class Connection:
     def is_open(self) -> bool:
         """Whether `send` would not have to connect first."""
         return self._cursor is not None and self._primary == self._database.primary
+
+    def fileno(self) -> int:
+        """Its socket, readable when the server has something to say; -1 where it is closed."""
+        connection = self._connection
+        try:
+            return connection.pgconn.socket if connection is not None else -1
+        except psycopg.Error:
+            return -1
+
+    def heard(self) -> list[psycopg.Notify]:
+        """What has come without being asked for, now. Raises `StoreUnavailableError` where the server has gone."""
+        connection = self._connection
+        if connection is None:
+            return []
+        try:
+            return list(connection.notifies(timeout=0))
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
 
     def answer(self, call: Call, on_answer: Callable[[Call], None]) -> None:
         """Wait for what was sent. Errors as of `query`, `Fenced` and `NotNew`; nothing is tried again."""
@@ -182,7 +203,8 @@ class Connection:
     def _open(self) -> psycopg.Cursor[Row]:
         address, primary = self._database.address, self._database.primary
         try:
-            connection = psycopg.connect(autocommit=True, **address.settings)  # type: ignore[arg-type]  # libpq's own
+            settings = address.settings | {"application_name": self._database.name}
+            connection = psycopg.connect(autocommit=True, **settings)  # type: ignore[arg-type]  # libpq's own
         except FAILURES as failure:
             raise translate_connecting(failure, address) from failure
         try:
@@ -264,6 +286,8 @@ class Database:
         _living.add(self)
 
     def _start(self) -> None:
+        self.name = f"{self.address.settings['application_name'][:_NAME_BYTES]} {uuid4().hex[:8]}"
+        """What all sessions of this process are called at the server, and nobody else's."""
         self.turn = Connection(self)
         self.claims = Connection(self)
         self.heartbeat = Connection(self)

@@ -20,7 +20,8 @@ CREATE TABLE perdure.decisions (
 -- this worker's transactions instead, and must equal what the process has counted. `decisions`: the mark of the
 -- functions that it calls; they stay while it lives.
 -- `renewed_at` is there for others to see that it changes within `lease_seconds` of their own clocks: no clock is
--- compared with it (rule 10).
+-- compared with it (rule 10). `lock_no`: the number of the advisory lock that its session holds, where `has_lock` (behind a
+-- pooler there is none). `sessions`: the name that all its sessions have, by which they are ended when it is dead.
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
@@ -30,7 +31,10 @@ CREATE TABLE perdure.workers (
     joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     lease_seconds double precision NOT NULL,
-    decisions   text NOT NULL
+    decisions   text NOT NULL,
+    sessions    text NOT NULL,
+    lock_no     integer GENERATED ALWAYS AS IDENTITY (CYCLE),
+    has_lock    boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.

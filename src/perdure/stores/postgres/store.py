@@ -27,6 +27,7 @@ from .decisions import decisions_of
 from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
 from .schema import check_schema, migrate
+from .session import PostgresSession
 
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
@@ -93,12 +94,16 @@ class PostgresStore:
                 "pid": worker.pid,
                 "lease_seconds": lease_seconds,
                 "decisions": self._database.decisions.mark,
+                "sessions": self._database.name,
             },
         )
 
     def renew(self, worker_id: str) -> bool:
         with self._database.heartbeat.lock:
             return bool(self._database.heartbeat.ask("renew_worker", {"worker_id": worker_id}))
+
+    def session(self) -> PostgresSession:
+        return PostgresSession(self._database)
 
     def leave(self, worker_id: str) -> None:
         self._database.ask("leave_worker", {"worker_id": worker_id})
@@ -112,6 +117,7 @@ class PostgresStore:
     def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
         parameters = {"worker_id": worker_id, "seen": seen}
         with self._database.turn.lock:
+            self._database.turn.query("end_sessions", parameters)
             [(back,)] = self._database.turn.query("take_over_worker", parameters)
         return None if back is None else list(back)
 

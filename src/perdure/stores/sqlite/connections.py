@@ -152,6 +152,14 @@ class Connection:
         if sqlite is not None:
             sqlite.close()
 
+    def version(self) -> int:
+        """Another number when another connection has committed; uncounted, since it reads nothing of the file's."""
+        try:
+            [(version,)] = (self._cursor or self._open()).execute(self._statements["data_version"].text)
+        except FAILURES as failure:
+            raise self._translated(failure) from failure
+        return int(version)
+
     def forget(self) -> bool:
         """In a forked child: drop the connection without closing it, and the lock that nobody will release. Whether
         there was one, or another thread of the parent may just have been opening one.

@@ -22,6 +22,7 @@ from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .rows import in_order, texts
 from .schema import check_schema, migrate
+from .session import SqliteSession
 from .statements import decisions
 
 OUTSIDER = ""
@@ -93,6 +94,9 @@ class SqliteStore:
     def renew(self, worker_id: str) -> bool:
         with self._database.heartbeat.alone() as connection:
             return connection.change("renew_worker", [worker_id]) == 1
+
+    def session(self) -> SqliteSession:
+        return SqliteSession(self._database)
 
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:

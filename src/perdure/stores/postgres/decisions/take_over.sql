@@ -49,3 +49,17 @@ BEGIN
     UPDATE perdure.wakes SET worker = NULL WHERE worker = victim;
     RETURN back;
 END $$;
+
+-- Rule 12: the sessions of a dead worker may hold locks on rows; whoever takes over ends them first. The same proof of
+-- death as there. A role that may not end them waits: the server does, after their idle timeout.
+CREATE FUNCTION perdure.end_sessions(victim uuid, seen double precision) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(activity.pid)
+       FROM perdure.workers AS worker
+       JOIN pg_stat_activity AS activity ON activity.application_name = worker.sessions
+      WHERE worker.id = victim AND worker.has_lock AND activity.pid <> pg_backend_pid()
+        AND activity.datname = current_database()
+        AND (seen IS NULL OR extract(epoch FROM worker.renewed_at)::double precision = seen);
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END $$;

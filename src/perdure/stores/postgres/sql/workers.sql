@@ -1,7 +1,8 @@
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews. Whether its transactions are to be counted.
-INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_seconds, decisions)
-VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(), %(lease_seconds)s, %(decisions)s)
+INSERT INTO perdure.workers (id, hostname, pid, timeline, lease_seconds, decisions, sessions)
+VALUES (%(worker_id)s::uuid, %(hostname)s, %(pid)s, perdure.current_timeline(), %(lease_seconds)s, %(decisions)s,
+        %(sessions)s)
 ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at
 RETURNING timeline IS NULL;
 
@@ -23,3 +24,7 @@ SELECT perdure.take_over(%(worker_id)s::uuid, %(seen)s);
 -- Who may be dead is decided by others, from these.
 SELECT id::text, hostname, pid, extract(epoch FROM renewed_at)::double precision, lease_seconds
   FROM perdure.workers ORDER BY joined_at, id;
+
+-- name: end_sessions
+-- What a dead worker has left open may hold locks on rows (rule 12): its sessions end, where this role may end them.
+SELECT perdure.end_sessions(%(worker_id)s::uuid, %(seen)s);

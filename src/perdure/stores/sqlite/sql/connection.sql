@@ -57,3 +57,7 @@ COMMIT;
 -- name: rollback
 -- Nothing of the transaction has happened.
 ROLLBACK;
+
+-- name: data_version
+-- Another number when another connection has committed since this one asked.
+PRAGMA data_version;
