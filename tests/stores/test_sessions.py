@@ -46,7 +46,6 @@ def test_what_another_process_says_is_heard(store: Store, open_another: OpenAnot
     while not any(hint.ended or hint.is_vague for hint in heard):
         heard += session.wait(60.0)
     assert any(hint.is_vague or "mail" in hint.queues for hint in heard)
-    assert other.wait(0.0) == []
 
 
 def test_a_poke_ends_the_wait(store: Store, closing: list[Session]) -> None:

@@ -17,6 +17,7 @@ from .connections import Database
 LOOK_SECONDS: Final = 0.02
 """Between two looks: half a percent of a core, and ten milliseconds late in the middle."""
 
+
 class SqliteSession:
     """`Session` of a file: no lock, and every hint is vague."""
 
