@@ -105,6 +105,11 @@ class Run(Struct, eq=False, weakref=True):
             self.unopened.setdefault(branch + slash, key)
 
     @property
+    def is_claimed(self) -> bool:
+        """Whether the database has handed it out; else it was made here, and held from the first."""
+        return self.clock_origin > -math.inf
+
+    @property
     def is_behind(self) -> bool:
         """Whether something is recorded that this claim has not come to yet: then nothing new may begin."""
         return self.order.is_replaying or bool(self.unopened)

@@ -74,6 +74,8 @@ class Claims:
                     self.cancel_here(child_id)
                 runtime.poller.call()
             is_told = runtime.ends.publish(run.end, run.parent_id)
+            if run.is_claimed:  # made elsewhere, as far as is known, and so perhaps waited for there
+                runtime.worker.line.say(ended=[run.run_id])
             if state == "failed":
                 parent = runtime.held.active.get(run.parent_id) if run.parent_id is not None else None
                 runtime.uncollected.note(run, run.end, is_told=is_told, parent=parent)

@@ -254,6 +254,7 @@ class Dispatcher:
         if entry.due_at is not None:
             self._runtime.poller.expect(entry.due_at)
             return
+        self._runtime.worker.line.say([entry.queue])
         with self._lock:
             slots = self._slots.get(entry.queue)
             if slots is None:
