@@ -13,6 +13,7 @@ from typing import Literal
 
 import perdure
 from perdure import Queue, idempotency_key, step, workflow
+from perdure._api.app import current_runtime
 from tests.processes.ledger import note
 
 PATIENCE_SECONDS = 60.0
@@ -34,6 +35,15 @@ def wait_for(event: threading.Event) -> None:
     while not event.wait(0.05):
         if time.monotonic() > until:
             raise TimeoutError("nobody gave the signal")
+
+
+def wait_for_look(times: int = 2) -> None:
+    """Wait until this process has looked so often at the locks of all workers; the last look began after the call."""
+    line = current_runtime().worker.line
+    for _ in range(times):
+        before = line._sessions_at
+        while line._sessions_at == before:
+            time.sleep(0.01)
 
 
 @step

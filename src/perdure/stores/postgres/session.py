@@ -1,8 +1,8 @@
 """A worker's own session: its advisory lock, its heartbeat and what others say, all three gone together when it breaks.
 
 The server releases the lock some milliseconds after its process has died, and eleven seconds after its machine has
-vanished. Behind a pooler that hands a session to one client after the other there is no lock of ours, and the lease
-decides alone.
+vanished. Behind a pooler that hands a session to one client after the other there is no lock of ours, nothing is heard,
+and the lease and the poll decide alone.
 """
 
 from __future__ import annotations
@@ -34,22 +34,19 @@ class PostgresSession:
         if line.is_open and self._held == (worker_id, line.opened):
             return
         with line.lock:
-            line.query("prepare_line", {})
-            line.query("listen", {})
-            has_lock = self._take(line, worker_id)
+            rows = line.query("take_lock", {"worker_id": worker_id})
+            if not rows:
+                return  # fenced: the next renewal says so
+            [(_, is_taken, self._pid)] = rows
+            has_lock = is_taken and not self._is_pooled(line, worker_id)
+            if has_lock:
+                line.query("prepare_line", {})
+                line.query("listen", {})
+            else:
+                line.query("drop_locks", {})
             line.query("note_lock", {"worker_id": worker_id, "has_lock": has_lock})
-            self._held = worker_id, line.opened
-
-    def _take(self, line: Connection, worker_id: str) -> bool:
-        """Take the lock; whether it is this session's, and stays that."""
-        rows = line.query("take_lock", {"worker_id": worker_id})
-        if not rows:
-            return False  # fenced: the next renewal says so
-        [(_, is_taken, self._pid)] = rows
-        if not is_taken or self._is_pooled(line, worker_id):
-            line.query("drop_locks", {})
-            return False
-        return True
+            if is_taken:  # else a session of ours that broke still has it; the server drops that soon
+                self._held = worker_id, line.opened
 
     def _is_pooled(self, line: Connection, worker_id: str) -> bool:
         """Whether another client gets our session. A pooler gives what is idle to who comes next: somebody who keeps
