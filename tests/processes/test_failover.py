@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.processes.conftest import Program, Rows, Start, bodies
+from tests.processes.conftest import ROOT, Program, Rows, Start, bodies
+from tests.processes.pgbouncer import pooled
 from tests.processes.waiting import wait_until
 
 NEVER = {"lease_seconds": 3600.0, "poll_seconds": 3600.0}
@@ -94,3 +95,25 @@ def test_the_only_machine_of_a_service_finds_its_runs_when_it_starts_again(machi
     second = machine("two")
     second.run("may_end['x'].set()")
     assert second.run("perdure.handle('x').result(60)") == "x"
+
+
+@pytest.mark.long
+def test_behind_a_pooler_that_shares_sessions_there_is_no_lock(
+    start_program: Start, rows: Rows, url: str, tmp_path: Path
+) -> None:
+    """A lock there would be whose session comes next; the worker works, and its lease shows that it lives."""
+    with pooled(url, ROOT / ".cache" / "pgbouncer", tmp_path) as pooled_url:
+        programs = []
+        for _ in range(2):
+            programs.append(start_program("console", PERDURE_URL=pooled_url))
+            assert programs[-1].read() == "ready"
+            programs[-1].run("app = perdure.running(lease_seconds=2.0, poll_seconds=0.1).__enter__()")
+        first, second = programs
+        second.run("wait_for_look(3)")
+        assert rows.ask("SELECT has_lock FROM workers") == [(False,), (False,)]
+        assert rows.ask("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = 80") == []
+        first.run("h = perdure.with_options(id='x').start(hold, 'x') and None")
+        first.run("wait_for(began['x'])")
+        second.run("may_end['x'].set()")
+        first.kill()
+        assert second.run("perdure.handle('x').result(60)") == "x"

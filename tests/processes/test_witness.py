@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine.membership.witness import Witness
+from perdure._engine.membership.witness import LockWitness, Witness
 from perdure._engine.membership.worker import Worker
 from perdure.errors import StoreUnavailableError
-from perdure.stores.protocol import Store, WorkerRow
+from perdure.stores.protocol import Locks, Store, WorkerRow
 from tests.processes.conftest import Console, Program, Rows, bodies
 from tests.processes.waiting import wait_until
 from tests.stores.conftest import open_another as open_another  # fixtures
@@ -205,3 +205,61 @@ def test_a_stopped_worker_is_taken_over_though_it_keeps_its_lock(console: Consol
     stop_outside_a_write(first, rows)
     assert second.run("perdure.handle('x').result(20)") == "x"
     first.send(signal.SIGCONT)
+
+
+class LockWatch:
+    """A witness of locks, and a clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.witness = LockWitness()
+
+    def sees(self, *, held: bool, later: float = 0.0, session: int = 1) -> bool:
+        """Whether it calls dead a worker whose lock is held or free."""
+        self.now += later
+        ids = frozenset({W1})
+        locks = Locks(session, ids if held else frozenset(), frozenset() if held else ids)
+        return self.witness.look(locks, asked_at=self.now, answered_at=self.now) == [W1]
+
+
+def test_a_lock_that_was_held_and_is_free_twice_is_a_dead_workers() -> None:
+    """Once is not enough: its worker may just be taking it in a new session."""
+    watch = LockWatch()
+    assert not watch.sees(held=True)
+    assert not watch.sees(held=False, later=0.3)
+    assert not watch.sees(held=False, later=0.2)
+    assert watch.sees(held=False, later=0.2)
+
+
+def test_a_lock_that_is_taken_again_is_a_living_workers() -> None:
+    """And what was seen of it before counts no more."""
+    watch = LockWatch()
+    for _ in range(5):
+        assert not watch.sees(held=True, later=0.3)
+        assert not watch.sees(held=False, later=0.3)
+        assert not watch.sees(held=False, later=0.2)
+
+
+def test_a_lock_that_was_never_seen_held_must_be_free_for_longer() -> None:
+    """The taker has just started, or its session has: so may the worker's have."""
+    watch = LockWatch()
+    assert not any(watch.sees(held=False, later=0.3) for _ in range(17))
+    assert watch.sees(held=False, later=0.3)
+
+
+def test_what_another_session_has_seen_is_forgotten() -> None:
+    """A server that starts again drops everybody's locks."""
+    watch = LockWatch()
+    assert not watch.sees(held=True)
+    assert not watch.sees(held=False, later=0.3)
+    assert not watch.sees(held=False, later=0.4, session=2)
+    assert not watch.sees(held=False, later=0.4, session=2)
+    assert not any(watch.sees(held=False, later=0.3, session=2) for _ in range(14))
+
+
+def test_who_was_stopped_has_watched_nobody() -> None:
+    """Of a gap between two looks a second counts."""
+    watch = LockWatch()
+    assert not watch.sees(held=False)
+    assert not watch.sees(held=False, later=3600.0)
+    assert not watch.sees(held=False, later=3600.0)
