@@ -246,6 +246,11 @@ class Ends:
         self._parents.clear()
         self._is_closed = True
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._watchers)
+
     def waits_for_any(self, run_ids: frozenset[RunId]) -> bool:
         """Whether anybody waits for one of them."""
         return any(run_id in self._watchers for run_id in run_ids)
