@@ -7,6 +7,7 @@ from pathlib import Path
 import check
 import links
 import nav
+import pictures
 import places
 import pytest
 import reference
@@ -14,6 +15,7 @@ import reference
 import perdure
 
 ROOT = Path(__file__).resolve().parents[2]
+WRITTEN = ("guide", "how-to", "start", "operating", "integrations")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,14 @@ def test_a_new_public_name_finds_a_page() -> None:
     """A module that no page is planned for gets one of its own."""
     assert reference.place_of("decorators") == ("workflows-and-steps", "Workflows and steps")
     assert reference.place_of("late_arrivals") == ("late-arrivals", "Late arrivals")
+
+
+def test_every_public_name_is_on_a_page_that_people_read() -> None:
+    """The reference says what a name is; a page of the guide says what it is for."""
+    pages = [page for folder in WRITTEN for page in (ROOT / "docs" / folder).rglob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+
+    assert [name for name in perdure.__all__ if name not in text] == []
 
 
 def test_a_new_page_is_in_the_navigation_by_its_folder() -> None:
@@ -80,3 +90,11 @@ def test_what_a_page_would_fetch_is_found(tmp_path: Path) -> None:
         "https://y.example/z.js",
         "https://z.example/f.css",
     ]
+
+
+def test_the_pictures_are_what_the_script_draws() -> None:
+    """Whoever changes a picture changes the script; each is there for a light and a dark page."""
+    made = pictures.drawn()
+
+    assert {path.name: path.read_text() for path in pictures.FOLDER.glob("*.svg")} == made
+    assert {name.rpartition("-")[2] for name in made} == {"light.svg", "dark.svg"}

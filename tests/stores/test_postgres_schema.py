@@ -107,6 +107,15 @@ def test_a_role_that_may_not_create_the_schema_is_told_what_to_grant(empty_url: 
         migrate(url)
 
 
+def test_a_role_that_owns_the_schema_needs_no_right_to_create_one(empty_url: str, role: str) -> None:
+    """What the message above advises works: the schema is made for the role, which may create no other."""
+    url = as_role(empty_url, role)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(f"CREATE SCHEMA perdure AUTHORIZATION {role}".encode())
+
+    migrate(url)
+
+
 def test_a_schema_of_somebody_else_is_not_touched(empty_url: str, role: str) -> None:
     """A role without rights on it learns whose it is."""
     migrate(empty_url)

@@ -25,8 +25,13 @@ SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0
 SET LOCAL check_function_bodies = off;
 
 -- name: make_schema
--- Everything lives in a schema of its own, beside the application's tables.
-CREATE SCHEMA IF NOT EXISTS perdure;
+-- Everything lives in a schema of its own, beside the application's tables. Looked for first: CREATE SCHEMA asks for
+-- the right to create one also where it is there, and who owns it need not have that.
+DO $$ BEGIN
+    IF to_regnamespace('perdure') IS NULL THEN
+        CREATE SCHEMA perdure;
+    END IF;
+END $$;
 
 -- name: make_migrations
 -- The record of what was applied.
