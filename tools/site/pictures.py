@@ -172,8 +172,8 @@ def failover(canvas: Canvas) -> None:
     canvas.arrow(740, 98, 555, 196, "done")
     canvas.text(672, 150, "3  sees that, deletes", anchor="start", size=13, colour="done")
     canvas.text(672, 168, "    its row, claims C", anchor="start", size=13, colour="done")
-    canvas.text(450, 318, "A process that was taken over can write nothing more: every transaction asks whether its row is there.",
-                size=13, colour="soft")  # fmt: skip
+    note = "A process that was taken over can write nothing more: every transaction asks whether its row is there."
+    canvas.text(450, 318, note, size=13, colour="soft")
 
 
 def demo(canvas: Canvas) -> None:
