@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]`]|`[^`]*`)+)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)-light\.svg\)")
-CODE = re.compile(r"(<(a|h[1-6]|pre)\b.*?</\2>)|<code>([\w.]+)(\(\))?</code>", re.DOTALL)
+CODE = re.compile(r"(<(a|h[1-6]|pre)\b.*?</\2>)|<code>(@?)([\w.]+)(\([^<]*\))?</code>", re.DOTALL)
 FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 ANCHOR = re.compile(r"^#+ .*\{ *#(perdure[\w.]+) *\}$", re.MULTILINE)
 
@@ -44,14 +44,21 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     anchors = reference_anchors()
 
     def link(found: re.Match[str]) -> str:
-        name, call = found[3], found[4] or ""
-        target = anchors.get(name or "") or anchors.get(f"perdure.{name}")
+        mark, name, call = found[3], found[4] or "", found[5] or ""
+        target = anchors.get(name) or anchors.get(f"perdure.{full_name(name)}")
+        if name.islower() and not (mark or call or "." in name):  # `timeout` may be a parameter's name
+            target = None
         if target is None or page.file.src_uri == target.partition("#")[0]:
             return found[0]
         path = posixpath.relpath(target.replace(".md#", ".html#"), here or ".")
-        return f'<a href="{html.escape(path)}"><code>{name}{call}</code></a>'
+        return f'<a href="{html.escape(path)}"><code>{mark}{name}{call}</code></a>'
 
     return CODE.sub(link, content)
+
+
+def full_name(name: str) -> str:
+    """What `handle.status` is to the reference, where a page calls its handle or queue by that word."""
+    return re.sub(r"^(handle|queue)\.", lambda word: f"{word[1].capitalize()}.", name)
 
 
 def relinked(text: str, source: Path, here: str) -> str:

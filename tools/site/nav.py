@@ -52,7 +52,7 @@ FIRST = {
     "how-to": ["fastapi", "flask", "django", "notebooks", "containers", "rolling-deploys", "sqlite-to-postgres"],
     "operating": ["sizing", "postgres", "pgbouncer", "backups", "upgrades", "at-three-in-the-morning", "security"],
     "reference": ["index"],
-    "how-it-works": ["promise"],
+    "how-it-works": ["promise", "when-to-use"],
     "": ["protocol", "costs", "benchmarks", "comparison"],
     "project": ["architecture"],
 }
@@ -104,8 +104,8 @@ def in_order(folder: str, pages: dict[str, str]) -> list[str]:
 
 
 def title_of(text: str) -> str:
-    """What stands in the page's heading, without marks."""
+    """What stands in the page's heading, up to a colon, without marks."""
     found = TITLE.search(text)
     if found is None:
         raise ValueError("a page has no heading")
-    return found[1].replace("`", "").partition(":")[0] if len(found[1]) > 44 else found[1].replace("`", "")
+    return found[1].replace("`", "").partition(":")[0]

@@ -166,7 +166,7 @@ def failover(canvas: Canvas) -> None:
         canvas.text(x + 120, 77, below, colour="dead" if name == "process 2" else "soft", size=13)
     canvas.drum(330, 190, 240, 96, "your Postgres", "runs, outcomes, workers")
     canvas.arrow(160, 98, 345, 196, "soft")
-    canvas.text(232, 158, "1  renews its lease", anchor="end", size=13, colour="soft")
+    canvas.text(232, 158, "1  shows that it lives", anchor="end", size=13, colour="soft")
     canvas.arrow(450, 98, 450, 186, "dead", dash="5 4")
     canvas.text(462, 138, "2  does not", anchor="start", size=13, colour="dead")
     canvas.arrow(740, 98, 555, 196, "done")

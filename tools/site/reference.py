@@ -12,7 +12,6 @@ import ast
 import dataclasses
 import importlib
 import inspect
-import pkgutil
 import shutil
 import sys
 import textwrap
@@ -25,13 +24,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import places
 import tables
+import unimported
 
 PAGES = {
     "workflows-and-steps": ("Workflows and steps", ("decorators", "steps", "_core.retry")),
-    "starting": ("Starting runs", ("queue", "handle", "starts")),
+    "starting": ("Starting runs", ("queue", "handle", "starting")),
     "waiting": ("Waiting for several", ("several", "limits")),
-    "in-a-run": ("In a run", ("values", "whereabouts", "threads")),
-    "instances": ("Instances", ("app", "asgi")),
+    "in-a-run": ("In a run", ("recorded_values", "whereabouts", "threads")),
+    "instances": ("Instances", ("app", "lifespan")),
+    "clients": ("Clients, and finding runs", ("client", "inspection", "shown_runs")),
     "values": ("Types and codecs", ("types", "_core.serialization")),
     "errors": ("Errors", ("errors",)),
 }
@@ -43,6 +44,7 @@ SENTENCES = {
     "waiting": "Which of several runs ends first, and how long a block waits.",
     "in-a-run": "What a workflow asks for instead of the clock, chance and threads, and who it is.",
     "instances": "Perdure on a database: launched, shut down, tied to a web application's life.",
+    "clients": "What a process does that executes nothing: start runs, find them, look at them, end them.",
     "values": "How values become text: your own types, and the codecs.",
 }
 
@@ -84,8 +86,7 @@ def pages() -> dict[str, str]:
         made.setdefault(page, []).append(entry(name, value, "perdure"))
     order = [*[page for page in PAGES if page in made], *sorted(page for page in made if page not in PAGES)]
     texts = {page: "\n\n".join([f"# {titles[page]}", *introduction(page), *made[page]]) + "\n" for page in order}
-    for module in attached_modules():
-        texts[module.__name__] = page_of_module(module)
+    texts |= dict(attached_pages())
     texts |= {"settings": tables.settings(), "sql": tables.sql_views()}
     titles |= {"settings": "Settings", "sql": "SQL views"} | {
         module: f"`{module}`" for module in texts if "." in module
@@ -123,19 +124,19 @@ def index(perdure: ModuleType, texts: dict[str, str], titles: dict[str, str]) ->
     return "\n".join(lines) + "\n"
 
 
-def attached_modules() -> Iterator[ModuleType]:
-    """The public modules that exist, with those below them that have public names of their own."""
+def attached_pages() -> Iterator[tuple[str, str]]:
+    """The pages of the public modules that exist, with those below them that have public names of their own."""
     perdure = importlib.import_module("perdure")
-    for found in pkgutil.walk_packages(perdure.__path__, "perdure."):
-        parts = found.name.split(".")
-        if parts[1] in ATTACHED and not any(part.startswith("_") for part in parts):
-            try:
-                module = importlib.import_module(found.name)
-            except ImportError as error:  # what an extra brings is not installed
-                print(f"reference: {found.name} is left out: {error}", file=sys.stderr)
-                continue
-            if public_names(module):
-                yield module
+    for path in sorted(Path(perdure.__path__[0]).rglob("*.py")):
+        parts = path.relative_to(perdure.__path__[0]).with_suffix("").parts
+        name = ".".join(("perdure", *parts)).removesuffix(".__init__")
+        if parts[0] not in ATTACHED or any(part.startswith("_") and part != "__init__" for part in parts):
+            continue
+        if parts[0] == "integrations":
+            if unimported.has_public_names(path):
+                yield name, unimported.page_of_source(name, path)
+        elif public_names(module := importlib.import_module(name)):
+            yield name, page_of_module(module)
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -203,12 +204,19 @@ def entry(name: str, value: Any, module: str, note: str | None = None) -> str:
         parts.append(code(class_line(name, value)))
     elif callable(value) and not is_alias(value):
         parts.append(code(line_of_call(name, value)))
+    elif is_own(value):
+        parts.append(code(f"{name}: {type(value).__name__}"))
     else:
         parts.append(code(f"{name} = {value!r}".replace("typing.", "")))
-    parts.append(note or (prose(value) if not is_alias(value) else ""))
-    if inspect.isclass(value):
-        parts += list(members(name, value, module))
+    parts.append(note or (prose(value) if is_own(value) or not is_alias(value) else ""))
+    if inspect.isclass(value) or is_own(value):
+        parts += list(members(name, value if inspect.isclass(value) else type(value), module))
     return "\n\n".join(part for part in parts if part)
+
+
+def is_own(value: Any) -> bool:
+    """Whether it is an object of a class of the package, whose methods are what it is there for."""
+    return type(value).__module__.startswith("perdure.")
 
 
 def is_alias(value: Any) -> bool:
