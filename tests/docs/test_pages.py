@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 POSTGRES = "postgresql://app:secret@localhost/app"
 """The database that examples name where they need a Postgres."""
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
 def name_of(page: Path) -> str:
@@ -95,10 +95,19 @@ def test_commands_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
-    """A link to a file of the repository names one that exists."""
-    links = [link for link in LINK.findall(page.read_text()) if ":" not in link]
+    """A link to a file of the repository names one that exists, and an anchor in a page a heading of that page."""
+    links = [(path, anchor) for path, anchor in LINK.findall(page.read_text()) if ":" not in path]
+    anchored = [(page.parent / path if path else page, anchor) for path, anchor in links if anchor]
 
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [path for path, _ in links if not (page.parent / path).exists()] == []
+    assert [(path.name, anchor) for path, anchor in anchored if anchor not in anchors_of(path.read_text())] == []
+
+
+def anchors_of(text: str) -> set[str]:
+    """The anchors of a page's headings, as the site makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in plain}
 
 
 def test_the_five_lines_are_those_of_the_example() -> None:

@@ -56,6 +56,9 @@ INTERNAL = {
     "Perdure.launch_unasked",
     "Perdure.forget_parent",
     "Perdure.is_like",
+    "Client.outside",
+    "Client.opened",
+    "Client.forget_parent",
 }
 """Without an underscore, since other modules of the package call them, and nobody else should."""
 
