@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import check
@@ -32,10 +33,11 @@ def test_the_reference_has_every_public_name(made: dict[str, str]) -> None:
     assert "\nMake a function a step:" in made["workflows-and-steps"]
 
 
-def test_the_reference_has_every_setting_and_view(made: dict[str, str]) -> None:
+def test_the_reference_has_every_setting_view_and_command(made: dict[str, str]) -> None:
     """What is no docstring of a public name has pages too."""
     assert "{ #setting-lease_seconds }" in made["settings"]
     assert made["sql"].count("CREATE VIEW") == 4
+    assert ("{ #command-perdure-doctor }" in made.get("commands", "")) == (find_spec("perdure.cli") is not None)
 
 
 def test_a_new_public_name_finds_a_page() -> None:

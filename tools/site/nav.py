@@ -65,6 +65,7 @@ FIRST = {
         "values",
         "errors",
         "settings",
+        "commands",
         "sql",
     ],
     "how-it-works": ["promise", "when-to-use"],

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import commands
 import places
 import tables
 import unimported
@@ -65,7 +66,7 @@ INTERNAL = {
 MADE_BY_PERDURE = {"Handle", "Current"}
 """Classes that nobody else makes: their constructor is not shown."""
 
-ATTACHED = ("cli", "testing", "integrations", "dashboard", "typing")
+ATTACHED = ("testing", "integrations", "dashboard", "typing")
 """Public modules beside the package itself, where they exist."""
 
 
@@ -91,7 +92,9 @@ def pages() -> dict[str, str]:
     texts = {page: "\n\n".join([f"# {titles[page]}", *introduction(page), *made[page]]) + "\n" for page in order}
     texts |= dict(attached_pages())
     texts |= {"settings": tables.settings(), "sql": tables.sql_views()}
-    titles |= {"settings": "Settings", "sql": "SQL views"} | {
+    if (page_of_commands := commands.page()) is not None:
+        texts["commands"] = page_of_commands
+    titles |= {"settings": "Settings", "sql": "SQL views", "commands": "Commands"} | {
         module: f"`{module}`" for module in texts if "." in module
     }
     return {"index": index(perdure, texts, titles)} | texts
