@@ -147,9 +147,7 @@ CORE: tuple[Guard, ...] = (
         "failover",
         {
             "both": (
-                *at(
-                    "engine/claiming/dispatcher.Dispatcher._ask", "except Fenced: runtime.claims.lost_right(worker_id)"
-                ),
+                *at("engine/claiming/dispatcher.Dispatcher._ask", "except Fenced: self._claims.lost_right(worker_id)"),
                 *at("engine/claiming/claims.Claims.reconcile", "except Fenced: self.lost_right(worker_id)"),
             )
         },
@@ -160,7 +158,9 @@ CORE: tuple[Guard, ...] = (
         "reply",
         {
             "both": at(
-                "engine/duties/recovery.Recovery.look", "or runtime.claims.is_unknown: runtime.claims.reconcile()"
+                "engine/runtime.Runtime._make_watching",
+                "Duty(self.claims.reconcile,",
+                "is_called=lambda: self.claims.is_unknown)",
             ),
             "postgres": at("postgres/perdure.reconcile", "WHERE worker = me AND id NOT IN (SELECT unnest(known))"),
             "sqlite": at("sqlite/hand_back_runs", "id NOT IN (SELECT value FROM json_each(:known))"),
@@ -174,7 +174,7 @@ CORE: tuple[Guard, ...] = (
             "both": at(
                 "engine/claiming/claims.Claims.reconcile",
                 "is_hidden = any((run.interruption is not None for run in active))",
-                "self.is_unknown = is_hidden or runtime.journal.is_unsure",
+                "self.is_unknown = is_hidden or self._journal.is_unsure",
                 "except BaseException: self.is_unknown = True raise",
             )
         },
@@ -326,7 +326,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/duties/recovery.Recovery.keep_house", "runtime.claims.sweep_cancelled()"),
+            "both": at("engine/runtime.Runtime._make_watching", "Duty(self.claims.sweep_cancelled, every="),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },
@@ -337,7 +337,7 @@ CORE: tuple[Guard, ...] = (
         "cancel",
         {
             "both": (
-                *at("engine/hosting/execution.Execution.leave", "self._runtime.claims.let_go(run)"),
+                *at("engine/hosting/execution.Execution.leave", "self._claims.let_go(run)"),
                 *at("engine/claiming/claims.Claims.let_go", "self.append(run, entry, lambda verdict: None)"),
             )
         },

@@ -72,7 +72,7 @@ BESIDE: tuple[Guard, ...] = (
         "Rule 11: the last attempt is claimed alone, where that can be had.",
         "haunted",
         {
-            "both": at("engine/claiming/dispatcher.Dispatcher._begin_to_ask", "if self._solitude.is_kept"),
+            "both": at("engine/claiming/dispatcher.Dispatcher._begin_to_ask", "if room.solitude.is_kept"),
             "postgres": at(
                 "postgres/perdure.claim_runs",
                 "(last_attempts = 'alone') = CASE WHEN run.attempts = 0",
@@ -89,7 +89,7 @@ BESIDE: tuple[Guard, ...] = (
         "last_beside",
         "Rule 11: one that could not be had alone for long is claimed beside others.",
         "one lasts",
-        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(asked, self._solitude.beside(now))")},
+        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(asked, solitude.beside(now))")},
     ),
     Guard(
         "alone_no_more",
@@ -97,8 +97,8 @@ BESIDE: tuple[Guard, ...] = (
         "one lasts",
         {
             "both": at(
-                "engine/claiming/dispatcher.Dispatcher.note_last_attempts",
-                "self._solitude.end_in_time(time.monotonic())",
+                "engine/claiming/room.Room.note_last_attempts",
+                "self.solitude.end_in_time(time.monotonic())",
             )
         },
     ),
@@ -135,7 +135,11 @@ BESIDE: tuple[Guard, ...] = (
         "silence",
         {
             "both": (
-                *at("engine/duties/recovery.Recovery._check_leases", "self._witness.look(", "seen=worker.renewed_at"),
+                *at(
+                    "engine/duties/dead_workers.DeadWorkers.check_leases",
+                    "self._witness.look(",
+                    "seen=worker.renewed_at",
+                ),
                 *at("engine/membership/witness.Witness.look", "if asked_at - since > worker.lease_seconds"),
             ),
             "postgres": at("postgres/perdure.take_over", "extract(epoch FROM renewed_at)::double precision = seen"),
@@ -148,7 +152,7 @@ BESIDE: tuple[Guard, ...] = (
         "silence",
         {
             "both": (
-                *at("engine/duties/recovery.Recovery._check_leases", "unbroken_since=me.unbroken_since"),
+                *at("engine/duties/dead_workers.DeadWorkers.check_leases", "unbroken_since=me.unbroken_since"),
                 *at("engine/membership/witness.Witness.look", "since = max(", "unbroken_since)"),
                 *at(
                     "engine/membership/worker.Worker._renew",
@@ -163,8 +167,8 @@ BESIDE: tuple[Guard, ...] = (
         "slots",
         {
             "both": (
-                *at("engine/hosting/threads/host.ThreadHost._wait_durably", "dispatcher.yield_slot(run)"),
-                *at("engine/hosting/asyncio/host.LoopHost._wait_durably", "dispatcher.yield_slot(run)"),
+                *at("engine/hosting/threads/host.ThreadHost._wait_durably", "room.yield_slot(run)"),
+                *at("engine/hosting/asyncio/host.LoopHost._wait_durably", "room.yield_slot(run)"),
             )
         },
     ),
@@ -172,11 +176,7 @@ BESIDE: tuple[Guard, ...] = (
         "waiting_grants",
         "A run of which a branch waits durably takes no slot, also where another branch had asked for one.",
         "slots",
-        {
-            "both": at(
-                "engine/claiming/dispatcher.Dispatcher.yield_slot", "resumed = self._slots[run.queue].take_asking(run)"
-            )
-        },
+        {"both": at("engine/claiming/room.Room.yield_slot", "resumed = self.slots[run.queue].take_asking(run)")},
     ),
     Guard(
         "one_slot_per_run",
@@ -231,7 +231,7 @@ BESIDE: tuple[Guard, ...] = (
                 *at("engine/membership/worker.Worker._hand_all_back", "self._store.leave(self.worker_id)"),
                 *at(
                     "engine/membership/worker.Worker.leave",
-                    "self._thread.join(seconds)",
+                    "self._thread.stop(seconds)",
                     "self.drop(keep_file=not self._has_left)",
                 ),
             )
@@ -246,7 +246,7 @@ BESIDE: tuple[Guard, ...] = (
                 *at("engine/membership/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
                 *at(
                     "engine/claiming/claims.Claims._rejoin",
-                    "runtime.store.leave(runtime.worker.worker_id) runtime.worker.join()",
+                    "self._store.leave(self._worker.worker_id) self._worker.join()",
                 ),
             )
         },

@@ -15,6 +15,12 @@ Tree = dict[str, Module]
 Check = Callable[[Tree], list[str]]
 
 LONGEST_FILE = 400
+LONGEST_CLASS = 330
+LONGEST_FUNCTION = 50
+MOST_BY_PLACE = 7
+MOST_PARAMETERS = 12
+"""Of one function, beside `self`: those that may be given by place, and all."""
+PACKAGE = "perdure"
 WORDS = ("perdure.errors", "perdure.typing", "perdure._entries")
 ATTACHMENTS = ("perdure.cli", "perdure.dashboard", "perdure.testing", "perdure.integrations")
 
@@ -23,12 +29,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "words": (),
     "rules": ("words",),
     "rows": ("words",),
-    "loops": ("words", "rules", "protocol"),
+    "jobs": ("words", "rules", "protocol"),
     "protocol": ("words",),
-    "surface": ("words", "rules", "loops", "protocol", "rows"),
+    "surface": ("words", "rules", "jobs", "protocol", "rows"),
     "attachments": ("words", "surface"),
 }
-"""Words <- rules <- loops, and rows beside rules. A loop is handed a store: of the rows it knows the protocol alone."""
+"""Words <- rules <- jobs, and rows beside rules. A job is handed a store: of the rows it knows the protocol alone."""
 
 FORBIDDEN_IN_RULES = re.compile(
     r"(asyncio|concurrent|ctypes|fcntl|io|logging|mmap|multiprocessing|queue|random|sched|secrets|select|selectors"
@@ -69,7 +75,7 @@ def layer_of(name: str) -> str:
         return "words"
     if name == "perdure.stores.protocol":
         return "protocol"
-    for folder, layer in (("_core", "rules"), ("_engine", "loops"), ("stores", "rows")):
+    for folder, layer in (("_core", "rules"), ("_engine", "jobs"), ("stores", "rows")):
         if name == f"perdure.{folder}" or name.startswith(f"perdure.{folder}."):
             return layer
     if name.startswith(ATTACHMENTS):
@@ -100,11 +106,10 @@ def no_arrow_points_up(tree: Tree) -> list[str]:
 
 
 def no_cycles(tree: Tree) -> list[str]:
-    """Modules do not import each other in a ring. Imports for types alone do not run, so they may."""
+    """Modules do not import each other in a ring, for types neither: what two of them need is a third one's."""
     graph: dict[str, set[str]] = {name: set() for name in tree}
-    for module, imported, target in arrows(tree):
-        if not imported.is_type_only:
-            graph[module.name].add(target)
+    for module, _, target in arrows(tree):
+        graph[module.name].add(target)
     breaches = []
     done: set[str] = set()
 
@@ -154,6 +159,41 @@ def files_are_short(tree: Tree) -> list[str]:
     lengths = {module.path: module.text.count("\n") for module in tree.values()}
     return [
         f"{path}: {length} lines; which two things is it?" for path, length in lengths.items() if length >= LONGEST_FILE
+    ]
+
+
+def definitions_are_short(tree: Tree) -> list[str]:
+    """No class has 330 lines, and no function 50."""
+    breaches = []
+    for module in tree.values():
+        for node in ast.walk(module.syntax):
+            if isinstance(node, Definition):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                most = LONGEST_CLASS if isinstance(node, ast.ClassDef) else LONGEST_FUNCTION
+                if length >= most:
+                    breaches.append(f"{module.path}:{node.lineno}: {node.name} has {length} lines; part it")
+    return breaches
+
+
+def parameters_are_few(tree: Tree) -> list[str]:
+    """A function takes at most seven arguments by place, and twelve in all."""
+    breaches = []
+    for module in tree.values():
+        for node in ast.walk(module.syntax):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            by_place = [one.arg for one in (*node.args.posonlyargs, *node.args.args) if one.arg not in ("self", "cls")]
+            if len(by_place) > MOST_BY_PLACE or len(by_place) + len(node.args.kwonlyargs) > MOST_PARAMETERS:
+                breaches.append(f"{module.path}:{node.lineno}: {node.name} takes too much; which of it is one thing?")
+    return breaches
+
+
+def parts_do_not_know_the_whole(tree: Tree) -> list[str]:
+    """`_engine/runtime.py` hands each part what it needs; no part imports it."""
+    return [
+        f"{module.path}:{imported.line}: a part must not know the runtime; have it handed what it needs"
+        for module, imported, target in arrows(tree)
+        if target == f"{PACKAGE}._engine.runtime" and module.name.startswith(f"{PACKAGE}._engine")
     ]
 
 
@@ -242,6 +282,9 @@ CHECKS: tuple[Check, ...] = (
     rules_have_no_world,
     late_imports_give_a_reason,
     files_are_short,
+    definitions_are_short,
+    parameters_are_few,
+    parts_do_not_know_the_whole,
     no_sql_in_python,
     modules_are_nouns,
     public_names_have_docstrings,

@@ -132,7 +132,7 @@ def mend(name: str) -> None:
     """What a start of a process with mended code does."""
     runtime = perdure._api.app.current_runtime()
     runtime.store.mend([name])
-    runtime.dispatcher.expect_backlog()
+    runtime.room.expect_backlog()
 
 
 def test_a_handle_tells_the_state_of_its_run(url: str) -> None:

@@ -97,7 +97,7 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
         subprocess.run(
             [sys.executable, "-c", code, url], cwd=ROOT, check=True, env=os.environ | {"PYTHONPATH": "src:."}
         )
-        app._launched().dispatcher.expect_backlog()
+        app._launched().room.expect_backlog()
         handle = perdure.handle("elsewhere")
         ended = threading.Event()
         app._launched().ends.watch("elsewhere", lambda end: ended.set())
@@ -164,7 +164,7 @@ def test_a_replay_reads_its_history_once(app: perdure.Perdure, count: Count, kin
     assert programs.IS_WAITING.wait(60)
     [run] = [run for run in runtime.held.active.values() if run.run_id == handle.run_id]
     runtime.claims.commit(run, RunReleased(run.run_id, run.claim))
-    runtime.dispatcher.expect_backlog()
+    runtime.room.expect_backlog()
 
     def replay() -> None:
         programs.MAY_GO_ON.set()

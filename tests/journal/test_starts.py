@@ -36,7 +36,7 @@ def marks(name: str) -> str:
 def runtime(app: perdure.Perdure) -> Runtime:
     """Launched, and knows that nothing waits in the database before what is started now."""
     launched = app._launched()
-    slots = launched.dispatcher._slots[DEFAULT_QUEUE]
+    slots = launched.room.slots[DEFAULT_QUEUE]
     while not slots.is_free:
         pass
     return launched

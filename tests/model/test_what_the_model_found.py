@@ -16,7 +16,8 @@ from perdure._core.children import Children
 from perdure._core.run import Run
 from perdure._core.serialization import Serializer
 from perdure._core.serialization.registry import TypeRegistry
-from perdure._engine.hosting.host import Host, Waits
+from perdure._engine.hosting.host import Host
+from perdure._engine.hosting.waits import Waits
 from perdure._entries import Wait
 
 MAY_END = threading.Event()

@@ -81,7 +81,7 @@ def test_a_run_of_an_unknown_function_waits_with_a_reason_until_its_code_is_ther
         handle = perdure.with_options(id="x", delay=AN_HOUR).start(echo, "x")
         rows.ask("UPDATE runs SET name = ?, due_at = NULL WHERE id = 'x'", name)
         ask = "SELECT state, reason FROM runs WHERE id = 'x' AND reason IS NOT NULL"
-        perdure._api.app.current_runtime().recovery.keep_house()
+        perdure._api.app.current_runtime().keep_house()
         [(state, reason)] = rows.ask(ask)
         assert state == "ready"
         assert "no process that works on this queue knows this function" in str(reason)

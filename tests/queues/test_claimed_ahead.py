@@ -58,7 +58,7 @@ def test_what_cannot_begin_soon_goes_back_and_runs_once(tmp_path: Path) -> None:
     with perdure.running(tmp_path / "p.db", poll_seconds=0.05) as app:
         handle = perdure.start(short_ones_around_a_long_one, 300, 100)
         assert HAS_BEGUN.wait(60)
-        slots = app._launched().dispatcher._slots[QUEUE.name]
+        slots = app._launched().room.slots[QUEUE.name]
         wait_until(lambda: not slots.ready and not app._launched().held._about_to_begin)
         MAY_END.set()
         handle.result(60)
@@ -72,7 +72,7 @@ def test_a_run_that_is_cancelled_before_it_begins_never_begins(tmp_path: Path) -
     with perdure.running(tmp_path / "p.db") as app:
         blocker = QUEUE.submit(is_long, "long")
         assert HAS_BEGUN.wait(60)
-        slots = app._launched().dispatcher._slots[QUEUE.name]
+        slots = app._launched().room.slots[QUEUE.name]
         slots.ahead, slots._began, slots._looked_at = 10, 10_000, time.monotonic()  # as after many short ones
         victim = QUEUE.submit(is_short, "never")
         wait_until(lambda: bool(slots.ready))

@@ -13,7 +13,7 @@ import pytest
 
 import perdure
 from perdure._api.starting import start_all
-from perdure._engine.claiming import dispatcher
+from perdure._engine.claiming import room
 from perdure._engine.claiming import slots as rules
 from perdure._entries import Entry, RunFinished
 from tests.identity.staging import wait_until
@@ -63,12 +63,12 @@ def test_bodies_go_on_while_ends_are_committed(
 ) -> None:
     """As many as may be repeated after a crash, and those that have slots; alone where runs go one at a time."""
     monkeypatch.setattr(rules, "LEAST_ENDING", most)
-    monkeypatch.setattr(dispatcher, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(room, "LATE_SECONDS", 60.0)
     BODIES.clear()
     MAY_END.clear()
     with perdure.running(tmp_path / "p.db") as app:
         runtime = app._launched()
-        ends, slots = Ends(runtime.store), runtime.dispatcher._slots[queue.name]
+        ends, slots = Ends(runtime.store), runtime.room.slots[queue.name]
         handles = [queue.submit(job, number) for number in range(queue.concurrency)]
         wait_until(lambda: len(BODIES) == queue.concurrency)
         others = [((number,), {}) for number in range(queue.concurrency, NUMBER)]
@@ -76,7 +76,7 @@ def test_bodies_go_on_while_ends_are_committed(
 
         def are_ahead() -> bool:  # as after many short ones, whatever the claims so far have found
             slots.ahead, slots._began, slots._looked_at = 100, 100_000, time.monotonic()
-            runtime.dispatcher.expect_backlog()
+            runtime.room.expect_backlog()
             return len(slots.ready) == len(others)
 
         wait_until(are_ahead)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure._engine.claiming.dispatcher import Dispatcher
+from perdure._engine.claiming.room import Room
 from tests.identity.staging import wait_until
 
 QUEUE = perdure.Queue("endings", concurrency=1)
@@ -34,9 +34,9 @@ def test_a_branch_that_outlives_its_run_takes_no_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_free: bool
 ) -> None:
     """It came to ask for the slot just when the run ended: whoever would give that back has gone."""
-    regain = Dispatcher.regain_slot
+    regain = Room.regain_slot
 
-    def regain_late(self: Dispatcher, run: Any, grant: Any) -> bool:
+    def regain_late(self: Room, run: Any, grant: Any) -> bool:
         ASKS.set()
         assert HAS_ENDED.wait(20)
         try:
@@ -46,9 +46,9 @@ def test_a_branch_that_outlives_its_run_takes_no_slot(
 
     for signal in (ASKS, HAS_ENDED, HAS_ASKED):
         signal.clear()
-    monkeypatch.setattr(Dispatcher, "regain_slot", regain_late)
+    monkeypatch.setattr(Room, "regain_slot", regain_late)
     with perdure.running(tmp_path / "p.db") as app:
-        slots = app._launched().dispatcher._slots[QUEUE.name]
+        slots = app._launched().room.slots[QUEUE.name]
         QUEUE.submit(leaves_a_branch_behind).result(20)
         wait_until(lambda: not app._launched().held.active)
         slots.used += not is_free  # as if the next run had it

@@ -22,6 +22,7 @@ from typing import Unpack
 from .._core.definitions import DEFINITIONS
 from .._core.given import limit_of
 from .._core.lineage import scope
+from .._core.run import Run
 from .._engine.door import Door
 from .._engine.options import Settings, options_of
 from .._engine.runtime import Runtime
@@ -245,7 +246,7 @@ def default_app() -> Perdure:
 def _chosen() -> Perdure | None:
     inside = scope.get()
     if inside is not None and (
-        own := [app for app in list(_at_work) if app._runtime is getattr(inside.run.host, "runtime", "")]
+        own := [app for app in list(_at_work) if app._runtime is getattr(inside.run.host, "instance", "")]
     ):
         return own[0]
     here, blocks = _block.get(), _blocks
@@ -258,9 +259,14 @@ def current_runtime() -> Runtime:
     """The runtime that a durable call made here belongs to; launches the default instance if there is none."""
     here = scope.get()
     if here is not None and here.run.interruption != "forked":
-        runtime: Runtime = here.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
-        return runtime
+        return runtime_of(here.run)
     return default_app().launch_unasked()
+
+
+def runtime_of(run: Run) -> Runtime:
+    """The runtime that holds the run."""
+    runtime: Runtime = run.host.instance  # type: ignore[attr-defined]  # the engine's hosts know whose they are
+    return runtime
 
 
 def launched_runtimes() -> Iterator[Runtime]:

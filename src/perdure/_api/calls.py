@@ -13,6 +13,7 @@ from .._core.definitions import Definition
 from .._core.flow import adrive, drive
 from .._core.flows.child import await_run, start_child, unwrap_end
 from .._core.lineage import Branch, scope
+from .._core.step_call import step_call
 from .._core.tracebacks import forget_frames
 from .._engine.hosting.asyncio.tasks import current_task, own_branch
 from .._engine.ids import fresh_id
@@ -46,7 +47,7 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
             "async workflow that calls it: make it `async def`, start it (`await perdure.start(...)`), or give it "
             "Retry(initial_seconds=0)"
         )
-    return call_recorded(branch, definition.step_call(branch.run, branch.next_key(), args, kwargs))
+    return call_recorded(branch, step_call(branch.run, definition, branch.next_key(), args, kwargs))
 
 
 _warned: set[str] = set()

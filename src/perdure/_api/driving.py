@@ -10,13 +10,7 @@ from .._core.flow import adrive, drive
 from .._core.flows.step import run_step
 from .._core.lineage import Branch
 from .._core.step_call import StepCall
-from .._engine.runtime import Runtime
-
-
-def runtime_of(branch: Branch) -> Runtime:
-    """The runtime that holds the branch's run."""
-    runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
-    return runtime
+from .app import runtime_of
 
 
 def call_recorded(branch: Branch, call: StepCall) -> Any:
@@ -27,7 +21,7 @@ def call_recorded(branch: Branch, call: StepCall) -> Any:
     if not branch.is_async:
         return drive(run_step(call), run)
     call.is_instant = True
-    return drive(run_step(call), run, runtime_of(branch).execution.inline_host)
+    return drive(run_step(call), run, runtime_of(run).execution.inline_host)
 
 
 def named(coroutine: Any, definition: Definition) -> Coroutine[Any, Any, Any]:

@@ -29,7 +29,7 @@ from .._engine.hosting.foreign import check_no_foreign_loop, needed_loop
 from .._entries import EndedRun
 from ..errors import RunCancelledError, RunNotFoundError, RunStuckError, UsageError, WaitTimeoutError
 from ..typing import RunId, RunState, Seconds
-from .app import blocked_loop, running_loop
+from .app import blocked_loop, running_loop, runtime_of
 from .driving import call_recorded
 from .refused import refuse_in_run
 from .waits import OwnWait
@@ -264,7 +264,7 @@ class Handle(Future[R]):
     def branch_in(self, here: Branch) -> Branch:
         """The branch that waits; a run can wait, durably, only for what its own database will tell it of."""
         branch = own_branch(here)
-        runtime: Runtime = branch.run.host.runtime  # type: ignore[attr-defined]  # the engine's hosts have one
+        runtime = runtime_of(branch.run)
         if runtime.store.lock_directory != self._runtime.store.lock_directory:  # which is one database's alone
             raise UsageError(
                 f"run {self.run_id} is in another database than run {branch.run.run_id}, which cannot wait for it "

@@ -21,8 +21,7 @@ from .._engine.journal.lanes import Lane
 from .._engine.runtime import Runtime
 from .._entries import RunCreated, Stored, Verdict
 from ..errors import NotDurableError, RunInterrupted, StoreError
-from .app import current_runtime, default_app
-from .driving import runtime_of
+from .app import current_runtime, default_app, runtime_of
 from .handle import Handle
 from .options import Submission, explain_misplaced
 
@@ -47,7 +46,7 @@ def start_all(function: Any, calls: Sequence[Arguments], submission: Submission)
     answers, together = Answers(len(entries)), Lane()
     handed_in: dict[Lane, int] = {}
     for place, entry in enumerate(entries):
-        lane, number = runtime.dispatcher.submit(entry, together, partial(answers.note, place))
+        lane, number = runtime.starts.submit(entry, together, partial(answers.note, place))
         handed_in[lane] = number
     for lane, number in handed_in.items():
         try:
@@ -87,7 +86,7 @@ class Answers:
 def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, submission: Submission) -> Handle[Any]:
     """Start a child."""
     run = branch.run
-    runtime = runtime_of(branch)
+    runtime = runtime_of(branch.run)
     entry = make_child_entry(branch, definition, arguments, submission)
     is_named = submission.id is not None
     blocking = runtime.execution.inline_host if branch.is_async and is_named else None
@@ -104,13 +103,13 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
         branch = own_branch(here)
         entry = make_child_entry(branch, definition, arguments, submission)
         flow = start_child(branch.run, entry, is_named=submission.id is not None)
-        return Handle(runtime_of(branch), await adrive(flow, branch.run))
+        return Handle(runtime_of(branch.run), await adrive(flow, branch.run))
     if here is None and not (app := default_app()).is_launched:
         await asyncio.to_thread(app.launch_unasked)
     runtime = current_runtime()
     entry = make_entry(runtime, definition, arguments, submission)
     future: asyncio.Future[Verdict] = loop.create_future()
-    runtime.dispatcher.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
+    runtime.starts.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)
     return accept_handle(runtime, entry, await future)
 

@@ -21,6 +21,7 @@ from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.threads.pool import Threads as DaemonThreads
 from .._engine.hosting.threads.state import ThreadState
 from ..errors import UsageError
+from .app import runtime_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -276,8 +277,7 @@ class Threads(Executor):
 
 def threads_of(run: Run) -> DaemonThreads:
     """The threads of the instance that holds the run: they count towards its budget."""
-    held_by: DaemonThreads = run.host.runtime.threads  # type: ignore[attr-defined]  # the engine's hosts have a runtime
-    return held_by
+    return runtime_of(run).threads
 
 
 def threads(max_workers: int | None = None) -> Threads:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from inspect import Parameter, Signature
 from typing import Any
 
-Bound = tuple[tuple[Any, ...], dict[str, Any]]
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+"""Those by place, and those by name."""
+Bound = Arguments
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 

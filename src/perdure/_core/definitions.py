@@ -9,14 +9,13 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator
 from copy import copy
-from functools import partial
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._entries import Stored
 from ..errors import UsageError
 from ..typing import RunKind, Seconds
-from .binder import Binder
+from .binder import Arguments, Binder
 from .bound import bound_parameter, class_of_mark, mark_of
 from .given import flag, seconds_of, text_name, whole_number
 from .identity import Identity, Taken
@@ -24,10 +23,6 @@ from .names import name_of_function, origin_of
 from .replacing import is_defined_anew, what_differs
 from .retry import NO_RETRY, Retry
 from .serialization import Serializer, TypeRegistry
-from .step_call import Arguments, StepCall
-
-if TYPE_CHECKING:
-    from .run import Run
 
 
 class Definition:
@@ -113,20 +108,6 @@ class Definition:
             return self._binder.bind(args, kwargs)
         except TypeError as error:
             raise TypeError(f"{self.function.__qualname__}() {error}") from None
-
-    def step_call(self, run: Run, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StepCall:
-        """A call of this step in a run. The body gets copies of its arguments, fresh ones at every attempt."""
-        args, kwargs = self.bind(args, kwargs)
-        if self.binds or not self.identity.is_plain:
-            taken = Taken(self, run.serializer, args, kwargs)
-            return StepCall(
-                run, self, key, taken.args, taken.kwargs, taken.fingerprint, taken.preview, taken.again, taken.changes
-            )
-        fingerprint, preview, stored, args, kwargs = run.serializer.accept_call(args, kwargs, what=self.what)
-        again = None
-        if stored is not None and self.retry.attempts > 1:
-            again = partial(run.serializer.load_arguments, stored)
-        return StepCall(run, self, key, args, kwargs, fingerprint, preview, again)
 
     def store_arguments(
         self, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]

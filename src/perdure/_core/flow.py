@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from ..typing import RunId
 from .tracebacks import forget_frames
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .run import Host, Run
     from .several import Several
     from .step_call import StepCall
 
@@ -225,23 +225,6 @@ Flow = Generator[Request, Any, T]
 
 class CallCancelled(BaseException):
     """Thrown into a flow where the code that awaits it was cancelled; the driver turns it back when it comes out."""
-
-
-class Host(Protocol):
-    """Answers the requests of one run's flows; `answer` may return an awaitable where the run is async."""
-
-    def answer(self, run: Run, request: Request) -> Any: ...
-
-    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
-        """End the run's claim now, without waiting: it waits for people. Where a crowded machine may be to blame for
-        what `may_be_load` tells, it is tried again first.
-        """
-
-    def park_soon(self, run: Run) -> None:
-        """Park the run now, if every branch of it waits durably, however short it has waited."""
-
-    def interrupt(self, run: Run) -> None:
-        """Nothing durable may happen in the run any more: wake every branch of it that waits."""
 
 
 def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:

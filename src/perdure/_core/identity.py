@@ -10,17 +10,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from .._entries import Stored
 from ..errors import SerializationError, UsageError
+from .binder import Arguments
 from .bound import attributes_of, changes_of, identity_of, share_cached, twin_of
 from .serialization import Serializer
 from .serialization.sameness import same
-from .step_call import Arguments
-
-if TYPE_CHECKING:
-    from .definitions import Definition
 
 _PLAIN: Final = (str, bytes, int, float, bool, type(None))
 
@@ -70,10 +67,20 @@ class Identity:
         return not self.ignored and self.fingerprint is None
 
 
+class Declared(Protocol):
+    """What is asked here of the step's definition."""
+
+    name: str
+    what: str
+    signature: inspect.Signature
+    binds: bool
+    identity: Identity
+
+
 class Taken:
     """One call's arguments where not all of them are compared as they are, or one is what the method is bound to."""
 
-    def __init__(self, definition: Definition, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]):
+    def __init__(self, definition: Declared, serializer: Serializer, args: tuple[Any, ...], kwargs: dict[str, Any]):
         identity = definition.identity
         self._serializer, self._key = serializer, identity.key
         self._args, self._kwargs = args, kwargs
@@ -115,7 +122,7 @@ class Taken:
             args[0] = identity_of(args[0], self._key)
         return tuple(args), {name: value for name, value in self._kwargs.items() if name not in self._loose}
 
-    def _explain(self, definition: Definition, compared: tuple[Any, ...], error: SerializationError) -> None:
+    def _explain(self, definition: Declared, compared: tuple[Any, ...], error: SerializationError) -> None:
         """Where it is the object of a method that cannot be stored, say what to do about that."""
         if self._is_bound and self._storable(compared[0]) is None:
             cls = type(self._args[0]).__qualname__

@@ -5,15 +5,12 @@ A step that may run at most once marks that it begins; one that is tried again, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
-from .._entries import Checkpoint, StepRecorded
+from .._entries import Checkpoint
 from ..errors import SerializationError
-
-if TYPE_CHECKING:
-    from .step_call import StepCall
 
 MARK: Final = "?"
 LONGEST_ERROR: Final = 300
@@ -28,14 +25,6 @@ class Tried(Struct, frozen=True):
 
 
 UNTRIED: Final = Tried()
-
-
-def mark_of(call: StepCall, number: str, value: object) -> StepRecorded:
-    """The entry of a mark; its number is empty where there is but one."""
-    run, name = call.run, call.definition.name
-    stored, _ = run.serializer.accept(value, what="a mark")
-    key = f"{call.key}{MARK}{number}"
-    return StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "value", name, call.fingerprint, False, stored)
 
 
 def told(error: BaseException) -> str:

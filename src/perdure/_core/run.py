@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -20,14 +20,29 @@ from .children import NO_CHILDREN, Children
 from .difference import show_difference
 from .marks import call_of_mark
 from .order import Order
-
-if TYPE_CHECKING:
-    from .flow import Host
-    from .serialization import Serializer
+from .serialization import Serializer
 
 T = TypeVar("T")
 
 Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "exiting", "differs", "forked"]
+
+
+class Host(Protocol):
+    """Answers the requests of one run's flows; `answer` may return an awaitable where the run is async."""
+
+    def answer(self, run: Run, request: Any) -> Any:
+        """The answer to a request of `flow`."""
+
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+        """End the run's claim now, without waiting: it waits for people. Where a crowded machine may be to blame for
+        what `may_be_load` tells, it is tried again first.
+        """
+
+    def park_soon(self, run: Run) -> None:
+        """Park the run now, if every branch of it waits durably, however short it has waited."""
+
+    def interrupt(self, run: Run) -> None:
+        """Nothing durable may happen in the run any more: wake every branch of it that waits."""
 
 
 class Run(Struct, eq=False, weakref=True):

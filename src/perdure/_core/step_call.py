@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from .definitions import Definition
-    from .run import Run
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+from .binder import Arguments
+from .definitions import Definition
+from .identity import Taken
+from .run import Run
 
 
 class StepCall(Struct):
@@ -36,3 +36,18 @@ class StepCall(Struct):
 
     def __repr__(self) -> str:
         return f"StepCall(definition={self.definition!r}, key={self.key!r})"
+
+
+def step_call(run: Run, step: Definition, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StepCall:
+    """A call of this step in a run. The body gets copies of its arguments, fresh ones at every attempt."""
+    args, kwargs = step.bind(args, kwargs)
+    if step.binds or not step.identity.is_plain:
+        taken = Taken(step, run.serializer, args, kwargs)
+        return StepCall(
+            run, step, key, taken.args, taken.kwargs, taken.fingerprint, taken.preview, taken.again, taken.changes
+        )
+    fingerprint, preview, stored, args, kwargs = run.serializer.accept_call(args, kwargs, what=step.what)
+    again = None
+    if stored is not None and step.retry.attempts > 1:
+        again = partial(run.serializer.load_arguments, stored)
+    return StepCall(run, step, key, args, kwargs, fingerprint, preview, again)

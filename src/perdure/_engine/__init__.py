@@ -1,1 +1,1 @@
-"""Loops: when things happen. One background job per file; each is handed a store and never opens one."""
+"""Jobs: when things happen. `runtime` knows all of them, and hands each what it needs; none opens a store."""

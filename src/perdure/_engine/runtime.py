@@ -1,4 +1,7 @@
-"""One launched instance: the store and the loops, tied together, from `launch` to `shutdown`. It decides nothing."""
+"""One launched instance: the store and the parts, tied together, from `launch` to `shutdown`. It decides nothing.
+
+Here alone all parts are known. Each is handed what it needs; what it has to tell others, it tells `news`.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,40 @@ import asyncio
 import time
 
 from .._core.definitions import Definitions
-from .._core.run import Run
 from .._core.serialization import Serializer
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Hint, Store
 from .claiming.claims import Claims
 from .claiming.dispatcher import Dispatcher
 from .claiming.held_runs import Held
-from .duties.recovery import Recovery
+from .claiming.room import Room
+from .claiming.starts import Starts
+from .duties.dead_workers import AGAIN_SECONDS, DeadWorkers
+from .duties.duty import Duties, Duty
+from .duties.mending import Mending
 from .hosting.asyncio.wakeups import Wakes
 from .hosting.execution import Execution
 from .hosting.histories import Histories
 from .hosting.replays import Replays
-from .hosting.threads.host import ThreadHost
+from .hosting.surroundings import Surroundings
 from .hosting.threads.pool import Threads
 from .journal.journal import Journal
-from .membership.worker import Worker
+from .membership.worker import RENEWALS, Worker
+from .news import News
 from .options import Options
+from .phase import Phase
 from .watching.awaited_ends import Ends
 from .watching.mailbox import Mailbox
 from .watching.poller import Poller
+from .watching.pulse import Pulse
 from .watching.uncollected import Uncollected
 
 STOPPING_SECONDS = 1.0
 """How long the shutdown waits for each loop: one that waits for a database that does not answer must not hold it up."""
 LEAVING_SECONDS = 5.0
 """The same for the hand-back itself: runs that were not handed back are charged."""
+HOUSEKEEPING_SECONDS = 30.0
+"""How often what nobody calls for is done all the same."""
 
 
 class Runtime:
@@ -44,37 +55,157 @@ class Runtime:
         self.serializer = Serializer(
             definitions.types, options.codec, max_bytes=options.max_value_bytes, readable=options.readable
         )
+        self.news = News()
+        self.phase = Phase()
+        self._make_members()
+        self._make_claiming()
+        self._make_hosting()
+        self._make_watching()
+        self._connect()
+
+    def _make_members(self) -> None:
+        """What knows no other part."""
+        store, news = self.store, self.news
         self.held = Held()
-        self.replays = Replays()
         self.wakes = Wakes()
-        self.claims = Claims(self)
-        store.on_cancelled = self.claims.cancel_all_here
+        self.threads = Threads("perdure-run")
+        self.worker = Worker(
+            store,
+            lease_seconds=self.options.lease_seconds,
+            on_lost=news.right_lost,
+            on_dead=news.dead,
+            on_hint=self._heed,
+        )
         self.journal = Journal(
             store,
             worker_id=lambda: self.worker.worker_id,
-            on_fenced=self.claims.rejoin,
-            on_lost=self.claims.lose,
-            on_unknown=self.claims.note_unknown,
+            on_fenced=news.fenced,
+            on_lost=news.lost,
+            on_unknown=news.unknown,
         )
-        self.worker = Worker(
-            store,
-            lease_seconds=options.lease_seconds,
-            on_lost=self.claims.lost_right,
-            on_dead=lambda dead: self.recovery.note_dead(dead),
-            on_hint=self._heed,
-        )
-        self.dispatcher = Dispatcher(self)
-        self.mailbox = Mailbox(self)
-        self.poller = Poller(self)
-        self.recovery = Recovery(self)
         self.uncollected = Uncollected(store, self.serializer)
-        self.ends = Ends(store, self.held.active.get, self.poller.call)
-        self.threads = Threads("perdure-run")
-        self.histories = Histories(store, self.threads, lambda: self.is_stopping)
-        self.execution = Execution(self)
-        self.loop: asyncio.AbstractEventLoop | None = None
-        """The loop that launched, for async runs that are not started on another one."""
-        self.is_stopping = self.is_forked = self.has_left = False
+        self.ends = Ends(store, self.held.active.get, news.look)
+        self.histories = Histories(store, self.threads, lambda: self.phase.is_stopping)
+
+    def _make_claiming(self) -> None:
+        self.room = Room(
+            definitions=self.definitions,
+            solitude_seconds=self.options.solitude_seconds,
+            may_start=lambda: self.worker.may_start,
+            news=self.news,
+        )
+        self.claims = Claims(
+            store=self.store,
+            journal=self.journal,
+            worker=self.worker,
+            held=self.held,
+            room=self.room,
+            ends=self.ends,
+            uncollected=self.uncollected,
+            threads=self.threads,
+            phase=self.phase,
+            news=self.news,
+        )
+        self.starts = Starts(
+            journal=self.journal,
+            held=self.held,
+            room=self.room,
+            line=self.worker.line,
+            serializer=self.serializer,
+            news=self.news,
+        )
+        self.dispatcher = Dispatcher(
+            store=self.store,
+            definitions=self.definitions,
+            worker=self.worker,
+            held=self.held,
+            room=self.room,
+            claims=self.claims,
+            news=self.news,
+        )
+
+    def _make_hosting(self) -> None:
+        around = Surroundings(
+            instance=self,
+            options=self.options,
+            journal=self.journal,
+            worker=self.worker,
+            held=self.held,
+            room=self.room,
+            claims=self.claims,
+            starts=self.starts,
+            ends=self.ends,
+            histories=self.histories,
+            replays=Replays(),
+            threads=self.threads,
+            news=self.news,
+        )
+        self.execution = Execution(
+            definitions=self.definitions,
+            serializer=self.serializer,
+            wakeups=self.wakes,
+            phase=self.phase,
+            around=around,
+        )
+
+    def _make_watching(self) -> None:
+        mailbox = Mailbox(store=self.store, worker=self.worker, held=self.held, claims=self.claims, news=self.news)
+        self.pulse = Pulse(
+            store=self.store,
+            definitions=self.definitions,
+            worker=self.worker,
+            room=self.room,
+            mailbox=mailbox,
+            let_waiting_leave=self.execution.park_if_all_wait,
+            poll_seconds=self.options.poll_seconds,
+            news=self.news,
+        )
+        self.dead_workers = DeadWorkers(store=self.store, journal=self.journal, worker=self.worker, news=self.news)
+        self.mending = Mending(store=self.store, definitions=self.definitions, queues=self.room.queues, news=self.news)
+        self.duties = Duties(
+            Duty(self.pulse.feel),
+            Duty(self.ends.poll),
+            Duty(self.ends.poll_stuck),
+            Duty(self.uncollected.look_for_orphans),
+            Duty(self.execution.look_for_stranded),
+            Duty(self.room.return_late),
+            Duty(self.dead_workers.take_over_seen),
+            Duty(self.dead_workers.check_leases, every=self.options.lease_seconds / RENEWALS, at_once=True),
+            Duty(self.mending.mend),
+            Duty(self.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
+            Duty(self.mending.explain, every=HOUSEKEEPING_SECONDS, is_called=self.mending.is_to_explain),
+            Duty(self.claims.reconcile, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.claims.is_unknown),
+        )
+        self.poller = Poller(look=self.duties.tick, pause=self._pause, news=self.news)
+
+    def _pause(self) -> float:
+        """How long until the next round."""
+        seconds = self.options.poll_seconds
+        return min(seconds, AGAIN_SECONDS) if self.dead_workers.is_hindered else seconds
+
+    def _connect(self) -> None:
+        """Who hears what."""
+        news = self.news
+        self.store.on_cancelled = self.claims.cancel_all_here
+        news.backlog.reach(self.room.expect_backlog)
+        news.wanted.reach(self.dispatcher.poke)
+        news.begins.reach(self.execution.begin_claimed)
+        news.unwanted.reach(self.execution.return_unbegun)
+        news.made.reach(self.execution.begin_made)
+        news.look.reach(self.poller.poke)
+        news.due.reach(self.poller.expect)
+        news.unknown.reach(self.claims.note_unknown)
+        news.fenced.reach(self.claims.rejoin)
+        news.right_lost.reach(self.claims.lost_right)
+        news.lost.reach(self.claims.lose)
+        news.dead.reach(self.dead_workers.note_dead)
+
+    def _heed(self, hint: Hint) -> None:
+        """Another process says that it has committed something: look, if it may be for this one."""
+        if not hint.queues.isdisjoint(self.room.queues()):
+            self.news.backlog()
+        if hint.is_vague or self.ends.waits_for_any(hint.ended):
+            self.news.look()
 
     def launch(self) -> int:
         """Open, join, recover, start the loops; how many runs were recovered. After an error nothing stays behind."""
@@ -87,14 +218,21 @@ class Runtime:
     def _start(self) -> int:
         self.store.migrate()
         self.worker.join()
-        recovered = self.recovery.recover()
+        recovered = self.dead_workers.recover()
+        self.keep_house()
         self.worker.start()
         self.journal.start()
-        self.dispatcher.declare_started(self.options.concurrency)
-        self.definitions.tell_queues(self.dispatcher.declare)
+        self.room.declare_started(self.options.concurrency)
+        self.definitions.tell_queues(self.room.declare)
         self.dispatcher.start()
         self.poller.start()
         return recovered
+
+    def keep_house(self) -> None:
+        """What depends on the code that is loaded, and what nobody else would end."""
+        self.mending.mend()
+        self.claims.sweep_cancelled()
+        self.mending.explain()
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Let running bodies end for `timeout` seconds, hand everything back, leave; tell who waits here."""
@@ -103,7 +241,7 @@ class Runtime:
             self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
         self.ends.close()
         self.uncollected.close()
-        self.definitions.forget_queues(self.dispatcher.declare)
+        self.definitions.forget_queues(self.room.declare)
         self.execution.own_loop.stop()
         if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
             self.store.close()
@@ -112,8 +250,9 @@ class Runtime:
         """The same, but for who waits here and never goes on: the process is about to end. Whether the database has
         answered.
         """
-        self.is_stopping = True
+        self.phase.is_stopping = True
         deadline = time.monotonic() + (self.options.shutdown_seconds if timeout is None else timeout)
+        self.room.close()
         self.dispatcher.stop(STOPPING_SECONDS)
         self.poller.stop(STOPPING_SECONDS)
         for run in list(self.held.active.values()):
@@ -123,12 +262,26 @@ class Runtime:
         self.held.wait_until_empty(deadline)
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
         self.journal.close(STOPPING_SECONDS)
-        self.has_left = True
+        self.phase.has_left = True
         return self.worker.leave(max(LEAVING_SECONDS, deadline - time.monotonic()))
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that launched, for async runs that are not started on another one."""
+        return self.execution.loop
+
+    @loop.setter
+    def loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.execution.loop = loop
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it is on its way out."""
+        return self.phase.is_stopping
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that launched this."""
-        if self.is_forked:
+        if self.phase.is_forked:
             raise ForkedError(
                 "this handle belongs to the process that forked this one, and nobody would complete it here: "
                 "perdure.handle(run_id) gives the child one of its own"
@@ -137,32 +290,20 @@ class Runtime:
     def check_open(self) -> None:
         """Raise where nothing can be asked here any more."""
         self.check_owner()
-        if self.has_left:
+        if self.phase.has_left:
             raise UsageError(
                 "perdure has shut down here: perdure.handle(run_id) gives a handle of the instance that works now"
             )
 
     def abandon(self) -> None:
         """In a forked child: everything here belongs to the parent."""
-        self.is_stopping = self.is_forked = True
+        self.phase.is_stopping = self.phase.is_forked = True
         self.held.renew_locks()
+        self.room.abandon()
         self.dispatcher.abandon()
         self.ends.abandon()
         for run in list(self.held.active.values()):
             run.interruption = "forked"
-        self.definitions.forget_queues(self.dispatcher.declare)
+        self.definitions.forget_queues(self.room.declare)
         self.store.abandon()
         self.worker.drop(keep_file=True)
-
-    def _heed(self, hint: Hint) -> None:
-        """Another process says that it has committed something: look, if it may be for this one."""
-        if not hint.queues.isdisjoint(self.dispatcher.queues()):
-            self.dispatcher.expect_backlog()
-        if hint.is_vague or self.ends.waits_for_any(hint.ended):
-            self.poller.call()
-
-    def park_after(self, run: Run) -> float:
-        """How long a run may wait in memory."""
-        if isinstance(run.host, ThreadHost) and self.threads.count > self.options.most_threads:
-            return 0.0
-        return self.options.park_after_seconds

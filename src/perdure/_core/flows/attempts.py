@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..._entries import StepRecorded
 from ...errors import StepInterruptedError, UsageError
 from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
-from ..marks import UNTRIED, mark_of, told, tried_of
+from ..marks import MARK, UNTRIED, told, tried_of
 from ..step_call import StepCall
 
 UNRECORDED_SECONDS: Final = 0.1
@@ -102,3 +103,11 @@ def announce(call: StepCall) -> Flow[StepInterruptedError | None]:
         run_id=run.run_id,
         step=name,
     )
+
+
+def mark_of(call: StepCall, number: str, value: object) -> StepRecorded:
+    """The entry of a mark; its number is empty where there is but one."""
+    run, name = call.run, call.definition.name
+    stored, _ = run.serializer.accept(value, what="a mark")
+    key = f"{call.key}{MARK}{number}"
+    return StepRecorded(run.run_id, run.claim, run.next_entry_id(), key, "value", name, call.fingerprint, False, stored)

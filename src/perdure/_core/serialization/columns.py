@@ -8,20 +8,16 @@ one by one. Nothing is refused here with its path: whoever catches a `Refusal` d
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from .layouts import Layout, layout_of
 from .refusal import Refusal
+from .registry import TypeRegistry
 from .shapes import BY_TAG, shape_of
 from .tags import BY_TYPE, CONTAINERS, UNORDERED
-
-if TYPE_CHECKING:
-    from .decoding import Decoder
-    from .encoding import Encoder
-    from .sameness import Comparison
 
 FEW: Final = 4
 """Fewer values than this are done sooner one by one."""
@@ -30,6 +26,46 @@ PIECE: Final = 2_000
 PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _NONE: Final = type(None)
 _STARTS_A_TAG: Final = "$"
+
+
+class Encodes(Protocol):
+    """The encoder of one value, as columns need it."""
+
+    registry: TypeRegistry
+    is_escaping: bool
+
+    def encode(self, value: Any, depth: int = 0) -> Any:
+        """The tree of one value."""
+
+    def are_plain(self, values: list[Any], kinds: set[type]) -> bool:
+        """Whether all of them are written as they are."""
+
+    def check_depth(self, depth: int) -> None:
+        """Refuse what lies too deep."""
+
+    def spend(self, members: int) -> None:
+        """So many members are written."""
+
+
+class Decodes(Protocol):
+    """The decoder of one value, as columns need it."""
+
+    registry: TypeRegistry
+
+    def decode(self, tree: Any) -> Any:
+        """The value of one tree."""
+
+    def maker_of(self, tag: str) -> Callable[[Any], object] | None:
+        """What makes the values of a tag."""
+
+
+class Compares(Protocol):
+    """The comparison of two values, as columns need it."""
+
+    registry: TypeRegistry
+
+    def one(self, left: Any, right: Any) -> bool:
+        """Whether two values are the same."""
 
 
 def pieces_of(members: list[Any]) -> Iterator[list[Any]]:
@@ -80,7 +116,7 @@ def _looks_tagged(dicts: list[dict[Any, Any]]) -> bool:
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
-def encode_many(encoder: Encoder, values: list[Any], depth: int) -> list[Any]:
+def encode_many(encoder: Encodes, values: list[Any], depth: int) -> list[Any]:
     """The trees of values that lie at this depth; the list itself where they are written as they are."""
     kinds = set(map(type, values))
     if kinds <= PLAIN:
@@ -99,11 +135,11 @@ def encode_many(encoder: Encoder, values: list[Any], depth: int) -> list[Any]:
     return _encode_instances(encoder, kind, values, depth) or _encode_each(encoder, values, depth)
 
 
-def _encode_each(encoder: Encoder, values: list[Any], depth: int) -> list[Any]:
+def _encode_each(encoder: Encodes, values: list[Any], depth: int) -> list[Any]:
     return [encoder.encode(value, depth) for value in values]
 
 
-def _encode_lists(encoder: Encoder, lists: list[list[Any]], depth: int) -> list[Any]:
+def _encode_lists(encoder: Encodes, lists: list[list[Any]], depth: int) -> list[Any]:
     encoder.check_depth(depth)
     flat = list(chain.from_iterable(lists))
     encoder.spend(len(flat) + 2 * len(lists))
@@ -111,7 +147,7 @@ def _encode_lists(encoder: Encoder, lists: list[list[Any]], depth: int) -> list[
     return lists if trees is flat else _parted(lists, trees)
 
 
-def _encode_dicts(encoder: Encoder, dicts: list[dict[Any, Any]], depth: int) -> list[Any]:
+def _encode_dicts(encoder: Encodes, dicts: list[dict[Any, Any]], depth: int) -> list[Any]:
     keys = set(map(type, chain.from_iterable(dicts)))
     if keys - {str} or encoder.is_escaping or _looks_tagged(dicts):
         return _encode_each(encoder, dicts, depth)
@@ -122,7 +158,7 @@ def _encode_dicts(encoder: Encoder, dicts: list[dict[Any, Any]], depth: int) -> 
     return dicts if trees is flat else _refilled(dicts, trees)
 
 
-def _encode_instances(encoder: Encoder, kind: type, values: list[Any], depth: int) -> list[Any] | None:
+def _encode_instances(encoder: Encodes, kind: type, values: list[Any], depth: int) -> list[Any] | None:
     """Values of a tag, or of a class that is made of fields; None for others."""
     if encoder.registry.code_of(kind) is not None:
         return None
@@ -146,7 +182,7 @@ def _encode_instances(encoder: Encoder, kind: type, values: list[Any], depth: in
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
-def decode_many(decoder: Decoder, trees: list[Any]) -> list[Any]:
+def decode_many(decoder: Decodes, trees: list[Any]) -> list[Any]:
     """The values of trees; the list itself where they are values already."""
     kinds = set(map(type, trees))
     if dict not in kinds and list not in kinds:
@@ -170,7 +206,7 @@ def decode_many(decoder: Decoder, trees: list[Any]) -> list[Any]:
     return trees if made is flat else _refilled(trees, made)
 
 
-def _decode_tagged(decoder: Decoder, tag: str, trees: list[dict[str, Any]]) -> list[Any]:
+def _decode_tagged(decoder: Decodes, tag: str, trees: list[dict[str, Any]]) -> list[Any]:
     made: list[Any] | None = None
     bodies = [tree[tag] for tree in trees]
     make = decoder.maker_of(tag)
@@ -186,7 +222,7 @@ def _decode_tagged(decoder: Decoder, tag: str, trees: list[dict[str, Any]]) -> l
     return [decoder.decode(tree) for tree in trees] if made is None else made
 
 
-def _decode_instances(decoder: Decoder, tag: str, bodies: list[Any]) -> list[Any] | None:
+def _decode_instances(decoder: Decodes, tag: str, bodies: list[Any]) -> list[Any] | None:
     """Instances of one class, each with all its fields and nothing else; None for others."""
     if set(map(type, bodies)) != {list} or set(map(len, bodies)) != {2}:
         return None
@@ -210,7 +246,7 @@ def _decode_instances(decoder: Decoder, tag: str, bodies: list[Any]) -> list[Any
 
 
 # -- comparing ---------------------------------------------------------------------------------------------------------
-def are_same(comparison: Comparison, left: list[Any], right: list[Any]) -> bool:
+def are_same(comparison: Compares, left: list[Any], right: list[Any]) -> bool:
     """Whether two lists hold the same values in the same order."""
     kinds = set(map(type, left))
     if kinds != set(map(type, right)) or (len(kinds) > 1 and list(map(type, left)) != list(map(type, right))):
@@ -239,7 +275,7 @@ def _bits(values: list[Any]) -> array[int]:
     return array("q", array("d", [value for value in values if type(value) is float]).tobytes())
 
 
-def _are_dicts_same(comparison: Comparison, left: list[dict[Any, Any]], right: list[dict[Any, Any]]) -> bool:
+def _are_dicts_same(comparison: Compares, left: list[dict[Any, Any]], right: list[dict[Any, Any]]) -> bool:
     if list(map(len, left)) != list(map(len, right)):
         return False
     if not are_same(comparison, list(chain.from_iterable(left)), list(chain.from_iterable(right))):
@@ -248,7 +284,7 @@ def _are_dicts_same(comparison: Comparison, left: list[dict[Any, Any]], right: l
     return are_same(comparison, *values)
 
 
-def _are_instances_same(comparison: Comparison, kind: type, left: list[Any], right: list[Any]) -> bool | None:
+def _are_instances_same(comparison: Compares, kind: type, left: list[Any], right: list[Any]) -> bool | None:
     """None where they have to be compared one by one."""
     layout = layout_of(kind) if comparison.registry.code_of(kind) is None else None
     sides = [None if layout is None else layout.read_many(side) for side in (left, right)]

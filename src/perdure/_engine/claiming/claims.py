@@ -8,16 +8,21 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ..._core.run import Run
 from ..._entries import Accepted, EndedRun, Entry, RunFinished, RunParked, RunReleased, Verdict
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
-from ...stores.protocol import Fenced
+from ...stores.protocol import Fenced, Store
+from ..hosting.threads.pool import Threads
+from ..journal.journal import Journal
 from ..journal.lanes import Lane
-
-if TYPE_CHECKING:
-    from ..runtime import Runtime
+from ..membership.worker import Worker
+from ..news import News
+from ..phase import Phase
+from ..watching.awaited_ends import Ends
+from ..watching.uncollected import Uncollected
+from .held_runs import Held
+from .room import Room
 
 log = logging.getLogger("perdure")
 
@@ -25,8 +30,30 @@ log = logging.getLogger("perdure")
 class Claims:
     """Every ending goes through the journal, or through its turn."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        worker: Worker,
+        held: Held,
+        room: Room,
+        ends: Ends,
+        uncollected: Uncollected,
+        threads: Threads,
+        phase: Phase,
+        news: News,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._worker = worker
+        self._held = held
+        self._room = room
+        self._ends = ends
+        self._uncollected = uncollected
+        self._threads = threads
+        self._phase = phase
+        self._news = news
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
         self._claiming = threading.RLock()
@@ -36,8 +63,8 @@ class Claims:
         """One claim at a time, until what it took is expected; beside the journal's batches where the store can. Not
         one that is to be alone: a batch may make a run that is held here from the start.
         """
-        is_beside = self._runtime.store.may_claim_beside and not alone
-        return self._claiming if is_beside else self._runtime.journal.turn()
+        is_beside = self._store.may_claim_beside and not alone
+        return self._claiming if is_beside else self._journal.turn()
 
     def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
         """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told. The caller
@@ -49,10 +76,10 @@ class Claims:
                 if isinstance(verdict, Accepted):
                     self._tell(run, entry, verdict)
             finally:
-                self._runtime.dispatcher.give_back(run)
+                self._room.give_back(run)
                 then(verdict)
 
-        number = self._runtime.journal.append(run.lane, entry, on_verdict, leads=True)
+        number = self._journal.append(run.lane, entry, on_verdict, leads=True)
         run.is_let_go = True
         return number
 
@@ -60,42 +87,41 @@ class Claims:
         """The same on the calling thread, and wait."""
         verdicts: list[Verdict] = []
         number = self.append(run, entry, verdicts.append)
-        self._runtime.journal.wait(run.lane, number)
+        self._journal.wait(run.lane, number)
         return verdicts[0]
 
     def _tell(self, run: Run, entry: Entry, verdict: Accepted) -> None:
-        runtime = self._runtime
         if isinstance(entry, RunFinished):
             state = verdict.state or entry.state
             output = entry.output if state == entry.state else None
             run.end = EndedRun(run.run_id, state, output, entry.reason)
             if state == "cancelled":  # so are its children, from the same commit on
-                for child_id in runtime.held.among(run.children.open):
+                for child_id in self._held.among(run.children.open):
                     self.cancel_here(child_id)
-                runtime.poller.call()
-            is_told = runtime.ends.publish(run.end, run.parent_id)
+                self._news.look()
+            is_told = self._ends.publish(run.end, run.parent_id)
             if run.is_claimed:  # made elsewhere, as far as is known, and so perhaps waited for there
-                runtime.worker.line.say(ended=[run.run_id])
+                self._worker.line.say(ended=[run.run_id])
             if state == "failed":
-                parent = runtime.held.active.get(run.parent_id) if run.parent_id is not None else None
-                runtime.uncollected.note(run, run.end, is_told=is_told, parent=parent)
+                parent = self._held.active.get(run.parent_id) if run.parent_id is not None else None
+                self._uncollected.note(run, run.end, is_told=is_told, parent=parent)
             if run.children.unseen:
-                runtime.threads.run(partial(runtime.uncollected.parent_ended, run))
-            if run.parent_id is not None and run.parent_id not in runtime.held.active:
-                runtime.dispatcher.expect_backlog()  # it may be parked, and claimable from now on
+                self._threads.run(partial(self._uncollected.parent_ended, run))
+            if run.parent_id is not None and run.parent_id not in self._held.active:
+                self._news.backlog()  # it may be parked, and claimable from now on
         elif isinstance(entry, RunParked):
             if entry.reason is not None:
                 log.error(
                     "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
                 )
-                runtime.ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
+                self._ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
             if entry.due_at is not None:
-                runtime.poller.expect(entry.due_at)
+                self._news.due(entry.due_at)
             if entry.waits_for or run.is_cancelled:
-                runtime.poller.call()
+                self._news.look()
         elif isinstance(entry, RunReleased) and entry.charged:
             log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
-            runtime.poller.call()  # uncharged not at once: after Ctrl-C the process is about to end
+            self._news.look()  # uncharged not at once: after Ctrl-C the process is about to end
 
     def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
         """End the claim of a run that cannot go on here, without waiting for that, unless that is under way. Charged
@@ -112,7 +138,7 @@ class Claims:
             entry = RunFinished(run.run_id, run.claim, "cancelled", None)
         with suppress(RunInterrupted):  # the claim has ended already
             self.append(run, entry, lambda verdict: None)
-            self._runtime.journal.call_writer()
+            self._journal.call_writer()
 
     def lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
@@ -121,7 +147,7 @@ class Claims:
             reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"
             log.error("%s; the run is parked", reason)
             entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
-            self._runtime.journal.append(Lane(), entry, lambda verdict: self._runtime.poller.call())
+            self._journal.append(Lane(), entry, lambda verdict: self._news.look())
             run.interruption = "lost"
         elif run.interruption in (None, "released", "closing"):
             run.interruption = "lost"
@@ -130,9 +156,9 @@ class Claims:
 
     def lost_right(self, worker_id: str) -> None:
         """The heartbeat found no row under this id, or a claim was fenced."""
-        with self._runtime.journal.turn():
-            is_current = self._runtime.worker.worker_id == worker_id  # else a batch has found out before
-            if is_current and not self._runtime.has_left:
+        with self._journal.turn():
+            is_current = self._worker.worker_id == worker_id  # else a batch has found out before
+            if is_current and not self._phase.has_left:
                 self.rejoin()
 
     def rejoin(self) -> None:
@@ -141,26 +167,25 @@ class Claims:
             self._rejoin()
 
     def _rejoin(self) -> None:
-        runtime = self._runtime
         log.warning("this worker was declared dead, or the database failed over; it drops its runs and joins again")
-        for run in runtime.held.give_up():
+        for run in self._held.give_up():
             if run.interruption in (None, "released", "closing"):
                 run.interruption = "lost"
-            runtime.journal.fail_lane(run.lane, RunInterrupted(f"run {run.run_id} was taken over by another worker"))
+            self._journal.fail_lane(run.lane, RunInterrupted(f"run {run.run_id} was taken over by another worker"))
         pause = 0.1
         while True:
             try:
-                runtime.store.leave(runtime.worker.worker_id)
-                runtime.worker.join()
+                self._store.leave(self._worker.worker_id)
+                self._worker.join()
             except (StoreError, OSError) as error:
-                if runtime.is_stopping:
+                if self._phase.is_stopping:
                     return
                 log.warning("could not join again; trying once more in %.1f s: %s", pause, error)
                 time.sleep(pause)
                 pause = min(pause * 2, 5.0)
             else:
                 break
-        runtime.dispatcher.expect_backlog()
+        self._news.backlog()
 
     def note_unknown(self) -> None:
         """The outcome of a statement is not known."""
@@ -170,17 +195,16 @@ class Claims:
         """Hand back what the database says we hold and we do not know (protocol rule 5). What is in the journal counts
         as known: a batch of unknown outcome goes again, and what it makes would begin twice (rule 16).
         """
-        runtime = self._runtime
-        worker_id = runtime.worker.worker_id
+        worker_id = self._worker.worker_id
         try:
-            with runtime.journal.turn(), self._claiming:
-                worker_id = runtime.worker.worker_id
-                known, active = runtime.held.known()
-                known += runtime.journal.run_ids()
+            with self._journal.turn(), self._claiming:
+                worker_id = self._worker.worker_id
+                known, active = self._held.known()
+                known += self._journal.run_ids()
                 # A lost claim may hide behind an earlier one of the same run that is still leaving: look again.
                 is_hidden = any(run.interruption is not None for run in active)
-                self.is_unknown = is_hidden or runtime.journal.is_unsure
-                returned = runtime.store.reconcile(worker_id, known)
+                self.is_unknown = is_hidden or self._journal.is_unsure
+                returned = self._store.reconcile(worker_id, known)
         except Fenced:
             self.lost_right(worker_id)
             return
@@ -189,11 +213,11 @@ class Claims:
             raise
         if returned:
             log.info("%d claims whose reply was lost were handed back", len(returned))
-            runtime.dispatcher.expect_backlog()
+            self._news.backlog()
 
     def cancel(self, run_id: str) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""
-        if not self._runtime.store.cancel(run_id):
+        if not self._store.cancel(run_id):
             return False
         self.cancel_here(run_id)
         self.sweep_cancelled()
@@ -201,7 +225,7 @@ class Claims:
 
     def cancel_many(self, run_ids: Sequence[str]) -> list[str]:
         """The same for many, in one transaction: those that had not ended."""
-        cancelled = self._runtime.store.cancel_many(run_ids)
+        cancelled = self._store.cancel_many(run_ids)
         self.cancel_all_here(cancelled)
         if cancelled:
             self.sweep_cancelled()
@@ -209,7 +233,7 @@ class Claims:
 
     def cancel_here(self, run_id: str) -> None:
         """The run has a cancel: if it is in this process, interrupt it."""
-        run = self._runtime.held.note_cancel(run_id)
+        run = self._held.note_cancel(run_id)
         if run is None or run.is_cancelled:
             return
         run.is_cancelled = True
@@ -224,6 +248,6 @@ class Claims:
 
     def sweep_cancelled(self) -> None:
         """End the cancelled runs that nobody holds, and their children in turn."""
-        while swept := self._runtime.store.sweep_cancelled():
+        while swept := self._store.sweep_cancelled():
             for run_id in swept:
-                self._runtime.ends.publish(EndedRun(run_id, "cancelled", None, None), None)
+                self._ends.publish(EndedRun(run_id, "cancelled", None, None), None)

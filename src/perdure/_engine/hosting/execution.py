@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING
 
-from ..._core.children import Children
-from ..._core.definitions import Definition
+from ..._core.definitions import Definition, Definitions
 from ..._core.flow import Outcome, adrive, drive
 from ..._core.flows.life import live
 from ..._core.run import Run
+from ..._core.serialization import Serializer
 from ..._entries import RunCreated, RunReleased, Stored
 from ...errors import PerdureError, RunInterrupted, StoreError
 from ...stores.protocol import ClaimedRun
 from ...typing import RunId
+from ..claiming.fresh_runs import claimed_run, made_run
 from ..journal.lanes import Lane
+from ..phase import Phase
 from .asyncio.closing_loops import is_ending
 from .asyncio.host import LoopHost
 from .asyncio.own_loop import OwnLoop
 from .asyncio.state import LoopState
 from .asyncio.tasks import begins_later, install_factory, make_first_task
+from .asyncio.wakeups import Wakes
 from .exits import is_own
 from .foreign import needed_loop
+from .surroundings import Surroundings
 from .threads.host import InlineHost, ThreadHost
 from .threads.state import ThreadState
-
-if TYPE_CHECKING:
-    from ..runtime import Runtime
 
 log = logging.getLogger("perdure")
 
@@ -39,33 +38,30 @@ log = logging.getLogger("perdure")
 class Execution:
     """Gives each run its host and its thread or task. A run that cannot have one is handed back."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self.thread_host = ThreadHost(runtime)
-        self.loop_host = LoopHost(runtime)
-        self.inline_host = InlineHost(runtime)
+    def __init__(
+        self,
+        *,
+        definitions: Definitions,
+        serializer: Serializer,
+        wakeups: Wakes,
+        phase: Phase,
+        around: Surroundings,
+    ) -> None:
+        self._definitions = definitions
+        self._serializer = serializer
+        self._wakeups = wakeups
+        self._phase = phase
+        self._journal = around.journal
+        self._held = around.held
+        self._room = around.room
+        self._claims = around.claims
+        self._threads = around.threads
+        self.thread_host = ThreadHost(around, self.leave)
+        self.loop_host = LoopHost(around, self.leave, self.leave_stranded, wakeups)
+        self.inline_host = InlineHost(around, self.leave)
         self.own_loop = OwnLoop()
-
-    def make(self, entry: RunCreated, claim: str) -> Run:
-        """The run that this entry creates, held here from the start."""
-        run = Run(
-            entry.run_id,
-            claim,
-            kind=entry.kind,
-            name=entry.name,
-            queue=entry.queue,
-            attempts=1,
-            parent_id=entry.parent_id,
-            serializer=self._runtime.serializer,
-        )
-        run.lane = Lane(run)
-        return run
-
-    def expect(self, entry: RunCreated) -> Run:
-        """The run of an entry that is held here from the start, and about to begin."""
-        assert entry.held_as is not None
-        self._runtime.held.expect(entry.run_id, entry.held_as)
-        return self.make(entry, entry.held_as)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The loop that launched, for async runs that are not started on another one."""
 
     def begin_made(self, run: Run, stored: Stored) -> None:
         """Start what was made here, and is expected; it has its slot already."""
@@ -73,33 +69,17 @@ class Execution:
 
     def begin_claimed(self, claimed: ClaimedRun) -> None:
         """Start what was claimed, and is expected; it has its slot already."""
-        definition = self._runtime.definitions.get(claimed.name)
-        run = Run(
-            claimed.run_id,
-            claimed.claim,
-            kind=claimed.kind if definition is None else definition.kind,  # it may have been made by its name alone
-            name=claimed.name,
-            queue=claimed.queue,
-            attempts=claimed.attempts,
-            parent_id=claimed.parent_id,
-            serializer=self._runtime.serializer,
-        )
-        run.lane = Lane(run)
-        if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
-            run.children = Children()
-        run.is_cancelled = claimed.is_cancelled
-        run.clock_origin = claimed.claimed_at - time.monotonic()
-        self._begin(run, claimed.input, is_fresh=claimed.is_fresh)
+        definition = self._definitions.get(claimed.name)
+        kind = claimed.kind if definition is None else definition.kind
+        self._begin(claimed_run(claimed, kind, self._serializer), claimed.input, is_fresh=claimed.is_fresh)
 
     def return_unbegun(self, claimed: ClaimedRun) -> None:
         """Hand back what was claimed and cannot begin soon; the entry goes first, so that it stays known until then."""
         entry = RunReleased(claimed.run_id, claimed.claim)
-        self._runtime.journal.append(
-            Lane(), entry, lambda verdict: self._runtime.held.forget(claimed.claim), leads=False
-        )
+        self._journal.append(Lane(), entry, lambda verdict: self._held.forget(claimed.claim), leads=False)
 
     def _begin(self, run: Run, stored: Stored, *, is_fresh: bool) -> None:
-        definition = self._runtime.definitions.get(run.name)
+        definition = self._definitions.get(run.name)
         assert definition is not None  # a claim, like a creation, names what we know
         begin = self._begin_async if definition.is_async else self._begin_sync
         try:
@@ -113,26 +93,26 @@ class Execution:
 
         def execute() -> Callable[[], object]:
             Context().run(self.execute, run, definition, stored, is_fresh=is_fresh)
-            return partial(self._runtime.dispatcher.ending, run)
+            return partial(self._room.ending, run)
 
-        if not self._runtime.threads.run(execute):
+        if not self._threads.run(execute):
             raise RuntimeError("no thread can be started")
 
     def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
-        loop = self._runtime.loop
+        loop = self.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
             if asyncio._get_running_loop() is loop and begins_later(loop):  # its factory is installed
                 self._enter_loop(run, loop, uses_slots=True)
                 self._start_task(run, definition, stored, is_fresh=is_fresh)
                 return
             try:
-                self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
+                self._wakeups.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
             except RuntimeError:  # it was closed just now
-                self._runtime.loop = None
+                self.loop = None
             else:
                 return
         loop = self.own_loop.get()
-        self._runtime.wakes.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
+        self._wakeups.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
 
     def _begin_on(
         self, loop: asyncio.AbstractEventLoop, run: Run, definition: Definition, stored: Stored, is_fresh: bool
@@ -150,10 +130,10 @@ class Execution:
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state
-        is_held = self._runtime.held.enter(run)
+        is_held = self._held.enter(run)
         if not is_held and state.uses_slots:
             run.interruption = "lost"  # the fence was met between its claim and now
-        elif self._runtime.is_stopping:
+        elif self._phase.is_stopping:
             run.interruption = run.interruption or "released"
 
     def _start_task(
@@ -166,7 +146,7 @@ class Execution:
 
     def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """Create a run and execute it on this thread. Its creation shares the commit of whatever it records first."""
-        run = self.make(entry, claim)
+        run = made_run(entry, claim, self._serializer)
         self._enter(run, self.thread_host, ThreadState(uses_slots=False))
         self._create(run, entry)
         outcome = Context().run(self.execute, run, definition, entry.input, is_fresh=True)
@@ -176,7 +156,7 @@ class Execution:
     async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
         loop = needed_loop()
-        run = self.make(entry, claim)
+        run = made_run(entry, claim, self._serializer)
         install_factory(loop)
         self._enter_loop(run, loop, uses_slots=False)
         self._create(run, entry)
@@ -186,14 +166,14 @@ class Execution:
 
     def _create(self, run: Run, entry: RunCreated) -> None:
         try:
-            self._runtime.journal.append(run.lane, entry, leads=True)
+            self._journal.append(run.lane, entry, leads=True)
         except RunInterrupted as error:
             self.leave(run)
             raise PerdureError(f"{run.kind} {run.name} was not started: {error}") from error
 
     def _check_created(self, run: Run) -> None:
         """A run whose creation was still in the journal when this worker left will never go on."""
-        if self._runtime.journal.is_closed and not run.lane.committed:
+        if self._journal.is_closed and not run.lane.committed:
             raise PerdureError(f"{run.kind} {run.name} was not started: {run.lane.failure}")
 
     def execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
@@ -236,38 +216,38 @@ class Execution:
             log.warning("run %s of %s could not be read and is handed back: %s", run.run_id, run.name, error)
             return
         log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
-        self._runtime.claims.let_go(run, charged=True, reason="it failed to begin")
+        self._claims.let_go(run, charged=True, reason="it failed to begin")
 
     def _exits(self, run: Run, error: BaseException) -> None:
         """What ends the program, or the task, has come from outside the run's own code: while a value of it was being
         encoded, perhaps.
         """
         if isinstance(error, SystemExit) or (isinstance(error, KeyboardInterrupt) and is_own(error)):
-            self._runtime.claims.let_go(run, charged=True, reason=f"a value of it raised {type(error).__name__}")
+            self._claims.let_go(run, charged=True, reason=f"a value of it raised {type(error).__name__}")
 
     def leave(self, run: Run) -> None:
         """The run is not executed here any more; its claim ends, if it does not yet."""
-        self._runtime.claims.let_go(run)
-        self._runtime.held.leave(run)
-        self._runtime.dispatcher.finished(run)
+        self._claims.let_go(run)
+        self._held.leave(run)
+        self._room.finished(run)
 
     def leave_stranded(self, run: Run) -> None:
         """The run's loop was closed without a word to its tasks: none of them will ever run again."""
-        self._runtime.claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
+        self._claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
         self.leave(run)
 
     def park_if_all_wait(self) -> None:
         """Let all runs leave memory that wait durably, if every run here does: a run that is to be claimed alone, which
         may be what they wait for, could not begin beside them.
         """
-        waiting = list(self._runtime.held.active.values())
+        waiting = list(self._held.active.values())
         if all(run.state.waits for run in waiting):
             for run in waiting:
                 run.host.park_soon(run)
 
     def is_within(self, run_id: RunId, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the run, or one that it has started, executes on this loop."""
-        active = dict(self._runtime.held.active)
+        active = dict(self._held.active)
         for run in active.values():
             ancestor: Run | None = run if isinstance(run.state, LoopState) and run.state.loop is loop else None
             while ancestor is not None and ancestor.run_id != run_id:
@@ -278,9 +258,9 @@ class Execution:
 
     def look_for_stranded(self) -> None:
         """Hand back the runs of loops that are closed; those that did not yet begin there do so on another one."""
-        for function, args in self._runtime.wakes.take_stranded():
+        for function, args in self._wakeups.take_stranded():
             if function == self._begin_on:
                 function(*args)
-        for run in list(self._runtime.held.active.values()):
+        for run in list(self._held.active.values()):
             if isinstance(run.state, LoopState) and run.state.loop.is_closed():
                 self.leave_stranded(run)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..._core.flow import AwaitAny, Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
+from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
@@ -20,10 +21,8 @@ from ...errors import RunInterrupted
 from ...typing import RunId
 from .asyncio.tasks import current_task
 from .exits import is_own
-
-if TYPE_CHECKING:
-    from ..runtime import Runtime
-
+from .surroundings import Surroundings
+from .waits import Waits
 
 log = logging.getLogger("perdure")
 
@@ -31,40 +30,25 @@ UNSURE_SECONDS = 0.2
 """A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
 
 
-class Waits:
-    """What the branches of one run wait for durably right now: what a park must name, so that the run wakes."""
-
-    __slots__ = ("due", "runs", "several")
-
-    def __init__(self) -> None:
-        self.due: list[float] = []
-        self.runs: list[RunId] = []
-        self.several: list[AwaitAny] = []
-        """The branches that wait for one of many runs, perhaps until some time."""
-
-    def __len__(self) -> int:
-        return len(self.due) + len(self.runs) + len(self.several)
-
-    @property
-    def is_for_times(self) -> bool:
-        """Whether every branch waits for a time, and for nothing else."""
-        return not (self.runs or self.several)
-
-    def all_runs(self) -> list[RunId]:
-        """All that any branch waits for."""
-        return [*self.runs, *(run_id for one in self.several for run_id in one.several.calls.values())]
-
-    def first_due(self) -> float | None:
-        """The first time that any branch waits for."""
-        return min((*self.due, *(one.due_at for one in self.several if one.due_at is not None)), default=None)
-
-
 class Host:
     """Answers requests by their method's name; see `perdure._core.flow` for what each asks."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.journal = runtime.journal
+    def __init__(self, around: Surroundings, leave: Callable[[Run], None]) -> None:
+        self.instance = around.instance
+        """Whose runs these are; the surface knows what that is."""
+        self.options = around.options
+        self.journal = around.journal
+        self.worker = around.worker
+        self.room = around.room
+        self.claims = around.claims
+        self.starts = around.starts
+        self.ends = around.ends
+        self.histories = around.histories
+        self.replays = around.replays
+        self.threads = around.threads
+        self.news = around.news
+        self.leave = leave
+        """What ends the run's stay here, once its claim's end is committed."""
 
     def answer(self, run: Run, request: Request) -> Any:
         """The answer, or an awaitable of it."""
@@ -72,7 +56,7 @@ class Host:
 
     def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
         """See `Host` in `perdure._core.flow`."""
-        replays = self.runtime.replays
+        replays = self.replays
         entry: RunParked | RunReleased
         if may_be_load is not None and replays.try_again(run, may_be_load):
             log.warning("%s Perhaps this machine was slow: it is tried again, beside no other replay", may_be_load)
@@ -82,7 +66,7 @@ class Host:
             again = f" This was its second try, beside no other replay. The first time: {first}" if first else ""
             entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason + again)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
-            self.runtime.claims.append(run, entry, lambda verdict: self.runtime.dispatcher.expect_backlog())
+            self.claims.append(run, entry, lambda verdict: self.news.backlog())
 
     def give_up(self, run: Run, key: str, may_be_load: bool) -> None:
         """What is to be handed over next was not asked for, and this call waits for it. Every branch is told."""
@@ -114,11 +98,11 @@ class Host:
 
     def start_child(self, run: Run, request: StartChild) -> Verdict | None:
         if not request.waits:
-            self.runtime.dispatcher.create(request.entry, run.lane, leads=True)
+            self.starts.create(request.entry, run.lane, leads=True)
             self.handed_in(run)
             return None
         verdicts: list[Verdict] = []
-        number = self.runtime.dispatcher.create(request.entry, run.lane, verdicts.append, leads=True)
+        number = self.starts.create(request.entry, run.lane, verdicts.append, leads=True)
         self.journal.wait(run.lane, number)
         return verdicts[0]
 
@@ -143,6 +127,10 @@ class Host:
 
     def chance(self, run: Run, request: Chance) -> float:
         return random.random()  # noqa: S311  # spreads retries, keeps no secret
+
+    def park_after(self) -> float:
+        """How long a run may wait in memory."""
+        return self.options.park_after_seconds
 
     @staticmethod
     def seconds_until(run: Run, due_at: float) -> float:

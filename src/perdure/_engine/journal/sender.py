@@ -12,16 +12,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..._entries import RunCreated
+from ..._entries import RunCreated, Verdict
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from ...stores.protocol import Fenced, NothingDone, Store
 from ..trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MOST_TRIES, Trouble
-from .lanes import Batch, Lane, departure, unforeseen
-
-if TYPE_CHECKING:
-    from .journal import Journal
+from .lanes import Batch, Lane, Pending, Ring, departure, unforeseen
 
 log = logging.getLogger("perdure")
 
@@ -34,12 +31,44 @@ MOST_IN_VAIN = 4
 LONGEST_ASIDE_SECONDS = 5.0
 
 
+class Settling(Protocol):
+    """What the sender needs of the journal."""
+
+    ring: Ring
+
+    def worker_id(self) -> str:
+        """Under which this worker writes now."""
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, and wake early at the end."""
+
+    def call_writer(self) -> None:
+        """There is something to commit, or to look at the clock for."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is committed here any more."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the journal stops, and has tried for as long as it may."""
+
+    def settle(self, batch: Batch, verdicts: list[Verdict]) -> None:
+        """The batch is committed."""
+
+    def fail(self, batch: Batch, error: BaseException) -> None:
+        """None of it is, or will be, recorded."""
+
+    def fail_lane(self, lane: Lane, error: BaseException, sent: list[Pending] | None = None) -> None:
+        """End the lane: `sent` and what waits in it is void."""
+
+
 class Sender:
     """For the journal, within its turn."""
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Settling,
         store: Store,
         *,
         on_fenced: Callable[[], None],

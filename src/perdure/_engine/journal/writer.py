@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..hosting.threads.pool import start_thread
-
-if TYPE_CHECKING:
-    from .journal import Journal
+from ..background import start_thread
+from .lanes import Ring
 
 LAGGARD_SECONDS = 0.02
 """How often it looks for entries that nobody waits for, while there are any."""
@@ -19,10 +17,28 @@ LOOKS_WHEN_IDLE = 8
 """After so many looks without a new entry it sleeps."""
 
 
+class Committing(Protocol):
+    """What the writer needs of the journal."""
+
+    ring: Ring
+    batches: int
+
+    def commit_all(self) -> None:
+        """Commit until nothing is left or somebody else goes on with it."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is not committed yet."""
+
+    @property
+    def pushed(self) -> int:
+        """How many entries were ever handed in."""
+
+
 class Writer:
     """Calls `journal.commit_all` on a thread of its own."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Committing) -> None:
         self._journal = journal
         self._wake = threading.Condition(threading.Lock())
         self._is_called = False

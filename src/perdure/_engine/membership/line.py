@@ -17,7 +17,7 @@ from typing import Final
 from ...errors import StoreError
 from ...stores.protocol import Hint, Session
 from ...typing import RunId
-from ..hosting.threads.pool import start_thread
+from ..background import start_thread
 from ..trouble import Trouble
 from .witness import LockWitness
 

@@ -6,33 +6,37 @@ look until then; everything else when the run that holds it is here to be told.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ..runtime import Runtime
+from ...stores.protocol import Store
+from ..claiming.claims import Claims
+from ..claiming.held_runs import Held
+from ..membership.worker import Worker
+from ..news import News
 
 
 class Mailbox:
     """Read by the poller's thread."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, *, store: Store, worker: Worker, held: Held, claims: Claims, news: News) -> None:
+        self._store = store
+        self._worker = worker
+        self._held = held
+        self._claims = claims
+        self._news = news
 
     def read(self) -> None:
         """Look, and tell the runs that are here."""
-        runtime = self._runtime
         heard: list[int] = []
         while True:
-            mail = runtime.store.hear(runtime.worker.worker_id, heard)
+            mail = self._store.hear(self._worker.worker_id, heard)
             heard = []
             for told in mail.told:
                 if told.is_cancelled:
-                    runtime.claims.cancel_here(told.run_id)
-                elif runtime.held.is_known(told.run_id):
+                    self._claims.cancel_here(told.run_id)
+                elif self._held.is_known(told.run_id):
                     heard.append(told.seq)
             if mail.has_cancelled:
-                runtime.claims.sweep_cancelled()
+                self._claims.sweep_cancelled()
             if mail.has_read:
-                runtime.dispatcher.expect_backlog()
+                self._news.backlog()
             if not heard:
                 return

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, Token
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...._core.flow import (
     Attempt,
@@ -32,6 +32,7 @@ from ...journal.lanes import Lane
 from ..exits import is_own
 from ..host import UNSURE_SECONDS, ended_by, exit_of, interrupted, may_have_ended
 from ..left_behind import warn_of_tasks
+from ..surroundings import Surroundings
 from .durable_waits import waits_within
 from .leader import LoopLeaders
 from .own_context import in_own_context
@@ -39,22 +40,26 @@ from .state import LoopState, LoopWaits
 from .tasks import current_task
 from .timeouts import attempt_in_time
 from .turns import LoopTurns
-from .wakeups import finish
+from .wakeups import Wakes, finish
 
 LEAST_LOOK_SECONDS = 1.0
 """How often, at most, a run that could not be parked is looked at again."""
-
-if TYPE_CHECKING:
-    from ...runtime import Runtime
 
 
 class LoopHost(LoopTurns):
     """Awaits; the loop itself commits where the store can be waited for, the journal's writer thread elsewhere."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime)
-        self.leaders = LoopLeaders(runtime.journal)
-        self._wake = runtime.wakes.wake
+    def __init__(
+        self,
+        around: Surroundings,
+        leave: Callable[[Run], None],
+        leave_stranded: Callable[[Run], None],
+        wakeups: Wakes,
+    ) -> None:
+        super().__init__(around, leave)
+        self.leave_stranded = leave_stranded
+        self.leaders = LoopLeaders(around.journal)
+        self._wake = wakeups.wake
 
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
@@ -74,7 +79,7 @@ class LoopHost(LoopTurns):
         try:
             state.loop.call_soon_threadsafe(self._interrupt_here, run)
         except RuntimeError:
-            self.runtime.execution.leave_stranded(run)
+            self.leave_stranded(run)
 
     def _interrupt_here(self, run: Run) -> None:
         state: LoopState = run.state
@@ -91,7 +96,7 @@ class LoopHost(LoopTurns):
     def settle(self, run: Run, request: Settle) -> Any:
         lane: Lane = run.lane
         run.check_alive()
-        if lane.committed == lane.appended and self.runtime.worker.may_start:
+        if lane.committed == lane.appended and self.worker.may_start:
             return time.time()
         return self._settled(run, lane)
 
@@ -109,7 +114,7 @@ class LoopHost(LoopTurns):
                     await self._wait(run, future)
                 if lane.failure is not None:
                     raise lane.failure
-            if self.runtime.worker.may_start:
+            if self.worker.may_start:
                 break
             await self.pause(run, Pause(UNSURE_SECONDS))
         run.check_alive()
@@ -120,10 +125,10 @@ class LoopHost(LoopTurns):
         state: LoopState = run.state
         if not state.uses_slots:
             return asyncio.shield(self._commit(run, request.entry))
-        self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
+        self.claims.append(run, request.entry, lambda verdict: self.leave(run))
         state.is_handed_in = True
         self.handed_in(run)
-        self.runtime.dispatcher.ending(run)
+        self.room.ending(run)
         return None
 
     def _commit(self, run: Run, entry: Entry) -> asyncio.Future[Verdict]:
@@ -134,7 +139,7 @@ class LoopHost(LoopTurns):
         def on_verdict(verdict: Verdict) -> None:
             self._wake(loop, future, verdict)
 
-        self.runtime.claims.append(run, entry, on_verdict)
+        self.claims.append(run, entry, on_verdict)
         self.handed_in(run)
         return future
 
@@ -145,13 +150,13 @@ class LoopHost(LoopTurns):
         state: LoopState = run.state
         future: asyncio.Future[Verdict] = state.loop.create_future()
         tell = partial(self._wake, state.loop, future)
-        self.runtime.dispatcher.create(request.entry, run.lane, tell, leads=True)
+        self.starts.create(request.entry, run.lane, tell, leads=True)
         self.handed_in(run)
         verdict: Verdict = await self._wait(run, future)
         return verdict
 
     async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
-        rows: HistoryRows = await self._off_loop(run, partial(self.runtime.histories.ask, run.run_id))
+        rows: HistoryRows = await self._off_loop(run, partial(self.histories.ask, run.run_id))
         return rows
 
     async def _off_loop(self, run: Run, ask: Callable[[Callable[[Outcome], None]], bool]) -> Any:
@@ -176,7 +181,7 @@ class LoopHost(LoopTurns):
                 outcome = Outcome(error=error)
             on_done(outcome)
 
-        return self.runtime.threads.run(run)
+        return self.threads.run(run)
 
     async def compute(self, run: Run, request: Compute) -> Any:
         return await self._off_loop(run, partial(self._on_thread, request.work))
@@ -241,7 +246,7 @@ class LoopHost(LoopTurns):
     async def _await_end(self, run: Run, run_id: str) -> EndedRun:
         if may_have_ended(run, run_id):
             fetched: EndedRun | None = await self._off_loop(
-                run, partial(self._on_thread, partial(self.runtime.ends.fetch, run, run_id))
+                run, partial(self._on_thread, partial(self.ends.fetch, run, run_id))
             )
             if fetched is not None:
                 return fetched
@@ -252,16 +257,16 @@ class LoopHost(LoopTurns):
         def on_end(ended: EndedRun) -> None:
             self._wake(loop, future, ended)
 
-        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
+        self.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
         if run_id in run.children.ended:  # since we looked
-            self.runtime.ends.forget(run_id, on_end)
+            self.ends.forget(run_id, on_end)
             return run.children.take_end(run_id) or await self._await_end(run, run_id)
         waits = state.durable_waits()
         waits.runs.append(run_id)
         try:
             ended: EndedRun = await self._wait_durably(run, waits, future)
         finally:
-            self.runtime.ends.forget(run_id, on_end)
+            self.ends.forget(run_id, on_end)
             waits.runs.remove(run_id)
         await self._regain_slot(run)
         run.children.take_end(run_id)
@@ -285,7 +290,7 @@ class LoopHost(LoopTurns):
 
     async def _wait_durably(self, run: Run, waits: LoopWaits, future: asyncio.Future[Any]) -> Any:
         """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
-        self.runtime.dispatcher.yield_slot(run)
+        self.room.yield_slot(run)
         state: LoopState = run.state
         if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
             state.is_to_look = True
@@ -294,14 +299,12 @@ class LoopHost(LoopTurns):
 
         def look() -> None:
             nonlocal later
-            if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.runtime.park_after(run)) / 10:
+            if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.park_after()) / 10:
                 self._consider_parking(run, True)
                 state.looked_at = state.loop.time()
-            later = state.loop.call_later(
-                max(self.runtime.park_after(run), LEAST_LOOK_SECONDS), look, context=Context()
-            )
+            later = state.loop.call_later(max(self.park_after(), LEAST_LOOK_SECONDS), look, context=Context())
 
-        later = state.loop.call_later(self.runtime.park_after(run), look, context=Context())
+        later = state.loop.call_later(self.park_after(), look, context=Context())
         waits.futures.add(future)
         try:
             return await self._wait(run, future)
@@ -315,7 +318,7 @@ class LoopHost(LoopTurns):
         if state.waits:
             return
         future: asyncio.Future[None] = state.loop.create_future()
-        if not self.runtime.dispatcher.regain_slot(run, lambda: self._wake(state.loop, future)):
+        if not self.room.regain_slot(run, lambda: self._wake(state.loop, future)):
             await self._wait(run, future)
 
     def park_soon(self, run: Run) -> None:
@@ -333,10 +336,10 @@ class LoopHost(LoopTurns):
         waits = state.waits
         if run.interruption is not None or not waits or not waits_within(state.own_tasks(), waits.futures):
             return
-        long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.runtime.park_after(run)
+        long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.park_after()
         if long or has_waited:
             entry = self.parking(run, waits)
-            self.runtime.claims.append(run, entry, lambda verdict: self.interrupt(run))
+            self.claims.append(run, entry, lambda verdict: self.interrupt(run))
             self.handed_in(run)
 
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from functools import partial
 
-from ..threads.pool import start_thread
+from ...background import start_thread
 
 log = logging.getLogger("perdure")
 

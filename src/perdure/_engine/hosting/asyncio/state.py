@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ...._core.lineage import Branch
 from ....errors import RunInterrupted
-from ..host import Waits
+from ..waits import Waits
 from .gate import Gate
 from .leader import LoopLeader
 

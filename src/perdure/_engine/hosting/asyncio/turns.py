@@ -85,13 +85,13 @@ class LoopTurns(Host):
 
     async def begin_replay(self, run: Run, request: BeginReplay) -> None:
         since = time.monotonic()
-        while not self.runtime.replays.may_begin(run, since):
+        while not self.replays.may_begin(run, since):
             await self.pause(run, Pause(LOOK_SECONDS))
 
     def _gate(self, run: Run) -> Gate:
         state: LoopState = run.state
         if state.gate is None:
-            patience = self.runtime.options.replay_patience_seconds
+            patience = self.options.replay_patience_seconds
             state.gate = Gate(run, state.loop, state.tasks, patience, partial(self.give_up, run))
         return state.gate
 

@@ -33,8 +33,9 @@ from ....errors import RunInterrupted
 from ...journal.lanes import Lane
 from ...watching.several_ends import Watching
 from ..asyncio.tasks import current_task
-from ..host import UNSURE_SECONDS, Waits, ended_by, may_have_ended, spare_loop
+from ..host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
 from ..left_behind import warn_of_threads
+from ..waits import Waits
 from .state import ThreadState
 from .turns import ThreadTurns
 
@@ -43,6 +44,9 @@ T = TypeVar("T")
 
 class ThreadHost(ThreadTurns):
     """Blocks; commits the journal on the calling thread where it is free."""
+
+    def park_after(self) -> float:
+        return 0.0 if self.threads.count > self.options.most_threads else self.options.park_after_seconds
 
     def interrupt(self, run: Run) -> None:
         state: ThreadState = run.state
@@ -60,7 +64,7 @@ class ThreadHost(ThreadTurns):
                 outcomes.append(outcome)
                 state.changed.notify_all()
 
-        if not self.runtime.histories.ask(run.run_id, on_read):
+        if not self.histories.ask(run.run_id, on_read):
             run.interruption = run.interruption or "released"
         with state.changed:
             while not outcomes and run.interruption is None:
@@ -83,7 +87,7 @@ class ThreadHost(ThreadTurns):
         while lane.committed != lane.appended:
             self.journal.wait(lane, lane.appended)
         run.check_alive()
-        while not self.runtime.worker.may_start:
+        while not self.worker.may_start:
             self.pause(run, Pause(UNSURE_SECONDS))
         return time.time()
 
@@ -93,13 +97,13 @@ class ThreadHost(ThreadTurns):
         """
         state: ThreadState = run.state
         if not state.uses_slots:
-            return self.runtime.claims.commit(run, request.entry)
-        self.runtime.claims.append(run, request.entry, lambda verdict: self.runtime.execution.leave(run))
+            return self.claims.commit(run, request.entry)
+        self.claims.append(run, request.entry, lambda verdict: self.leave(run))
         state.is_handed_in = True
-        if self.runtime.dispatcher.is_next_ready(run):
+        if self.room.is_next_ready(run):
             self.journal.call_writer()  # this thread goes on with that one, and the commits have more in them
         else:
-            self.runtime.dispatcher.ending(run)
+            self.room.ending(run)
             self.journal.lead()
         return None
 
@@ -141,7 +145,7 @@ class ThreadHost(ThreadTurns):
         run_id = request.run_id
         ended = run.children.take_end(run_id)
         if ended is None and may_have_ended(run, run_id):
-            ended = self.runtime.ends.fetch(run, run_id)
+            ended = self.ends.fetch(run, run_id)
         if ended is not None:
             return ended
         if not run.lane.is_settled:  # it may wait for its own creation, which nobody else is called to commit
@@ -154,15 +158,15 @@ class ThreadHost(ThreadTurns):
                 found.append(ended)
                 state.changed.notify_all()
 
-        self.runtime.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
+        self.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
         if run_id in run.children.ended:  # since we looked
-            self.runtime.ends.forget(run_id, on_end)
+            self.ends.forget(run_id, on_end)
             return run.children.take_end(run_id) or self.await_end(run, request)
         try:
             waits: Waits = state.waits
             self._wait_durably(run, found, waits.runs, run_id)
         finally:
-            self.runtime.ends.forget(run_id, on_end)
+            self.ends.forget(run_id, on_end)
         run.children.take_end(run_id)
         return found[0]
 
@@ -174,7 +178,7 @@ class ThreadHost(ThreadTurns):
     def await_any(self, run: Run, request: AwaitAny) -> str | None:
         several = request.several
         if several.watching is None:
-            several.watching = Watching(self.runtime.ends, run, several.calls)
+            several.watching = Watching(self.ends, run, several.calls)
         found: deque[str] = several.watching.found
         if not found:
             if not run.lane.is_settled:  # as in `await_end`
@@ -204,10 +208,10 @@ class ThreadHost(ThreadTurns):
         try:
             # After it is noted that this branch waits, or another one might take the slot again and never give it back;
             # and outside the lock, since the slot's next user has one of its own.
-            self.runtime.dispatcher.yield_slot(run)
+            self.room.yield_slot(run)
             with state.changed:
                 if self._wait_in_memory(run, found, due_at):
-                    parking = self.runtime.claims.append(run, self.parking(run, waits), lambda verdict: None)
+                    parking = self.claims.append(run, self.parking(run, waits), lambda verdict: None)
         finally:
             with state.changed:
                 noted.remove(waited_for)
@@ -220,7 +224,7 @@ class ThreadHost(ThreadTurns):
     def _wait_in_memory(self, run: Run, found: Sized, due_at: float | None) -> bool:
         """Wait until it is found, due or interrupted; True when the run should rather leave memory."""
         state: ThreadState = run.state
-        park_at = time.monotonic() + self.runtime.park_after(run)
+        park_at = time.monotonic() + self.park_after()
         while run.interruption is None and not found:
             now = time.monotonic()
             park_at = now if state.is_to_park else park_at
@@ -246,7 +250,7 @@ class ThreadHost(ThreadTurns):
                 granted.append(True)
                 state.changed.notify_all()
 
-        if not self.runtime.dispatcher.regain_slot(run, grant):
+        if not self.room.regain_slot(run, grant):
             with state.changed:
                 while not granted and run.interruption is None:
                     state.changed.wait()
@@ -256,7 +260,7 @@ class ThreadHost(ThreadTurns):
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
             return False
-        if state.waits.is_for_times and self.seconds_until(run, min(state.waits.due)) > self.runtime.park_after(run):
+        if state.waits.is_for_times and self.seconds_until(run, min(state.waits.due)) > self.park_after():
             return True
         return time.monotonic() >= park_at
 

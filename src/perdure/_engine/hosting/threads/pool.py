@@ -13,19 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from ...background import start_thread
+
 T = TypeVar("T")
 log = logging.getLogger("perdure")
 
 IDLE_SECONDS = 5.0
-
-
-def start_thread(work: Callable[[], object], name: str) -> threading.Thread:
-    """A daemon thread, started. Raises `RuntimeError` where none can be had: the interpreter ends, or there are too
-    many.
-    """
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
-    return thread
 
 
 Job = Callable[[], Callable[[], object] | None]

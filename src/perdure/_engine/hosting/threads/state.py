@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
-from ..host import Waits
+from ..waits import Waits
 from .baton import Baton
 
 _MADE_WHEN_NEEDED: Final[dict[str, Callable[[], Any]]] = {

@@ -31,7 +31,7 @@ class ThreadTurns(Host):
 
     def begin_replay(self, run: Run, request: BeginReplay) -> None:
         since = time.monotonic()
-        while not self.runtime.replays.may_begin(run, since):
+        while not self.replays.may_begin(run, since):
             self.pause(run, Pause(LOOK_SECONDS))
 
     def turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
@@ -129,7 +129,7 @@ class ThreadTurns(Host):
         state: ThreadState = run.state
         waiting = len(state.turns) + state.catching_up
         is_certain = state.branches - state.joining <= waiting and not state.timed and not state.waits
-        left = since + self.runtime.options.replay_patience_seconds - time.monotonic()
+        left = since + self.options.replay_patience_seconds - time.monotonic()
         if run.order.awaited_key not in run.order.open_keys:
             if is_certain and not any(run.order.is_due(turn_key) for _, _, turn_key in state.turns):
                 self.give_up(run, key, False)

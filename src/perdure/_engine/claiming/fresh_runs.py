@@ -1,0 +1,49 @@
+"""A run in memory, of what makes or claims it: held here, and not begun yet."""
+
+from __future__ import annotations
+
+import time
+
+from ..._core.children import Children
+from ..._core.run import Run
+from ..._core.serialization import Serializer
+from ..._entries import RunCreated
+from ...stores.protocol import ClaimedRun
+from ...typing import RunKind
+from ..journal.lanes import Lane
+
+
+def made_run(entry: RunCreated, claim: str, serializer: Serializer) -> Run:
+    """The run that this entry creates, held here from the start."""
+    run = Run(
+        entry.run_id,
+        claim,
+        kind=entry.kind,
+        name=entry.name,
+        queue=entry.queue,
+        attempts=1,
+        parent_id=entry.parent_id,
+        serializer=serializer,
+    )
+    run.lane = Lane(run)
+    return run
+
+
+def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> Run:
+    """The run that was claimed; `kind` is its function's, for it may have been made by its name alone."""
+    run = Run(
+        claimed.run_id,
+        claimed.claim,
+        kind=kind,
+        name=claimed.name,
+        queue=claimed.queue,
+        attempts=claimed.attempts,
+        parent_id=claimed.parent_id,
+        serializer=serializer,
+    )
+    run.lane = Lane(run)
+    if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
+        run.children = Children()
+    run.is_cancelled = claimed.is_cancelled
+    run.clock_origin = claimed.claimed_at - time.monotonic()
+    return run

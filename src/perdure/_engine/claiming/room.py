@@ -1,0 +1,225 @@
+"""For whom there is room here: the slots of each queue, and that a run at its last attempt is alone.
+
+A queue's concurrency is a number of slots in each worker. A run that waits durably gives its slot back and asks for one
+again before it goes on, ahead of everything that has not begun; so runs that wait for others in the same queue
+cannot block it. A freed slot claims the next run at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from ..._core.definitions import Definitions
+from ..._core.run import Run
+from ..._entries import RunCreated
+from ...typing import DEFAULT_QUEUE
+from ..news import News
+from .slots import Slots
+from .solitude import Solitude
+
+TASKS_PER_THREAD = 8
+"""How many async runs take as much of what this process executes at once as a sync one."""
+LATE_SECONDS = 1.0
+"""A run that was claimed ahead and waits for longer goes back, for another process perhaps."""
+
+
+class Room:
+    """Gives slots, takes them back, and says whose they are next. From any thread; `lock` guards slots and solitude."""
+
+    def __init__(
+        self, *, definitions: Definitions, solitude_seconds: float, may_start: Callable[[], bool], news: News
+    ) -> None:
+        self._definitions = definitions
+        self._may_start = may_start
+        self._news = news
+        self.lock = threading.Lock()
+        self.slots: dict[str, Slots] = {}
+        self.solitude = Solitude(solitude_seconds, time.monotonic())
+        self._is_closed = False
+
+    def declare_started(self, concurrency: int) -> None:
+        """This process executes so many runs at once that were started, not submitted: sync ones, which take a thread
+        each; of async ones, which take a kilobyte, `TASKS_PER_THREAD` times as many.
+        """
+        with self.lock:
+            self.slots[DEFAULT_QUEUE] = Slots(concurrency * TASKS_PER_THREAD, self._weigh, TASKS_PER_THREAD)
+        self._news.wanted()
+
+    def _weigh(self, name: str) -> int:
+        definition = self._definitions.get(name)
+        return 1 if definition is not None and definition.is_async else TASKS_PER_THREAD
+
+    def declare(self, queue: str, concurrency: int) -> None:
+        """This process works on the queue, on so many runs at once."""
+        with self.lock:
+            known = self.slots.get(queue)
+            if known is None:
+                self.slots[queue] = Slots(concurrency)
+            else:
+                known.limit = concurrency
+        self._news.wanted()
+
+    def queues(self) -> list[str]:
+        """The queues that this process works on."""
+        with self.lock:
+            return list(self.slots)
+
+    def take(self, entry: RunCreated) -> bool:
+        """Take a slot for a run that is about to be made, if it may begin past all that waits."""
+        with self.lock:
+            slots = self.slots.get(entry.queue)
+            if slots is None or self._is_closed or self.solitude.is_kept or not self._may_start():
+                return False
+            if not slots.is_free:
+                slots.has_backlog = True
+                return False
+            slots.used += slots.weight(entry)
+            return True
+
+    def free(self, run: Run | RunCreated) -> None:
+        """Take the run's slot back, for who wants it."""
+        with self.lock:
+            is_wanted = self.slots[run.queue].free(run)
+        if is_wanted:
+            self.fill(run.queue)
+
+    def fill(self, queue: str) -> None:
+        """Use the free slots: first for who goes on, then for who was claimed ahead, then claim."""
+        with self.lock:
+            slots = self.slots[queue]
+            resumed = slots.resume()
+            may_begin = not (self._is_closed or self.solitude.is_kept)
+            begun = slots.begin() if may_begin else []
+            is_to_claim = slots.wants_more
+        for go_on in resumed:
+            go_on()
+        for run in begun:
+            self._news.begins(run)
+        if is_to_claim:
+            self._news.wanted()
+
+    def yield_slot(self, run: Run) -> None:
+        """The run waits durably: somebody else may use its slot, and its branches that ask for one go on without."""
+        if run.state.uses_slots:
+            with self.lock:
+                had_slot, run.state.has_slot = run.state.has_slot, False
+                resumed = self.slots[run.queue].take_asking(run)
+            if had_slot:
+                self.free(run)
+            for go_on in resumed:
+                go_on()
+        self._end_alone(run)
+
+    def _end_alone(self, run: Run) -> None:
+        """A run at its last attempt has ended or waits: others may begin again."""
+        if self.solitude.end(run.claim):
+            self._news.backlog()
+
+    def regain_slot(self, run: Run, grant: Callable[[], None]) -> bool:
+        """The run wants to go on: True if it may at once, else `grant` is called when it may."""
+        if not run.state.uses_slots or run.state.has_slot:
+            return True
+        with self.lock:
+            slots = self.slots[run.queue]
+            if run.state.has_slot or not run.state.uses_slots:  # granted to another branch, or over, since just now
+                return True
+            if slots.used < slots.limit:
+                slots.used += slots.weight(run)
+                run.state.has_slot = True
+                return True
+            slots.resuming.append((run, grant))
+            return False
+
+    def finished(self, run: Run) -> None:
+        """The run has left this process."""
+        self._end_alone(run)
+        if run.state is None:  # it could not even begin, with the slot that it was given
+            self.free(run)
+        else:
+            self.give_back(run)
+
+    def give_back(self, run: Run) -> None:
+        """The run's claim has ended: nothing of it goes on. From any thread, and more than once."""
+        if run.state is None or not (run.state.uses_slots or run.state.is_ending):
+            return
+        with self.lock:
+            slots = self.slots[run.queue]
+            was_ending, run.state.is_ending = run.state.is_ending, False
+            slots.ending -= was_ending
+            is_wanted = self._detach(run, slots) and slots.free(run)
+        if is_wanted:
+            self.fill(run.queue)
+
+    @staticmethod
+    def _detach(run: Run, slots: Slots) -> bool:
+        """No branch that is left behind may take a slot, which nobody would give back; whether the run has one."""
+        run.state.uses_slots = False
+        slots.take_asking(run)
+        had_slot, run.state.has_slot = run.state.has_slot, False
+        return bool(had_slot)
+
+    def ending(self, run: Run) -> None:
+        """The run's end is handed in, and nothing of it executes any more: another one may have its slot."""
+        with self.lock:
+            slots = self.slots[run.queue]
+            if not (run.state.has_slot and slots.may_end_early):
+                return
+            self._detach(run, slots)
+            run.state.is_ending = True
+            slots.ending += 1
+            is_wanted = slots.free(run)
+        if is_wanted:
+            self.fill(run.queue)
+
+    def is_next_ready(self, run: Run) -> bool:
+        """Whether a run that was claimed ahead waits for this one's slot."""
+        slots = self.slots[run.queue]
+        return bool(slots.ready) and slots.may_end_early
+
+    def note_ready(self, entry: RunCreated) -> None:
+        """A run that was made here waits in the database."""
+        with self.lock:
+            slots = self.slots.get(entry.queue)
+            if slots is None:
+                return
+            back = slots.note(entry.priority)
+            is_to_claim = slots.wants_more
+        for run in back:
+            self._news.unwanted(run)
+        if is_to_claim:
+            self._news.wanted()
+
+    def expect_backlog(self) -> None:
+        """Something is claimable in the database, in a queue that we do not know."""
+        with self.lock:
+            for slots in self.slots.values():
+                slots.has_backlog = True
+        self._news.wanted()
+
+    def note_last_attempts(self, *, wait: bool) -> None:
+        """Whether runs wait that are to be claimed alone. Now and then, so that nobody waits for the other for long."""
+        if wait:
+            self.solitude.want(time.monotonic())
+        else:
+            self.solitude.want_no_more()
+        if self.solitude.end_in_time(time.monotonic()) or wait:
+            self._news.backlog()
+
+    def return_late(self) -> None:
+        """Hand back what was claimed ahead and could not begin soon."""
+        with self.lock:
+            before = time.monotonic() - LATE_SECONDS
+            late = [run for slots in self.slots.values() for run in slots.take_late(before)]
+        for run in late:
+            self._news.unwanted(run)
+
+    def close(self) -> None:
+        """Nothing begins here any more."""
+        self._is_closed = True
+
+    def abandon(self) -> None:
+        """In a forked child, which leaves a run of its parent: another thread may have been in the lock."""
+        self._is_closed = True
+        self.lock = threading.Lock()

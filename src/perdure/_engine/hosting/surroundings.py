@@ -1,0 +1,38 @@
+"""What a host asks on behalf of its runs: the parts of the instance that it is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..claiming.claims import Claims
+from ..claiming.held_runs import Held
+from ..claiming.room import Room
+from ..claiming.starts import Starts
+from ..journal.journal import Journal
+from ..membership.worker import Worker
+from ..news import News
+from ..options import Options
+from ..watching.awaited_ends import Ends
+from .histories import Histories
+from .replays import Replays
+from .threads.pool import Threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The same for the host of sync runs, of async ones, and of what is inline."""
+
+    instance: object
+    """Whose runs these are: for the surface, which asks a run's host."""
+    options: Options
+    journal: Journal
+    worker: Worker
+    held: Held
+    room: Room
+    claims: Claims
+    starts: Starts
+    ends: Ends
+    histories: Histories
+    replays: Replays
+    threads: Threads
+    news: News

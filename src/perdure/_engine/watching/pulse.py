@@ -1,0 +1,57 @@
+"""The pulse: one statement with what a worker must know of the database in every round.
+
+Whether the mailbox has something, runs that other processes made ready, the next due time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..._core.definitions import Definitions
+from ...stores.protocol import Store
+from ..claiming.room import Room
+from ..membership.worker import Worker
+from ..news import News
+from .mailbox import Mailbox
+
+
+class Pulse:
+    """One duty. `let_waiting_leave` parks what waits where runs are to be claimed alone."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        definitions: Definitions,
+        worker: Worker,
+        room: Room,
+        mailbox: Mailbox,
+        let_waiting_leave: Callable[[], None],
+        poll_seconds: float,
+        news: News,
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._worker = worker
+        self._room = room
+        self._mailbox = mailbox
+        self._let_waiting_leave = let_waiting_leave
+        self._poll_seconds = poll_seconds
+        self._news = news
+
+    def feel(self) -> None:
+        """Ask, and tell whom it concerns."""
+        pulse = self._store.pulse(self._worker.worker_id, self._room.queues(), self._definitions.names())
+        if pulse.has_mail:
+            self._mailbox.read()
+        if pulse.has_claimable:
+            self._news.backlog()
+        self._room.note_last_attempts(wait=pulse.has_last_attempts)
+        if pulse.has_last_attempts:
+            self._let_waiting_leave()
+        if pulse.next_due_at is not None:
+            late = time.time() - pulse.next_due_at
+            # Our clock may say that it is due, the database's, which decides, not yet: look again, ever more rarely.
+            again = time.time() + min(max(late, 0.001), self._poll_seconds)
+            self._news.due(pulse.next_due_at if late < 0 else again)
