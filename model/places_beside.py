@@ -218,7 +218,7 @@ BESIDE: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/membership/worker.Worker.join",
-                "_lock_file(lock_path(self._store.lock_directory, worker_id)) try: self._store.join(",
+                "locked_file(lock_path(self._store.lock_directory, worker_id)) try: self._store.join(",
             )
         },
     ),

@@ -59,10 +59,10 @@ def settle(runtime: Any) -> None:
         is_over.set()
 
     poller._look = look_and_tell
-    poller.call()
+    poller.poke()
     assert is_over.wait(60)
     poller._look = look
-    while any(slots.has_backlog or slots.is_asking for slots in runtime.dispatcher._slots.values()):
+    while any(slots.has_backlog or slots.is_asking for slots in runtime.room.slots.values()):
         time.sleep(0.001)
 
 
