@@ -36,7 +36,6 @@ from .waits import OwnWait
 
 if TYPE_CHECKING:
     from .._engine.door import Door
-    from .._engine.runtime import Runtime
     from ..stores.protocol import RunRow
 
 R = TypeVar("R")

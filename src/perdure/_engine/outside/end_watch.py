@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from ...errors import StoreError
-from ..hosting.threads.pool import start_thread
+from ..background import start_thread
 from ..trouble import Trouble
 from ..watching.awaited_ends import Ends
 
