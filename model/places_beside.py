@@ -231,7 +231,7 @@ BESIDE: tuple[Guard, ...] = (
                 *at("engine/membership/worker.Worker._hand_all_back", "self._store.leave(self.worker_id)"),
                 *at(
                     "engine/membership/worker.Worker.leave",
-                    "self._thread.stop(seconds)",
+                    "self.line.stop(seconds)",
                     "self.drop(keep_file=not self._has_left)",
                 ),
             )

@@ -32,20 +32,6 @@ class Signal(Generic[P]):
 class News:
     """One signal for each thing that a part of an instance may have to tell others."""
 
-    __slots__ = (
-        "backlog",
-        "begins",
-        "due",
-        "fenced",
-        "look",
-        "lost",
-        "made",
-        "right_lost",
-        "unknown",
-        "unwanted",
-        "wanted",
-    )
-
     def __init__(self) -> None:
         self.backlog: Signal[[]] = Signal()
         """Something may be claimable in the database, in a queue that is not known."""
