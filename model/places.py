@@ -209,7 +209,7 @@ CORE: tuple[Guard, ...] = (
         "refused_finish_parks",
         "So does a result that cannot be kept, when the run has ended in memory.",
         "entry",
-        {"both": at("engine/claiming/claims.Claims.lose", "run.interruption not in ('lost', 'forked')")},
+        {"both": at("engine/claiming/claims.Claims.lose", "if is_refused and run.interrupt('refused')")},
     ),
     Guard(
         "refund",

@@ -30,6 +30,7 @@ from ._api.types import register
 from ._api.whereabouts import Current, current, where
 from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
+from ._engine.listeners import Listener, RunFacts
 from .errors import (
     ForkedError,
     LineageError,
@@ -67,6 +68,7 @@ __all__ = [
     "Handle",
     "JsonCodec",
     "LineageError",
+    "Listener",
     "NondeterminismError",
     "NotDurableError",
     "Perdure",
@@ -80,6 +82,7 @@ __all__ = [
     "RunDeadError",
     "RunDetails",
     "RunExistsError",
+    "RunFacts",
     "RunFailedError",
     "RunInterrupted",
     "RunNotFoundError",

@@ -44,8 +44,8 @@ class Perdure:
 
     Keyword arguments are the settings of `perdure._engine.options.Options`, times in seconds or as a `timedelta`:
     `lease_seconds`, `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`,
-    `shutdown_seconds`, `handle_sigterm`, `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `codec`,
-    `readable`. Values that cannot be raise `UsageError` here.
+    `shutdown_seconds`, `handle_sigterm`, `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `listeners`,
+    `codec`, `readable`. Values that cannot be raise `UsageError` here.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import Any, Literal, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -18,13 +18,12 @@ from ..errors import NondeterminismError, PerdureError, RunInterrupted, Serializ
 from ..typing import CheckpointKind, RunId, RunKind
 from .children import NO_CHILDREN, Children
 from .difference import show_difference
+from .interruption import FOLLOWS, MAY_FINISH, Interruption
 from .marks import call_of_mark
 from .order import Order
 from .serialization import Serializer
 
 T = TypeVar("T")
-
-Interruption = Literal["parked", "cancelled", "released", "closing", "lost", "ended", "exiting", "differs", "forked"]
 
 
 class Host(Protocol):
@@ -139,13 +138,21 @@ class Run(Struct, eq=False, weakref=True):
         if self.interruption is not None:
             raise RunInterrupted(f"run {self.run_id} is {self.interruption}: this process can do nothing more for it")
 
+    def interrupt(self, by: Interruption) -> bool:
+        """Nothing durable may happen any more, for this reason, where it may take the place of what is; whether it did.
+        The caller tells the host.
+        """
+        if self.interruption not in FOLLOWS[by]:
+            return False
+        self.interruption = by
+        return True
+
     def exits(self, error: BaseException) -> None:
         """A call has ended with what ends the program. That is not recorded, so nothing that the run's code does with
         it may be: its claim ends, and the next one makes the call again.
         """
         self.exit = error if self.exit is None else self.exit
-        if self.interruption is None:
-            self.interruption = "exiting"
+        if self.interrupt("exiting"):
             self.host.interrupt(self)
 
     @property
@@ -153,7 +160,7 @@ class Run(Struct, eq=False, weakref=True):
         """Whether the outcome of a body that ran may still be recorded: a run that is being let go of may finish what
         it began.
         """
-        return self.interruption in (None, "released", "cancelled", "exiting")
+        return self.interruption in MAY_FINISH
 
     def check_not_over(self) -> None:
         """After a body: raise `RunInterrupted` where its outcome cannot be recorded any more."""
@@ -237,7 +244,7 @@ class Run(Struct, eq=False, weakref=True):
     def _wait_for_mend(self, difference: PerdureError, *, may_be_load: str | None = None) -> NoReturn:
         if self.difference is None:
             self.difference = difference
-            self.interruption = "differs"
+            self.interrupt("differs")
             self.host.park_for_mend(self, str(difference), may_be_load=may_be_load)
             self.host.interrupt(self)
         raise RunInterrupted(str(self.difference)) from self.difference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
@@ -9,6 +10,7 @@ from .._core.given import flag, seconds_of, whole_number
 from .._core.serialization import Codec, JsonCodec
 from ..errors import UsageError
 from ..typing import Seconds
+from .listeners import Listener
 
 MOST_AT_ONCE = 100_000
 """Of what one process does at the same time: more is another unit, or for ever, and neither can be had."""
@@ -31,6 +33,7 @@ class Settings(TypedDict, total=False):
     most_threads: int
     max_value_bytes: int
     strict: bool
+    listeners: Sequence[Listener]
     codec: Codec
     readable: tuple[Codec, ...]
 
@@ -58,10 +61,21 @@ def checked(name: str, given: Any) -> Any:
             return whole_number(given, what)
         case "strict" | "handle_sigterm":
             return flag(given, what)
+        case "listeners":
+            return tuple(listener_of(one, what) for one in given)
         case "codec":
             return codec_of(given, what)
         case _:
             return tuple(codec_of(codec, what) for codec in (given if isinstance(given, (tuple, list)) else (given,)))
+
+
+def listener_of(given: Any, what: str) -> Listener:
+    """A listener: an instance, not its class."""
+    if not isinstance(given, Listener):
+        is_class = isinstance(given, type) and issubclass(given, Listener)
+        mend = f"{given.__name__}()" if is_class else "an instance of a subclass of perdure.Listener"
+        raise UsageError(f"{what}: {given!r} is no listener; give {mend}")
+    return given
 
 
 def codec_of(given: Any, what: str) -> Codec:
@@ -109,6 +123,8 @@ class Options:
     """Raise, instead of warning, where a step is called in a thread or callback that carries no run while runs
     are active.
     """
+    listeners: tuple[Listener, ...] = ()
+    """Who is told what happens to the runs here."""
     codec: Codec = JSON
     """How values are written."""
     readable: tuple[Codec, ...] = ()

@@ -27,6 +27,7 @@ from .hosting.replays import Replays
 from .hosting.surroundings import Surroundings
 from .hosting.threads.pool import Threads
 from .journal.journal import Journal
+from .listeners import Listeners
 from .membership.worker import RENEWALS, Worker
 from .news import News
 from .options import Options
@@ -56,6 +57,7 @@ class Runtime:
             definitions.types, options.codec, max_bytes=options.max_value_bytes, readable=options.readable
         )
         self.news = News()
+        self.listeners = Listeners(options.listeners)
         self.phase = Phase()
         self._make_members()
         self._make_claiming()
@@ -104,6 +106,7 @@ class Runtime:
             uncollected=self.uncollected,
             threads=self.threads,
             phase=self.phase,
+            listeners=self.listeners,
             news=self.news,
         )
         self.starts = Starts(
@@ -121,6 +124,7 @@ class Runtime:
             held=self.held,
             room=self.room,
             claims=self.claims,
+            listeners=self.listeners,
             news=self.news,
         )
 
@@ -138,6 +142,7 @@ class Runtime:
             histories=self.histories,
             replays=Replays(),
             threads=self.threads,
+            listeners=self.listeners,
             news=self.news,
         )
         self.execution = Execution(
@@ -256,8 +261,7 @@ class Runtime:
         self.dispatcher.stop(STOPPING_SECONDS)
         self.poller.stop(STOPPING_SECONDS)
         for run in list(self.held.active.values()):
-            if run.interruption is None:
-                run.interruption = "released"
+            if run.interrupt("released"):
                 run.host.interrupt(run)
         self.held.wait_until_empty(deadline)
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
@@ -303,7 +307,7 @@ class Runtime:
         self.dispatcher.abandon()
         self.ends.abandon()
         for run in list(self.held.active.values()):
-            run.interruption = "forked"
+            run.interrupt("forked")
         self.definitions.forget_queues(self.room.declare)
         self.store.abandon()
         self.worker.drop(keep_file=True)

@@ -9,6 +9,7 @@ from ..._entries import RunFinished, RunParked, RunReleased, Stored
 from ...errors import RunInterrupted, SerializationError, StoreUnavailableError, UnsupportedStoreError
 from ..definitions import Definition
 from ..flow import BeginReplay, Commit, Compute, Execute, Flow, LoadHistory, Outcome
+from ..interruption import GOES_BACK, MAY_END, MAY_END_CANCELLED
 from ..run import Run
 from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
@@ -61,14 +62,14 @@ def run_alone(call: StepCall) -> Flow[Outcome]:
 
 def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     """Turn the outcome of the run's function into the run's end; `what` it is, for errors."""
-    if run.difference is None and run.interruption in (None, "ended") and outcome.error is None and run.has_recorded:
+    if run.difference is None and run.interruption in MAY_END and outcome.error is None and run.has_recorded:
         with suppress(RunInterrupted):  # it is kept as `run.difference`
             run.check_all_taken()
     if run.difference is not None:
         return  # its claim has ended already
-    if run.is_cancelled and run.interruption in (None, "ended", "cancelled"):
+    if run.is_cancelled and run.interruption in MAY_END_CANCELLED:
         yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
-    elif run.interruption not in (None, "ended", "closing", "released"):
+    elif run.interruption not in MAY_END | GOES_BACK:
         return  # the claim has ended, or its owner ends it
     elif is_to_be_released(run, outcome):
         # Raised by its own code it would be raised again, for ever if that were free.
@@ -84,7 +85,7 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
 
 def is_to_be_released(run: Run, outcome: Outcome) -> bool:
     """Whether another process is to go on; not with a step by itself that came to its end during the shutdown."""
-    if run.interruption in ("closing", "released"):
+    if run.interruption in GOES_BACK:
         return run.kind == "workflow" or not (outcome.error is None or isinstance(outcome.error, Exception))
     return isinstance(outcome.error, (KeyboardInterrupt, GeneratorExit))
 

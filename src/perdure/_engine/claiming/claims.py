@@ -16,6 +16,7 @@ from ...stores.protocol import Fenced, Store
 from ..hosting.threads.pool import Threads
 from ..journal.journal import Journal
 from ..journal.lanes import Lane
+from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
 from ..phase import Phase
@@ -42,6 +43,7 @@ class Claims:
         uncollected: Uncollected,
         threads: Threads,
         phase: Phase,
+        listeners: Listeners,
         news: News,
     ) -> None:
         self._store = store
@@ -53,6 +55,7 @@ class Claims:
         self._uncollected = uncollected
         self._threads = threads
         self._phase = phase
+        self._listeners = listeners
         self._news = news
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
@@ -100,6 +103,7 @@ class Claims:
                     self.cancel_here(child_id)
                 self._news.look()
             is_told = self._ends.publish(run.end, run.parent_id)
+            self._listeners.ended(run, state)
             if run.is_claimed:  # made elsewhere, as far as is known, and so perhaps waited for there
                 self._worker.line.say(ended=[run.run_id])
             if state == "failed":
@@ -110,6 +114,7 @@ class Claims:
             if run.parent_id is not None and run.parent_id not in self._held.active:
                 self._news.backlog()  # it may be parked, and claimable from now on
         elif isinstance(entry, RunParked):
+            self._listeners.parked(run, entry)
             if entry.reason is not None:
                 log.error(
                     "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
@@ -132,7 +137,8 @@ class Claims:
         if run.is_let_go or run.interruption == "forked":
             return
         is_cancelled = run.is_cancelled and run.interruption in (None, "cancelled")
-        run.interruption = run.interruption or "lost"
+        if run.interruption is None:
+            run.interrupt("lost")
         entry: RunFinished | RunReleased = RunReleased(run.run_id, run.claim, charged=charged, reason=reason)
         if is_cancelled:
             entry = RunFinished(run.run_id, run.claim, "cancelled", None)
@@ -143,14 +149,13 @@ class Claims:
     def lose(self, run: Run, error: BaseException) -> None:
         """The run's lane has failed: nothing more of it can be written under this claim."""
         is_refused = isinstance(error, (StoreRefusedError, UnsupportedStoreError))
-        if is_refused and run.interruption not in ("lost", "forked"):  # uncharged it would run again, and so for ever
+        if is_refused and run.interrupt("refused"):  # uncharged it would run again, and so for ever
             reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"
             log.error("%s; the run is parked", reason)
             entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
             self._journal.append(Lane(), entry, lambda verdict: self._news.look())
-            run.interruption = "lost"
-        elif run.interruption in (None, "released", "closing"):
-            run.interruption = "lost"
+        else:
+            run.interrupt("lost")
         if run.host is not None:
             run.host.interrupt(run)
 
@@ -167,10 +172,10 @@ class Claims:
             self._rejoin()
 
     def _rejoin(self) -> None:
+        self._listeners.fenced()
         log.warning("this worker was declared dead, or the database failed over; it drops its runs and joins again")
         for run in self._held.give_up():
-            if run.interruption in (None, "released", "closing"):
-                run.interruption = "lost"
+            run.interrupt("lost")
             self._journal.fail_lane(run.lane, RunInterrupted(f"run {run.run_id} was taken over by another worker"))
         pause = 0.1
         while True:
@@ -237,8 +242,7 @@ class Claims:
         if run is None or run.is_cancelled:
             return
         run.is_cancelled = True
-        if run.interruption is None:
-            run.interruption = "cancelled"
+        if run.interrupt("cancelled"):
             run.host.interrupt(run)
 
     def cancel_all_here(self, run_ids: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from ...errors import StoreError
 from ...stores.protocol import ClaimedRun, ClaimRequest, Fenced, LastAttempts, Store
 from ..background import Background
 from ..ids import fresh_id
+from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
 from ..trouble import Trouble
@@ -29,6 +30,7 @@ class Dispatcher:
         held: Held,
         room: Room,
         claims: Claims,
+        listeners: Listeners,
         news: News,
     ) -> None:
         self._store = store
@@ -37,6 +39,7 @@ class Dispatcher:
         self._held = held
         self._room = room
         self._claims = claims
+        self._listeners = listeners
         self._news = news
         self._trouble = Trouble("no runs can be claimed")
         self._thread = Background("dispatcher", self._dispatch)
@@ -95,6 +98,7 @@ class Dispatcher:
         except Fenced:  # after a failover our row may be there still, and no heartbeat tells
             self._claims.lost_right(worker_id)
             return []
+        self._listeners.claimed(claimed)
         return claimed
 
     def _ask_alone(self, asked: dict[str, int]) -> bool:

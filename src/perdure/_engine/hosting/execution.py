@@ -56,6 +56,7 @@ class Execution:
         self._room = around.room
         self._claims = around.claims
         self._threads = around.threads
+        self._listeners = around.listeners
         self.thread_host = ThreadHost(around, self.leave)
         self.loop_host = LoopHost(around, self.leave, self.leave_stranded, wakeups)
         self.inline_host = InlineHost(around, self.leave)
@@ -130,11 +131,12 @@ class Execution:
 
     def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state
+        self._listeners.begun(run)
         is_held = self._held.enter(run)
         if not is_held and state.uses_slots:
-            run.interruption = "lost"  # the fence was met between its claim and now
+            run.interrupt("lost")  # the fence was met between its claim and now
         elif self._phase.is_stopping:
-            run.interruption = run.interruption or "released"
+            run.interrupt("released")
 
     def _start_task(
         self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool

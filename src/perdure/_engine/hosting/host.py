@@ -10,15 +10,17 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
-from ..._entries import EndedRun, RunParked, RunReleased, Verdict, Wait
+from ..._entries import Accepted, EndedRun, RunParked, RunReleased, StepRecorded, Verdict, Wait
 from ...errors import RunInterrupted
 from ...typing import RunId
+from ..journal.lanes import OnVerdict
 from .asyncio.tasks import current_task
 from .exits import is_own
 from .surroundings import Surroundings
@@ -46,6 +48,7 @@ class Host:
         self.histories = around.histories
         self.replays = around.replays
         self.threads = around.threads
+        self.listeners = around.listeners
         self.news = around.news
         self.leave = leave
         """What ends the run's stay here, once its claim's end is committed."""
@@ -90,8 +93,16 @@ class Host:
         """An entry of the run waits in the journal, and the caller will not wait for it."""
 
     def record(self, run: Run, request: Record) -> None:
-        self.journal.append(run.lane, request.entry, leads=True)
+        told: OnVerdict | None = None
+        entry = request.entry
+        if self.listeners.are_any and isinstance(entry, StepRecorded):
+            told = partial(self._recorded_as, run, entry)
+        self.journal.append(run.lane, entry, told, leads=True)
         self.handed_in(run)
+
+    def _recorded_as(self, run: Run, entry: StepRecorded, verdict: Verdict) -> None:
+        if isinstance(verdict, Accepted):
+            self.listeners.recorded(run, entry)
 
     def log_turn(self, run: Run, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)
@@ -143,7 +154,7 @@ class Host:
         """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable
         happens.
         """
-        run.interruption = "parked"
+        run.interrupt("parked")
         runs = waits.all_runs()
         foreign = tuple(run_id for run_id in runs if run_id not in run.children)
         # An end that the run was told of and the branch that waits for it was not yet must wake the run.

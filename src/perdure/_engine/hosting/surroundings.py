@@ -9,6 +9,7 @@ from ..claiming.held_runs import Held
 from ..claiming.room import Room
 from ..claiming.starts import Starts
 from ..journal.journal import Journal
+from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
 from ..options import Options
@@ -35,4 +36,5 @@ class Surroundings:
     histories: Histories
     replays: Replays
     threads: Threads
+    listeners: Listeners
     news: News

@@ -24,6 +24,7 @@ from ...._core.flow import (
     Settle,
     StartChild,
 )
+from ...._core.interruption import CANCELS_TASKS
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.run import Run
 from ...._entries import EndedRun, Entry, HistoryRows, Verdict
@@ -63,10 +64,8 @@ class LoopHost(LoopTurns):
 
     def answer(self, run: Run, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
-        if run.state.leader.guard.is_cancelled and run.interruption is None:
-            run.interruption = "closing"
-            if not isinstance(request, Commit):
-                run.check_alive()
+        if run.state.leader.guard.is_cancelled and run.interrupt("closing") and not isinstance(request, Commit):
+            run.check_alive()
         return getattr(self, request.method)(run, request)
 
     def handed_in(self, run: Run) -> None:
@@ -84,7 +83,7 @@ class LoopHost(LoopTurns):
     def _interrupt_here(self, run: Run) -> None:
         state: LoopState = run.state
         state.interrupt(interrupted(run))
-        if run.interruption in ("cancelled", "exiting"):
+        if run.interruption in CANCELS_TASKS:
             for task in list(state.tasks):
                 task.cancel()
             if state.root is not None and state.has_begun:  # cancelled before, it would neither begin nor ever end
@@ -166,7 +165,7 @@ class LoopHost(LoopTurns):
         state: LoopState = run.state
         future: asyncio.Future[Outcome] = state.loop.create_future()
         if not ask(lambda outcome: self._wake(state.loop, future, outcome)):
-            run.interruption = run.interruption or "released"
+            run.interrupt("released")
             raise interrupted(run)
         outcome = await self._wait(run, future)
         if outcome.error is not None:
@@ -233,8 +232,7 @@ class LoopHost(LoopTurns):
             state.tasks.discard(root)
             if state.tasks and run.interruption is None:
                 warn_of_tasks(run, None, state.tasks)
-            if run.interruption in (None, "exiting"):
-                run.interruption = "ended"
+            run.interrupt("ended")
             state.close_gate()
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more
                 task.cancel()

@@ -38,8 +38,8 @@ class LoopTurns(Host):
     def _check_loop(run: Run) -> None:
         """Tell a loop that ends from a run that cancels its own call."""
         state: LoopState = run.state
-        if run.interruption is None and state.is_closing:
-            run.interruption = "closing"
+        if state.is_closing:
+            run.interrupt("closing")
 
     async def stay_open(self, run: Run, request: StayOpen) -> None:
         state: LoopState = run.state

@@ -65,7 +65,7 @@ class ThreadHost(ThreadTurns):
                 state.changed.notify_all()
 
         if not self.histories.ask(run.run_id, on_read):
-            run.interruption = run.interruption or "released"
+            run.interrupt("released")
         with state.changed:
             while not outcomes and run.interruption is None:
                 state.changed.wait()
@@ -137,8 +137,7 @@ class ThreadHost(ThreadTurns):
             scope.reset(token)
             if run.interruption is None and "futures" in vars(run.state):
                 warn_of_threads(run)
-            if run.interruption in (None, "exiting"):
-                run.interruption = "ended"
+            run.interrupt("ended")
             self.interrupt(run)
 
     def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
@@ -285,8 +284,7 @@ class InlineHost(ThreadHost):
         self.pause(run, Pause(max(0.0, self.seconds_until(run, request.due_at))))
 
     def answer(self, run: Run, request: Request) -> Any:
-        if run.interruption is None and run.state.is_closing:
-            run.interruption = "closing"
+        if run.state.is_closing and run.interrupt("closing"):
             run.check_alive()
         return super().answer(run, request)
 
