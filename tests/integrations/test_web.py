@@ -273,6 +273,7 @@ def test_what_cannot_be_stored_is_refused_where_it_is_decorated() -> None:
         (who, {"name": "x" * 121}),
         (test_starlette_gives_path_query_and_body, {"status_at": "runs"}),
         (test_starlette_gives_path_query_and_body, {"answer_within": -1}),
+        (test_starlette_gives_path_query_and_body, {"answer_within": float("inf")}),
     ):
         with pytest.raises(perdure.UsageError, match="durable_endpoint"):
             ours.durable_endpoint(function, **options)

@@ -45,8 +45,9 @@ class Endpoint:
         self.shown = name or getattr(function, "__qualname__", repr(function))
         if name is not None and len(name) > LONGEST_NAME:
             raise UsageError(f"durable_endpoint: name={name!r}: give one of at most {LONGEST_NAME} characters")
-        if not isinstance(answer_within, (int, float)) or isinstance(answer_within, bool) or not answer_within >= 0:
-            raise UsageError(f"durable_endpoint {self.shown}: answer_within={answer_within!r}: give seconds, 0 or more")
+        is_number = isinstance(answer_within, (int, float)) and not isinstance(answer_within, bool)
+        if not (is_number and 0 <= answer_within <= 3600):
+            raise UsageError(f"durable_endpoint {self.shown}: answer_within={answer_within!r}: give 0 to 3600 seconds")
         if not status_at.startswith("/"):
             raise UsageError(f"durable_endpoint {self.shown}: status_at={status_at!r}: give a path such as /runs")
         self.signature = self._read_signature(function)
@@ -90,7 +91,7 @@ class Endpoint:
     def run_id(self, header: str | None, request: Any) -> str:
         """The id of the request's run. Raises `RequestRefused`."""
         scope = None
-        if self.scope is not None and not (scope := self.scope(request)):
+        if self.scope is not None and (not isinstance(scope := self.scope(request), str) or not scope):
             raise UsageError(f"durable_endpoint {self.name}: scope gave {scope!r}: give a text, or refuse the request")
         return run_id_of(self.name, header, scope, require_key=self.require_key)
 
@@ -105,7 +106,7 @@ class Endpoint:
                     return self.accepted(run_id, state, root)
                 return await waiting
             finally:
-                waiting.cancel()
+                let_go(waiting)
         except Exception as error:
             return self.answer_to(error, run_id, root)
 
@@ -153,6 +154,12 @@ class Endpoint:
     def render(self, value: Any, app: Any) -> tuple[int, Any]:
         """Status and body of the endpoint's own answer with this value, for the status page."""
         return 200, plain(value)
+
+
+def let_go(waiting: asyncio.Future[Any]) -> None:
+    """Wait no more; what it has ended with is told elsewhere."""
+    if not waiting.cancel() and not waiting.cancelled():
+        waiting.exception()
 
 
 def cancelled(run_id: str) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from .. import Handle, RunNotFoundError, handle
-from ._endpoints import ENDED, Endpoint, aread_outcome, find_endpoint
+from ._endpoints import ENDED, Endpoint, aread_outcome, find_endpoint, let_go
 from ._keys import Answer, problem
 
 Scope = MutableMapping[str, Any]
@@ -78,9 +78,10 @@ class RunStatus:
         seconds = wait_in(scope.get("query_string", b"").decode("latin-1"), self._longest_wait)
         if seconds > 0:
             waiting = asyncio.ensure_future(found.wait())
-            await asyncio.wait([waiting], timeout=seconds)
-            if not waiting.cancel():
-                waiting.exception()  # looked at: it is told below
+            try:
+                await asyncio.wait([waiting], timeout=seconds)
+            finally:
+                let_go(waiting)
 
     async def _describe(self, found: Handle[Any], endpoint: Endpoint, app: Any) -> Answer:
         state = await found.astatus()

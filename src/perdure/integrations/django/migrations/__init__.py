@@ -1,0 +1,1 @@
+"""The app's migrations: Perdure's own tables have theirs, which the first of these applies."""

@@ -1,0 +1,225 @@
+"""MCP tools as runs: the extension `io.modelcontextprotocol/tasks` for servers of the official SDK.
+
+mcp = MCPServer("indexer", extensions=[PerdureTasks(index_documents)])
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.extension import Extension, MethodBinding, ToolBinding
+from mcp.server.mcpserver.server import require_client_extension
+from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams, TextContent
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import Field, ValidationError
+
+from .. import (
+    Handle,
+    PerdureError,
+    RunCancelledError,
+    RunDeadError,
+    RunNotFoundError,
+    RunSummary,
+    UsageError,
+    handle,
+    runs,
+    with_options,
+)
+from ._endpoints import let_go
+
+IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
+"""As the client declares it."""
+_ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "dead"})
+
+
+class _TaskParams(RequestParams):
+    """Which task."""
+
+    task_id: str = Field(alias="taskId")
+
+
+class _UpdateParams(_TaskParams):
+    """And answers to its questions."""
+
+    input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
+
+
+class PerdureTasks(Extension):
+    """`PerdureTasks(index, summarize)`: these workflows or steps are tools, and each call of one is a run.
+
+    A client that has declared the extension gets a task at once, and asks for its result by `tasks/get`, of this server
+    process or of any later one; if the run ends within `answer_within` seconds (0) it gets the result itself. For
+    other clients the call waits for the run. `tasks/cancel` cancels the run. `poll_seconds` (1) is how often clients
+    are asked to look. A task's id is hard to guess, and who knows it may ask: where users are told apart, give
+    `allow(context, task_id)`, which says whether this one may; a task that one may not see is not there.
+
+    Raises `UsageError` for a function that is neither a workflow nor a step, or asks for the request's context, which
+    cannot be stored with the run.
+    """
+
+    identifier = IDENTIFIER
+
+    def __init__(
+        self,
+        *functions: Callable[..., Any],
+        answer_within: float = 0.0,
+        poll_seconds: float = 1.0,
+        allow: Callable[[ServerRequestContext[Any, Any], str], bool] | None = None,
+    ) -> None:
+        self._tools: dict[str, Tool] = {}
+        for function in functions:
+            if not hasattr(function, "__perdure__"):
+                name = getattr(function, "__qualname__", repr(function))
+                raise UsageError(f"PerdureTasks: decorate {name} with @perdure.workflow or @perdure.step")
+            tool = Tool.from_function(function)
+            if tool.context_kwarg is not None or tool.resolved_params:
+                raise UsageError(f"PerdureTasks: {tool.name} takes the request's context, which no run can keep")
+            self._tools[tool.name] = tool
+        self._answer_within = answer_within
+        self._poll_ms = round(poll_seconds * 1000)
+        self._allow = allow
+
+    def tools(self) -> Sequence[ToolBinding]:
+        """For the server."""
+        return [ToolBinding(tool.fn) for tool in self._tools.values()]
+
+    def methods(self) -> Sequence[MethodBinding]:
+        """For the server."""
+        versions = frozenset(MODERN_PROTOCOL_VERSIONS)
+        return [
+            MethodBinding("tasks/get", _TaskParams, self._get, versions),
+            MethodBinding("tasks/update", _UpdateParams, self._update, versions),
+            MethodBinding("tasks/cancel", _TaskParams, self._cancel, versions),
+        ]
+
+    async def intercept_tool_call(
+        self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """A call: a task for who can take one, else as ever."""
+        tool = self._tools.get(params.name)
+        if tool is None or not takes_tasks(ctx):
+            return await call_next(ctx)
+        try:
+            arguments = tool.fn_metadata.validate_arguments(params.arguments or {})
+        except ValidationError:
+            return await call_next(ctx)  # which refuses them in the SDK's words
+        task_id = f"mcp:{tool.name}:{uuid4()}"
+        started = await with_options(id=task_id).astart(tool.fn, **arguments)
+        if self._answer_within > 0 and await ends_within(started, self._answer_within):
+            answer = await self._task(task_id)
+            if "result" in answer:
+                return answer["result"]
+        return {**task_of((await runs.aget(task_id, limit=1)).run, self._poll_ms), "resultType": "task"}
+
+    async def _get(self, ctx: ServerRequestContext[Any, Any], params: _TaskParams) -> HandlerResult:
+        self._check(ctx, params.task_id)
+        return {**await self._task(params.task_id), "resultType": "complete"}
+
+    async def _update(self, ctx: ServerRequestContext[Any, Any], params: _UpdateParams) -> HandlerResult:
+        """No task asks anything yet, so there is nothing to answer: such answers are to be ignored."""
+        self._check(ctx, params.task_id)
+        await self._find(params.task_id)
+        return {"resultType": "complete"}
+
+    async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: _TaskParams) -> HandlerResult:
+        self._check(ctx, params.task_id)
+        await self._find(params.task_id)
+        await (await asyncio.to_thread(handle, params.task_id)).acancel()
+        return {"resultType": "complete"}
+
+    def _check(self, ctx: ServerRequestContext[Any, Any], task_id: str) -> None:
+        require_client_extension(ctx, IDENTIFIER)
+        is_ours = tool_name_of(task_id) in self._tools
+        if not is_ours or (self._allow is not None and not self._allow(ctx, task_id)):
+            raise no_such_task()
+
+    async def _find(self, task_id: str) -> RunSummary:
+        try:
+            return (await runs.aget(task_id, limit=1)).run
+        except RunNotFoundError:
+            raise no_such_task() from None
+
+    async def _task(self, task_id: str) -> dict[str, Any]:
+        run = await self._find(task_id)
+        task = task_of(run, self._poll_ms)
+        if run.status not in _ENDED:
+            return task
+        ended = await asyncio.to_thread(handle, task_id)
+        return {**task, **await self._outcome(ended, self._tools[tool_name_of(task_id)])}
+
+    async def _outcome(self, ended: Handle[Any], tool: Tool) -> dict[str, Any]:
+        """What the task's end is for its client."""
+        try:
+            result = tool.fn_metadata.convert_result(await ended.wait())
+        except RunCancelledError:
+            return {"status": "cancelled"}
+        except MCPError as error:
+            return failed(*error.args[:2])  # a recorded one has no more
+        except RunDeadError as error:
+            return failed(INTERNAL_ERROR, str(error))
+        except PerdureError as error:  # such as a value that this process cannot read
+            return failed(INTERNAL_ERROR, str(error))
+        except Exception as error:  # the tool's own: for the model to read, as the SDK has it
+            text = TextContent(type="text", text=f"Error executing tool {tool.name}: {error}")
+            result = CallToolResult(content=[text], is_error=True)
+        return {"status": "completed", "result": result.model_dump(by_alias=True, mode="json", exclude_none=True)}
+
+
+def takes_tasks(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Whether the client of this request has said that it knows tasks."""
+    capabilities = ctx.session.client_capabilities
+    declared = (capabilities.extensions if capabilities else None) or {}
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and IDENTIFIER in declared
+
+
+async def ends_within(started: Handle[Any], seconds: float) -> bool:
+    """Wait so long; the run is not touched."""
+    waiting = asyncio.ensure_future(started.wait())
+    try:
+        await asyncio.wait([waiting], timeout=seconds)
+        return waiting.done()
+    finally:
+        let_go(waiting)
+
+
+def tool_name_of(task_id: str) -> str:
+    """The tool whose call the task is; of another run's id nothing that is a tool."""
+    first, _, rest = task_id.partition(":")
+    return rest.rpartition(":")[0] if first == "mcp" else ""
+
+
+def no_such_task() -> MCPError:
+    """The same for a task that is none, and for one that the client may not see."""
+    return MCPError(INVALID_PARAMS, "Task not found")
+
+
+def failed(code: int, message: str) -> dict[str, Any]:
+    """The end of a task that the protocol calls an error."""
+    return {"status": "failed", "statusMessage": message, "error": {"code": code, "message": message}}
+
+
+def task_of(run: RunSummary, poll_ms: int) -> dict[str, Any]:
+    """The run as a task, as far as its row tells."""
+    task = {
+        "taskId": run.run_id,
+        "status": "working",
+        "createdAt": moment(run.created_at),
+        "lastUpdatedAt": moment(run.finished_at or run.started_at or run.created_at),
+        "ttlMs": None,
+        "pollIntervalMs": poll_ms,
+    }
+    if run.needs_mend and run.reason is not None:
+        task["statusMessage"] = "It waits until its code or data is mended."
+    return task
+
+
+def moment(at: datetime) -> str:
+    """As JSON has it."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""A Django project: its settings take the database from the environment."""

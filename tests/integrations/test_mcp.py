@@ -1,0 +1,175 @@
+"""MCP tools as runs, by the official client, over HTTP, through the death of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+
+pytest.importorskip("mcp")
+
+from mcp.client import Client
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, Request, RequestParams, Result
+from pydantic import ConfigDict, Field
+
+from perdure.integrations.mcp import IDENTIFIER
+from tests.integrations.conftest import Server
+
+
+class TaskParams(RequestParams):
+    """Which task."""
+
+    task_id: str = Field(serialization_alias="taskId")
+
+
+class TaskRequest(Request[TaskParams, str]):
+    """`tasks/get` and `tasks/cancel`."""
+
+    name_param = "taskId"
+
+
+class Created(Result):
+    """The handle of a task."""
+
+    model_config = ConfigDict(extra="allow")
+    result_type: Literal["task"] = Field(alias="resultType")
+    task_id: str = Field(alias="taskId")
+    status: str
+
+
+class Answered(Result):
+    """A task's state."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Tasks(ClientExtension):
+    """A client that can take tasks."""
+
+    identifier = IDENTIFIER
+
+    def claims(self) -> Sequence[ResultClaim[Any]]:
+        async def resolve(created: Created, context: ClaimContext) -> CallToolResult:
+            raise NotImplementedError
+
+        return [ResultClaim(result_type="task", model=Created, resolve=resolve)]
+
+
+async def send(client: Client, method: str, task: str) -> dict[str, Any]:
+    """One request about a task."""
+    request = TaskRequest(method=method, params=TaskParams(task_id=task))
+    return (await client.session.send_request(request, Answered)).model_dump()
+
+
+async def create(client: Client, tool: str, **arguments: Any) -> str:
+    """Call the tool; the id of the task."""
+    await client.list_tools()
+    created = await client.session.call_tool(tool, arguments, allow_claimed=True)
+    assert isinstance(created, Created)
+    assert created.status == "working"
+    return created.task_id
+
+
+async def poll(client: Client, task: str) -> dict[str, Any]:
+    """Until it has ended."""
+    while True:
+        answer = await send(client, "tasks/get", task)
+        if answer["status"] != "working":
+            return answer
+        await asyncio.sleep(answer["pollIntervalMs"] / 1000)
+
+
+@pytest.fixture
+def server(make_server: Any, tmp_path: Path) -> Server:
+    """A server, up."""
+    made: Server = make_server(
+        "uvicorn",
+        "tests.integrations.programs.mcp_orders:app",
+        "--fd",
+        "{fd}",
+        PERDURE_URL=str(tmp_path / "perdure.db"),
+        NOTES=str(tmp_path),
+    )
+    wait_until_up(made)
+    return made
+
+
+def wait_until_up(server: Server) -> None:
+    """A client that is not answered in time takes the server for one of an older protocol, which has no tasks."""
+    httpx.get(f"{server.address}/", timeout=60)
+
+
+def test_a_task_survives_the_death_of_its_server(server: Server, tmp_path: Path) -> None:
+    """The client polls the next process for it; what was charged is not charged again."""
+
+    async def begin() -> str:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            return await create(client, "order", item="tea")
+
+    async def finish(task: str) -> dict[str, Any]:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            assert (await send(client, "tasks/get", task))["status"] == "working"
+            (tmp_path / "may-pack-tea").touch()
+            return await poll(client, task)
+
+    task = asyncio.run(begin())
+    while "packing" not in ((tmp_path / "notes").read_text() if (tmp_path / "notes").exists() else ""):
+        time.sleep(0.05)
+    server.kill()
+    server.start()
+    wait_until_up(server)
+
+    ended = asyncio.run(finish(task))
+
+    assert ended["status"] == "completed"
+    assert ended["result"]["structuredContent"] == {"order": "7 packed tea"}
+    assert ended["createdAt"] < ended["lastUpdatedAt"]
+    assert (tmp_path / "notes").read_text().count("charged tea") == 1
+
+
+def test_tasks_end_as_the_extension_says(server: Server, tmp_path: Path) -> None:
+    """An error of the tool is a result, one of the protocol a failure; cancelled is cancelled; unknown ids are errors;
+    who has not declared the extension gets results, and errors for the rest.
+    """
+
+    async def declared() -> None:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            failed = await poll(client, await create(client, "refuse", how="tool"))
+            assert (failed["status"], failed["result"]["isError"]) == ("completed", True)
+            assert "there is none left" in failed["result"]["content"][0]["text"]
+            failed = await poll(client, await create(client, "refuse", how="protocol"))
+            assert (failed["status"], failed["error"]) == (
+                "failed",
+                {"code": -32050, "message": "the protocol says no"},
+            )
+            waiting = await create(client, "order", item="cake")
+            await send(client, "tasks/cancel", waiting)
+            (tmp_path / "may-pack-cake").touch()
+            assert (await poll(client, waiting))["status"] == "cancelled"
+            for unknown in ("nobody", "mcp:order:nobody", "mcp:other:1"):
+                for method in ("tasks/get", "tasks/cancel"):
+                    with pytest.raises(MCPError) as error:
+                        await send(client, method, unknown)
+                    assert error.value.code == -32602
+            assert (await client.call_tool("plain")).content[0].text == "plain"  # type: ignore[union-attr]
+            wrong = await client.call_tool("order", {"thing": 1})
+            assert wrong.is_error
+
+    async def undeclared() -> None:
+        (tmp_path / "may-pack-bread").touch()
+        async with Client(f"{server.address}/mcp") as client:
+            result = await client.call_tool("order", {"item": "bread"})
+            assert result.structured_content == {"order": "7 packed bread"}
+            with pytest.raises(MCPError) as error:
+                await send(client, "tasks/get", "mcp:order:nobody")
+            assert error.value.code == -32021
+
+    asyncio.run(declared())
+    asyncio.run(undeclared())
