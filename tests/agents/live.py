@@ -52,6 +52,7 @@ def execute(program: Any, life: dict[str, Any], end: Path) -> None:
 def main(name: str) -> None:
     """See the module."""
     program = importlib.import_module(f"tests.agents.programs.{name}")
+    asyncio.run(program.ask.__wrapped__(program.QUESTION))  # frameworks import much when they are first used
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a framework prints is no answer
     print("ready", file=out, flush=True)

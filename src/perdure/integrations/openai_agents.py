@@ -1,0 +1,88 @@
+"""OpenAI Agents SDK: `run(agent, question)` in a workflow, in the place of `Runner.run`.
+
+Requests to models, function tools, guardrails and MCP servers become steps; outside a workflow they are what they were.
+Needs openai-agents 0.24. What is more than a value or a line of the framework's own is in `_openai_*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from ._openai_agents import DurableAgents
+from ._openai_models import PerdureModel, PerdureModels
+from ._openai_session import PerdureSession
+from ._step_options import StepOptions, step_options
+
+try:
+    from agents import RunConfig, Runner
+except ImportError as error:
+    raise ImportError(
+        "perdure.integrations.openai_agents needs the OpenAI Agents SDK: pip install 'perdure[openai-agents]'"
+    ) from error
+
+__all__ = ["PerdureModel", "PerdureModels", "PerdureSession", "StepOptions", "durable", "run", "run_streamed"]
+
+ToolOptions = Mapping[str, "StepOptions | Literal[False]"]
+
+
+def durable(agent: Any, *, tools: ToolOptions | None = None, tool_options: StepOptions | None = None) -> Any:
+    """A copy of the agent, and of those that it hands over to, with tools, guardrails and MCP servers as steps.
+
+    `tools` are options by the name of a tool, with False for one that shall be no step; `tool_options` are those of all
+    others. A model that the agent has as an object is durable too; one that it names needs `PerdureModels`, as `run`
+    has. Raises `UsageError` for options that cannot be.
+    """
+    own = {
+        name: given if given is False else step_options(given, f"tool {name!r}")
+        for name, given in (tools or {}).items()
+    }
+    return DurableAgents(own, step_options(tool_options, "tool_options")).durable(agent)
+
+
+async def run(
+    agent: Any,
+    input: Any,
+    *,
+    run_config: Any = None,
+    tools: ToolOptions | None = None,
+    tool_options: StepOptions | None = None,
+    model_options: StepOptions | None = None,
+    **others: Any,
+) -> Any:
+    """`Runner.run(agent, input, ...)` with everything durable; see `durable`. `others` are those of `Runner.run`.
+
+    `model_options` are the options of the steps that ask a model that has a name.
+    """
+    config = _config(run_config, model_options)
+    return await Runner.run(durable(agent, tools=tools, tool_options=tool_options), input, run_config=config, **others)
+
+
+def run_streamed(
+    agent: Any,
+    input: Any,
+    *,
+    run_config: Any = None,
+    tools: ToolOptions | None = None,
+    tool_options: StepOptions | None = None,
+    model_options: StepOptions | None = None,
+    **others: Any,
+) -> Any:
+    """The same of `Runner.run_streamed`. A model's events come when its answer is complete and recorded."""
+    config = _config(run_config, model_options)
+    return Runner.run_streamed(
+        durable(agent, tools=tools, tool_options=tool_options), input, run_config=config, **others
+    )
+
+
+def _config(given: Any, options: StepOptions | None) -> Any:
+    """The framework's configuration of a run, with durable models."""
+    config = RunConfig() if given is None else given
+    if isinstance(config.model_provider, PerdureModels):
+        return config
+    models = PerdureModels(config.model_provider, options=options)
+    own = config.model
+    if own is not None and not isinstance(own, str):
+        own = own if isinstance(own, PerdureModel) else PerdureModel(own, options=options)
+    return replace(config, model_provider=models, model=own)
