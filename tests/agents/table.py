@@ -46,6 +46,11 @@ class Framework:
 
 FRAMEWORKS = {
     "pydantic_ai_agent": Framework("Pydantic AI", "pydantic-ai-slim", "pydantic_ai"),
+    "openai_agents_agent": Framework("OpenAI Agents SDK", "openai-agents", "agents"),
+    "google_adk_agent": Framework("Google ADK", "google-adk", "google.adk"),
+    "strands_agent": Framework("Strands", "strands-agents", "strands"),
+    "llama_index_workflow": Framework("LlamaIndex Workflows", "llama-index-workflows", "workflows"),
+    "langgraph_graph": Framework("LangGraph", "langgraph", "langgraph"),
 }
 
 

@@ -1,0 +1,137 @@
+"""LangGraph: `durable(graph)` makes each node a step; `PerdureSaver` keeps checkpoints in Perdure's database.
+
+The first is for a graph that a workflow runs, and needs no checkpoints to survive a crash. The second is for a graph
+that runs by itself, with threads, resuming and time travel. Needs langgraph 1.2.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from .. import UsageError, call
+from ._step_options import StepOptions, step_options
+
+try:
+    from langchain_core.runnables import Runnable
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.errors import GraphInterrupt, ParentCommand
+    from langgraph.pregel import Pregel
+except ImportError as error:
+    raise ImportError("perdure.integrations.langgraph needs LangGraph: pip install 'perdure[langgraph]'") from error
+
+__all__ = ["StepOptions", "durable"]
+
+CONTROL: dict[str, Callable[..., BaseException]] = {
+    "interrupt": lambda *args: GraphInterrupt(*args),
+    "parent": lambda *args: ParentCommand(*args),
+}
+"""What a node raises to tell the graph something: recorded as an answer, and raised again."""
+
+
+def durable(
+    graph: Any,
+    *,
+    nodes: Mapping[str, StepOptions | Literal[False]] | None = None,
+    node_options: StepOptions | None = None,
+    serde: Any = None,
+) -> Any:
+    """A copy of the compiled graph in which each node is a step `langgraph.node:NAME`, where a workflow runs it with
+    `await durable(graph).ainvoke(...)`. Of a node that is a graph the nodes are steps, `langgraph.node:NAME/INNER`.
+
+    `nodes` are options by the name of a node, with False for one that shall be no step and so may call steps itself;
+    `node_options` are those of all others. `serde` writes what nodes return, by default the framework's own. Where the
+    graph has a checkpointer the copy has one in memory, for itself alone: make the copy in the workflow, and a replay
+    fills it again. Raises `UsageError` for options that cannot be, and for a name that no node has.
+    """
+    own = {
+        name: given if given is False else step_options(given, f"node {name!r}")
+        for name, given in (nodes or {}).items()
+    }
+    unknown = [name for name in own if name not in names_of(graph)]
+    if unknown:
+        raise UsageError(f"durable(): the graph has no node {unknown[0]!r}; it has {', '.join(names_of(graph))}")
+    chosen = serde or getattr(graph.checkpointer, "serde", None) or JsonPlusSerializer()
+    return Copies(own, step_options(node_options, "node_options"), chosen).graph(graph, "")
+
+
+def names_of(graph: Any, path: str = "") -> list[str]:
+    """The names of the graph's nodes, and of those of the graphs that are its nodes."""
+    found = []
+    for name, node in graph.nodes.items():
+        if name != "__start__":
+            found += [path + name]
+            found += names_of(node.bound, f"{path}{name}/") if isinstance(node.bound, Pregel) else []
+    return found
+
+
+class Copies:
+    """Makes the copy of a graph, and of the graphs in it."""
+
+    def __init__(self, own: Mapping[str, StepOptions | Literal[False]], options: StepOptions, serde: Any) -> None:
+        self._own = own
+        self._options = options
+        self._serde = serde
+
+    def graph(self, graph: Any, path: str) -> Any:
+        """The copy, whose nodes are known below this path."""
+        made = copy.copy(graph)
+        made.nodes = {name: self._node(node, path + name) for name, node in graph.nodes.items()}
+        if graph.checkpointer not in (None, True, False):
+            made.checkpointer = InMemorySaver(serde=self._serde)
+        return made
+
+    def _node(self, node: Any, name: str) -> Any:
+        options = self._own.get(name, self._options)
+        if isinstance(node.bound, Pregel):
+            return node.copy({"bound": self.graph(node.bound, f"{name}/")})
+        if name.endswith("__start__") or options is False:
+            return node
+        return node.copy({"bound": DurableNode(node.bound, name, options, self._serde)})
+
+
+class DurableNode(Runnable):
+    """What a node does, as a step."""
+
+    def __init__(self, bound: Any, name: str, options: StepOptions, serde: Any) -> None:
+        self._bound = bound
+        self.name = name
+        self._options = options
+        self._serde = serde
+
+    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """The node's update, recorded or made. Of a graph that runs nodes beside each other only `ainvoke` works."""
+
+        def body() -> Any:
+            try:
+                return self._written("value", self._bound.invoke(input, config, **kwargs))
+            except (GraphInterrupt, ParentCommand) as told:
+                return self._told(told)
+
+        return self._read(call(f"langgraph.node:{self.name}", body, **self._options))
+
+    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        """The node's update, recorded or made."""
+
+        async def body() -> Any:
+            try:
+                return self._written("value", await self._bound.ainvoke(input, config, **kwargs))
+            except (GraphInterrupt, ParentCommand) as told:
+                return self._told(told)
+
+        return self._read(await call(f"langgraph.node:{self.name}", body, **self._options))
+
+    def _written(self, kind: str, value: Any) -> list[Any]:
+        return [kind, *self._serde.dumps_typed(value)]
+
+    def _told(self, told: BaseException) -> list[Any]:
+        return self._written("parent" if isinstance(told, ParentCommand) else "interrupt", list(told.args))
+
+    def _read(self, recorded: list[Any]) -> Any:
+        kind, *written = recorded
+        value = self._serde.loads_typed(tuple(written))
+        if kind in CONTROL:
+            raise CONTROL[kind](*value)
+        return value
