@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,7 @@ from tests.agents.table import FRAMEWORKS, PAGE, TABLE, databases
 def test_what_is_recorded_is_not_repeated(program: str, tmp_path: Path) -> None:
     """Four tools at once, killed: no recorded call of a model or tool is made again, and the answer is right."""
     framework = FRAMEWORKS[program]
-    if find_spec(framework.module.partition(".")[0]) is None:
-        pytest.skip(f"without {framework.package}: make agents")
+    pytest.importorskip(framework.module, reason="make agents")
     with databases("SQLite", tmp_path) as fresh:
         outcome = kill_everywhere(program, ANSWER, fresh, tmp_path / "lives", every=9, calls=framework.calls)
 

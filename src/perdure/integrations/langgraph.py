@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from .. import UsageError, call
+from ._langgraph_saver import PerdureSaver
 from ._step_options import StepOptions, step_options
 
 try:
@@ -22,7 +23,7 @@ try:
 except ImportError as error:
     raise ImportError("perdure.integrations.langgraph needs LangGraph: pip install 'perdure[langgraph]'") from error
 
-__all__ = ["StepOptions", "durable"]
+__all__ = ["PerdureSaver", "StepOptions", "durable"]
 
 CONTROL: dict[str, Callable[..., BaseException]] = {
     "interrupt": lambda *args: GraphInterrupt(*args),
