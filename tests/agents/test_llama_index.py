@@ -13,7 +13,7 @@ pytest.importorskip("workflows", reason="make agents")
 
 from workflows import Context, Workflow, step
 from workflows.events import Event, StartEvent, StopEvent
-from workflows.retry_policy import ConstantDelayRetryPolicy
+from workflows.retry_policy import retry_policy, stop_after_attempt, wait_fixed
 
 
 class Part(Event):
@@ -44,7 +44,7 @@ async def shaky() -> None:
 class Halves(Workflow):
     """Parts beside each other, collected; the first step is tried again by the framework."""
 
-    @step(retry_policy=ConstantDelayRetryPolicy(maximum_attempts=3, delay=0.01))
+    @step(retry_policy=retry_policy(wait=wait_fixed(0.01), stop=stop_after_attempt(3)))
     async def begin(self, ctx: Context, ev: StartEvent) -> Part | None:
         ran["step of the framework"] += 1
         await shaky()
