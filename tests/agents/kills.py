@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from tests.generated.looking import STEPS, ask
 
 ROOT = Path(__file__).parents[2]
 SOURCE = str(Path(perdure.__file__).parents[1])
+
+
+Calls = Counter[tuple[str, str]]
+"""How often each call was made: by the key of its step and what was called."""
 
 
 @dataclass(slots=True)
@@ -104,8 +109,13 @@ def die_once(host: Host, url: str, ledger: Path, kill_at: int, answer: str, outc
     outcome.deaths += 1
     outcome.wrong += host.run(url, ledger)["answer"] != answer
     after = read_ledger(ledger)
+    add_up(outcome, before, recorded, after)
+    assert len(after) == outcome.calls, f"killed at {kill_at}: {sorted(after)}"
+    assert max(after.values()) <= 2, f"killed once, at {kill_at}, called more than twice: {after}"
+
+
+def add_up(outcome: Outcome, before: Calls, recorded: set[str], after: Calls) -> None:
+    """Add one death: what had been called before it, what of that was recorded, and what had been called in the end."""
     outcome.recorded += sum(key in recorded for key, _ in before)
     outcome.repeated += sum(after[call] > before[call] for call in before if call[0] in recorded)
     outcome.cut_off += sum(after[call] > before[call] for call in before if call[0] not in recorded)
-    assert len(after) == outcome.calls, f"killed at {kill_at}: {sorted(after)}"
-    assert max(after.values()) <= 2, f"killed once, at {kill_at}, called more than twice: {after}"

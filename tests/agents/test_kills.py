@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.agents.kills import kill_everywhere
+from tests.agents.kills import Outcome, add_up, kill_everywhere
 from tests.agents.programs.shop import ANSWER
 from tests.agents.table import FRAMEWORKS, PAGE, TABLE, databases
 
@@ -22,6 +23,17 @@ def test_what_is_recorded_is_not_repeated(program: str, tmp_path: Path) -> None:
     assert outcome.deaths > 3
     assert outcome.recorded > 0
     assert outcome.repeated == outcome.wrong == 0
+
+
+def test_what_is_made_again_is_counted() -> None:
+    """As repeated where it was recorded, else as cut off."""
+    outcome = Outcome()
+    before = Counter({("r:0", "model 1"): 1, ("r:1", "price tea"): 1, ("r:2", "price jam"): 1})
+    after = before + Counter({("r:1", "price tea"): 1, ("r:2", "price jam"): 1, ("r:3", "model 2"): 1})
+
+    add_up(outcome, before, {"r:0", "r:1"}, after)
+
+    assert (outcome.recorded, outcome.repeated, outcome.cut_off) == (2, 1, 1)
 
 
 def test_the_table_has_every_framework() -> None:
