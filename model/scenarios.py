@@ -9,16 +9,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import core_moves, family, locking, mailbox, order, silence, slots, solitude
+from . import core_moves, family, locking, mailbox, making, order, silence, slots, solitude
 from .checker import Model
 from .core import World
 from .guards import Guard, found_in
 from .places import CORE
 from .places_beside import BESIDE
+from .places_making import MAKING
 from .places_told import TOLD
 from .statements import read_statements
 
-GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *TOLD)
+GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD)
 STORES = ("sqlite", "postgres")
 Guards = frozenset[str]
 
@@ -49,6 +50,7 @@ _FAILOVER: dict[str, dict[str, Any]] = {
 }
 _BESIDE: dict[str, Callable[[Guards], Model]] = {
     "family": family.model,
+    "making": making.model,
     "solitude": solitude.model,
     "solitude of strangers": partial(solitude.model, kinds=("innocent", "killer", "innocent")),
     "one lasts": partial(solitude.model, kinds=("lasting", "innocent"), most=2, spent=1),
