@@ -18,7 +18,7 @@ MADE = 1
 
 class State(NamedTuple):
     """`entry`: the creation: `new`, `waiting`, `away` (committed, not answered), `unsure` (its reply is lost) or
-    `settled`. `begins`: what the answer under way lets begin. `run` and `claim`: the row. `claims`: how many were drawn.
+    `settled`. `begins`: what the answer under way lets begin. `run` and `claim`: the row. `claims`: how many are drawn.
     `bodies`: the claims under which one runs here. `seen`: whether a reconcile that has looked knows the run.
     """
 

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import signal
 import sqlite3
-import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
@@ -20,22 +19,8 @@ import perdure
 from perdure.stores.open import open_store
 from tests.identity.killing import deliveries
 from tests.identity.staging import RUN_ID, begin, launched, look, recorded_names, wait_until
-
-BODIES: Counter[str] = Counter()
-REACHED = threading.Event()
-IS_HELD = True
-
-
-@perdure.step
-async def quick(tag: str) -> str:
-    BODIES[tag] += 1
-    return tag
-
-
-@perdure.step
-async def endless(tag: str) -> None:
-    BODIES[tag] += 1
-    await asyncio.Event().wait()
+from tests.identity.two_lives import BODIES, REACHED, endless, held, hold, let_go, quick
+from tests.identity.two_lives import begin_anew as begin_anew  # a fixture
 
 
 @perdure.step
@@ -44,27 +29,10 @@ async def fail() -> None:
     raise ValueError("failed")
 
 
-@perdure.step
-async def hold() -> None:
-    """Runs until the process ends, in the first launch of a test."""
-    REACHED.set()
-    if IS_HELD:
-        await asyncio.Event().wait()
-
-
 @perdure.workflow
 async def late() -> str:
     await asyncio.Event().wait()
     return "never"
-
-
-@pytest.fixture(autouse=True)
-def begin_anew() -> None:
-    """No bodies yet."""
-    global IS_HELD
-    BODIES.clear()
-    REACHED.clear()
-    IS_HELD = True
 
 
 async def reached(holds: Callable[[], bool]) -> None:
@@ -182,7 +150,6 @@ async def cancelling(program: str) -> str:
 @pytest.mark.parametrize("program", list(PROGRAMS))
 def test_a_cancelled_call_is_cancelled_again_on_replay(program: str, tmp_path: Path) -> None:
     """The replay runs none of its bodies again, waits for the same cancellation and comes to the same result."""
-    global IS_HELD
     url = str(tmp_path / "p.db")
     with launched(url, replay_patience_seconds=10.0):
         begin(cancelling, program)
@@ -190,7 +157,7 @@ def test_a_cancelled_call_is_cancelled_again_on_replay(program: str, tmp_path: P
     ran, names = Counter(BODIES), recorded_names(url)
     assert set(ran.values()) == {1}
     assert any(key.startswith("!") for key in deliveries(url).values())
-    IS_HELD = False
+    let_go()
     with launched(url, replay_patience_seconds=10.0):
         result = perdure.handle(RUN_ID).result(20)
         if program == "of_a_child":
@@ -214,8 +181,7 @@ async def cleaning() -> str:
     try:
         await quick("before")
         REACHED.set()
-        if IS_HELD:
-            await asyncio.sleep(3600)
+        await held()
     except asyncio.CancelledError:
         with suppress(BaseException):
             await quick("clean up")
@@ -252,7 +218,6 @@ async def cleaning_branch(name: str) -> str:
 @pytest.mark.parametrize(("program", "result"), [(cleaning, "after"), (in_branches, ["a", "b"])])
 def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], result: Any, tmp_path: Path) -> None:
     """The run is let go of: what its code does when the loop cancels its tasks is not recorded; it goes on later."""
-    global IS_HELD
     url = str(tmp_path / "p.db")
 
     async def begin_and_leave() -> None:
@@ -273,7 +238,7 @@ def test_the_end_of_the_loop_is_no_cancellation(program: Callable[..., Any], res
     assert "sync clean up" not in BODIES
     assert not any(key.startswith("!") for key in deliveries(url).values())
     ran = dict(BODIES)
-    IS_HELD = False
+    let_go()
     with launched(url):
         assert perdure.handle(RUN_ID).result(20) == result
     assert {name: BODIES[name] for name in ran} == ran
@@ -297,7 +262,6 @@ def test_a_task_that_is_destroyed_with_its_loop_does_nothing(tmp_path: Path, cap
 
 def test_ctrl_c_releases_a_run(tmp_path: Path) -> None:
     """The program ends, the run does not."""
-    global IS_HELD
     url = str(tmp_path / "p.db")
 
     async def interrupted() -> None:
@@ -312,7 +276,7 @@ def test_ctrl_c_releases_a_run(tmp_path: Path) -> None:
     assert "clean up" not in BODIES
     run_id = only_run(url)
     assert look(url, run_id).state == "ready"
-    IS_HELD = False
+    let_go()
     with launched(url):
         assert perdure.handle(run_id).result(20) == "after"
     assert BODIES["before"] == 1
@@ -327,12 +291,11 @@ def only_run(url: str) -> str:
 
 def test_a_cancelled_call_that_nobody_cancels_again_keeps_the_run_open(tmp_path: Path) -> None:
     """It has no other outcome to give."""
-    global IS_HELD
     url = str(tmp_path / "p.db")
     with launched(url):
         begin(cancelling, "by_timeout")
         assert REACHED.wait(20)
-    IS_HELD = False
+    let_go()
     original, PROGRAMS["by_timeout"] = PROGRAMS["by_timeout"], lambda: endless("e")
     try:
         with launched(url) as app:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -15,42 +13,12 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.identity.staging import PATIENCE_SECONDS, begin, launched, look, recorded_names, wait_until
+from tests.identity.staging import PATIENCE_SECONDS, begin, launched, recorded_names
+from tests.identity.two_lives import BODIES, REACHED, endless, go_on, hold, quick
+from tests.identity.two_lives import begin_anew as begin_anew  # a fixture
 
 anyio = pytest.importorskip("anyio")
 has_eager_tasks = pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="from Python 3.12 on")
-BODIES: Counter[str] = Counter()
-REACHED = threading.Event()
-IS_HELD = True
-
-
-@perdure.step
-async def quick(tag: str) -> str:
-    BODIES[tag] += 1
-    return tag
-
-
-@perdure.step
-async def endless(tag: str) -> None:
-    BODIES[tag] += 1
-    await asyncio.Event().wait()
-
-
-@perdure.step
-async def hold() -> None:
-    """Runs until the process ends, in the first launch of a test."""
-    REACHED.set()
-    if IS_HELD:
-        await asyncio.Event().wait()
-
-
-@pytest.fixture(autouse=True)
-def begin_anew() -> None:
-    """No bodies yet."""
-    global IS_HELD
-    BODIES.clear()
-    REACHED.clear()
-    IS_HELD = True
 
 
 async def past_the_factory(make: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]) -> list[str]:
@@ -134,19 +102,14 @@ async def foreign(program: str) -> list[str]:
 @pytest.mark.parametrize("program", list(CODE))
 def test_tasks_of_other_frameworks_are_branches(program: str, tmp_path: Path) -> None:
     """Their calls get keys, and the same ones on replay."""
-    global IS_HELD
     if "eager" in program and not hasattr(asyncio, "eager_task_factory"):
         pytest.skip("from Python 3.12 on")
     url = str(tmp_path / "p.db")
     with launched(url):
         begin(foreign, program)
         assert REACHED.wait(PATIENCE_SECONDS)
-    ran, names = Counter(BODIES), recorded_names(url)
-    IS_HELD = False
-    with launched(url, replay_patience_seconds=10.0):
-        wait_until(lambda: look(url).state in ("succeeded", "parked"))
-        assert look(url).state == "succeeded", look(url).reason
-    assert ran == BODIES
+    names = recorded_names(url)
+    go_on(url)
     assert names.items() <= recorded_names(url).items()
 
 

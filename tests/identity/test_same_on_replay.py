@@ -7,7 +7,6 @@ the arguments of that step, and of every call that was told what had been seen, 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -18,18 +17,9 @@ import pytest
 
 import perdure
 from tests.identity.execute import run_loop
-from tests.identity.staging import PATIENCE_SECONDS, RUN_ID, begin, launched, look, wait_until
-
-BODIES: Counter[str] = Counter()
-REACHED = threading.Event()
-IS_HELD = True
-
-
-@perdure.step
-async def quick(tag: str) -> str:
-    """A body that never suspends."""
-    BODIES[tag] += 1
-    return tag
+from tests.identity.staging import PATIENCE_SECONDS, RUN_ID, begin, launched, look
+from tests.identity.two_lives import BODIES, REACHED, endless, go_on, hold, let_go, quick
+from tests.identity.two_lives import begin_anew as begin_anew  # a fixture
 
 
 @perdure.step
@@ -37,12 +27,6 @@ async def slow(tag: str) -> str:
     BODIES[tag] += 1
     await asyncio.sleep(0.002)
     return tag
-
-
-@perdure.step
-async def endless(tag: str) -> None:
-    BODIES[tag] += 1
-    await asyncio.Event().wait()
 
 
 @perdure.step
@@ -58,27 +42,9 @@ async def told(tag: str, seen: list[str]) -> str:
     return tag
 
 
-@perdure.step
-async def hold(seen: list[str]) -> list[str]:
-    """Runs until the process ends, in the first launch of a test."""
-    REACHED.set()
-    if IS_HELD:
-        await asyncio.Event().wait()
-    return seen
-
-
 @perdure.workflow
 async def child(tag: str) -> str:
     return tag
-
-
-@pytest.fixture(autouse=True)
-def begin_anew() -> None:
-    """No bodies yet."""
-    global IS_HELD
-    BODIES.clear()
-    REACHED.clear()
-    IS_HELD = True
 
 
 async def one_branch_and_a_callback(seen: list[str]) -> None:
@@ -265,24 +231,11 @@ CODE = {program.__name__: program for program in PROGRAMS}
 async def sharing(program: str) -> list[str]:
     seen: list[str] = []
     await CODE[program](seen)
-    return await hold(seen)
+    await hold(seen)
+    return seen
 
 
 each_program = pytest.mark.parametrize("program", list(CODE))
-
-
-def go_on(url: str) -> list[str]:
-    """The second launch: what the first one's run returns."""
-    global IS_HELD
-    ran = Counter(BODIES)
-    IS_HELD = False
-    with launched(url, replay_patience_seconds=10.0):
-        wait_until(lambda: look(url).state in ("succeeded", "parked"))
-        row = look(url)
-        assert row.state == "succeeded", row.reason
-        result: list[str] = perdure.handle(RUN_ID).result(PATIENCE_SECONDS)
-    assert ran == BODIES, "a recorded body ran again"
-    return result
 
 
 @each_program
@@ -311,8 +264,7 @@ def test_on_other_loops_too(program: str, kind: str, tmp_path: Path) -> None:
                 await asyncio.sleep(0.001)
 
     async def second() -> None:
-        global IS_HELD
-        IS_HELD = False
+        let_go()
         if kind == "eager":
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with perdure.running(url, poll_seconds=0.05, replay_patience_seconds=10.0):
