@@ -122,13 +122,26 @@ class Claimed:
 
 def test_solitude_lasts_longer_the_more_often_it_was_tried() -> None:
     """A run that ends its worker after a while would else be beside others then, every time."""
-    for attempts, seconds in ((10, FIRST_SECONDS), (11, 2 * FIRST_SECONDS), (12, 4 * FIRST_SECONDS), (60, 60.0)):
+    for attempts, seconds in ((10, FIRST_SECONDS), (11, 2 * FIRST_SECONDS), (12, 4 * FIRST_SECONDS)):
         solitude = Solitude(60.0, 0.0)
         solitude.begin(Claimed("a", attempts), 100.0)  # type: ignore[arg-type]  # all that it looks at
         assert not solitude.end_in_time(100.0 + seconds - 0.1)
         assert solitude.is_kept
         assert solitude.end_in_time(100.0 + seconds)
         assert not solitude.is_kept
+
+
+@pytest.mark.parametrize("until_it_kills", [1.0, 59.0, 61.0, 3_600.0, 86_400.0])
+def test_a_run_that_ends_its_worker_late_is_alone_then_in_the_end(until_it_kills: float) -> None:
+    """However long it takes: each death beside others doubles how long it is alone, beyond `solitude_seconds` too."""
+    attempts = 10
+    while True:
+        solitude = Solitude(60.0, 0.0)
+        solitude.begin(Claimed("a", attempts), 0.0)  # type: ignore[arg-type]  # all that it looks at
+        if not solitude.end_in_time(until_it_kills):
+            break  # nothing else was held when the worker died: the run is dead
+        attempts += 1
+    assert attempts <= 10 + 15
 
 
 def test_many_last_attempts_do_not_keep_others_waiting_without_end() -> None:

@@ -4,6 +4,10 @@ only a run that ended its worker alone ends as dead. Rules alone: the dispatcher
 Neither waits for the other without end. A last attempt goes first where nothing is held; one that could not be had
 alone for `seconds` is claimed beside others. Others begin again when it has been alone for some seconds, the more the
 more often it was tried, and after `seconds` of last attempts, one after the other.
+
+Every run that ends its workers is dead in the end. A worker that starts again after a death holds nothing and takes a
+last attempt first; and each death beside others doubles how long the next attempt is alone, until that is longer than
+what the run takes to end its worker. Others wait for that no longer than the deaths themselves have cost.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ FIRST_SECONDS = 5.0
 """What ends its worker mostly does so at once. Each further attempt doubles it: a run that takes longer to end its
 worker would else take others with it for ever.
 """
+MOST_DOUBLINGS = 16
+"""A run that ends its worker does so within four days."""
 
 
 class Solitude:
@@ -61,8 +67,8 @@ class Solitude:
 
     def begin(self, run: ClaimedRun, now: float) -> None:
         """This one is alone from now on."""
-        doublings = min(run.attempts - run.max_attempts, 16)
-        self._claim, self._alone_until = run.claim, now + min(FIRST_SECONDS * 2.0**doublings, self._seconds)
+        doublings = min(run.attempts - run.max_attempts, MOST_DOUBLINGS)
+        self._claim, self._alone_until = run.claim, now + FIRST_SECONDS * 2.0**doublings
         if self._began is None:
             self._began = now
 

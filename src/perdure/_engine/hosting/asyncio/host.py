@@ -45,6 +45,10 @@ from .wakeups import Wakes, finish
 
 LEAST_LOOK_SECONDS = 1.0
 """How often, at most, a run that could not be parked is looked at again."""
+LOOK_SECONDS_PER_TASK = 0.00002
+"""Ten times what a look takes for each task of the run: looks take a tenth of the loop's time at most, however many
+begin to wait one after the other.
+"""
 
 
 class LoopHost(LoopTurns):
@@ -292,15 +296,20 @@ class LoopHost(LoopTurns):
         state: LoopState = run.state
         if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
             state.is_to_look = True
-            state.loop.call_soon(self._look_soon, run, context=Context())
+            pause = max(0.0, state.looked_soon_at + gap_of(state) - state.loop.time())
+            state.loop.call_later(pause, self._look_soon, run, context=Context())
         later: asyncio.TimerHandle
 
         def look() -> None:
             nonlocal later
-            if state.loop.time() - state.looked_at >= min(LEAST_LOOK_SECONDS, self.park_after()) / 10:
+            park_after = self.park_after()
+            gap = gap_of(state)
+            left = state.looked_at + max(min(LEAST_LOOK_SECONDS, park_after) / 10, gap) - state.loop.time()
+            again = left if left > 0 and gap > park_after else max(park_after, LEAST_LOOK_SECONDS)
+            if left <= 0:
                 self._consider_parking(run, True)
                 state.looked_at = state.loop.time()
-            later = state.loop.call_later(max(self.park_after(), LEAST_LOOK_SECONDS), look, context=Context())
+            later = state.loop.call_later(again, look, context=Context())
 
         later = state.loop.call_later(self.park_after(), look, context=Context())
         waits.futures.add(future)
@@ -327,18 +336,24 @@ class LoopHost(LoopTurns):
     def _look_soon(self, run: Run) -> None:
         state: LoopState = run.state
         state.is_to_look = False
+        state.looked_soon_at = state.loop.time()
         self._consider_parking(run, False)
 
     def _consider_parking(self, run: Run, has_waited: bool) -> None:
         state: LoopState = run.state
         waits = state.waits
-        if run.interruption is not None or not waits or not waits_within(state.own_tasks(), waits.futures):
+        if run.interruption is not None or not waits:
             return
-        long = not waits.runs and self.seconds_until(run, min(waits.due)) > self.park_after()
-        if long or has_waited:
+        long = waits.is_for_times and self.seconds_until(run, min(waits.due)) > self.park_after()
+        if (long or has_waited) and waits_within(state.own_tasks(), waits.futures):
             entry = self.parking(run, waits)
             self.claims.append(run, entry, lambda verdict: self.interrupt(run))
             self.handed_in(run)
+
+
+def gap_of(state: LoopState) -> float:
+    """How many seconds lie between two looks at the run's tasks, at least."""
+    return len(state.tasks) * LOOK_SECONDS_PER_TASK
 
 
 def leave(token: Token[Branch | StepScope | None]) -> None:

@@ -52,6 +52,8 @@ class LoopState(Struct, eq=False):
     """Whether the root task has come to its first line."""
     is_to_look: bool = False
     """Whether a look is under way, at the end of this turn of the loop, whether the run may be parked."""
+    looked_soon_at: float = 0.0
+    """When it was last looked for those that had just begun to wait, by the loop's clock."""
     looked_at: float = 0.0
     """When it was last looked whether the run has waited for long enough, by the loop's clock."""
     __repr__ = object.__repr__
