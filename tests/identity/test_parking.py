@@ -98,7 +98,7 @@ def test_a_long_sleep_leaves_memory_and_wakes_on_time(program: Callable[..., Any
     assert BODIES == {"before": 1, "after": 1}
 
 
-CROWD = 1_000
+CROWD = 300
 
 
 @perdure.workflow
@@ -119,7 +119,7 @@ async def crowded() -> None:
 def test_looking_whether_a_crowd_may_be_parked_leaves_the_loop_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many looks as fit into a tenth of the time, and no look for each that begins to wait."""
+    """So many looks as fit into a small part of the time, and no look for each that begins to wait."""
     looks: list[float] = []
 
     def note(tasks: set[Any], durable: set[Any]) -> bool:

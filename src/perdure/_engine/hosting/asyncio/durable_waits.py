@@ -11,20 +11,25 @@ import asyncio
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import lru_cache
 from math import isfinite
 from types import CoroutineType
 from typing import Any
 
 
 def waits_within(tasks: set[asyncio.Task[Any]], durable: set[asyncio.Future[Any]]) -> bool:
-    """Whether each of the tasks waits for one of `durable` or for others of the tasks."""
-    return bool(tasks) and all(waits_for_run(task, tasks, durable) for task in tasks)
+    """Whether each of the tasks waits for one of `durable` or for others of the tasks. What costs most is last."""
+    return (
+        bool(tasks)
+        and all(waits_for_run(task, tasks, durable) for task in tasks)
+        and not any(has_deadline(task) for task in tasks)
+    )
 
 
 def waits_for_run(task: asyncio.Task[Any], tasks: set[asyncio.Task[Any]], durable: set[asyncio.Future[Any]]) -> bool:
-    """The same for one task."""
+    """The same for one task, whatever ends its wait early."""
     waiter = getattr(task, "_fut_waiter", None)
-    if waiter is None or waiter.done() or has_deadline(task):
+    if waiter is None or waiter.done():
         return False
     if waiter in durable or waiter in tasks:
         return True
@@ -58,12 +63,18 @@ def entered_by(suspended: object) -> Iterator[object]:
     """What the blocks have entered that are open in a coroutine or generator: those of `@contextmanager` inside."""
     for held in gc.get_referents(suspended):
         entered = getattr(held, "__self__", held)
-        if isinstance(entered, AbstractContextManager | AbstractAsyncContextManager):
+        if can_be_entered(type(entered)):  # type: ignore[arg-type]  # a type can be hashed
             yield entered
             if (inner := getattr(entered, "gen", None)) is not None:
                 yield from entered_by(inner)
         elif isinstance(entered, asyncio.Timeout):
             yield entered
+
+
+@lru_cache(maxsize=1024)
+def can_be_entered(kind: type) -> bool:
+    """Whether its instances are context managers."""
+    return issubclass(kind, AbstractContextManager | AbstractAsyncContextManager)
 
 
 def is_deadline(entered: object) -> bool:

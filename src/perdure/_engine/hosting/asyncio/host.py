@@ -45,9 +45,9 @@ from .wakeups import Wakes, finish
 
 LEAST_LOOK_SECONDS = 1.0
 """How often, at most, a run that could not be parked is looked at again."""
-LOOK_SECONDS_PER_TASK = 0.00002
-"""Ten times what a look takes for each task of the run: looks take a tenth of the loop's time at most, however many
-begin to wait one after the other.
+LOOK_SECONDS_PER_TASK = 0.0002
+"""Several times what a look takes for each task of the run: however many begin to wait one after the other, looks take
+a small part of the loop's time.
 """
 
 
