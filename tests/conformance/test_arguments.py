@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -54,6 +55,27 @@ def test_what_a_step_ignores_or_puts_in_its_place_may_differ_on_replay() -> None
     """And need not be storable; what is, is a copy as ever."""
     assert calls_with_what_differs() == ["a True", "b True", 2, "d"]
     assert ran == ["stamps", "stamps", "indexes"]
+
+
+@step
+async def counts(rows: list[list[int]]) -> int:
+    return len(rows)
+
+
+@workflow
+async def changes_what_it_has_given() -> list[int]:
+    """Many rows, and more of them as soon as the call is made."""
+    rows = [[number, number] for number in range(20_000)]
+    call = asyncio.create_task(counts(rows))
+    rows.append([])
+    await asyncio.sleep(0)
+    rows.clear()
+    return [await call, len(rows)]
+
+
+def test_what_a_call_is_given_is_what_it_was_when_the_call_was_made() -> None:
+    """However large: its fingerprint would else depend on what other tasks do while it is written."""
+    assert asyncio.run(changes_what_it_has_given()) == [20_000, 0]
 
 
 def test_an_argument_that_is_ignored_may_be_left_out() -> None:
