@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from ._api import forking as forking
 from ._api.app import Perdure, launch, running, shutdown
+from ._api.attributes import set_attributes
 from ._api.client import Client
 from ._api.decorators import step, workflow
 from ._api.handle import Handle
 from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
+from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from ._api.several import Waited, as_completed, first, wait
@@ -64,6 +66,7 @@ __all__ = [
     "Client",
     "Codec",
     "Current",
+    "Examination",
     "ForkedError",
     "Handle",
     "JsonCodec",
@@ -75,6 +78,7 @@ __all__ = [
     "PerdureError",
     "PickleCodec",
     "Queue",
+    "QueueSummary",
     "RecordedError",
     "RecordedObject",
     "Retry",
@@ -96,10 +100,12 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
+    "StuckRuns",
     "UnsupportedStoreError",
     "UsageError",
     "WaitTimeoutError",
     "Waited",
+    "WorkerSummary",
     "ZlibCodec",
     "as_completed",
     "astart",
@@ -115,6 +121,7 @@ __all__ = [
     "register",
     "running",
     "runs",
+    "set_attributes",
     "shutdown",
     "sleep",
     "sleep_until",

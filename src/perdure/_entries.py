@@ -49,6 +49,8 @@ class RunCreated(Struct, gc=False):
     priority: int = 0
     due_at: float | None = None
     max_attempts: int = 10
+    attributes: dict[str, str] | None = None
+    """By what people find the run."""
 
 
 class StepRecorded(Struct, gc=False):
@@ -71,6 +73,19 @@ class StepRecorded(Struct, gc=False):
     position: int | None = None
     attempts: int = 1
     started_at: float | None = None
+    arguments: str | None = None
+
+
+class AttributesSet(Struct, gc=False):
+    """A run says by what people find it: a checkpoint, and the attributes themselves; None takes one away."""
+
+    run_id: RunId
+    claim: str
+    entry_id: str
+    key: str
+    fingerprint: str
+    outcome: Stored
+    attributes: dict[str, str | None]
     arguments: str | None = None
 
 
@@ -119,7 +134,7 @@ class RunReleased(Struct, gc=False):
     reason: str | None = None
 
 
-Entry = RunCreated | StepRecorded | RunParked | RunFinished | RunReleased
+Entry = RunCreated | StepRecorded | AttributesSet | RunParked | RunFinished | RunReleased
 
 
 def entry_bytes(entry: Entry) -> int:

@@ -18,9 +18,9 @@ TERMINAL: Final[frozenset[RunState]] = frozenset({"succeeded", "failed", "cancel
 RunKind = Literal["workflow", "step"]
 """What a run executes; a step is a run when it is put on a queue, or started, by itself."""
 
-CheckpointKind = Literal["step", "value", "sleep", "order"]
+CheckpointKind = Literal["step", "value", "sleep", "order", "attributes"]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
-delivery log.
+delivery log. `attributes`: by what people find the run, from here on.
 """
 
 WaitKind = Literal["children", "run"]

@@ -57,3 +57,24 @@ def patient() -> str:
 def submits(url: str) -> None:
     with perdure.Client(url) as client:
         client.submit(double, 1)
+
+
+@perdure.workflow
+def staged(number: int) -> int:
+    perdure.set_attributes({"stage": "begun", "number": number})
+    result = double(number)
+    perdure.set_attributes({"stage": "done", "number": None})
+    return result
+
+
+@perdure.workflow
+async def astaged(number: int) -> int:
+    perdure.set_attributes({"stage": "begun"})
+    result = await quadruple_async(number)
+    perdure.set_attributes({"stage": "done"})
+    return result
+
+
+@perdure.step
+def sets_in_a_step() -> None:
+    perdure.set_attributes({"a": 1})

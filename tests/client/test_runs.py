@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.client.programs import double, fails, family, patient, quadruple, tries
+from tests.client.programs import astaged, double, fails, family, patient, quadruple, sets_in_a_step, staged, tries
 
 
 @pytest.fixture
@@ -179,3 +179,29 @@ def test_ending_everything_must_be_said(client: perdure.Client) -> None:
         client.runs.cancel()
     with pytest.raises(perdure.UsageError, match="not both"):
         client.runs.cancel("a", dry_run=True)  # type: ignore[call-overload]
+
+
+def test_attributes_are_given_at_the_start_and_by_the_workflow(client: perdure.Client, store_url: str) -> None:
+    """Sync and async, by every way of starting; values are kept as text."""
+    given = {"customer": 17, "ok": True, "text": "x"}
+    outside = client.with_options(attributes=given).submit(staged, 1)
+    with perdure.running(store_url, poll_seconds=0.05):
+        handles = [
+            outside,
+            perdure.with_options(attributes=given).start(staged, 2),
+            perdure.with_options(attributes=given).start(astaged, 3),
+        ]
+        for handle in handles:
+            handle.result(timeout=60)
+        with pytest.raises(perdure.UsageError, match="for workflows"):
+            perdure.start(sets_in_a_step).result(timeout=60)
+    found = client.runs.list(attributes={"customer": 17, "ok": True, "stage": "done"})
+    assert {run.run_id for run in found} == {handle.run_id for handle in handles}
+    details = client.runs.get(outside.run_id)
+    assert details.attributes == {"customer": "17", "ok": "true", "text": "x", "stage": "done"}
+    assert len(client.runs.list(attributes={"stage": "begun"})) == 0
+    with pytest.raises(perdure.UsageError, match="for workflows"):
+        perdure.set_attributes({"a": 1})
+    for wrong in ({"a": None}, {"": "x"}, {"a": ""}, {f"a{number}": 1 for number in range(33)}, ["a"]):
+        with pytest.raises(perdure.UsageError):
+            client.with_options(attributes=wrong)  # type: ignore[arg-type]

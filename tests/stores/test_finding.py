@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perdure._entries import Wait
+from perdure._entries import Accepted, AttributesSet, Refused, Stored, Wait
 from perdure.stores.finding import Page, Wanted, finder
 from perdure.stores.protocol import Store
 from tests.stores.entries import C1, C2, W1, child, created, finished, join, parked, recorded
@@ -130,6 +130,7 @@ def test_what_no_index_knows_is_looked_for_in_so_many_runs_a_page(
 ) -> None:
     """Such a page may be empty, and says where to go on."""
     monkeypatch.setattr(finder, "LOOKED", 3)
+    monkeypatch.setattr(finder, "LOOKED_INTO", 3)
     first = seven.finder.page(Wanted(queue="docs"), 10)
     assert (ids(first), first.cursor is None) == ([], False)
     for wanted, found in (
@@ -178,3 +179,54 @@ def test_one_run_comes_with_all_that_is_recorded_of_it(store: Store) -> None:
     assert of_child.output is not None
     assert of_child.output.text == '"no"'
     assert store.finder.record("nobody", 100) is None
+
+
+def attributes(claim: str, key: str, **given: str | None) -> AttributesSet:
+    """What the run `r` says of itself."""
+    return AttributesSet("r", claim, f"set {key}", key, "f3", Stored("json", "{}"), given)
+
+
+def test_runs_are_found_by_the_attributes_that_they_were_given(store: Store) -> None:
+    """By one, or by all of several; by a worker or an outsider; whatever becomes of the run in the same batch."""
+    join(store, W1)
+    store.create([created("a", attributes={"customer": "1", "kind": "x"}), created("b")])
+    store.apply(
+        W1,
+        [
+            created("c", attributes={"customer": "1", "kind": "y"}, held_as=C1),
+            created("d", attributes={"customer": "2"}, held_as=C2),
+            finished("d", C2),
+        ],
+    )
+    assert find(store, attributes={"customer": "1"}) == ["c", "a"]
+    assert find(store, attributes={"customer": "1", "kind": "x"}) == ["a"]
+    assert find(store, attributes={"customer": "2"}, states=("succeeded",)) == ["d"]
+    assert find(store, attributes={"customer": "3"}) == []
+    record = store.finder.record("c", 10)
+    assert record is not None
+    assert record.attributes == {"customer": "1", "kind": "y"}
+
+
+def test_a_run_changes_its_attributes(store: Store) -> None:
+    """The last of a name counts, None takes it away; sent again it is success, and changes nothing."""
+    join(store, W1)
+    store.apply(W1, [created("r", held_as=C1, attributes={"a": "0"})])
+    batch = [attributes(C1, "1", a="1", b="1", c="1"), recorded("r", C1, "2"), attributes(C1, "3", a="2", b=None)]
+    assert store.apply(W1, batch) == [Accepted(), Accepted(), Accepted()]
+    record = store.finder.record("r", 10)
+    assert record is not None
+    assert record.attributes == {"a": "2", "c": "1"}
+    assert [step.kind for step in record.steps if step.key != "2"] == ["attributes", "attributes"]
+    again = [*batch, attributes(C1, "4", a="3"), finished("r", C1)]
+    assert store.apply(W1, again)[:4] == [Accepted()] * 4
+    assert store.apply(W1, again)[:4] == [Accepted()] * 4
+    assert find(store, attributes={"a": "3"}) == ["r"]
+    assert find(store, attributes={"a": "2"}) == []
+
+
+def test_attributes_of_a_claim_that_is_over_are_refused(store: Store) -> None:
+    """Nothing of them is kept."""
+    join(store, W1)
+    store.apply(W1, [created("r", held_as=C1)])
+    assert isinstance(store.apply(W1, [attributes(C2, "1", a="1")])[0], Refused)
+    assert find(store, attributes={"a": "1"}) == []

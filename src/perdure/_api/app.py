@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Unpack
@@ -24,7 +25,7 @@ from .._core.given import limit_of
 from .._core.lineage import scope
 from .._core.run import Run
 from .._engine.door import Door
-from .._engine.options import Settings, options_of
+from .._engine.options import Options, Settings, changed, options_of
 from .._engine.runtime import Runtime
 from ..errors import UsageError
 from ..stores.open import open_store, read_url, redact
@@ -45,7 +46,7 @@ class Perdure:
     Keyword arguments are the settings of `perdure._engine.options.Options`, times in seconds or as a `timedelta`:
     `lease_seconds`, `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`,
     `shutdown_seconds`, `handle_sigterm`, `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `listeners`,
-    `codec`, `readable`. Values that cannot be raise `UsageError` here.
+    `codec`, `readable`, `serve`. Values that cannot be raise `UsageError` here.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:
@@ -77,6 +78,12 @@ class Perdure:
     def is_launched(self) -> bool:
         """Whether it is working."""
         return self._runtime is not None
+
+    def with_settings(self, url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> Perdure:
+        """Another instance with the settings of this one, but for these; on its database unless another is given."""
+        made = Perdure(url if url is not None else self._url)
+        made._options = replace(self._options, **changed(settings))
+        return made
 
     def launch(self) -> None:
         """Open the database, recover what dead workers of this machine left, and begin to work. Idempotent.
@@ -113,6 +120,7 @@ class Perdure:
             return self._runtime
 
     def _launch(self) -> Runtime:
+        check_served(self._options)
         runtime = Runtime(open_store(self._find_url()), self._options, DEFINITIONS)
         runtime.loop = running_loop()
         self._living.append(runtime)
@@ -272,6 +280,17 @@ def runtime_of(run: Run) -> Runtime:
 def launched_runtimes() -> Iterator[Runtime]:
     """The runtimes that work right now in this process."""
     return (app._runtime for app in list(_at_work) if app._runtime is not None)
+
+
+def check_served(options: Options) -> None:
+    """Raise `UsageError` where the settings name a queue to serve that the program does not have."""
+    known = DEFINITIONS.queues()
+    unknown = [queue for queue in options.serve or () if queue not in known]
+    if unknown:
+        raise UsageError(
+            f"serve names the queue {', '.join(map(repr, unknown))}, and this program has "
+            f"{', '.join(map(repr, known)) or 'no queue'}: correct the name, or import what makes it before the launch"
+        )
 
 
 def text_of_url(url: str | os.PathLike[str]) -> str:

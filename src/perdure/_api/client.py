@@ -31,6 +31,7 @@ from .app import DEFAULT_URL, text_of_url
 from .handle import Handle, find_row
 from .inspection import Runs
 from .options import RunOptions, Submission, submission_of
+from .overview import Examination, QueueSummary, WorkerSummary, examination_of, queues_of, workers_of
 from .queue import Queue
 from .starting import bound, definition_of, store_arguments
 from .wanted_runs import queue_name
@@ -145,6 +146,7 @@ def entry_of(
         priority=submission.priority,
         due_at=submission.due_at(),
         max_attempts=most,
+        attributes=submission.given_attributes(),
     )
 
 
@@ -192,8 +194,8 @@ class Client(Submitter):
     def with_options(self, **options: Unpack[ClientOptions]) -> Submitter:
         """How to submit: `client.with_options(queue="docs", id="order-17").submit(fn, ...)`.
 
-        `queue` is a `Queue` or its name; without one the run is started outside any queue. `id`, `delay` and
-        `priority` as in `perdure.with_options`. `kind` ("workflow", which it is otherwise, or "step") says what a
+        `queue` is a `Queue` or its name; without one the run is started outside any queue. `id`, `delay`, `priority`
+        and `attributes` as in `perdure.with_options`. `kind` ("workflow", which it is otherwise, or "step") says what a
         function is of which only the name is given.
         """
         queue, kind = options.pop("queue", DEFAULT_QUEUE), options.pop("kind", None)
@@ -211,6 +213,28 @@ class Client(Submitter):
     async def ahandle(self, run_id: RunId) -> Handle[Any]:
         """`handle` from an event loop, which goes on meanwhile."""
         return await asyncio.to_thread(self.handle, run_id)
+
+    def workers(self) -> list[WorkerSummary]:
+        """The processes that work on this database, in the order in which they joined."""
+        return workers_of(self.opened().store.finder)
+
+    def queues(self) -> list[QueueSummary]:
+        """The queues that have something to do, by name."""
+        return queues_of(self.opened().store.finder)
+
+    def examine(self) -> Examination:
+        """What the database says that bears on its runs: for `perdure doctor`, and for health checks of your own."""
+        return examination_of(self.opened().store)
+
+    def missing_sql(self) -> str:
+        """The SQL that brings the schema up to date, for who may not let a program do that; empty where it is. Runs
+        nothing.
+        """
+        return self.outside().store.missing_sql()
+
+    def migrate(self) -> None:
+        """Bring the schema up to date now, whatever the setting `migrate` says. Idempotent."""
+        self.outside().store.migrate()
 
     def close(self) -> None:
         """Let go of the database. Who still waits here for a run is told so; the runs go on. Idempotent."""

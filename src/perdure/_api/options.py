@@ -11,6 +11,7 @@ from .._core.definitions import Definition
 from .._core.given import LEAST_INTEGER, seconds_of, text_name, whole_number
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, RunId, Seconds
+from .attributes import Attribute, given_attributes
 
 
 class RunOptions(TypedDict, total=False):
@@ -19,6 +20,7 @@ class RunOptions(TypedDict, total=False):
     id: RunId | None
     delay: Seconds | None
     priority: int
+    attributes: Mapping[str, Attribute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,15 @@ class Submission:
     delay: float | None = None
     priority: int = 0
     queue: str = DEFAULT_QUEUE
+    attributes: Mapping[str, str] | None = None
 
     def due_at(self) -> float | None:
         """When a delayed run is due."""
         return None if self.delay is None else time.time() + self.delay
+
+    def given_attributes(self) -> dict[str, str] | None:
+        """By what people find the run, if anything was given."""
+        return None if self.attributes is None else dict(self.attributes)
 
     @property
     def starter(self) -> str:
@@ -66,6 +73,7 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         None if delay is None else seconds_of(delay, "delay"),
         whole_number(options.get("priority", 0), "priority", least=LEAST_INTEGER),
         queue,
+        given_attributes(options["attributes"]) or None if "attributes" in options else None,
     )
 
 

@@ -91,7 +91,8 @@ def with_options(**options: Unpack[RunOptions]) -> Starter:
 
     `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
     raise `RunExistsError`. `delay` in seconds or as a `timedelta`. Runs of lower `priority`, a whole number, begin
-    first.
+    first. `attributes`, at most 32 names with values (texts, numbers, True or False), are by what people find the run:
+    `runs.list(attributes=...)`.
     """
     return Starter(submission_of(options))
 

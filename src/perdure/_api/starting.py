@@ -176,6 +176,7 @@ def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, s
         priority=submission.priority,
         due_at=submission.due_at(),
         max_attempts=definition.max_attempts,
+        attributes=submission.given_attributes(),
     )
 
 
@@ -201,6 +202,7 @@ def make_child_entry(
         priority=submission.priority,
         due_at=submission.due_at(),
         max_attempts=definition.max_attempts,
+        attributes=submission.given_attributes(),
     )
 
 

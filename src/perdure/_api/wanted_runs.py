@@ -12,6 +12,7 @@ from .._core.given import LONGEST_NAME, text_name
 from ..errors import UsageError
 from ..stores.finding import Wanted
 from ..typing import DEFAULT_QUEUE, RunId, RunState
+from .attributes import Attribute, given_attributes
 from .handle import Handle
 from .queue import Queue
 
@@ -29,7 +30,7 @@ class RunFilter(TypedDict, total=False):
     until: datetime | timedelta | None
     parent: Handle[Any] | RunId | None
     id_prefix: str | None
-    attributes: Mapping[str, str | int | float | bool] | None
+    attributes: Mapping[str, Attribute] | None
     text: str | None
 
 
@@ -50,7 +51,7 @@ def wanted_of(given: RunFilter) -> Wanted:
         since=since,
         until=until,
         id_prefix=optional(given.get("id_prefix"), "id_prefix"),
-        attributes={} if (asked := given.get("attributes")) is None else attributes_of(asked),
+        attributes={} if (asked := given.get("attributes")) is None else given_attributes(asked),
         text=text_of(given.get("text")),
     )
 
@@ -110,21 +111,3 @@ def text_of(given: object) -> str | None:
     if not isinstance(given, str) or not 0 < len(given) <= LONGEST_NAME or "\0" in given:
         raise UsageError(f"text={given!r}: give a text of 1 to {LONGEST_NAME} characters")
     return given
-
-
-def attributes_of(given: object) -> dict[str, str]:
-    """Names with values, as they are stored."""
-    if not isinstance(given, Mapping):
-        raise UsageError(f"attributes={given!r}: give a dict of names and values")
-    return {text_name(name, "attributes: a name"): attribute_text(name, value) for name, value in given.items()}
-
-
-def attribute_text(name: str, value: object) -> str:
-    """The value of an attribute as it is stored and looked for: text, a number, True or False."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if not isinstance(value, str):
-        raise UsageError(f"attribute {name!r}: give a text, a number, True or False, not a {type(value).__name__}")
-    return text_name(value, f"attribute {name!r}")

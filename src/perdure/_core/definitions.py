@@ -214,6 +214,10 @@ class Definitions:
         for tell in self._on_queue:
             tell(name, concurrency)
 
+    def queues(self) -> list[str]:
+        """The names of all queues."""
+        return list(self._queues)
+
     def tell_queues(self, tell: Callable[[str, int], None]) -> None:
         """Call `tell` for every queue there is, and for every one that comes."""
         self._on_queue.append(tell)

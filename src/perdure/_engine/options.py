@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
-from .._core.given import flag, seconds_of, whole_number
+from .._core.given import flag, seconds_of, text_name, whole_number
 from .._core.serialization import Codec, JsonCodec
 from ..errors import UsageError
-from ..typing import Seconds
+from ..typing import DEFAULT_QUEUE, Seconds
 from .listeners import Listener
 
 MOST_AT_ONCE = 100_000
@@ -36,15 +36,21 @@ class Settings(TypedDict, total=False):
     listeners: Sequence[Listener]
     codec: Codec
     readable: tuple[Codec, ...]
+    serve: Sequence[object] | None
 
 
 def options_of(settings: Settings) -> Options:
     """The settings, checked. Raises `UsageError` for a name that is none and for a value that cannot be."""
+    return Options(**changed(settings))
+
+
+def changed(settings: Settings) -> dict[str, Any]:
+    """What is given of the settings, checked."""
     known = [setting.name for setting in fields(Options)]
     unknown = [name for name in settings if name not in known]
     if unknown:
         raise UsageError(f"Perdure has no setting {', '.join(unknown)}; there are {', '.join(known)}")
-    return Options(**{name: checked(name, value) for name, value in settings.items()})
+    return {name: checked(name, value) for name, value in settings.items()}
 
 
 def checked(name: str, given: Any) -> Any:
@@ -65,6 +71,8 @@ def checked(name: str, given: Any) -> Any:
             return tuple(listener_of(one, what) for one in given)
         case "codec":
             return codec_of(given, what)
+        case "serve":
+            return None if given is None else served_queues(given, what)
         case _:
             return tuple(codec_of(codec, what) for codec in (given if isinstance(given, (tuple, list)) else (given,)))
 
@@ -76,6 +84,14 @@ def listener_of(given: Any, what: str) -> Listener:
         mend = f"{given.__name__}()" if is_class else "an instance of a subclass of perdure.Listener"
         raise UsageError(f"{what}: {given!r} is no listener; give {mend}")
     return given
+
+
+def served_queues(given: Any, what: str) -> tuple[str, ...]:
+    """The names of queues, which may be given as such."""
+    if isinstance(given, str) or not isinstance(given, (list, tuple, set, frozenset)):
+        raise UsageError(f"{what}={given!r}: give a list of queues or of their names; [] executes nothing here")
+    names: list[Any] = [getattr(queue, "name", queue) for queue in given]
+    return tuple(text_name(name, f"{what}: a queue") for name in names)
 
 
 def codec_of(given: Any, what: str) -> Codec:
@@ -131,3 +147,11 @@ class Options:
     """Further codecs that stored values may be written with, such as the one that was used before. JSON, compressed
     or not, can always be read; pickle only where it is named, for to read it is to run it.
     """
+    serve: tuple[str, ...] | None = None
+    """The queues whose runs this process executes: None, all that the program has; an empty list, none, and nothing
+    that is started either. Who serves any queue also executes what is started outside queues, its runs' children too.
+    """
+
+    def serves(self, queue: str) -> bool:
+        """Whether runs of this queue are executed here."""
+        return self.serve is None or queue in self.serve or (queue == DEFAULT_QUEUE and bool(self.serve))

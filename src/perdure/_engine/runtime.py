@@ -12,6 +12,7 @@ from .._core.definitions import Definitions
 from .._core.serialization import Serializer
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Hint, Store
+from ..typing import DEFAULT_QUEUE
 from .claiming.claims import Claims
 from .claiming.dispatcher import Dispatcher
 from .claiming.held_runs import Held
@@ -27,6 +28,7 @@ from .hosting.replays import Replays
 from .hosting.surroundings import Surroundings
 from .hosting.threads.pool import Threads
 from .journal.journal import Journal
+from .leaving import Leaving
 from .listeners import Listeners
 from .membership.worker import RENEWALS, Worker
 from .news import News
@@ -69,6 +71,7 @@ class Runtime:
         """What knows no other part."""
         store, news = self.store, self.news
         self.held = Held()
+        self.leaving = Leaving(self.held)
         self.wakes = Wakes()
         self.threads = Threads("perdure-run")
         self.worker = Worker(
@@ -227,11 +230,17 @@ class Runtime:
         self.keep_house()
         self.worker.start()
         self.journal.start()
-        self.room.declare_started(self.options.concurrency)
-        self.definitions.tell_queues(self.room.declare)
+        if self.options.serves(DEFAULT_QUEUE):
+            self.room.declare_started(self.options.concurrency)
+        self.definitions.tell_queues(self._declare)
         self.dispatcher.start()
         self.poller.start()
         return recovered
+
+    def _declare(self, queue: str, concurrency: int) -> None:
+        """The program has this queue."""
+        if self.options.serves(queue):
+            self.room.declare(queue, concurrency)
 
     def keep_house(self) -> None:
         """What depends on the code that is loaded, and what nobody else would end."""
@@ -246,7 +255,7 @@ class Runtime:
             self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
         self.ends.close()
         self.uncollected.close()
-        self.definitions.forget_queues(self.room.declare)
+        self.definitions.forget_queues(self._declare)
         self.execution.own_loop.stop()
         if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
             self.store.close()
@@ -263,7 +272,7 @@ class Runtime:
         for run in list(self.held.active.values()):
             if run.interrupt("released"):
                 run.host.interrupt(run)
-        self.held.wait_until_empty(deadline)
+        self.leaving.wait_until_empty(deadline)
         self.journal.stop(max(deadline, time.monotonic() + 1.0))
         self.journal.close(STOPPING_SECONDS)
         self.phase.has_left = True
@@ -308,6 +317,6 @@ class Runtime:
         self.ends.abandon()
         for run in list(self.held.active.values()):
             run.interrupt("forked")
-        self.definitions.forget_queues(self.room.declare)
+        self.definitions.forget_queues(self._declare)
         self.store.abandon()
         self.worker.drop(keep_file=True)

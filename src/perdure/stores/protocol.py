@@ -248,6 +248,9 @@ class Store(Protocol):
         changes nothing.
         """
 
+    def missing_sql(self) -> str:
+        """What `migrate` would run now, for people to read, or to run themselves; empty where nothing is missing."""
+
     def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
         """Rule 6: the runs of an outsider, ready, in one transaction; one verdict per entry, in order. They carry no
         claim and touch no row that anybody holds, so no worker's right to write is needed. The same again is success.
@@ -349,6 +352,9 @@ class Store(Protocol):
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
         """Write `reason` on ready runs of these queues whose function is none of `names` and that have none yet."""
+
+    def health(self) -> dict[str, str]:
+        """What the database says of itself, for people."""
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         """The run's checkpoints alone, in order of recording (for people and tests)."""

@@ -12,15 +12,18 @@ from typing import Any, Final
 
 from ..._entries import Stored, Wait
 from ...typing import RunId
-from .found import FoundRun, MessageRow, Page, RunRecord, StepRow
+from .found import FoundRun, MessageRow, Page, QueueSeen, RunRecord, StepRow, StuckSeen, WorkerSeen
 from .wanted import Wanted
 
 Ask = Callable[[str, Mapping[str, object]], Sequence[Sequence[Any]]]
 """The rows of a named query; lists of texts go through `texts`."""
 
 LOOKED: Final = 50_000
-"""So many runs a page looks at, at most; with a text to be found in their values, a tenth."""
+"""So many runs a page looks at, at most."""
 LOOKED_INTO: Final = 5_000
+"""The same where a text is to be found in their values; or where they are those that an index has found, which lie far
+from each other: each is a page of the file that is read.
+"""
 SKEW_SECONDS: Final = 60.0
 """So far the order in which runs are numbered may be from that of their times: batches of two processes, or a clock
 that was set.
@@ -74,7 +77,7 @@ class Finder:
         self, wanted: Wanted, parameters: Mapping[str, object], before: int | str, floor: int | str
     ) -> int | str | None:
         """Where this page ends and the next begins, if there is more to look at."""
-        looked = LOOKED if wanted.text is None else LOOKED_INTO
+        looked = LOOKED if wanted.by == "seq" and wanted.text is None else LOOKED_INTO
         asked = {**parameters, "before": before, "floor": floor, "looked": looked - 1}
         rows = self._ask(f"floor_by_{wanted.by}", asked)
         if not rows or rows[0][0] is None:
@@ -101,6 +104,27 @@ class Finder:
             "value": value,
             "text": wanted.text,
         }
+
+    def workers(self) -> list[WorkerSeen]:
+        """Who works, in the order of their joining."""
+        seen = [WorkerSeen(*row) for row in self._ask("workers_seen", {})]
+        return sorted(seen, key=lambda worker: worker.joined_at)
+
+    def queues(self) -> list[QueueSeen]:
+        """The queues that have something to do, by name."""
+        return sorted((QueueSeen(*row) for row in self._ask("queues_seen", {})), key=lambda queue: queue.name)
+
+    def stuck(self) -> list[StuckSeen]:
+        """What waits for a mend, by function."""
+        return [StuckSeen(*row) for row in self._ask("stuck_seen", {})]
+
+    def unknown(self) -> list[StuckSeen]:
+        """What is ready and no worker that has looked knows, by function."""
+        return [StuckSeen(*row) for row in self._ask("unknown_seen", {})]
+
+    def health(self) -> dict[str, str]:
+        """What the database says of itself."""
+        return {what: value for what, value in self._ask("health", {}) if value is not None}
 
     def record(self, run_id: RunId, most: int) -> RunRecord | None:
         """The run, or None; of its steps and children at most so many: the first steps, the newest children."""

@@ -77,3 +77,35 @@ class RunRecord:
     children: list[FoundRun]
     messages: list[MessageRow]
     attributes: dict[str, str]
+
+
+@dataclass(slots=True, frozen=True)
+class WorkerSeen:
+    """A worker; `silent_seconds`: so long ago it last showed that it lives."""
+
+    worker_id: str
+    hostname: str
+    pid: int
+    joined_at: float
+    silent_seconds: float
+    lease_seconds: float
+    held: int
+
+
+@dataclass(slots=True, frozen=True)
+class QueueSeen:
+    """A queue that has something to do; of `ready` ten thousand at most are counted."""
+
+    name: str
+    ready: int
+    waiting_since: float | None
+    held: int
+
+
+@dataclass(slots=True, frozen=True)
+class StuckSeen:
+    """Runs of a function that do not go on; of so many the first, with one of the reasons."""
+
+    name: str
+    count: int
+    reason: str | None

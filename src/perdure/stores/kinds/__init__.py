@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ..._entries import Entry, Verdict
+from .attributes import ATTRIBUTES
 from .created import CREATED
 from .finished import FINISHED
 from .kind import Kind as Kind
@@ -15,7 +16,7 @@ from .parked import PARKED
 from .recorded import RECORDED
 from .released import RELEASED
 
-KINDS: Final = (CREATED, RECORDED, FINISHED, PARKED, RELEASED)
+KINDS: Final = (CREATED, RECORDED, ATTRIBUTES, FINISHED, PARKED, RELEASED)
 
 
 class Kinds:
@@ -42,8 +43,11 @@ class Kinds:
                 found[name].append(entry)
             else:
                 found[name] = [entry]
-        if folds_lives and "created" in found and "finished" in found:
-            _fold_lives(found)
+        if "created" in found:
+            if named := [entry for entry in found["created"] if entry.attributes is not None]:
+                found["attributed"] = named
+            if folds_lives and "finished" in found:
+                _fold_lives(found)
         if len(found) == 1:
             return found
         return {name: found[name] for name in self.sections if found.get(name)}
@@ -60,7 +64,8 @@ class Kinds:
 
 
 def _fold_lives(found: dict[str, list[Any]]) -> None:
-    lives = lives_in(found["created"], found.get("recorded", ()), found["finished"])
+    recorded = [*found.get("recorded", ()), *found.get("attributes", ())]
+    lives = lives_in(found["created"], recorded, found["finished"])
     if lives:
         found["created"] = [entry for entry in found["created"] if entry.held_as not in lives]
         found["finished"] = [entry for entry in found["finished"] if entry.claim not in lives]

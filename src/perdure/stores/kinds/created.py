@@ -27,4 +27,4 @@ def judge(entry: RunCreated, situation: Situation) -> Judgement:
     return None
 
 
-CREATED = Kind("created", RunCreated, judge, folds=("lived",))
+CREATED = Kind("created", RunCreated, judge, folds=("lived", "attributed"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ..._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from ..._entries import AttributesSet, RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
 from ...typing import RunId, RunState
 
 
@@ -30,7 +30,7 @@ class Life(Struct, gc=False):
 
 def lives_in(
     created: Iterable[RunCreated],
-    recorded: Iterable[StepRecorded],
+    recorded: Iterable[StepRecorded | AttributesSet],
     ended: Iterable[RunFinished | RunParked | RunReleased],
 ) -> dict[str, Life]:
     """By claim: those of runs from outside, which record nothing and make no other run in between."""

@@ -44,6 +44,28 @@ def migrate(database: Database) -> str:
     return "-".join(map(str, identity))
 
 
+def missing_sql(database: Database) -> str:
+    """What `migrate` would run on this database, as a script."""
+    decisions = database.decisions
+    with database.spare() as connection:
+        [found] = connection.query("schema_state", {"mark": decisions.mark})
+        version = 0
+        if found[1] and found[-1]:
+            [(version,)] = connection.query("schema_version", {})
+        _refuse_newer(version, database)
+    missing = migrations()[version:]
+    if not missing and found[2]:
+        return ""
+    parts = ["BEGIN;", f"{decisions.text('leave_bodies_unchecked')};"]
+    parts += [f"{decisions.text(name)};" for name in ("make_schema", "make_migrations", "make_decisions")]
+    for migration in missing:
+        note = decisions.text("note_migration").replace("%(version)s", str(migration.version))
+        parts += [f"-- {migration.name}", migration.script, f"{note.replace('%(name)s', repr(migration.name))};"]
+    if not found[2]:
+        parts += [decisions.script, f"{decisions.text('note_decisions').replace('%(mark)s', repr(decisions.mark))};"]
+    return "\n".join([*parts, "COMMIT;", ""])
+
+
 def check_schema(database: Database) -> str:
     """Raise where the schema is not there, may not be used, or is not exactly this release's; makes nothing. Returns
     what tells this database from all others.

@@ -164,6 +164,7 @@ CREATE TABLE perdure.attributes (
 CREATE UNIQUE INDEX runs_in_order ON perdure.runs (seq) WHERE seq > 0;
 CREATE INDEX attributes_found ON perdure.attributes (name, value, seq);
 CREATE INDEX runs_named ON perdure.runs (name, seq) WHERE seq > 0;
+CREATE INDEX runs_made_by ON perdure.runs (parent_id, seq) WHERE parent_id IS NOT NULL AND seq > 0;
 CREATE INDEX runs_trouble ON perdure.runs (seq)
     WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0;
 CREATE INDEX runs_finished ON perdure.runs (finished_at, seq) WHERE finished_at IS NOT NULL AND seq > 0;

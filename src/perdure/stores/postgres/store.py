@@ -26,7 +26,7 @@ from .connections import Database
 from .decisions import decisions_of
 from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
-from .schema import check_schema, migrate
+from .schema import check_schema, migrate, missing_sql
 from .session import PostgresSession
 
 SENT_ENTRIES: Final = 200
@@ -69,6 +69,9 @@ class PostgresStore:
 
     def check(self) -> None:
         self.lock_directory = str(own_directory(check_schema(self._database)))
+
+    def missing_sql(self) -> str:
+        return missing_sql(self._database)
 
     def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
         turn = self._database.turn
@@ -282,6 +285,9 @@ class PostgresStore:
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         rows = self._database.ask("history_checkpoints", {"run_ids": text_array([run_id])})
         return [checkpoint_of(row)[1] for row in rows]
+
+    def health(self) -> dict[str, str]:
+        return self.finder.health()
 
     def close(self) -> None:
         self._database.close()

@@ -9,7 +9,7 @@ from typing import Final
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
 from .connections import Connection, Database
-from .statements import split
+from .statements import split, statements
 
 APPLICATION: Final = 0x50455244
 """Marks a file as ours (`mark_application`)."""
@@ -48,6 +48,24 @@ def migrate(database: Database) -> None:
         for migration in known[version:]:
             connection.run_script(migration.script)
             connection.change("note_migration", [migration.version, migration.name])
+
+
+def missing_sql(database: Database) -> str:
+    """What `migrate` would run on this file, as a script; of a file that is not there all of it."""
+    version = 0
+    if database.path.exists():
+        with database.spare().reading() as connection:
+            version = _version(connection, database)
+    missing = migrations()[version:]
+    if not missing:
+        return ""
+    known = statements()
+    parts = ["" if version else f"{known['mark_application'].text};\n{known['use_wal'].text};\n", "BEGIN;\n"]
+    for migration in missing:
+        parts += [f"-- {migration.name}\n", *migration.script]
+        note = known["note_migration"].text.replace("?", str(migration.version), 1).replace("?", f"'{migration.name}'")
+        parts.append(f"{note};\n")
+    return "".join([*parts, "COMMIT;\n"])
 
 
 def check_schema(database: Database) -> None:

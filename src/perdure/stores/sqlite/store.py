@@ -21,7 +21,7 @@ from .connections import Connection, Database, Row
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .rows import in_order, texts
-from .schema import check_schema, migrate
+from .schema import check_schema, migrate, missing_sql
 from .session import SqliteSession
 from .statements import decisions
 
@@ -71,6 +71,9 @@ class SqliteStore:
     def check(self) -> None:
         check_version()
         check_schema(self._database)
+
+    def missing_sql(self) -> str:
+        return missing_sql(self._database)
 
     def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
         if not entries:
@@ -236,6 +239,14 @@ class SqliteStore:
         connection = self._database.spare()
         with connection.alone():
             return connection.query(statement, parameters)
+
+    def health(self) -> dict[str, str]:
+        wal = Path(f"{self.path}-wal")
+        return {
+            **self.finder.health(),
+            "write-ahead log bytes": str(wal.stat().st_size if wal.exists() else 0),
+            "file can be written": str(os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)).lower(),
+        }
 
     def _find(self, statement: str, parameters: Mapping[str, object]) -> list[Row]:
         connection = self._database.spare()

@@ -69,7 +69,7 @@ SELECT {shown}
 -- The newest children of a run.
 SELECT {shown}
   FROM perdure.runs
- WHERE runs.parent_id = %(parent_id)s::text
+ WHERE runs.parent_id = %(parent_id)s::text AND runs.seq > 0
    AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
    AND {wanted}
  ORDER BY runs.seq DESC LIMIT %(most)s;
@@ -113,7 +113,7 @@ SELECT seq FROM perdure.runs WHERE worker IS NOT NULL AND seq < %(before)s::bigi
 
 -- name: floor_by_parent
 -- The same for children.
-SELECT seq FROM perdure.runs WHERE parent_id = %(parent_id)s::text AND seq < %(before)s::bigint
+SELECT seq FROM perdure.runs WHERE parent_id = %(parent_id)s::text AND seq > 0 AND seq < %(before)s::bigint
  ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
 
 -- name: floor_by_attribute
@@ -163,3 +163,63 @@ SELECT kind, extract(epoch FROM sent_at)::float8, extract(epoch FROM consumed_at
 -- name: attributes_of
 -- By what a run is found.
 SELECT name, value FROM perdure.attributes WHERE run_id = %(run_id)s;
+
+-- name: workers_seen
+-- Who works, for people: since when, how long ago it last showed that it lives, and how many runs it holds.
+SELECT id::text, hostname, pid, extract(epoch FROM joined_at)::float8,
+       extract(epoch FROM clock_timestamp() - renewed_at)::float8, lease_seconds,
+       (SELECT count(*) FROM perdure.runs WHERE runs.worker = workers.id)
+  FROM perdure.workers ORDER BY joined_at, id;
+
+-- name: queues_seen
+-- Which queues have something to do, for people: how many runs are ready (ten thousand at most are counted), since when
+-- the next one waits, and how many are held. The names are found by skipping from one to the next in the claim's index.
+WITH RECURSIVE waiting (queue) AS (
+    (SELECT queue FROM perdure.runs WHERE state = 'ready' AND due_at IS NULL ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT runs.queue FROM perdure.runs
+             WHERE state = 'ready' AND due_at IS NULL AND runs.queue > waiting.queue ORDER BY runs.queue LIMIT 1)
+      FROM waiting WHERE waiting.queue IS NOT NULL
+), named AS (
+    SELECT queue FROM waiting WHERE queue IS NOT NULL
+    UNION
+    SELECT queue FROM perdure.runs WHERE worker IS NOT NULL
+)
+SELECT queue,
+       (SELECT count(*) FROM (SELECT 1 FROM perdure.runs
+                               WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue
+                               LIMIT 10000) AS counted),
+       (SELECT extract(epoch FROM created_at)::float8 FROM perdure.runs
+         WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue ORDER BY priority, seq LIMIT 1),
+       (SELECT count(*) FROM perdure.runs WHERE worker IS NOT NULL AND runs.queue = named.queue)
+  FROM named ORDER BY queue;
+
+-- name: stuck_seen
+-- What waits for people: by function, how many (of the first ten thousand), and one of the reasons.
+SELECT name, count(*), min(reason)
+  FROM (SELECT name, reason FROM perdure.runs WHERE state = 'parked' AND needs_mend LIMIT 10000) AS stuck
+ GROUP BY name ORDER BY name;
+
+-- name: unknown_seen
+-- What is ready and nobody knows, as workers have noted: the same.
+SELECT name, count(*), min(reason)
+  FROM (SELECT name, reason FROM perdure.runs WHERE state = 'ready' AND due_at IS NULL LIMIT 50000) AS ready
+ WHERE reason IS NOT NULL
+ GROUP BY name ORDER BY name;
+
+-- name: health
+-- What the server says of itself, for people.
+SELECT *
+  FROM (VALUES ('server', 'Postgres ' || current_setting('server_version')),
+               ('clock', extract(epoch FROM clock_timestamp())::text),
+               ('connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::text),
+               ('connections of perdure', (SELECT count(*) FROM pg_stat_activity
+                                            WHERE application_name = 'perdure' AND datname = current_database())::text),
+               ('max_connections', current_setting('max_connections')),
+               ('standby', pg_is_in_recovery()::text),
+               ('oldest snapshot seconds',
+                (SELECT extract(epoch FROM max(clock_timestamp() - xact_start)) FROM pg_stat_activity
+                  WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid())::text),
+               ('idle in transaction seconds',
+                (SELECT extract(epoch FROM max(clock_timestamp() - state_change)) FROM pg_stat_activity
+                  WHERE state IN ('idle in transaction', 'idle in transaction (aborted)'))::text)) AS known (what, value);

@@ -173,3 +173,54 @@ SELECT json_group_array(json_array(kind, sent_at, consumed_at)) FROM messages WH
 -- name: attributes_of
 -- By what a run is found.
 SELECT json_group_array(json_array(name, value)) FROM attributes WHERE run_id = :run_id;
+
+-- name: workers_seen
+-- Who works, for people: since when, how long ago it last showed that it lives, and how many runs it holds.
+SELECT json_group_array(json_array(id, hostname, pid, joined_at, (SELECT now FROM clock) - renewed_at, lease_seconds,
+                                   (SELECT count(*) FROM runs WHERE runs.worker = workers.id)))
+  FROM workers;
+
+-- name: queues_seen
+-- Which queues have something to do, for people: how many runs are ready (ten thousand at most are counted), since when
+-- the next one waits, and how many are held. The names are found by skipping from one to the next in the claim's index.
+WITH RECURSIVE waiting (queue) AS (
+    SELECT (SELECT min(queue) FROM runs WHERE state = 'ready' AND due_at IS NULL)
+    UNION ALL
+    SELECT (SELECT min(runs.queue) FROM runs
+             WHERE state = 'ready' AND due_at IS NULL AND runs.queue > waiting.queue)
+      FROM waiting WHERE waiting.queue IS NOT NULL
+), named AS (
+    SELECT queue FROM waiting WHERE queue IS NOT NULL
+    UNION
+    SELECT queue FROM runs WHERE worker IS NOT NULL
+)
+SELECT json_group_array(json_array(
+           queue,
+           (SELECT count(*) FROM (SELECT 1 FROM runs
+                                   WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue LIMIT 10000)),
+           (SELECT created_at FROM runs
+             WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue ORDER BY priority, seq LIMIT 1),
+           (SELECT count(*) FROM runs WHERE worker IS NOT NULL AND runs.queue = named.queue)))
+  FROM named;
+
+-- name: stuck_seen
+-- What waits for people: by function, how many (of the first ten thousand), and one of the reasons.
+SELECT json_group_array(json_array(name, times, why))
+  FROM (SELECT name, count(*) AS times, min(reason) AS why
+          FROM (SELECT name, reason FROM runs WHERE state = 'parked' AND needs_mend = 1 LIMIT 10000)
+         GROUP BY name);
+
+-- name: unknown_seen
+-- What is ready and nobody knows, as workers have noted: the same.
+SELECT json_group_array(json_array(name, times, why))
+  FROM (SELECT name, count(*) AS times, min(reason) AS why
+          FROM (SELECT name, reason FROM runs WHERE state = 'ready' AND due_at IS NULL LIMIT 50000)
+         WHERE reason IS NOT NULL
+         GROUP BY name);
+
+-- name: health
+-- What the library says of itself, for people.
+SELECT json_group_array(json_array(what, value))
+  FROM (SELECT 'server' AS what, 'SQLite ' || sqlite_version() AS value
+        UNION ALL
+        SELECT 'clock', CAST((SELECT now FROM clock) AS TEXT));

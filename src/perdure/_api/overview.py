@@ -1,0 +1,106 @@
+"""What there is beside runs, as it is shown: workers, queues, and what keeps runs from going on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from .shown_runs import maybe, moment
+
+if TYPE_CHECKING:
+    from ..stores.finding import Finder
+    from ..stores.protocol import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSummary:
+    """A process that works, as the database knows it."""
+
+    worker_id: str
+    hostname: str
+    pid: int
+    joined_at: datetime
+    silent_seconds: float
+    """So long ago it last showed that it lives, by the database's clock."""
+    lease_seconds: float
+    held: int
+    """How many runs it holds."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has been silent for longer than its lease: others will take its runs."""
+        return self.silent_seconds > self.lease_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSummary:
+    """A queue that has something to do."""
+
+    name: str | None
+    """None: the runs that were started, not submitted."""
+    ready: int
+    """How many runs wait for a worker; 10,000 at most are counted."""
+    waiting_since: datetime | None
+    """When the run was made that is next."""
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckRuns:
+    """Runs of a function that do not go on by themselves, with one of the reasons."""
+
+    name: str
+    count: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What a database says that bears on its runs, as `Client.examine` gives it."""
+
+    facts: Mapping[str, str]
+    """The server or library, its clock, its connections and transactions, as far as there are any."""
+    workers: Sequence[WorkerSummary]
+    queues: Sequence[QueueSummary]
+    stuck: Sequence[StuckRuns]
+    """What waits for a mend."""
+    unknown: Sequence[StuckRuns]
+    """What is ready, and of which no worker that has looked knows the function."""
+
+
+def workers_of(finder: Finder) -> list[WorkerSummary]:
+    """Who works."""
+    return [
+        WorkerSummary(
+            worker_id=seen.worker_id,
+            hostname=seen.hostname,
+            pid=seen.pid,
+            joined_at=moment(seen.joined_at),
+            silent_seconds=seen.silent_seconds,
+            lease_seconds=seen.lease_seconds,
+            held=seen.held,
+        )
+        for seen in finder.workers()
+    ]
+
+
+def queues_of(finder: Finder) -> list[QueueSummary]:
+    """Which queues have something to do."""
+    return [
+        QueueSummary(name=seen.name or None, ready=seen.ready, waiting_since=maybe(seen.waiting_since), held=seen.held)
+        for seen in finder.queues()
+    ]
+
+
+def examination_of(store: Store) -> Examination:
+    """All of it."""
+    finder = store.finder
+    return Examination(
+        facts=store.health(),
+        workers=workers_of(finder),
+        queues=queues_of(finder),
+        stuck=[StuckRuns(name=seen.name, count=seen.count, reason=seen.reason) for seen in finder.stuck()],
+        unknown=[StuckRuns(name=seen.name, count=seen.count, reason=seen.reason) for seen in finder.unknown()],
+    )

@@ -1,0 +1,110 @@
+"""`perdure runs show`: one run as a tree, with its steps, their attempts, its children, and what it waits for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ... import RunDetails, RunSummary, UsageError
+from ..command import DONE, Command, Context
+from ..screen import STYLES, Branch
+from ..times import between, since, span
+from .runs_list import first_line
+
+HIDDEN_KINDS = ("order",)
+LONGEST = 120
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which run, and how much of it."""
+    parser.add_argument("run_id", metavar="ID", help="the run's id, or the beginning of one that no other run has")
+    parser.add_argument("--limit", type=int, default=200, help="so many steps and children at most (200)")
+
+
+def run(context: Context) -> int:
+    """The run; its id may be cut short."""
+    with context.client() as client:
+        given = context.arguments.run_id
+        alike = client.runs.list(id_prefix=given, limit=2).runs
+        if len(alike) > 1 and given not in (run.run_id for run in alike):
+            raise UsageError(f"several runs begin with {given}: {', '.join(run.run_id for run in alike)}, …")
+        run_id = alike[0].run_id if len(alike) == 1 else given
+        details = client.runs.get(run_id, limit=context.arguments.limit)
+    if context.screen.is_json:
+        context.screen.json(details)
+    else:
+        context.screen.tree(tree_of(details, context.arguments.limit))
+    return DONE
+
+
+def tree_of(details: RunDetails, limit: int) -> Branch:
+    """All of it."""
+    run = details.run
+    root = Branch(f"{run.name}  {run.run_id}  {run.status}", STYLES.get(run.status, ""))
+    for line in lines_of(details):
+        root.add(line)
+    steps = [step for step in details.steps if step.kind not in HIDDEN_KINDS]
+    if steps:
+        at = root.add(f"steps ({len(steps)}{'+' if len(details.steps) >= limit else ''})")
+        for step in steps:
+            if step.recorded_at is None:
+                state = "is being tried again"
+            else:
+                took = "" if step.started_at is None else f"  {between(step.started_at, step.recorded_at)}"
+                state = f"{'failed' if step.is_error else first_line(step.outcome, LONGEST) or 'recorded'}{took}"
+            called = f"({first_line(step.arguments, LONGEST)})" if step.arguments not in (None, "[]") else ""
+            branch = at.add(f"{step.name}{called} → {state}", STYLES["failed"] if step.is_error else "")
+            for attempt in step.earlier_attempts:
+                branch.add(f"attempt {attempt.number}: {first_line(attempt.error, LONGEST) or 'failed'}")
+            if step.is_error:
+                branch.add(first_line(step.outcome, LONGEST) or "")
+            if step.attempts > 1:
+                branch.add(f"{step.attempts} attempts")
+    add_children(root, details.children, limit)
+    return root
+
+
+def lines_of(details: RunDetails) -> list[str]:
+    """What there is to say of the run itself."""
+    run = details.run
+    lines = [f"made {run.created_at:%Y-%m-%d %H:%M:%S} UTC, {since(run.created_at)} ago"]
+    if run.started_at is not None:
+        took = f", took {between(run.started_at, run.finished_at)}" if run.finished_at is not None else ""
+        waited = (run.started_at - run.created_at).total_seconds()
+        lines.append(f"began after {span(max(0.0, waited))}{took}")
+    lines.append(f"queue {run.queue}, priority {run.priority}" if run.queue else "started outside queues")
+    if run.parent_id is not None:
+        lines.append(f"child of {run.parent_id}")
+    if run.worker_id is not None:
+        lines.append(f"held by worker {run.worker_id}, attempt {run.attempts} of {run.max_attempts}")
+    if run.due_at is not None and run.finished_at is None:
+        lines.append(f"due {since(run.due_at)}")
+    if details.waits_for_children:
+        lines.append("waits for its children")
+    if details.waits_for:
+        lines.append(f"waits for {', '.join(details.waits_for)}")
+    if run.reason:
+        lines.append(f"reason: {run.reason}")
+    if details.attributes:
+        lines.append("attributes: " + ", ".join(f"{name}={value}" for name, value in details.attributes.items()))
+    lines += [f"told: {message.kind}, {since(message.sent_at)} ago" for message in details.messages]
+    lines.append(f"input: {first_line(details.input, LONGEST)}")
+    if details.output is not None:
+        lines.append(f"output: {first_line(details.output, LONGEST)}")
+    if details.error is not None:
+        lines.append(f"error: {first_line(details.error, LONGEST)}")
+    return lines
+
+
+def add_children(root: Branch, children: Sequence[RunSummary], limit: int) -> None:
+    """The runs that it has made."""
+    if children:
+        at = root.add(f"children ({len(children)}{'+' if len(children) >= limit else ''})")
+        for child in children:
+            took = between(child.started_at, child.finished_at)
+            at.add(f"{child.name}  {child.run_id}  {child.status}  {took}", STYLES.get(child.status, ""))
+
+
+COMMAND = Command(
+    "runs show", "One run: its steps, attempts, children and times.", "perdure runs show 0193a5", add_arguments, run
+)

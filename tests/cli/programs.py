@@ -1,0 +1,19 @@
+"""What the command line's tests look at."""
+
+from __future__ import annotations
+
+import perdure
+
+queue = perdure.Queue("cli-tests", concurrency=2)
+
+
+@perdure.step
+def double(number: int) -> int:
+    if number < 0:
+        raise ValueError(f"{number} is too small")
+    return 2 * number
+
+
+@perdure.workflow
+def quadruple(number: int) -> int:
+    return perdure.start(double, double(number)).result()

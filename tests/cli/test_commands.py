@@ -1,0 +1,193 @@
+"""Each command says what there is, for people and as JSON, and by its exit code."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import perdure
+from perdure.cli.command import all_commands
+from tests.cli.conftest import Perdure
+from tests.cli.programs import double, quadruple, queue
+
+
+@pytest.fixture
+def worked(store_url: str, client: perdure.Client) -> dict[str, str]:
+    """A run that has ended well, one that has failed, and one that nobody executes."""
+    with perdure.running(store_url, poll_seconds=0.05):
+        well, failed = perdure.start(quadruple, 3), queue.submit(quadruple, -1)
+        well.result(timeout=60)
+        failed.exception(timeout=60)
+    ready = client.with_options(queue="nobody-serves-it").submit(double, 1)
+    return {"well": well.run_id, "failed": failed.run_id, "ready": ready.run_id}
+
+
+def test_runs_are_listed(command: Perdure, worked: dict[str, str]) -> None:
+    """In columns, whole, without colours, where nobody sits before it."""
+    said = command("runs", "list")
+    assert said.code == 0
+    header, *rows = said.out.splitlines()
+    assert header.split() == ["id", "name", "status", "queue", "made", "took", "reason"]
+    assert rows[0].split()[:4] == [worked["ready"], "tests.cli.programs:double", "ready", "nobody-serves-it"]
+    assert "\x1b" not in said.out
+    assert [run["run_id"] for run in command("runs", "list", "--status", "failed", "--json").json["runs"]] == [
+        worked["failed"]
+    ]
+    assert command("runs", "list", "--limit", "1").err.startswith("there are more: --cursor ")
+    assert command("runs", "list", "--since", "1h", "--workflow", "no:such").err == "no run is found by this\n"
+    found = command("runs", "list", "--queue", "cli-tests", "--until", "2100-01-01", "--text", "QUADRUPLE", "--json")
+    assert [run["run_id"] for run in found.json["runs"]] == [worked["failed"]]
+
+
+def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> None:
+    """With its steps, children, values and errors; the beginning of its id will do."""
+    said = command("runs", "show", worked["well"])
+    assert said.code == 0
+    assert f"tests.cli.programs:quadruple  {worked['well']}  succeeded" in said.out
+    assert "tests.cli.programs:double([3]) → 6" in said.out
+    assert "children (1)" in said.out
+    assert "error: ValueError: -1 is too small" in command("runs", "show", worked["failed"]).out
+    details = command("runs", "show", worked["well"], "--json").json
+    assert (details["run"]["status"], details["output"], len(details["children"])) == ("succeeded", "12", 1)
+    assert command("runs", "show", worked["ready"][:-1]).code == 0
+    assert command("runs", "show", "0").code in (2, 3)  # several begin so, or none
+
+
+def test_an_id_that_nobody_has_is_said(command: Perdure, worked: dict[str, str]) -> None:
+    """With a code of its own, as JSON too; and nothing is done."""
+    said = command("runs", "show", "nobody")
+    assert (said.code, said.err) == (3, "perdure: there is no run nobody in this database\n")
+    assert command("runs", "show", "nobody", "--json").json["code"] == 3
+    assert command("runs", "cancel", worked["ready"], "nobody").code == 3
+    assert command("runs", "list", "--status", "ready", "--json").json["runs"][0]["run_id"] == worked["ready"]
+
+
+def test_runs_are_ended(command: Perdure, worked: dict[str, str]) -> None:
+    """By id or by filter, after a preview; a filter is not asked for in a pipe without --yes."""
+    preview = command("runs", "cancel", "--queue", "nobody-serves-it", "--dry-run")
+    assert (preview.code, preview.out.splitlines()[0]) == (0, "1 run would be ended:")
+    unasked = command("runs", "cancel", "--queue", "nobody-serves-it")
+    assert (unasked.code, "give --yes" in unasked.err) == (1, True)
+    assert command("runs", "show", worked["ready"], "--json").json["run"]["status"] == "ready"
+    done = command("runs", "cancel", "--queue", "nobody-serves-it", "--yes", "--json")
+    assert (done.code, done.json["count"], done.json["run_ids"]) == (0, 1, [worked["ready"]])
+    assert command("runs", "cancel", worked["ready"]).code == 1
+    assert command("runs", "cancel", "--queue", "nobody-serves-it", "--yes").code == 1
+    assert command("runs", "cancel").code == 2
+    assert command("runs", "cancel", worked["ready"], "--queue", "a").code == 2
+
+
+def test_queues_workers_and_what_goes_on_are_shown(command: Perdure, store_url: str, worked: dict[str, str]) -> None:
+    """While somebody works, and while nobody does."""
+    assert command("queues").out.splitlines()[1].split()[:3] == ["nobody-serves-it", "1", "0"]
+    assert command("workers").err == "nobody works on this database\n"
+    with perdure.running(store_url):
+        [worker] = command("workers", "--json").json["workers"]
+        assert worker["pid"] == os.getpid()
+        assert command("workers").out.splitlines()[1].split()[-1] == "well"
+    assert "nobody-serves-it" in command("watch").out
+    assert command("watch", "--json", "--once").json["failed"] == [worked["failed"]]
+
+
+def test_the_doctor_says_what_is_wrong(command: Perdure, store_url: str, worked: dict[str, str]) -> None:
+    """In words, with the mend, and by the exit code."""
+    said = command("doctor")
+    assert (said.code, "WRONG  nobody works on this database, and 1 run wait" in said.out) == (1, True)
+    assert "perdure worker MODULE" in said.out
+    report = command("doctor", "--json").json
+    assert (report["well"], any(not finding["is_well"] for finding in report["findings"])) == (False, True)
+    command("runs", "cancel", worked["ready"])
+    assert command("doctor").code == 0
+
+
+def test_the_schema_is_made_or_printed(command: Perdure, store_url: str, tmp_path: Path) -> None:
+    """The script makes the same as the command."""
+    script = command("migrate", "--sql")
+    assert script.code == 0
+    if store_url.startswith("postgres"):
+        assert script.out == "" or "CREATE TABLE" in script.out
+        assert command("migrate").code == 0
+        return
+    assert not Path(store_url).exists()
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as connection:
+        connection.executescript(script.out)
+    connection.close()
+    assert command("migrate", url=str(other)).out == f"{other} is already up to date\n"
+    assert command("runs", "list", url=str(other)).code == 0
+    assert command("migrate").out == f"{store_url} is now up to date\n"
+    assert command("migrate", "--sql").err == f"{store_url} is up to date\n"
+
+
+def test_a_database_that_cannot_be_used_is_said(command: Perdure, tmp_path: Path) -> None:
+    """With a code of its own; no file is made, and no password is shown."""
+    missing = tmp_path / "typo.db"
+    said = command("runs", "list", url=str(missing))
+    assert (said.code, "there is no database" in said.err, missing.exists()) == (4, True, False)
+    said = command("doctor", url="postgresql://me:secret@127.0.0.1:1/nothing")
+    assert (said.code, "secret" in said.err + said.out) == (4, False)
+    assert "cannot connect to" in said.err
+    said = command("runs", "list", url="mysql://me:secret@host/x")
+    assert (said.code, "secret" in said.err) == (4, False)
+
+
+def test_a_database_of_another_release_is_said(command: Perdure, tmp_path: Path) -> None:
+    """And left as it is."""
+    url = str(tmp_path / "newer.db")
+    assert command("migrate", url=url).code == 0
+    with sqlite3.connect(url) as connection:
+        connection.execute("INSERT INTO migrations VALUES (999, 'from the future', 0)")
+    connection.close()
+    for words in (("runs", "list"), ("doctor",), ("migrate",), ("migrate", "--sql")):
+        said = command(*words, url=url)
+        assert (said.code, "schema version 999" in said.err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runs", "list", "--status", "done"),
+        ("runs", "list", "--limit", "0"),
+        ("runs", "list", "--since", "yesterday"),
+        ("runs", "list", "--attribute", "customer"),
+        ("runs", "list", "--cursor", "x"),
+        ("runs", "show"),
+        ("runs", "dance"),
+        ("worker", "no.such.module"),
+        ("worker", "tests.cli.programs:missing"),
+        ("worker", "tests.cli.programs", "--queues", "cli-tset"),
+        ("worker", "tests.cli.programs", "--queues", ","),
+        ("worker", "tests.cli.programs", "--processes", "0"),
+        ("worker", "tests.cli.programs", "--concurrency", "0"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_written_wrong_is_said(command: Perdure, client: perdure.Client, words: tuple[str, ...]) -> None:
+    """In a line, with a code of its own."""
+    said = command(*words)
+    assert said.code == 2
+    assert said.err
+
+
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command is found by its file alone."""
+    from perdure.cli.main import main  # the one that `perdure` is
+
+    names = {command.name for command in all_commands()}
+    assert names >= {"runs list", "runs show", "runs cancel", "watch", "queues", "workers", "worker", "migrate"}
+    assert "doctor" in names
+    for command in all_commands():
+        with pytest.raises(SystemExit):
+            main([*command.name.split(), "--help"])
+        assert f"example:\n  {command.example}" in capsys.readouterr().out
+        assert command.example.startswith(f"perdure {command.name}")
+
+
+def test_values_cannot_move_the_cursor(command: Perdure, client: perdure.Client) -> None:
+    """What a value has of control characters is shown as such."""
+    run_id = client.submit(double, 1).run_id
+    client.with_options(id="evil").submit("a:b", "\x1b[2J")
+    assert "\x1b" not in command("runs", "show", "evil").out + command("runs", "show", run_id).out
