@@ -203,7 +203,7 @@ CORE: tuple[Guard, ...] = (
         "refused_step_parks",
         "A checkpoint that cannot be kept parks its run; else it stays held by nobody's thread.",
         "entry",
-        {"both": at("engine/claiming/claims.Claims.lose", "needs_mend=True, reason=reason)")},
+        {"both": at("engine/claiming/claims.Claims.lose", "stopped='mend', reason=reason)")},
     ),
     Guard(
         "refused_finish_parks",
@@ -236,7 +236,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 11: a claim charges the attempt.",
         "crashes",
         {
-            "postgres": at("postgres/perdure.claim_runs", "ELSE run.attempts + 1 END"),
+            "postgres": at("postgres/perdure.take", "ELSE run.attempts + 1 END"),
             "sqlite": at("sqlite/take_runs", "iif(steps > progress_mark, 1, attempts + 1)"),
         },
     ),
@@ -317,8 +317,8 @@ CORE: tuple[Guard, ...] = (
         "Rule 7: every claim first wakes what is due.",
         "sleep",
         {
-            "postgres": at("postgres/perdure.claim_runs", "PERFORM perdure.wake_runs(queues)"),
-            "sqlite": at("sqlite/take_runs", "WHERE seq IN (SELECT seq FROM due_runs ORDER BY due_at LIMIT 1000)"),
+            "postgres": at("postgres/perdure.claim_runs", "has_woken := perdure.wake_due(queues, names)"),
+            "sqlite": at("sqlite/take_runs", "WHERE seq IN (SELECT seq FROM due)"),
         },
     ),
     Guard(

@@ -73,15 +73,23 @@ BESIDE: tuple[Guard, ...] = (
         "haunted",
         {
             "both": at("engine/claiming/dispatcher.Dispatcher._begin_to_ask", "if room.solitude.is_kept"),
-            "postgres": at(
-                "postgres/perdure.claim_runs",
-                "(last_attempts = 'alone') = CASE WHEN run.attempts = 0",
-                "IF last_attempts = 'alone' AND holds_some THEN",
+            "postgres": (
+                *at(
+                    "postgres/perdure.candidates",
+                    "AND (last_attempts = 'beside' OR CASE WHEN attempts = 0 OR attempts < max_attempts - 1 THEN true "
+                    "ELSE perdure.progress_of(id) > progress_mark END)",
+                ),
+                *at(
+                    "postgres/perdure.room",
+                    "most := CASE WHEN EXISTS (SELECT 1 FROM perdure.runs WHERE worker = me) THEN 0 ELSE",
+                ),
             ),
-            "sqlite": at(
-                "sqlite/take_runs",
-                "(NEW.last_attempts = 'alone') = iif( attempts = 0 OR attempts < max_attempts - 1, 0,",
-                "(NEW.last_attempts <> 'alone' OR NOT EXISTS (SELECT 1 FROM runs AS mine",
+            "sqlite": (
+                *at(
+                    "sqlite/candidates",
+                    "AND (asked.last_attempts = 'beside' OR one.attempts = 0 OR one.attempts < one.max_attempts - 1 OR",
+                ),
+                *at("sqlite/room", "WHEN last_attempts = 'alone' AND holds_some THEN 0"),
             ),
         },
     ),
@@ -89,7 +97,7 @@ BESIDE: tuple[Guard, ...] = (
         "last_beside",
         "Rule 11: one that could not be had alone for long is claimed beside others.",
         "one lasts",
-        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(asked, solitude.beside(now))")},
+        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(asked, solitude.beside(now), floors)")},
     ),
     Guard(
         "alone_no_more",
@@ -120,11 +128,14 @@ BESIDE: tuple[Guard, ...] = (
         "haunted",
         {
             "postgres": (
-                *at("postgres/perdure.claim_runs", "is_beside = holds_some OR last_attempts = 'beside'"),
+                *at(
+                    "postgres/perdure.take",
+                    "is_not_alone OR EXISTS (SELECT 1 FROM perdure.runs AS mine WHERE mine.worker = me)",
+                ),
                 *at("postgres/perdure.take_over", "NOT is_beside"),
             ),
             "sqlite": (
-                *at("sqlite/take_runs", "NEW.last_attempts = 'beside' OR EXISTS (SELECT 1 FROM runs AS mine"),
+                *at("sqlite/taking", "(SELECT last_attempts = 'beside' FROM asked) OR (SELECT holds_some FROM room)"),
                 *at("sqlite/take_over_dead_runs", "is_beside = 0"),
             ),
         },

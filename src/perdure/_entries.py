@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState, WaitKind
+from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
 
 
 class Stored(Struct, gc=False):
@@ -32,7 +32,8 @@ class RunCreated(Struct, gc=False):
 
     `claim` is the claim of the run that creates it (None outside), `parent_id` and `parent_key` its place there.
     `held_as` is a fresh claim when this worker starts to execute the run at once; None leaves it `ready`.
-    `due_at` (seconds since the epoch) delays a ready run. Lower `priority` goes first.
+    `due_at` (seconds since the epoch) delays a ready run, or `delay_seconds`, which the database's clock counts from
+    the creation. Lower `priority` goes first.
     """
 
     run_id: RunId
@@ -51,6 +52,11 @@ class RunCreated(Struct, gc=False):
     max_attempts: int = 10
     attributes: dict[str, str] | None = None
     """By what people find the run."""
+    delay_seconds: float | None = None
+
+    def due_from(self, now: float) -> float | None:
+        """When the run is due, if it is made at that time; None: at once."""
+        return self.due_at if self.delay_seconds is None else now + self.delay_seconds
 
 
 class StepRecorded(Struct, gc=False):
@@ -102,16 +108,16 @@ class Wait(Struct, gc=False):
 class RunParked(Struct, gc=False):
     """The run leaves memory; its claim ends, uncharged.
 
-    It wakes when `due_at` is past, or one of those that it `waits_for` has come. `reason` is set when it cannot go on
-    until somebody mends something (`needs_mend`): then only a new worker, or newly registered code, makes it ready
-    again.
+    It wakes when `due_at` is past, or one of those that it `waits_for` has come. None of that wakes a run that is
+    `stopped`; `reason` says what somebody has to do. One that needs a `mend` is made ready again by a new worker, or by
+    newly registered code.
     """
 
     run_id: RunId
     claim: str
     due_at: float | None = None
     waits_for: tuple[Wait, ...] = ()
-    needs_mend: bool = False
+    stopped: Stopped | None = None
     reason: str | None = None
 
 
@@ -158,8 +164,9 @@ class Accepted(Struct, gc=False):
 
 
 class Existed(Struct, gc=False):
-    """A `RunCreated` met another run with the same id: compare, then share it or refuse."""
+    """A `RunCreated` met another run, `run_id`, which stands for it: compare, then share it or refuse."""
 
+    run_id: RunId
     name: str
     fingerprint: str
     state: RunState

@@ -18,6 +18,9 @@ TERMINAL: Final[frozenset[RunState]] = frozenset({"succeeded", "failed", "cancel
 RunKind = Literal["workflow", "step"]
 """What a run executes; a step is a run when it is put on a queue, or started, by itself."""
 
+Stopped = Literal["mend", "paused", "retries"]
+"""Why a parked run is not woken: its code has to be mended, it was paused, its retries are used up."""
+
 CheckpointKind = Literal["step", "value", "sleep", "order", "attributes"]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
 delivery log. `attributes`: by what people find the run, from here on.

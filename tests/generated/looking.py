@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 STEPS = "SELECT run_id, key, kind, outcome FROM {}step_view"
-RUNS = "SELECT id, parent_id, state, needs_mend, reason FROM {}run_view"
+RUNS = "SELECT id, parent_id, state, stopped, reason FROM {}run_view"
 TERMINAL = {"succeeded", "failed", "cancelled", "dead"}
 
 

@@ -160,7 +160,7 @@ def begin(world: World, claim: str) -> None:
 def begin_again(world: World, claim: str, dead: str) -> None:
     """The dead process's run is put back and claimed by the next."""
     world.store.apply(W1, [RunReleased(RUN_ID, dead)])
-    assert len(world.store.claim(W1, ClaimRequest({"": 1}, [NAME]), [claim])) == 1
+    assert len(world.store.claim(W1, ClaimRequest({"": 1}, [NAME]), [claim]).runs) == 1
 
 
 def live(life: Life, choices: list[int], *, width: int, length: int) -> list[int]:

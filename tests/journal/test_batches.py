@@ -146,7 +146,7 @@ def test_the_end_of_a_claim_does_not_wait_for_room(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(journal_module, "QUEUED_BYTES", 10)
     store = ScriptedStore()
     journal = journal_on(store)
-    journal.append(Lane(run("r")), RunParked("r", "claim of r", needs_mend=True, reason="it differs"), leads=True)
+    journal.append(Lane(run("r")), RunParked("r", "claim of r", stopped="mend", reason="it differs"), leads=True)
     assert not store.committed
     assert journal.ring.waiting == 1
 

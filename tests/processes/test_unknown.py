@@ -64,7 +64,7 @@ def check_parked(rows: Rows, run_ids: list[str]) -> None:
     """All of them come to wait for a mend, with a reason and uncharged, and another runs to its end meanwhile."""
 
     def parked() -> list[tuple[object, ...]]:
-        found = rows.ask("SELECT id, needs_mend, attempts, reason FROM runs WHERE state = 'parked' ORDER BY id")
+        found = rows.ask("SELECT id, stopped, attempts, reason FROM runs WHERE state = 'parked' ORDER BY id")
         return [row for row in found if row[0] in run_ids and row[1]]
 
     wait_until(lambda: len(parked()) == len(run_ids))

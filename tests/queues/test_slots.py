@@ -16,7 +16,7 @@ def runs(number: int, *, attempts: int = 1) -> list[Any]:
 def serve(slots: Slots, *, claimed: int, at: float) -> int:
     """One claim that finds so many, or all that are asked for; how many those were."""
     asked = slots.ask(at)
-    slots.receive(runs(min(claimed, asked)), asked, at)
+    slots.receive(runs(min(claimed, asked)), is_all=claimed < asked, now=at)
     return asked
 
 
@@ -61,12 +61,12 @@ def test_a_claim_never_asks_for_less_than_nothing() -> None:
     """
     slots = Slots(1)
     slots.used = 1
-    slots.receive(runs(5), asked=5, now=10.0)
+    slots.receive(runs(5), is_all=False, now=10.0)
     slots.used = 0
 
     assert slots.wants_more
     asked = slots.ask(12.0)
-    slots.receive([], asked, 12.0)
+    slots.receive([], is_all=asked > 0, now=12.0)
     assert asked == 0
     assert slots.has_backlog
 
@@ -74,7 +74,7 @@ def test_a_claim_never_asks_for_less_than_nothing() -> None:
 def test_what_was_claimed_ahead_begins_before_what_is_made_here() -> None:
     """The oldest first."""
     slots = Slots(1)
-    slots.receive(runs(2), asked=2, now=10.0)
+    slots.receive(runs(2), is_all=False, now=10.0)
     slots.has_backlog = False
 
     slots.begin()
@@ -88,7 +88,7 @@ def test_a_run_that_was_charged_for_a_death_is_not_claimed_ahead() -> None:
     """Its next death would be charged too, though it did nothing; for a while nothing is claimed ahead."""
     slots = Slots(1)
 
-    back = slots.receive(runs(3, attempts=2), asked=3, now=10.0)
+    back = slots.receive(runs(3, attempts=2), is_all=False, now=10.0)
     slots.begin()
     slots.used = 0
 
@@ -99,7 +99,7 @@ def test_a_run_that_was_charged_for_a_death_is_not_claimed_ahead() -> None:
 def test_nothing_is_claimed_ahead_where_some_are_more_urgent() -> None:
     """What was goes back, for it may be less urgent than what comes."""
     slots = Slots(1)
-    slots.receive(runs(3), asked=3, now=10.0)
+    slots.receive(runs(3), is_all=False, now=10.0)
     slots.begin()
 
     assert len(slots.note(priority=-1)) == 2
@@ -112,7 +112,7 @@ def test_who_goes_on_comes_before_who_begins() -> None:
     slots = Slots(1)
     asker: Any = SimpleNamespace(state=SimpleNamespace(has_slot=False))
     slots.resuming.append((asker, lambda: None))
-    slots.receive(runs(1), asked=1, now=10.0)
+    slots.receive(runs(1), is_all=False, now=10.0)
 
     assert len(slots.resume()) == 1
     assert slots.begin() == []
@@ -121,8 +121,8 @@ def test_who_goes_on_comes_before_who_begins() -> None:
 def test_a_run_that_was_claimed_ahead_and_waits_for_long_goes_back() -> None:
     """A long run has taken the slot after short ones; then nothing is claimed ahead any more, and it is looked for."""
     slots = Slots(1)
-    slots.receive(runs(1), asked=3, now=10.0)
-    slots.receive(runs(1), asked=3, now=12.0)
+    slots.receive(runs(1), is_all=True, now=10.0)
+    slots.receive(runs(1), is_all=True, now=12.0)
     slots.ahead, slots.has_backlog = 20, False
 
     assert len(slots.take_late(11.0)) == 1
@@ -133,7 +133,7 @@ def test_where_runs_weigh_room_is_made_for_the_heaviest() -> None:
     """What a claim brings is not known before: a heavy run must not wait here while another process could have it."""
     slots = Slots(16, lambda name: 8, 8)
     assert slots.ask(0.0) == 2
-    slots.receive([], 2, 0.0)
+    slots.receive([], is_all=True, now=0.0)
     slots.used, slots.has_backlog = 9, True
     assert not slots.wants_more
 
@@ -159,7 +159,7 @@ def test_a_more_urgent_run_goes_before_those_that_were_claimed_earlier() -> None
     waiting = short_ones_ahead(slots)
     assert waiting > 1
     slots.ask(10.02)
-    slots.receive([urgent(-1), urgent(0), urgent(5)], 3, 10.02)
+    slots.receive([urgent(-1), urgent(0), urgent(5)], is_all=False, now=10.02)
     slots.used = 0
 
     assert [run.priority for run in slots.begin()] == [-1]
@@ -170,8 +170,8 @@ def test_equals_stay_in_their_order() -> None:
     """First in, first out, among those of one priority."""
     slots = Slots(1)
     slots.used = 1
-    slots.receive([urgent(1, nth=0), urgent(1, nth=1), urgent(0, nth=2)], 3, 10.0)
-    slots.receive([urgent(1, nth=3), urgent(0, nth=4)], 2, 10.0)
+    slots.receive([urgent(1, nth=0), urgent(1, nth=1), urgent(0, nth=2)], is_all=False, now=10.0)
+    slots.receive([urgent(1, nth=3), urgent(0, nth=4)], is_all=False, now=10.0)
 
     assert [run.nth for run, _ in slots.ready] == [2, 4, 0, 1, 3]  # type: ignore[attr-defined]  # see `urgent`
 
@@ -180,7 +180,7 @@ def test_what_is_less_urgent_than_a_new_run_goes_back() -> None:
     """The next claim takes both in their order; what is as urgent, or more, was there first and stays."""
     slots = Slots(1)
     slots.used = 1
-    slots.receive([urgent(0), urgent(1), urgent(2)], 3, 10.0)
+    slots.receive([urgent(0), urgent(1), urgent(2)], is_all=False, now=10.0)
 
     assert [run.priority for run in slots.note(0)] == [1, 2]
     assert [run.priority for run, _ in slots.ready] == [0]

@@ -104,7 +104,7 @@ def claim(
 ) -> list[ClaimedRun]:
     """Claim from one queue, under these claims or fresh ones."""
     request = ClaimRequest({queue: slots}, list(names), last_attempts)
-    return store.claim(worker_id, request, claims or fresh_claims(slots))
+    return store.claim(worker_id, request, claims or fresh_claims(slots)).runs
 
 
 def claim_one(store: Store, worker_id: str, run_id: str) -> str:

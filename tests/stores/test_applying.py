@@ -65,7 +65,7 @@ ENDINGS = {
     "finished": finished("r", C1),
     "failed": finished("r", C1, "failed", '"boom"'),
     "parked": parked("r", C1, children_seen=0),
-    "needing a mend": parked("r", C1, needs_mend=True, reason="the code differs"),
+    "needing a mend": parked("r", C1, stopped="mend", reason="the code differs"),
     "released": released("r", C1),
     "released and charged": released("r", C1, charged=True, reason="sys.exit"),
 }
@@ -95,7 +95,7 @@ def test_another_run_with_the_same_id_is_reported(store: Store) -> None:
     """The second creator of an id hears what is there and writes nothing."""
     store.apply(W1, [created("r", fingerprint="first")])
     [verdict] = store.apply(W2, [created("r", entry_id="other", name="app:other", fingerprint="second")])
-    assert verdict == Existed(WORK, "first", "ready")
+    assert verdict == Existed("r", WORK, "first", "ready")
     run = store.run("r")
     assert run is not None
     assert (run.name, run.fingerprint) == (WORK, "first")
@@ -104,14 +104,14 @@ def test_another_run_with_the_same_id_is_reported(store: Store) -> None:
 def test_of_two_creators_in_one_batch_the_first_wins(store: Store) -> None:
     """Two requests may name one id in the same batch."""
     verdicts = store.apply(W1, [created("r", entry_id="a"), created("r", entry_id="b"), created("s")])
-    assert verdicts == [Accepted(), Existed(WORK, "f1", "ready"), Accepted()]
+    assert verdicts == [Accepted(), Existed("r", WORK, "f1", "ready"), Accepted()]
 
 
 def test_a_run_that_existed_does_not_refuse_its_creators_claim(store: Store) -> None:
     """Meeting another run is an answer, not a refusal: the creator goes on."""
     store.apply(W1, [created("r", held_as=C1), created("s")])
     verdicts = store.apply(W1, [child("s", "r", C1, entry_id="mine"), recorded("r", C1)])
-    assert verdicts == [Existed(WORK, "f1", "ready"), Accepted()]
+    assert verdicts == [Existed("s", WORK, "f1", "ready"), Accepted()]
 
 
 def test_what_would_be_held_but_existed_holds_nothing(store: Store) -> None:

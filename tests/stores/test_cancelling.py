@@ -123,7 +123,7 @@ def test_what_nobody_holds_is_swept(store: Store) -> None:
     """Ready and parked runs end without their code; held ones are left to their holder."""
     store.apply(W1, [created("ready"), created("late", due_at=4e9)])
     store.apply(W1, [created("held", held_as=C1), created("parked", held_as=C2), created("broken", held_as=C3)])
-    store.apply(W1, [parked("parked", C2, children_seen=3), parked("broken", C3, needs_mend=True, reason="x")])
+    store.apply(W1, [parked("parked", C2, children_seen=3), parked("broken", C3, stopped="mend", reason="x")])
     for run_id in ("ready", "late", "held", "parked", "broken"):
         assert store.cancel(run_id) is True
     assert sweep_all(store) == {"ready", "late", "parked", "broken"}

@@ -61,7 +61,7 @@ def test_runs_are_claimed_by_priority_then_age(store: Store) -> None:
 def test_a_claim_takes_no_more_than_its_slots(store: Store) -> None:
     """Slots are counted for each queue."""
     store.apply(W1, [created(f"{queue}{n}", queue=queue) for n in range(5) for queue in ("x", "y", "z")])
-    runs = store.claim(W1, ClaimRequest({"x": 2, "y": 3, "z": 0}, [WORK]), fresh_claims(5))
+    runs = store.claim(W1, ClaimRequest({"x": 2, "y": 3, "z": 0}, [WORK]), fresh_claims(5)).runs
     assert sorted(run.run_id for run in runs) == ["x0", "x1", "y0", "y1", "y2"]
     assert len({run.claim for run in runs}) == 5
 
@@ -150,7 +150,7 @@ def test_a_dead_child_wakes_its_parent(store: Store) -> None:
 def test_a_run_that_needs_a_mend_is_not_claimed(store: Store) -> None:
     """Neither time nor children wake it: only new code does."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.apply(W1, [parked("r", C1, needs_mend=True, reason="differs", due_at=1.0)])
+    store.apply(W1, [parked("r", C1, stopped="mend", reason="differs", due_at=1.0)])
     assert ids(store) == []
     assert store.mend(["app:other"]) == []
     assert store.mend([WORK]) == ["r"]

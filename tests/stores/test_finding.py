@@ -36,7 +36,7 @@ def seven(store: Store) -> Store:
         W1,
         [
             finished("r4", claims["r4"]),
-            parked("r5", claims["r5"], needs_mend=True, reason="the code is another"),
+            parked("r5", claims["r5"], stopped="mend", reason="the code is another"),
             finished("r7", claims["r7"], "failed", '"a Value"'),
         ],
     )

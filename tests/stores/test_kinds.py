@@ -109,7 +109,10 @@ def test_functions_that_no_worker_uses_are_dropped_after_a_week(opened: Callable
     if not store_url.startswith("postgres"):
         pytest.skip("SQLite's are gone with their connection")
     join(opened(), W2)
-    count = b"SELECT count(DISTINCT right(proname, 8)) FROM pg_proc WHERE pronamespace = 'perdure'::regnamespace"
+    count = (
+        b"SELECT count(DISTINCT right(proname, 8)) FROM pg_proc "
+        b"WHERE pronamespace = 'perdure'::regnamespace AND proname ~ '_[0-9a-f]{8}$'"
+    )
     with psycopg.connect(store_url, autocommit=True) as connection:
         connection.execute("UPDATE perdure.decisions SET installed_at = now() - interval '8 days'")
         opened(kinds=MORE_KINDS)

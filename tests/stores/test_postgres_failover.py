@@ -119,6 +119,7 @@ def test_questions_use_indexes_whatever_the_history(postgres: PostgresStore, riv
     connection.autocommit = True
     connection.execute("ANALYZE perdure.runs, perdure.messages, perdure.checkpoints")
     values = {"worker_id": W1, "queues": '{""}', "names": f"{{{WORK}}}", "run_ids": "{1,2}", "run_id": "1"}
+    values["floors"] = "[]"
     for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_run"):
         query = b"EXPLAIN (FORMAT json) " + DECISIONS.text(name).encode()
         [(plan,)] = connection.execute(query, values).fetchall()

@@ -30,7 +30,7 @@ QUESTIONS = {
 }
 """What is one statement in every dialect. Decisions of many are functions of the database in one, and not here."""
 
-OWN = {"expected", "together", "decisions", "sessions"}
+OWN = {"expected", "together", "decisions", "floors", "sessions"}
 """A timeline is a thing of databases that fail over; rows are packed where the driver hands them over one by one; what
 a connection makes for itself needs no mark; a file has no sessions to listen on.
 """

@@ -147,7 +147,7 @@ def test_the_pulse_tells_when_the_next_thing_is_due(store: Store) -> None:
 def test_mending_takes_all_runs_of_the_functions(store: Store) -> None:
     """A mended run is ready, its reason gone; mending again finds nothing."""
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2, name="app:other")])
-    store.apply(W1, [parked("r", C1, needs_mend=True, reason="x"), parked("s", C2, needs_mend=True, reason="y")])
+    store.apply(W1, [parked("r", C1, stopped="mend", reason="x"), parked("s", C2, stopped="mend", reason="y")])
     run = store.run("r")
     assert run is not None
     assert (run.needs_mend, run.reason) == (True, "x")

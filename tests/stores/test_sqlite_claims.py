@@ -44,7 +44,7 @@ def test_a_claim_is_two_statements_for_each_queue(store: SqliteStore, queues: li
     store.apply(W1, [created(f"{queue} {nth}", queue=queue) for queue in queues for nth in range(3)])
     asked: list[str] = []
     store.on_statement = asked.append
-    taken = store.claim(W1, ClaimRequest(dict.fromkeys(queues, 2), [WORK]), fresh_claims(2 * len(queues)))
+    taken = store.claim(W1, ClaimRequest(dict.fromkeys(queues, 2), [WORK]), fresh_claims(2 * len(queues))).runs
     assert sorted(run.run_id for run in taken) == [f"{queue} {nth}" for queue in queues for nth in range(2)]
     assert len({run.claim for run in taken}) == len(taken)
     assert len(asked) == most

@@ -61,6 +61,8 @@ LARGE = {
     "parent",
     "wakes",
     "waits",
+    "run",
+    "one",
 }
 """The tables that grow with history, and the aliases that the statements give them."""
 

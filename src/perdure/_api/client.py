@@ -144,9 +144,10 @@ def entry_of(
         drawn,
         queue=submission.queue,
         priority=submission.priority,
-        due_at=submission.due_at(),
+        due_at=submission.due_at,
         max_attempts=most,
         attributes=submission.given_attributes(),
+        delay_seconds=submission.delay,
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from .._core.definitions import Definition
-from .._core.given import LEAST_INTEGER, seconds_of, text_name, whole_number
+from .._core.given import LEAST_INTEGER, moment_of, seconds_of, text_name, whole_number
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, RunId, Seconds
 from .attributes import Attribute, given_attributes
@@ -19,6 +19,7 @@ class RunOptions(TypedDict, total=False):
 
     id: RunId | None
     delay: Seconds | None
+    at: datetime | None
     priority: int
     attributes: Mapping[str, Attribute]
 
@@ -31,11 +32,8 @@ class Submission:
     delay: float | None = None
     priority: int = 0
     queue: str = DEFAULT_QUEUE
+    due_at: float | None = None
     attributes: Mapping[str, str] | None = None
-
-    def due_at(self) -> float | None:
-        """When a delayed run is due."""
-        return None if self.delay is None else time.time() + self.delay
 
     def given_attributes(self) -> dict[str, str] | None:
         """By what people find the run, if anything was given."""
@@ -67,12 +65,15 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
     if unknown:
         known = ", ".join(f"{name}=" for name in RunOptions.__annotations__)
         raise UsageError(f"with_options() has no option {places_of(unknown)}; it has {known}")
-    given_id, delay = options.get("id"), options.get("delay")
+    given_id, delay, at = options.get("id"), options.get("delay"), options.get("at")
+    if delay is not None and at is not None:
+        raise UsageError("with_options: delay= and at= both say when the run begins at the earliest: give one of them")
     return Submission(
         None if given_id is None else text_name(given_id, "id"),
         None if delay is None else seconds_of(delay, "delay"),
         whole_number(options.get("priority", 0), "priority", least=LEAST_INTEGER),
         queue,
+        None if at is None else moment_of(at, "at"),
         given_attributes(options["attributes"]) or None if "attributes" in options else None,
     )
 

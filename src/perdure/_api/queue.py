@@ -90,8 +90,9 @@ def with_options(**options: Unpack[RunOptions]) -> Starter:
     """How to start: `perdure.with_options(id="order-17").start(fn, ...)`.
 
     `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
-    raise `RunExistsError`. `delay` in seconds or as a `timedelta`. Runs of lower `priority`, a whole number, begin
-    first. `attributes`, at most 32 names with values (texts, numbers, True or False), are by what people find the run:
+    raise `RunExistsError`. `delay` in seconds or as a `timedelta`, counted by the database's clock, or `at`, a
+    `datetime` with a time zone: not before. Runs of lower `priority`, a whole number, begin first. `attributes`, at
+    most 32 names with values (texts, numbers, True or False), are by what people find the run:
     `runs.list(attributes=...)`.
     """
     return Starter(submission_of(options))

@@ -13,7 +13,7 @@ from typing import Any, cast
 from .._core.flow import Flow, adrive, drive
 from .._core.flows.sleep import sleep as sleep_flow
 from .._core.flows.value import draw_value
-from .._core.given import seconds_of
+from .._core.given import moment_of, seconds_of
 from .._core.lineage import Branch, StepScope, scope
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.foreign import check_no_foreign_loop
@@ -77,9 +77,7 @@ def sleep(seconds: Seconds) -> Awaitable[None]:
 
 def sleep_until(when: datetime) -> Awaitable[None]:
     """Wait durably until `when`, which must say its time zone. `await` it in an async workflow."""
-    if not isinstance(when, datetime) or when.tzinfo is None:
-        raise UsageError("sleep_until: give a time with a time zone, such as datetime.now(UTC) + timedelta(hours=1)")
-    return _sleep(until=when.timestamp())
+    return _sleep(until=moment_of(when, "sleep_until: when"))
 
 
 def _sleep(*, seconds: float | None = None, until: float | None = None) -> Awaitable[None]:

@@ -174,9 +174,10 @@ def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, s
         drawn,
         queue=submission.queue,
         priority=submission.priority,
-        due_at=submission.due_at(),
+        due_at=submission.due_at,
         max_attempts=definition.max_attempts,
         attributes=submission.given_attributes(),
+        delay_seconds=submission.delay,
     )
 
 
@@ -189,7 +190,7 @@ def make_child_entry(
     key = branch.next_key()
     stored, fingerprint = store_arguments(run.serializer, definition, arguments, submission)
     return RunCreated(
-        submission.id or child_id(run.run_id, key),
+        submission.id or child_id(run.run_id, key, run.incarnation),
         definition.kind,
         definition.name,
         fingerprint,
@@ -200,13 +201,13 @@ def make_child_entry(
         key,
         queue=submission.queue,
         priority=submission.priority,
-        due_at=submission.due_at(),
+        due_at=submission.due_at,
         max_attempts=definition.max_attempts,
         attributes=submission.given_attributes(),
+        delay_seconds=submission.delay,
     )
 
 
 def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
     """The handle of the run that was made, or of the same one that was there already."""
-    check_created(entry, verdict)
-    return Handle(runtime, entry.run_id)
+    return Handle(runtime, check_created(entry, verdict))

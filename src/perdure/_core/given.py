@@ -6,7 +6,7 @@ A value that would be refused by the database, or stop a loop, much later and fa
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf, isnan
 from operator import index
 from typing import Final, SupportsFloat, SupportsIndex
@@ -30,6 +30,15 @@ def seconds_of(given: Seconds, what: str, *, above_zero: bool = False) -> float:
         least = "above 0" if above_zero else "0 or more"
         raise UsageError(f"{what}={given!r}: give a number of seconds {least}, a hundred years at most, or a timedelta")
     return seconds
+
+
+def moment_of(given: datetime, what: str) -> float:
+    """A moment in seconds since the epoch. Raises `UsageError` where it is no `datetime`, or has no time zone."""
+    if not isinstance(given, datetime) or given.tzinfo is None:
+        raise UsageError(
+            f"{what}={given!r}: give a time with a time zone, such as datetime.now(UTC) + timedelta(hours=1)"
+        )
+    return given.timestamp()
 
 
 def as_seconds(given: Seconds, what: str) -> float:

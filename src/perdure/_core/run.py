@@ -68,6 +68,8 @@ class Run(Struct, eq=False, weakref=True):
     """Somebody outside has asked for the run's end."""
     is_let_go: bool = False
     """Whether what ends the claim is handed in."""
+    incarnation: int = 0
+    """How often the run was started anew: a later life makes children of its own."""
     clock_origin: float = -math.inf
     """What the database's clock said when this process's monotonic one was 0; known of a run that was claimed."""
     exit: BaseException | None = None

@@ -11,7 +11,7 @@ import time
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
 from ..errors import ForkedError, RunInterrupted, UsageError
-from ..stores.protocol import Hint, Store
+from ..stores.protocol import Hint, Served, Store
 from ..typing import DEFAULT_QUEUE
 from .claiming.claims import Claims
 from .claiming.dispatcher import Dispatcher
@@ -80,6 +80,7 @@ class Runtime:
             on_lost=news.right_lost,
             on_dead=news.dead,
             on_hint=self._heed,
+            serves=self._serves,
         )
         self.journal = Journal(
             store,
@@ -178,6 +179,7 @@ class Runtime:
             Duty(self.execution.look_for_stranded),
             Duty(self.room.return_late),
             Duty(self.dead_workers.take_over_seen),
+            Duty(self.worker.tell_served),
             Duty(self.dead_workers.check_leases, every=self.options.lease_seconds / RENEWALS, at_once=True),
             Duty(self.mending.mend),
             Duty(self.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
@@ -215,6 +217,9 @@ class Runtime:
         if hint.is_vague or self.ends.waits_for_any(hint.ended):
             self.news.look()
 
+    def _serves(self) -> Served:
+        return Served(tuple(sorted(self.room.queues())), tuple(sorted(self.definitions.names())))
+
     def launch(self) -> int:
         """Open, join, recover, start the loops; how many runs were recovered. After an error nothing stays behind."""
         try:
@@ -225,14 +230,14 @@ class Runtime:
 
     def _start(self) -> int:
         self.store.migrate()
+        if self.options.serves(DEFAULT_QUEUE):
+            self.room.declare_started(self.options.concurrency)
+        self.definitions.tell_queues(self._declare)
         self.worker.join()
         recovered = self.dead_workers.recover()
         self.keep_house()
         self.worker.start()
         self.journal.start()
-        if self.options.serves(DEFAULT_QUEUE):
-            self.room.declare_started(self.options.concurrency)
-        self.definitions.tell_queues(self._declare)
         self.dispatcher.start()
         self.poller.start()
         return recovered

@@ -1,4 +1,4 @@
-"""Claimed runs and histories from the rows that every store's queries of them give. No statement here."""
+"""Claimed runs, histories and workers from the rows that every store's queries of them give. No statement here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from .._entries import Checkpoint, ChildRow, HistoryRows, Stored
 from ..typing import RunId
-from .protocol import ClaimedRun
+from .protocol import Claimed, ClaimedRun, Served, WorkerRow
 
 
 def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
     """A run that was taken under this claim."""
     run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, *rest = row
-    parent_id, parent_key, is_cancelled, claimed_at = rest
+    parent_id, parent_key, is_cancelled, claimed_at, incarnation = rest
     return ClaimedRun(
         run_id=run_id,
         claim=claim,
@@ -29,7 +29,31 @@ def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
         parent_key=parent_key,
         is_cancelled=bool(is_cancelled),
         claimed_at=claimed_at,
+        incarnation=incarnation,
     )
+
+
+def claimed_rows(rows: Iterable[Sequence[Any]], claims: Sequence[str]) -> Claimed:
+    """The answer to a claim: rows with the number of their claim in front and their `seq` at the end, and those that
+    say why a queue gave less than was asked (number -1).
+    """
+    claimed = Claimed()
+    for nth, *row in rows:
+        if nth < 0:
+            claimed.short[row[3]] = row[2]
+            continue
+        *columns, seq = row
+        run = claimed_of(claims[nth - 1], columns)
+        claimed.runs.append(run)
+        claimed.floors[run.queue] = (run.priority, seq)
+    return claimed
+
+
+def worker_of(row: Sequence[Any], queues: Iterable[str], names: Iterable[str], version: str | None) -> WorkerRow:
+    """A row of `workers`, with what it serves."""
+    worker_id, hostname, pid, renewed_at, lease_seconds = row
+    served = Served(tuple(queues), tuple(names), version)
+    return WorkerRow(worker_id, hostname, pid, renewed_at, lease_seconds, served)
 
 
 def checkpoint_of(row: Sequence[Any]) -> tuple[RunId, Checkpoint]:

@@ -17,15 +17,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
-from .._entries import Entry, RunCreated, Stored, Verdict
+from .._entries import Entry, RunCreated, Verdict
 from .._entries import HistoryRows as HistoryRows
 from ..errors import StoreUnavailableError
-from ..typing import RunId, RunKind, RunState
+from ..typing import RunId, RunKind, RunState, Stopped
+from .claimed import NO_FLOORS as NO_FLOORS
+from .claimed import Claimed as Claimed
+from .claimed import ClaimedRun as ClaimedRun
+from .claimed import ClaimRequest as ClaimRequest
+from .claimed import Floor as Floor
+from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
 
 
@@ -47,6 +53,15 @@ class NothingDone(StoreUnavailableError):  # noqa: N818  # what the database say
 
 
 @dataclass(slots=True, frozen=True)
+class Served:
+    """What a process takes runs of, and with which code, as far as it says."""
+
+    queues: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    version: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
 class WorkerRow:
     """A process that may write; where it runs is for people. Of `renewed_at` only that it changes counts."""
 
@@ -55,6 +70,7 @@ class WorkerRow:
     pid: int
     renewed_at: float = field(default=0.0, compare=False)
     lease_seconds: float = field(default=0.0, compare=False)
+    serves: Served = field(default=Served(), compare=False)
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,45 +92,13 @@ class RunRow:
     parent_key: str | None = None
     worker_id: str | None = None
     reason: str | None = None
-    needs_mend: bool = False
+    stopped: Stopped | None = None
+    """Why nothing that it waits for wakes it."""
 
-
-@dataclass(slots=True)
-class ClaimedRun:
-    """A run that this worker now holds. `is_fresh`: nothing of it was ever executed, so there is no history to read.
-
-    `claimed_at`: when, by the database's clock, which alone says what is due.
-    """
-
-    run_id: RunId
-    claim: str
-    kind: RunKind
-    name: str
-    queue: str
-    priority: int
-    input: Stored
-    attempts: int
-    max_attempts: int
-    is_fresh: bool
-    parent_id: RunId | None
-    parent_key: str | None
-    is_cancelled: bool
-    claimed_at: float
-
-
-LastAttempts = Literal["left", "alone", "beside"]
-"""What a claim does with runs at their last attempt (rule 11): it leaves them where they are; or takes a single one,
-for a worker that holds nothing else; or takes them beside others, with the rest.
-"""
-
-
-@dataclass(slots=True, frozen=True)
-class ClaimRequest:
-    """How many runs of which queues, of the functions that this process knows; what of runs at their last attempt."""
-
-    slots: Mapping[str, int]
-    names: Collection[str]
-    last_attempts: LastAttempts = "left"
+    @property
+    def needs_mend(self) -> bool:
+        """Whether only other code can go on with it."""
+        return self.stopped == "mend"
 
 
 @dataclass(slots=True)
@@ -265,6 +249,9 @@ class Store(Protocol):
     def session(self) -> Session:
         """A line of its own for this process's worker. Opens nothing yet."""
 
+    def serve(self, worker_id: str, served: Served) -> None:
+        """Write what the worker takes runs of, which has changed. One without a row writes nothing."""
+
     def leave(self, worker_id: str) -> None:
         """Hand back all of the worker's runs, uncharged, and delete its row, in one transaction. Idempotent."""
 
@@ -302,8 +289,9 @@ class Store(Protocol):
         """Whether `claim` may be called while a batch is under way: it has a connection of its own, and no count that
         both would have to make."""
 
-    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
+    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
         """Rules 1, 4, 7 and 11: take up to `slots` claimable runs of each queue, oldest of the lowest priority first.
+        What it costs does not depend on runs of functions that are not asked for, nor on those of other queues.
 
         Claimable: ready and due; parked and due; parked and told something, where one of its `waits_for` has come: the
         mailbox is read first (rule 13). Parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim
@@ -344,14 +332,22 @@ class Store(Protocol):
         worker. Returns what this worker is told, again and again until it has `heard` the row by its number.
         """
 
-    def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
-        """The bounded poll, in one statement."""
+    def pulse(
+        self,
+        worker_id: str,
+        queues: Collection[str],
+        names: Collection[str],
+        floors: Mapping[str, Floor] = NO_FLOORS,
+    ) -> Pulse:
+        """The bounded poll, in one statement. `floors` as in a claim."""
 
     def mend(self, names: Collection[str]) -> list[RunId]:
-        """Make runs of these functions that were parked with `needs_mend` ready again."""
+        """Make runs of these functions that were stopped for a mend ready again."""
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
-        """Write `reason` on ready runs of these queues whose function is none of `names` and that have none yet."""
+        """Write `reason` on the first ready runs of these queues whose function is none of `names`, a hundred of each
+        function, where they have none yet.
+        """
 
     def health(self) -> dict[str, str]:
         """What the database says of itself, for people."""

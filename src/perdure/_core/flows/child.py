@@ -33,12 +33,13 @@ VARIANTS: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """The digit of a UUID that says how it is made up, in the place of any other one."""
 
 
-def child_id(run_id: RunId, key: str) -> RunId:
-    """The id of the child that this call makes: the same at every replay, and nobody else's.
+def child_id(run_id: RunId, key: str, incarnation: int = 0) -> RunId:
+    """The id of the child that this call makes: the same at every replay, and nobody else's. A run that was started
+    anew makes others: those of its former life are none of its own.
 
     It begins as its parent's does, with a quarter of a second: a family lies together in the database's indexes.
     """
-    begin, undigested = _of_parent(run_id)
+    begin, undigested = _of_parent(run_id, incarnation)
     digest = undigested.copy()
     digest.update(key.encode())
     text = digest.hexdigest()
@@ -48,9 +49,10 @@ def child_id(run_id: RunId, key: str) -> RunId:
 
 
 @lru_cache(maxsize=16)
-def _of_parent(run_id: RunId) -> tuple[str, blake2b]:
+def _of_parent(run_id: RunId, incarnation: int) -> tuple[str, blake2b]:
     """What the ids of all its children begin with, and what they are digested with."""
-    undigested = blake2b(f"{run_id}\x1f".encode(), digest_size=16, person=b"perdure-child")
+    life = f"{run_id}\x1f{incarnation}\x1f" if incarnation else f"{run_id}\x1f"
+    undigested = blake2b(life.encode(), digest_size=16, person=b"perdure-child")
     return run_id[:11] if _HAS_TIME(run_id) else "", undigested
 
 
@@ -83,15 +85,15 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
     return entry.run_id if recorded is None else recorded.run_id
 
 
-def create_child(run: Run, entry: RunCreated) -> Flow[None]:
-    """Make a run under an id of the caller's; raises `RunExistsError` where another one has it."""
+def create_child(run: Run, entry: RunCreated) -> Flow[RunId]:
+    """Make a run under an id of the caller's; the run's id; raises `RunExistsError` where another one has it."""
     verdict: Verdict = yield StartChild(entry, waits=True)
     run.check_alive()
-    check_created(entry, verdict)
+    return check_created(entry, verdict)
 
 
-def check_created(entry: RunCreated, verdict: Verdict) -> None:
-    """The run was made, or is the same one that was there already; else the error that says which of both it is not."""
+def check_created(entry: RunCreated, verdict: Verdict) -> RunId:
+    """The run that was made, or the same one that was there already; else the error that says what it is not."""
     if isinstance(verdict, Refused):
         raise PerdureError(f"{entry.kind} {entry.name} was not started: {verdict.reason}")
     if isinstance(verdict, Existed) and verdict.name != entry.name:
@@ -105,6 +107,7 @@ def check_created(entry: RunCreated, verdict: Verdict) -> None:
             "choose another id for other work",
             run_id=entry.run_id,
         )
+    return verdict.run_id if isinstance(verdict, Existed) else entry.run_id
 
 
 def await_run(run: Run, key: str, run_id: RunId) -> Flow[Any]:

@@ -126,7 +126,8 @@ class Claims:
                 self._news.look()
         elif isinstance(entry, RunReleased) and entry.charged:
             log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
-            self._news.look()  # uncharged not at once: after Ctrl-C the process is about to end
+            self._news.backlog()  # uncharged not at once: after Ctrl-C the process is about to end
+            self._news.look()
 
     def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
         """End the claim of a run that cannot go on here, without waiting for that, unless that is under way. Charged
@@ -152,7 +153,7 @@ class Claims:
         if is_refused and run.interrupt("refused"):  # uncharged it would run again, and so for ever
             reason = f"the database refused what run {run.run_id} of {run.name} recorded: {error}"
             log.error("%s; the run is parked", reason)
-            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason)
+            entry = RunParked(run.run_id, run.claim, stopped="mend", reason=reason)
             self._journal.append(Lane(), entry, lambda verdict: self._news.look())
         else:
             run.interrupt("lost")

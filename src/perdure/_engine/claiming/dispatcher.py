@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from ..._core.definitions import Definitions
 from ...errors import StoreError
-from ...stores.protocol import ClaimedRun, ClaimRequest, Fenced, LastAttempts, Store
+from ...stores.protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, LastAttempts, Store
 from ..background import Background
 from ..ids import fresh_id
 from ..listeners import Listeners
@@ -61,17 +62,17 @@ class Dispatcher:
         asked = self._begin_to_ask()
         if not asked:
             return False
-        claimed: list[ClaimedRun] = []
-        now = time.monotonic()
+        claimed, now = Claimed(), time.monotonic()
         try:
             if solitude.goes_first(now) and self._ask_alone(asked):
                 return False
-            claimed = self._ask(asked, solitude.beside(now))
+            floors = room.floors(now, asks=True)
+            claimed = self._ask(asked, solitude.beside(now), floors)
             solitude.others_had_their_turn()
-            if solitude.is_wanted and not claimed:
+            if solitude.is_wanted and not claimed.runs:
                 self._ask_alone(asked)
         finally:
-            self._receive(asked, claimed)
+            self._receive(asked, claimed, now)
         with room.lock:
             return any(room.slots[queue].wants_more for queue in asked)
 
@@ -85,20 +86,22 @@ class Dispatcher:
             now = time.monotonic()
             return {queue: slots.ask(now) for queue, slots in room.slots.items() if slots.wants_more}
 
-    def _ask(self, asked: dict[str, int], last_attempts: LastAttempts) -> list[ClaimedRun]:
+    def _ask(
+        self, asked: dict[str, int], last_attempts: LastAttempts, floors: Mapping[str, Floor] = NO_FLOORS
+    ) -> Claimed:
         claims = [fresh_id() for _ in range(sum(asked.values()))]
-        request = ClaimRequest(asked, self._definitions.names(), last_attempts)
+        request = ClaimRequest(asked, self._definitions.names(), last_attempts, floors)
         worker_id = self._worker.worker_id
         try:
             with self._claims.claiming(alone=last_attempts == "alone"):
                 worker_id = self._worker.worker_id
                 claimed = self._store.claim(worker_id, request, claims)
-                for run in claimed:  # still in there: nobody may think that we do not know these
+                for run in claimed.runs:  # still in there: nobody may think that we do not know these
                     self._held.expect(run.run_id, run.claim)
         except Fenced:  # after a failover our row may be there still, and no heartbeat tells
             self._claims.lost_right(worker_id)
-            return []
-        self._listeners.claimed(claimed)
+            return Claimed()
+        self._listeners.claimed(claimed.runs)
         return claimed
 
     def _ask_alone(self, asked: dict[str, int]) -> bool:
@@ -108,7 +111,7 @@ class Dispatcher:
         room = self._room
         if not self._held.is_empty:
             return False
-        for claimed in self._ask(asked, "alone"):
+        for claimed in self._ask(asked, "alone").runs:
             room.solitude.begin(claimed, time.monotonic())
             with room.lock:
                 slots = room.slots[claimed.queue]
@@ -118,14 +121,14 @@ class Dispatcher:
         room.solitude.want_no_more()
         return False
 
-    def _receive(self, asked: dict[str, int], claimed: list[ClaimedRun]) -> None:
-        by_queue: dict[str, list[ClaimedRun]] = {queue: [] for queue in asked}
-        for run in claimed:
-            by_queue[run.queue].append(run)
+    def _receive(self, asked: dict[str, int], claimed: Claimed, asked_at: float) -> None:
         now = time.monotonic()
-        for queue, runs in by_queue.items():
+        for queue in asked:
+            runs = [run for run in claimed.runs if run.queue == queue]
             with self._room.lock:
-                back = self._room.slots[queue].receive(runs, asked[queue], now)
+                slots = self._room.slots[queue]
+                back = slots.receive(runs, is_all=queue in claimed.short, now=now)
+                slots.floor.learn(claimed.floors.get(queue), asked_at, now)
             for run in back:
                 self._news.unwanted(run)
             self._room.fill(queue)

@@ -45,5 +45,6 @@ def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> R
     if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
         run.children = Children()
     run.is_cancelled = claimed.is_cancelled
+    run.incarnation = claimed.incarnation
     run.clock_origin = claimed.claimed_at - time.monotonic()
     return run

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..._core.definitions import Definitions
 from ..._core.run import Run
 from ..._entries import RunCreated
+from ...stores.protocol import NO_FLOORS, Floor
 from ...typing import DEFAULT_QUEUE
 from ..news import News
 from .slots import Slots
@@ -191,11 +192,23 @@ class Room:
         if is_to_claim:
             self._news.wanted()
 
-    def expect_backlog(self) -> None:
-        """Something is claimable in the database, in a queue that we do not know."""
+    def floors(self, now: float, *, asks: bool = False) -> dict[str, Floor]:
+        """From where on to look into each queue; `asks`: for a claim, whose answer is received."""
+        with self.lock:
+            found = {queue: (s.floor.ask if asks else s.floor.at)(now) for queue, s in self.slots.items()}
+        return {queue: floor for queue, floor in found.items() if floor is not None}
+
+    def note_looked_back(self, asked_at: float) -> None:
+        """The pulse has looked into every queue from where its floor was at that time, and found nothing there."""
         with self.lock:
             for slots in self.slots.values():
-                slots.has_backlog = True
+                slots.floor.look_back(asked_at, time.monotonic())
+
+    def expect_backlog(self, floors: Mapping[str, Floor] = NO_FLOORS) -> None:
+        """Something is claimable in the database, in a queue that we do not know; newer than the floors, if given."""
+        with self.lock:
+            for queue, slots in self.slots.items():
+                slots.expect_backlog(is_newer=queue in floors)
         self._news.wanted()
 
     def note_last_attempts(self, *, wait: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ..._core.run import Run
 from ..._entries import RunCreated
 from ...stores.protocol import ClaimedRun
+from .floors import FloorKeeper
 
 CLAIM_AT_ONCE = 256
 AHEAD_SECONDS = 0.05
@@ -33,6 +34,7 @@ class Slots:
         "_weigh",
         "ahead",
         "ending",
+        "floor",
         "has_backlog",
         "is_asking",
         "limit",
@@ -59,6 +61,7 @@ class Slots:
         """How many may be."""
         self.ending = 0
         """How many have given their slots away, and their ends are not committed yet."""
+        self.floor = FloorKeeper()
         self._has_priorities = False
         """Whether there were runs that go before others: then none is claimed ahead, for a more urgent one may come."""
         self._began = 0
@@ -136,19 +139,26 @@ class Slots:
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
         return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready)))
 
-    def receive(self, claimed: list[ClaimedRun], asked: int, now: float) -> list[ClaimedRun]:
-        """The claim's answer; what of it is to go back. A claim is charged: a run that a death has charged before waits
-        for a free slot, lest deaths beside which it did nothing make it dead (rule 11).
+    def expect_backlog(self, *, is_newer: bool = False) -> None:
+        """Something may have become ready in the database, and be older than what was taken last."""
+        self.has_backlog = True
+        if not is_newer:
+            self.floor.forget()
+
+    def receive(self, claimed: list[ClaimedRun], *, is_all: bool, now: float) -> list[ClaimedRun]:
+        """The claim's answer, and whether there was no more to be had; what of it is to go back. A claim is charged: a
+        run that a death has charged before waits for a free slot, lest deaths beside which it did nothing make it dead
+        (rule 11).
         """
         self.is_asking = False
-        self.has_backlog = self.has_backlog or len(claimed) == asked
+        self.has_backlog = self.has_backlog or not is_all
         self._has_priorities = self._has_priorities or any(run.priority for run in claimed)
         free = self._room
         back = [run for run in claimed[free:] if run.attempts > 1]
         if any(run.attempts > 1 for run in claimed):
             self._careful_until = now + CAREFUL_SECONDS
         if back:
-            self.has_backlog = True
+            self.expect_backlog()
         self.ready.extend((run, now) for nth, run in enumerate(claimed) if nth < free or run.attempts <= 1)
         if self._has_priorities:  # else they come in the order in which they begin
             self.ready.sort(key=lambda entry: entry[0].priority)
@@ -157,6 +167,7 @@ class Slots:
     def note(self, priority: int) -> list[ClaimedRun]:
         """A run waits in the database; what is to go back there, so that the more urgent one comes first."""
         self.has_backlog = True
+        self.floor.note(priority)
         if not (priority or self._has_priorities):
             return []
         self._has_priorities = True
@@ -171,5 +182,6 @@ class Slots:
         taken = [run for run, claimed_at in self.ready if is_wanted(run, claimed_at)]
         if taken:
             self.ready = [entry for entry in self.ready if not is_wanted(*entry)]
-            self.ahead, self.has_backlog = 0, True
+            self.ahead = 0
+            self.expect_backlog()
         return taken

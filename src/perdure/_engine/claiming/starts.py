@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ..._core.run import Run
 from ..._core.serialization import Serializer
 from ..._entries import Accepted, RunCreated, Verdict
@@ -40,7 +42,7 @@ class Starts:
         as for everything that it records. Not under an id of the caller's, which another run may have.
         """
         is_own_id = entry.run_id == entry.entry_id
-        if not is_own_id or entry.due_at is not None or not self._room.take(entry):
+        if not is_own_id or entry.due_from(0.0) is not None or not self._room.take(entry):
             return lane, self.create(entry, lane, on_created, leads=True)
         entry.held_as = claim = fresh_id()
         run = self._expect(entry, claim)
@@ -61,7 +63,7 @@ class Starts:
 
     def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Hand the run's creation to the journal; it starts here if a slot is free, once it is durable."""
-        took = entry.due_at is None and self._room.take(entry)
+        took = entry.due_from(0.0) is None and self._room.take(entry)
         if took:
             entry.held_as = fresh_id()
 
@@ -97,8 +99,8 @@ class Starts:
             raise
 
     def _note_ready(self, entry: RunCreated) -> None:
-        if entry.due_at is not None:
-            self._news.due(entry.due_at)
+        if (due_at := entry.due_from(time.time())) is not None:
+            self._news.due(due_at)
             return
         self._line.say([entry.queue])
         self._room.note_ready(entry)

@@ -67,7 +67,7 @@ class Host:
         else:
             first = replays.first_difference(run.run_id)
             again = f" This was its second try, beside no other replay. The first time: {first}" if first else ""
-            entry = RunParked(run.run_id, run.claim, needs_mend=True, reason=reason + again)
+            entry = RunParked(run.run_id, run.claim, stopped="mend", reason=reason + again)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
             self.claims.append(run, entry, lambda verdict: self.news.backlog())
 
@@ -134,7 +134,14 @@ class Host:
         return request.work()
 
     def now(self, run: Run, request: Now) -> float:
-        return time.time()
+        return self.time_in(run)
+
+    @staticmethod
+    def time_in(run: Run) -> float:
+        """The time, by our clock; no earlier than the database's at the claim and what has passed since: that one says
+        what is due, and ours may be behind.
+        """
+        return max(time.time(), run.clock_origin + time.monotonic())
 
     def chance(self, run: Run, request: Chance) -> float:
         return random.random()  # noqa: S311  # spreads retries, keeps no secret
@@ -143,12 +150,9 @@ class Host:
         """How long a run may wait in memory."""
         return self.options.park_after_seconds
 
-    @staticmethod
-    def seconds_until(run: Run, due_at: float) -> float:
-        """How long until that time; 0 or less when it is due. The database decides that: it woke the run, so our clock,
-        which may be behind, says no earlier time than that of the claim and what has passed since.
-        """
-        return due_at - max(time.time(), run.clock_origin + time.monotonic())
+    def seconds_until(self, run: Run, due_at: float) -> float:
+        """How long until that time; 0 or less when it is due."""
+        return due_at - self.time_in(run)
 
     def parking(self, run: Run, waits: Waits) -> RunParked:
         """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable

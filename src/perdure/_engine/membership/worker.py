@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Collection
 
 from ...errors import StoreError
-from ...stores.protocol import Hint, Store, WorkerRow
+from ...stores.protocol import Hint, Served, Store, WorkerRow
 from .file_locks import FileLock, free_locks, lock_path, locked_file
 from .line import Line
 
@@ -49,6 +49,7 @@ class Worker:
         on_lost: Callable[[str], None],
         on_dead: Callable[[Collection[str]], None] = lambda dead: None,
         on_hint: Callable[[Hint], None] = lambda hint: None,
+        serves: Callable[[], Served] = Served,
         clock: Callable[[], float] = elapsed,
     ) -> None:
         self._store = store
@@ -63,6 +64,8 @@ class Worker:
             on_dead=on_dead,
             on_hint=on_hint,
         )
+        self._serves = serves
+        self._served = Served()
         self._lock: FileLock | None = None
         self._has_left = False
         self.worker_id = ""
@@ -73,17 +76,26 @@ class Worker:
         """Take a new id, lock its file, insert its row; after an error everything is as it was."""
         worker_id = str(uuid.uuid4())
         asked_at = self.clock()
+        serves = self._serves()
+        row = WorkerRow(worker_id, socket.gethostname(), os.getpid(), serves=serves)
         lock = locked_file(lock_path(self._store.lock_directory, worker_id))
         try:
-            self._store.join(WorkerRow(worker_id, socket.gethostname(), os.getpid()), self._lease_seconds)
+            self._store.join(row, self._lease_seconds)
         except BaseException:
             lock.release()
             raise
-        self.worker_id = worker_id
+        self.worker_id, self._served = worker_id, serves
         self.renewed_at = self._unbroken_since = asked_at
         old_lock, self._lock = self._lock, lock
         if old_lock is not None:
             old_lock.release()
+
+    def tell_served(self) -> None:
+        """Write what this process takes runs of, where that has changed."""
+        worker_id, serves = self.worker_id, self._serves()
+        if serves != self._served:
+            self._store.serve(worker_id, serves)
+            self._served = serves
 
     def start(self) -> None:
         """Start the heartbeat, on a thread and a connection of its own: a busy program must not lose a healthy

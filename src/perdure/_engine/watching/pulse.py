@@ -42,11 +42,15 @@ class Pulse:
 
     def feel(self) -> None:
         """Ask, and tell whom it concerns."""
-        pulse = self._store.pulse(self._worker.worker_id, self._room.queues(), self._definitions.names())
+        asked_at = time.monotonic()
+        floors = self._room.floors(asked_at)
+        pulse = self._store.pulse(self._worker.worker_id, self._room.queues(), self._definitions.names(), floors)
         if pulse.has_mail:
             self._mailbox.read()
         if pulse.has_claimable:
-            self._news.backlog()
+            self._room.expect_backlog(floors)
+        else:
+            self._room.note_looked_back(asked_at)
         self._room.note_last_attempts(wait=pulse.has_last_attempts)
         if pulse.has_last_attempts:
             self._let_waiting_leave()

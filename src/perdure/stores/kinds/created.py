@@ -16,7 +16,7 @@ def judge(entry: RunCreated, situation: Situation) -> Judgement:
         if trace.created_by == entry.entry_id:
             is_let_go = entry.held_as not in (None, trace.claim, trace.last_claim, trace.finished_by)
             return Accepted(trace.state if is_let_go else None)
-        return Existed(trace.name, trace.fingerprint, trace.state)
+        return Existed(entry.run_id, trace.name, trace.fingerprint, trace.state)
     if entry.claim is not None and entry.claim not in situation.claims:
         return Refused(f"the claim under which run {entry.run_id!r} was to be made has ended")
     state: RunState = "ready" if entry.held_as is None else "held"

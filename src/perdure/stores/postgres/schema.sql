@@ -15,6 +15,11 @@ CREATE TABLE perdure.decisions (
     installed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- The one clock: whatever is due, and every time that is written, goes by it. Inlined where it is called, so it costs
+-- what `clock_timestamp` costs. A condition that is to be answered by an index asks `(SELECT perdure.now())`. Tests skip
+-- time by putting another one in its place.
+CREATE FUNCTION perdure.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT clock_timestamp() $$;
+
 -- A process that may write. No row, no right to write (rule 1 of the protocol).
 -- `timeline`: the server's history at the time of joining; where the server does not tell it (NULL), `writes` counts
 -- this worker's transactions instead, and must equal what the process has counted. `decisions`: the mark of the
@@ -22,19 +27,24 @@ CREATE TABLE perdure.decisions (
 -- `renewed_at` is there for others to see that it changes within `lease_seconds` of their own clocks: no clock is
 -- compared with it (rule 10). `lock_no`: the number of the advisory lock that its session holds, where `has_lock` (behind a
 -- pooler there is none). `sessions`: the name that all its sessions have, by which they are ended when it is dead.
+-- `queues`, `names` and `version`: what it takes runs of, and with which code; for people and
+-- for whoever asks if anybody could take a run. Written at the start and when it changes.
 CREATE TABLE perdure.workers (
     id          uuid PRIMARY KEY,
     hostname    text NOT NULL,
     pid         integer NOT NULL,
     timeline    text,
     writes      bigint NOT NULL DEFAULT 0,
-    joined_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-    renewed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    joined_at   timestamptz NOT NULL DEFAULT perdure.now(),
+    renewed_at  timestamptz NOT NULL DEFAULT perdure.now(),
     lease_seconds double precision NOT NULL,
     decisions   text NOT NULL,
     sessions    text NOT NULL,
     lock_no     integer GENERATED ALWAYS AS IDENTITY (CYCLE),
-    has_lock    boolean NOT NULL DEFAULT false
+    has_lock    boolean NOT NULL DEFAULT false,
+    queues      text[] NOT NULL DEFAULT '{}',
+    names       text[] NOT NULL DEFAULT '{}',
+    version     text
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
@@ -42,18 +52,23 @@ CREATE TABLE perdure.workers (
 -- or a release whose reply was lost finds its own trace.
 -- `waits_for`: what a parked run waits for beside a time, as `Wait` has it (rule 7).
 -- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
+-- `stopped`: why a parked run is not woken by what it waits for: its code has to be mended, it was paused, its retries
+-- are used up. `refused_by`: the versions of the code that could not replay it. `incarnation`: how often it was started
+-- anew; the ids of its children are made of it. `flow_key`, `has_slot`, `dedup_key`, `dedup_until_start`: what the limits
+-- of its queue go by.
+-- Ids, keys and names compare by their bytes (COLLATE "C"), whatever the database's language is.
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
-    id            text PRIMARY KEY,
+    id            text COLLATE "C" PRIMARY KEY,
     seq           bigint GENERATED ALWAYS AS IDENTITY,
     kind          text NOT NULL CHECK (kind IN ('workflow', 'step')),
-    name          text NOT NULL,
-    queue         text NOT NULL,
+    name          text COLLATE "C" NOT NULL,
+    queue         text COLLATE "C" NOT NULL,
     state         text NOT NULL
                   CHECK (state IN ('ready', 'held', 'parked', 'succeeded', 'failed', 'cancelled', 'dead')),
     priority      integer NOT NULL,
     due_at        timestamptz,
-    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at    timestamptz NOT NULL DEFAULT perdure.now(),
     started_at    timestamptz,
     finished_at   timestamptz,
     worker        uuid REFERENCES perdure.workers (id) DEFERRABLE INITIALLY DEFERRED,
@@ -66,30 +81,36 @@ CREATE TABLE perdure.runs (
     last_claim    uuid,
     last_state    text,
     created_by    text NOT NULL,
-    parent_id     text,
-    parent_key    text,
+    parent_id     text COLLATE "C",
+    parent_key    text COLLATE "C",
     fingerprint   text NOT NULL,
     waits_for     json,
-    needs_mend    boolean NOT NULL DEFAULT false,
+    stopped       text CHECK (stopped IN ('mend', 'paused', 'retries')),
+    refused_by    text[],
     reason        text,
+    incarnation   integer NOT NULL DEFAULT 0,
+    flow_key      text COLLATE "C",
+    has_slot      boolean,
+    dedup_key     text COLLATE "C",
+    dedup_until_start boolean,
     CHECK ((state = 'held') = (worker IS NOT NULL)),
     CHECK ((state = 'held') = (claim IS NOT NULL)),
     CHECK ((state IN ('succeeded', 'failed', 'cancelled', 'dead')) = (finished_at IS NOT NULL)),
     CHECK (state <> 'held' OR started_at IS NOT NULL),
-    CHECK (state = 'parked' OR (waits_for IS NULL AND NOT needs_mend)),
+    CHECK (state = 'parked' OR (waits_for IS NULL AND stopped IS NULL)),
     CHECK ((parent_id IS NULL) = (parent_key IS NULL))
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- Inputs and outputs live apart, so that the hot row stays small. No foreign keys to `runs` here and below: each check
 -- would lock, and so rewrite, the hot row; every insert already joins or makes the run in the same transaction.
 CREATE TABLE perdure.inputs (
-    run_id text PRIMARY KEY,
+    run_id text COLLATE "C" PRIMARY KEY,
     codec  text NOT NULL,
     body   text NOT NULL
 );
 
 CREATE TABLE perdure.outputs (
-    run_id text PRIMARY KEY,
+    run_id text COLLATE "C" PRIMARY KEY,
     codec  text NOT NULL,
     body   text NOT NULL
 );
@@ -98,8 +119,8 @@ CREATE TABLE perdure.outputs (
 -- what the fingerprint is of, for people: nothing is decided by it.
 CREATE TABLE perdure.checkpoints (
     seq         bigint GENERATED ALWAYS AS IDENTITY,
-    run_id      text NOT NULL,
-    key         text NOT NULL,
+    run_id      text COLLATE "C" NOT NULL,
+    key         text COLLATE "C" NOT NULL,
     claim       uuid NOT NULL,
     entry_id    text NOT NULL,
     position    integer,
@@ -112,17 +133,33 @@ CREATE TABLE perdure.checkpoints (
     attempts    integer NOT NULL,
     started_at  timestamptz,
     arguments   text,
-    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    recorded_at timestamptz NOT NULL DEFAULT perdure.now(),
     PRIMARY KEY (run_id, key)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
+CREATE TABLE perdure.queues (
+    name               text COLLATE "C" PRIMARY KEY,
+    is_keyed           boolean NOT NULL DEFAULT false,
+    worker_concurrency integer CHECK (worker_concurrency > 0),
+    concurrency        integer CHECK (concurrency > 0),
+    rate               integer CHECK (rate > 0),
+    period_seconds     double precision CHECK (period_seconds > 0),
+    key_concurrency    integer CHECK (key_concurrency > 0),
+    key_rate           integer CHECK (key_rate > 0),
+    key_period_seconds double precision CHECK (key_period_seconds > 0),
+    on_overflow        text NOT NULL DEFAULT 'wait',
+    paused_at          timestamptz,
+    changed_at         timestamptz NOT NULL DEFAULT perdure.now()
+);
 
 -- What others tell a run. `consumed_at` is set when the run has ended by it.
 CREATE TABLE perdure.messages (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    run_id      text NOT NULL,
+    run_id      text COLLATE "C" NOT NULL,
     kind        text NOT NULL CHECK (kind IN ('cancel')),
     body        text,
-    sent_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sent_at     timestamptz NOT NULL DEFAULT perdure.now(),
     consumed_at timestamptz
 );
 
@@ -135,15 +172,15 @@ CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NUL
 -- whoever has looked removes it. `worker`: who holds the run and is to be told; NULL: anybody may look.
 CREATE TABLE perdure.wakes (
     seq    bigint GENERATED ALWAYS AS IDENTITY,
-    run_id text NOT NULL,
+    run_id text COLLATE "C" NOT NULL,
     worker uuid
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX wakes_open ON perdure.wakes (worker, seq);
 
 -- Which parked runs the end of a run is to be told to, beside its parent.
 CREATE TABLE perdure.waits (
-    waiter  text NOT NULL,
-    awaited text NOT NULL,
+    waiter  text COLLATE "C" NOT NULL,
+    awaited text COLLATE "C" NOT NULL,
     PRIMARY KEY (waiter, awaited)
 );
 CREATE INDEX waits_awaited ON perdure.waits (awaited);
@@ -151,8 +188,8 @@ CREATE INDEX waits_awaited ON perdure.waits (awaited);
 -- By what people find a run: names that the program gives it, with values of its choice. `seq` is the run's. A table of
 -- their own: nothing may update the row of a run that is held (rule 15).
 CREATE TABLE perdure.attributes (
-    run_id text NOT NULL,
-    name   text NOT NULL,
+    run_id text COLLATE "C" NOT NULL,
+    name   text COLLATE "C" NOT NULL,
     value  text NOT NULL,
     seq    bigint NOT NULL,
     PRIMARY KEY (run_id, name)
@@ -169,15 +206,17 @@ CREATE INDEX runs_trouble ON perdure.runs (seq)
     WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0;
 CREATE INDEX runs_finished ON perdure.runs (finished_at, seq) WHERE finished_at IS NOT NULL AND seq > 0;
 
--- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
-CREATE INDEX runs_ready ON perdure.runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- What a claim looks at: ready now, by function, each in order, so that what nobody here can execute costs nothing.
+-- History is in none of the indexes that it uses.
+CREATE INDEX runs_ready ON perdure.runs (queue, name, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
 -- Those among them that are to be claimed alone.
-CREATE INDEX runs_last ON perdure.runs (queue)
+CREATE INDEX runs_last ON perdure.runs (queue, name, priority, seq)
     WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
 -- Delayed runs and sleepers, by when their time comes.
-CREATE INDEX runs_due ON perdure.runs (due_at) WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL;
+CREATE INDEX runs_due ON perdure.runs (queue, name, due_at)
+    WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL AND stopped IS NULL;
 -- What waits for new code.
-CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND needs_mend;
+CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND stopped = 'mend';
 -- What each worker holds; the foreign key's own question, too.
 CREATE INDEX runs_held ON perdure.runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, and which of them have ended.
@@ -187,10 +226,10 @@ CREATE INDEX runs_children ON perdure.runs (parent_id, finished_at) WHERE parent
 CREATE VIEW perdure.due_runs AS
 SELECT runs.*
   FROM perdure.runs
- WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL AND due_at <= statement_timestamp()
-   AND NOT needs_mend
+ WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL AND due_at <= (SELECT perdure.now())
+   AND stopped IS NULL
    AND (state = 'ready' OR NOT EXISTS (SELECT 1 FROM perdure.messages
-                                        WHERE messages.run_id = runs.id AND messages.kind = 'cancel'));
+                                        WHERE messages.run_id = runs.id AND messages.kind = 'cancel' OFFSET 0));
 
 -- For people. A held run that somebody has cancelled is `cancelling` until what its code does just now returns.
 CREATE VIEW perdure.run_view AS
@@ -199,7 +238,7 @@ SELECT id, kind, name, queue,
                                              WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
             THEN 'cancelling' ELSE state END AS state,
        priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
-       worker, parent_id, parent_key, needs_mend, reason,
+       worker, parent_id, parent_key, coalesce(stopped = 'mend', false) AS needs_mend, stopped, reason,
        (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
        (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output
   FROM perdure.runs;

@@ -6,7 +6,7 @@ Every decision is one function in the database, called in one round trip; `migra
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -16,9 +16,22 @@ from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, St
 from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder
-from ..histories import checkpoint_of, claimed_of, histories_of
+from ..histories import checkpoint_of, claimed_rows, histories_of, worker_of
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import ClaimedRun, ClaimRequest, Fenced, Mail, NothingDone, Pulse, RunRow, Told, WorkerRow
+from ..protocol import (
+    NO_FLOORS,
+    Claimed,
+    ClaimRequest,
+    Fenced,
+    Floor,
+    Mail,
+    NothingDone,
+    Pulse,
+    RunRow,
+    Served,
+    Told,
+    WorkerRow,
+)
 from .addresses import parse_address
 from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
@@ -98,6 +111,7 @@ class PostgresStore:
                 "lease_seconds": lease_seconds,
                 "decisions": self._database.decisions.mark,
                 "sessions": self._database.name,
+                **_served_texts(worker.serves),
             },
         )
 
@@ -108,13 +122,17 @@ class PostgresStore:
     def session(self) -> PostgresSession:
         return PostgresSession(self._database)
 
+    def serve(self, worker_id: str, served: Served) -> None:
+        self._database.ask("serve", {"worker_id": worker_id, **_served_texts(served)})
+
     def leave(self, worker_id: str) -> None:
         self._database.ask("leave_worker", {"worker_id": worker_id})
         self._writes.pop(worker_id, None)
 
     def workers(self) -> list[WorkerRow]:
         return [
-            WorkerRow(self._given_id(worker_id), *columns) for worker_id, *columns in self._database.ask("workers", {})
+            worker_of((self._given_id(worker_id), *row), queues, names, version)
+            for worker_id, *row, queues, names, version in self._database.ask("workers", {})
         ]
 
     def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
@@ -196,7 +214,7 @@ class PostgresStore:
     def may_claim_beside(self) -> bool:
         return not self._is_counted
 
-    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
+    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
         slots = {queue: count for queue, count in request.slots.items() if count > 0}
         parameters = {
             "worker_id": worker_id,
@@ -206,6 +224,7 @@ class PostgresStore:
             "names": text_array(request.names),
             "claims": text_array(claims),
             "last_attempts": request.last_attempts,
+            "floors": _floors_text(slots, request.floors),
         }
         connection = self._database.claims
         with connection.lock:
@@ -213,7 +232,7 @@ class PostgresStore:
         if rows and rows[0][0] == 0:
             raise _fenced(worker_id)
         self._count_write(worker_id)
-        return [claimed_of(claims[nth - 1], row) for nth, *row in rows]
+        return claimed_rows(rows, claims)
 
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         parameters = {
@@ -271,8 +290,15 @@ class PostgresStore:
         [(told, has_read, has_cancelled)] = self._database.ask("hear", parameters)
         return Mail([Told(*one) for one in told], has_read, has_cancelled)
 
-    def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
+    def pulse(
+        self,
+        worker_id: str,
+        queues: Collection[str],
+        names: Collection[str],
+        floors: Mapping[str, Floor] = NO_FLOORS,
+    ) -> Pulse:
         parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
+        parameters["floors"] = _floors_text(queues, floors)
         return Pulse(*self._database.ask("pulse", parameters)[0])
 
     def mend(self, names: Collection[str]) -> list[RunId]:
@@ -330,6 +356,14 @@ class SentCall:
             return self._call.wait(seconds)
         except FAILURES:
             return True
+
+
+def _floors_text(queues: Iterable[str], floors: Mapping[str, Floor]) -> str:
+    return json.dumps([floors.get(queue) for queue in queues])
+
+
+def _served_texts(served: Served) -> dict[str, object]:
+    return {"queues": text_array(served.queues), "names": text_array(served.names), "version": served.version}
 
 
 def _fenced(worker_id: str) -> Fenced:

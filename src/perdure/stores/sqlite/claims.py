@@ -8,32 +8,29 @@ from operator import itemgetter
 
 from ...typing import RunId
 from ..histories import claimed_of
-from ..protocol import ClaimedRun, ClaimRequest, Mail, Told
+from ..protocol import Claimed, ClaimRequest, Mail, Told
 from .batches import end_cancelled, tell_ends
 from .connections import Connection
 from .rows import texts
 
 
-def take_claimable(
-    connection: Connection, worker_id: str, request: ClaimRequest, claims: Sequence[str]
-) -> list[ClaimedRun]:
+def take_claimable(connection: Connection, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
     """The first runs of each queue that are ready, due or have what they waited for; each queue's in a transaction of
     its own, unless one is open.
 
     Raises `StoreRefusedError` where the worker has no row.
     """
-    taken: list[ClaimedRun] = []
+    claimed = Claimed()
     names = texts(request.names)
     for queue, slots in request.slots.items():
-        most = min(slots, 1) if request.last_attempts == "alone" else slots
-        if most > 0:
-            drawn = claims[len(taken) : len(taken) + most]
-            connection.change("take_runs", [worker_id, queue, most, names, request.last_attempts, texts(drawn)])
-            rows = connection.rows("taken_runs", [worker_id, drawn[0]])
-            taken += [claimed_of(claim, row) for _, claim, *row in sorted(rows, key=itemgetter(6, 0))]
-        if taken and request.last_attempts == "alone":
-            break
-    return taken
+        if slots > 0:
+            drawn = claims[len(claimed.runs) : len(claimed.runs) + slots]
+            connection.change("take_runs", [worker_id, queue, slots, names, request.last_attempts, texts(drawn)])
+            [short, *rows] = connection.rows("taken_runs")
+            claimed.runs += [claimed_of(claim, row) for _, claim, *row in sorted(rows, key=itemgetter(6, 0))]
+            if short[0] is not None:
+                claimed.short[queue] = short[0]
+    return claimed
 
 
 def put_back_all(connection: Connection, worker_id: str) -> list[RunId]:

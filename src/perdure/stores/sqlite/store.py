@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isinf
@@ -11,9 +12,9 @@ from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, St
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder
-from ..histories import checkpoint_of, histories_of
+from ..histories import checkpoint_of, histories_of, worker_of
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import ClaimedRun, ClaimRequest, Fenced, Mail, Pulse, RunRow, WorkerRow
+from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
 from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, hear, put_back_all, sweep, take_claimable
@@ -91,7 +92,7 @@ class SqliteStore:
         with self._database.spare().writing() as connection:
             connection.change(
                 "join_worker",
-                [worker.worker_id, worker.hostname, worker.pid, lease_seconds],
+                [worker.worker_id, worker.hostname, worker.pid, lease_seconds, *_served_texts(worker.serves)],
             )
 
     def renew(self, worker_id: str) -> bool:
@@ -101,6 +102,10 @@ class SqliteStore:
     def session(self) -> SqliteSession:
         return SqliteSession(self._database)
 
+    def serve(self, worker_id: str, served: Served) -> None:
+        with self._database.spare().writing() as connection:
+            connection.change("serve", [*_served_texts(served), worker_id])
+
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:
             hand_back(connection, worker_id, ())
@@ -108,7 +113,10 @@ class SqliteStore:
             connection.change("remove_worker", [worker_id])
 
     def workers(self) -> list[WorkerRow]:
-        return [WorkerRow(*row) for row in self._ask("workers")]
+        return [
+            worker_of(row, json.loads(queues), json.loads(names), version)
+            for *row, queues, names, version in self._ask("workers")
+        ]
 
     def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
         with self._database.turn.writing() as connection:
@@ -155,7 +163,7 @@ class SqliteStore:
     may_claim_beside = False
     """There is one writer, and to wait for each other in here costs less than in the file."""
 
-    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> list[ClaimedRun]:
+    def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
         turn = self._database.turn  # of one queue the claim is one statement that writes
         with turn.alone() if len(request.slots) == 1 else turn.writing() as connection:
             try:
@@ -179,8 +187,7 @@ class SqliteStore:
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._ask("run", run_id):
-            columns = [*row[:-1], bool(row[-1])]
-            return RunRow(*columns)
+            return RunRow(*row)
         return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
@@ -211,19 +218,27 @@ class SqliteStore:
         with self._database.turn.writing() as connection:
             return hear(connection, worker_id, heard)
 
-    def pulse(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> Pulse:
+    def pulse(
+        self,
+        worker_id: str,
+        queues: Collection[str],
+        names: Collection[str],
+        floors: Mapping[str, Floor] = NO_FLOORS,
+    ) -> Pulse:
         [(*has, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
         has_mail, has_claimable, has_last_attempts = map(bool, has)
-        due_at = None if isinf(next_due_at) else next_due_at
+        due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
         return Pulse(has_mail, has_claimable, has_last_attempts, due_at)
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
+        given = {"queues": texts(queues), "names": texts(names), "reason": reason}
         connection = self._database.spare()
         with connection.alone():
-            connection.change("explain_unknown_runs", [reason, texts(queues), texts(names)])
+            wanted = connection.parameters("explain_unknown_runs")
+            connection.change("explain_unknown_runs", [given[name] for name in wanted])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         rows = self._ask_many("history_checkpoints", texts([run_id]))
@@ -257,6 +272,10 @@ class SqliteStore:
         connection = self._database.spare()
         with connection.alone():
             return connection.rows(statement, parameters)
+
+
+def _served_texts(served: Served) -> tuple[str, str, str | None]:
+    return texts(served.queues), texts(served.names), served.version
 
 
 def _fence(connection: Connection, worker_id: str) -> None:

@@ -15,7 +15,7 @@ END $$;
 CREATE FUNCTION perdure.consume_cancels(ended text[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
-    UPDATE perdure.messages SET consumed_at = clock_timestamp() WHERE kind = 'cancel' AND run_id = ANY (ended);
+    UPDATE perdure.messages SET consumed_at = perdure.now() WHERE kind = 'cancel' AND run_id = ANY (ended);
     PERFORM perdure.pass_cancel_on(ended);
 END $$;
 
@@ -46,8 +46,8 @@ BEGIN
                         ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
         EXIT WHEN cardinality(swept) = 0;
         UPDATE perdure.runs
-           SET state = 'cancelled', finished_at = clock_timestamp(), due_at = NULL, waits_for = NULL,
-               needs_mend = false
+           SET state = 'cancelled', finished_at = perdure.now(), due_at = NULL, waits_for = NULL,
+               stopped = NULL
          WHERE id = ANY (swept);
         PERFORM perdure.consume_cancels(swept);
         PERFORM perdure.tell_ends(swept, NULL);

@@ -1,70 +1,52 @@
--- Rules 1, 4, 7 and 11: the oldest of the lowest priority of each queue, with the nth of the fresh claims each. The
--- attempt is charged here and nowhere else. `last_attempts`: whether runs at their last one are 'left' where they are,
--- or a single one is taken by a worker that holds nothing ('alone'), or they are taken 'beside' others. NO KEY UPDATE,
--- since UPDATE would skip a run while someone's open transaction sends to it. A single row with nth = 0 says that the
--- worker is fenced.
+-- Rules 1, 4, 7 and 11: for each queue, how many there is room for, which ones these are, and take them, each with the
+-- nth of the fresh claims. `last_attempts`: whether runs at their last one are 'left' where they are, or a single one is
+-- taken by a worker that holds nothing ('alone'), or they are taken 'beside' others. `floors`: for each queue the
+-- priority and seq up to which this worker has lately taken all there was, or NULL.
+-- A row with nth = 0 says that the worker is fenced; one with nth = -1 that its `queue` gave less than was asked, `name`
+-- why: 'empty', or what was in the way.
 CREATE FUNCTION perdure.claim_runs(me uuid, expected bigint, queues text[], slots integer[], names text[],
-                                   claims uuid[], last_attempts text)
+                                   claims uuid[], last_attempts text, floors json)
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
-               is_cancelled boolean, claimed_at double precision)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+               is_cancelled boolean, claimed_at double precision, incarnation integer, seq bigint)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     used integer := 0;
+    most integer;
+    short_by text;
     picked text[];
-    holds_some boolean := EXISTS (SELECT 1 FROM perdure.runs WHERE runs.worker = me);
+    has_woken boolean;
 BEGIN
     IF NOT perdure.fence(me, expected) THEN
         nth := 0;
         RETURN NEXT;
         RETURN;
     END IF;
-    IF last_attempts = 'alone' AND holds_some THEN
-        RETURN;
+    has_woken := perdure.wake_due(queues, names);
+    has_woken := perdure.read_wakes() OR has_woken;
+    IF has_woken THEN
+        floors := NULL;  -- what has just become ready is older than what was taken lately
     END IF;
-    PERFORM perdure.wake_runs(queues);
     FOR i IN 1 .. cardinality(queues) LOOP
-        picked := ARRAY(
-            SELECT run.id
-              FROM perdure.runs AS run
-             WHERE run.state = 'ready' AND run.due_at IS NULL AND run.queue = queues[i] AND run.name = ANY (names)
-               AND (last_attempts = 'beside' OR (last_attempts = 'alone') = CASE
-                        WHEN run.attempts = 0 OR run.attempts < run.max_attempts - 1 THEN false
-                        ELSE perdure.progress_of(run.id) <= run.progress_mark END)
-             ORDER BY run.priority, run.seq
-             LIMIT CASE WHEN last_attempts = 'alone' THEN least(slots[i], 1) ELSE slots[i] END
-               FOR NO KEY UPDATE SKIP LOCKED);
-        CONTINUE WHEN cardinality(picked) = 0;
-        RETURN QUERY
-        WITH charge AS MATERIALIZED (
-            SELECT run.place, run.is_fresh, used + picked.ordinality::integer AS nth,
-                   CASE WHEN run.is_fresh THEN 0 ELSE perdure.progress_of(picked.id)::integer END AS steps
-              FROM unnest(picked) WITH ORDINALITY AS picked (id, ordinality)
-             CROSS JOIN LATERAL (SELECT runs.ctid AS place, runs.started_at IS NULL AS is_fresh FROM perdure.runs
-                                  WHERE runs.id = picked.id OFFSET 0) AS run
-        ), held AS (
-            UPDATE perdure.runs AS run
-               SET state = 'held', worker = me, claim = claims[charge.nth], reason = NULL,
-                   started_at = coalesce(run.started_at, clock_timestamp()),
-                   attempts = CASE WHEN charge.steps > run.progress_mark THEN 1 ELSE run.attempts + 1 END,
-                   progress_mark = greatest(run.progress_mark, charge.steps),
-                   is_beside = holds_some OR last_attempts = 'beside'
-              FROM charge
-             WHERE run.ctid = charge.place
-            RETURNING charge.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
-                      run.max_attempts, charge.is_fresh, run.parent_id, run.parent_key
-        )
-        SELECT held.nth, held.id, held.kind, held.name, held.queue, held.priority, input.codec, input.body,
-               held.attempts, held.max_attempts, held.is_fresh, held.parent_id, held.parent_key,
-               EXISTS (SELECT 1 FROM perdure.messages
-                        WHERE messages.run_id = held.id AND messages.kind = 'cancel' OFFSET 0),
-               extract(epoch FROM clock_timestamp())::double precision
-          FROM held CROSS JOIN LATERAL (SELECT inputs.codec, inputs.body FROM perdure.inputs
-                                         WHERE inputs.run_id = held.id OFFSET 0) AS input
-         ORDER BY held.nth;
-        used := used + cardinality(picked);
-        holds_some := true;
-        EXIT WHEN last_attempts = 'alone';
+        SELECT room.most, room.short_by INTO most, short_by
+          FROM perdure.room(me, queues[i], slots[i], last_attempts) AS room;
+        picked := '{}';
+        IF most > 0 THEN
+            picked := perdure.candidates(queues[i], names, most, last_attempts,
+                                         coalesce((floors -> i - 1 ->> 0)::integer, -2147483648),
+                                         coalesce((floors -> i - 1 ->> 1)::bigint, 0));
+        END IF;
+        IF cardinality(picked) > 0 THEN
+            RETURN QUERY SELECT * FROM perdure.take(me, picked, claims, used, last_attempts = 'beside' OR used > 0);
+            used := used + cardinality(picked);
+        END IF;
+        IF cardinality(picked) < slots[i] THEN
+            nth := -1;
+            queue := queues[i];
+            name := CASE WHEN cardinality(picked) < most THEN 'empty' ELSE short_by END;
+            RETURN NEXT;
+        END IF;
     END LOOP;
 END $$;

@@ -21,7 +21,7 @@ BEGIN
     END IF;
     back := ARRAY(SELECT id FROM perdure.runs WHERE worker = victim ORDER BY id FOR NO KEY UPDATE NOWAIT);
     WITH fate AS MATERIALIZED (
-        SELECT ctid AS place, CASE
+        SELECT id AS run_id, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages
                                  WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
                    WHEN attempts >= max_attempts AND NOT is_beside AND cardinality(back) = 1
@@ -32,9 +32,9 @@ BEGIN
     ), over AS (
         UPDATE perdure.runs AS run
            SET state = becomes, worker = NULL, claim = NULL,
-               finished_at = CASE WHEN becomes <> 'ready' THEN clock_timestamp() END,
+               finished_at = CASE WHEN becomes <> 'ready' THEN perdure.now() END,
                reason = CASE WHEN becomes = 'dead' THEN perdure.death(run.max_attempts) ELSE run.reason END
-          FROM fate WHERE run.ctid = fate.place
+          FROM fate WHERE run.id = fate.run_id
         RETURNING run.id, becomes
     )
     SELECT array_agg(id ORDER BY id) FILTER (WHERE becomes = 'cancelled'), array_agg(id) FILTER (WHERE becomes <> 'ready')

@@ -1,17 +1,3 @@
--- Rule 7: whose wait is over becomes ready, looked up and never flagged.
-CREATE FUNCTION perdure.wake_runs(served text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-DECLARE
-    due text[];
-BEGIN
-    due := ARRAY(SELECT id FROM perdure.due_runs WHERE queue = ANY (served) ORDER BY due_at LIMIT 1000
-                    FOR NO KEY UPDATE SKIP LOCKED);
-    IF cardinality(due) > 0 THEN
-        UPDATE perdure.runs SET state = 'ready', due_at = NULL, waits_for = NULL WHERE id = ANY (due);
-    END IF;
-    PERFORM perdure.read_wakes();
-END $$;
-
 -- Whether something of what a parked run waits for has come. A kind of wait is one line in here. One that a later
 -- release has made wakes the run: whoever knows its function parks it again.
 CREATE FUNCTION perdure.is_over(run text, waits json) RETURNS boolean LANGUAGE plpgsql STABLE
@@ -60,7 +46,7 @@ BEGIN
         kept := ARRAY(SELECT waiter FROM perdure.waits WHERE waiter = ANY (free) AND waits.awaited = ANY (kept));
     END IF;
     UPDATE perdure.runs AS run SET state = 'ready', due_at = NULL, waits_for = NULL
-     WHERE run.id = ANY (free) AND run.state = 'parked' AND NOT run.needs_mend AND run.waits_for IS NOT NULL
+     WHERE run.id = ANY (free) AND run.state = 'parked' AND run.stopped IS NULL AND run.waits_for IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM perdure.messages AS message
                         WHERE message.run_id = run.id AND message.kind = 'cancel' OFFSET 0)
        AND perdure.is_over(run.id, run.waits_for);

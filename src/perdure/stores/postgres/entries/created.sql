@@ -4,7 +4,7 @@
 CREATE FUNCTION perdure.write_created(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
-    moment timestamptz := clock_timestamp();
+    moment timestamptz := perdure.now();
     made integer;
 BEGIN
     WITH entry AS MATERIALIZED (
@@ -12,13 +12,13 @@ BEGIN
           FROM json_to_recordset(entries) AS entry (
                    run_id text, kind text, name text, fingerprint text, input json, entry_id text, claim uuid,
                    parent_id text, parent_key text, held_as uuid, queue text, priority integer,
-                   due_at double precision, max_attempts integer)
+                   due_at double precision, max_attempts integer, delay_seconds double precision)
     ), run AS (
         INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker,
                                   claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
         OVERRIDING SYSTEM VALUE
         SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
-               CASE WHEN held_as IS NULL THEN to_timestamp(due_at) END, moment,
+               CASE WHEN held_as IS NULL THEN coalesce(to_timestamp(due_at), moment + make_interval(secs => delay_seconds)) END, moment,
                CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
                (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
           FROM entry

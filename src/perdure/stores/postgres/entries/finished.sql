@@ -24,7 +24,7 @@ BEGIN
     ), over AS (
         UPDATE perdure.runs AS run
            SET state = held.becomes, worker = NULL, claim = NULL, last_claim = run.claim, last_state = held.becomes,
-               finished_by = run.claim, finished_at = clock_timestamp(), due_at = NULL, reason = held.because
+               finished_by = run.claim, finished_at = perdure.now(), due_at = NULL, reason = held.because
           FROM (SELECT entry.run_id, entry.state AS becomes, entry.reason AS because
                   FROM entry CROSS JOIN LATERAL (
                            SELECT 1 FROM perdure.runs

@@ -3,7 +3,7 @@
 CREATE FUNCTION perdure.write_lived(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
-    moment timestamptz := clock_timestamp();
+    moment timestamptz := perdure.now();
     made integer;
 BEGIN
     WITH entry AS MATERIALIZED (

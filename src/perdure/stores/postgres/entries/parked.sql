@@ -12,10 +12,10 @@ BEGIN
            SET state = 'parked', worker = NULL, claim = NULL, last_claim = run.claim, last_state = 'parked',
                attempts = greatest(run.attempts - 1, 0), due_at = to_timestamp(held.due_at),
                waits_for = CASE WHEN json_array_length(held.waits_for) > 0 THEN held.waits_for END,
-               needs_mend = held.needs_mend, reason = held.reason
+               stopped = held.stopped, reason = held.reason
           FROM (SELECT entry.*
                   FROM json_to_recordset(entries) AS entry (
-                           run_id text, claim uuid, due_at double precision, waits_for json, needs_mend boolean,
+                           run_id text, claim uuid, due_at double precision, waits_for json, stopped text,
                            reason text)
                  CROSS JOIN LATERAL (SELECT 1 FROM perdure.runs
                                       WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'

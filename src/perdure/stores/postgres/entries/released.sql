@@ -12,7 +12,7 @@ BEGIN
        SET state = held.becomes, worker = NULL, claim = NULL, last_claim = run.claim, last_state = held.becomes,
            attempts = CASE WHEN held.charged THEN run.attempts ELSE greatest(run.attempts - 1, 0) END, due_at = NULL,
            finished_by = CASE WHEN held.becomes = 'dead' THEN run.claim END,
-           finished_at = CASE WHEN held.becomes = 'dead' THEN clock_timestamp() END,
+           finished_at = CASE WHEN held.becomes = 'dead' THEN perdure.now() END,
            reason = CASE WHEN held.becomes = 'dead'
                          THEN perdure.death(run.max_attempts) || coalesce('; the last one: ' || held.reason, '')
                          ELSE held.reason END

@@ -6,7 +6,7 @@ runs.seq, runs.id, runs.kind, runs.name, runs.queue,
             THEN 'cancelling' ELSE runs.state END,
        runs.priority, runs.attempts, runs.max_attempts, extract(epoch FROM runs.created_at)::float8,
        extract(epoch FROM runs.due_at)::float8, extract(epoch FROM runs.started_at)::float8,
-       extract(epoch FROM runs.finished_at)::float8, runs.parent_id, runs.worker::text, runs.needs_mend, runs.reason
+       extract(epoch FROM runs.finished_at)::float8, runs.parent_id, runs.worker::text, coalesce(runs.stopped = 'mend', false), runs.reason
 
 -- part: wanted
 -- Whether a run is one of those that were asked for; of texts the beginning.
@@ -197,7 +197,7 @@ SELECT queue,
 -- name: stuck_seen
 -- What waits for people: by function, how many (of the first ten thousand), and one of the reasons.
 SELECT name, count(*), min(reason)
-  FROM (SELECT name, reason FROM perdure.runs WHERE state = 'parked' AND needs_mend LIMIT 10000) AS stuck
+  FROM (SELECT name, reason FROM perdure.runs WHERE state = 'parked' AND stopped = 'mend' LIMIT 10000) AS stuck
  GROUP BY name ORDER BY name;
 
 -- name: unknown_seen

@@ -38,9 +38,9 @@ SELECT claim::text FROM perdure.runs
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
-       is_cancelled, claimed_at
+       is_cancelled, claimed_at, incarnation, seq
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
-                          %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s);
+                          %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s, %(floors)s::json);
 
 -- name: hand_back_runs
 -- Uncharged: what this worker holds and does not know of (rule 5).
@@ -49,29 +49,24 @@ SELECT perdure.reconcile(%(worker_id)s::uuid, %(expected)s, %(known)s::text[]);
 -- name: mend_runs
 -- Newly registered code may fit runs that were parked because the old one did not.
 WITH mended AS MATERIALIZED (
-    SELECT id FROM perdure.runs WHERE state = 'parked' AND needs_mend AND name = ANY (%(names)s::text[])
+    SELECT id FROM perdure.runs WHERE state = 'parked' AND stopped = 'mend' AND name = ANY (%(names)s::text[])
      ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE perdure.runs
-   SET state = 'ready', needs_mend = false, due_at = NULL, waits_for = NULL, reason = NULL
+   SET state = 'ready', stopped = NULL, due_at = NULL, waits_for = NULL, reason = NULL
   FROM mended
  WHERE runs.id = mended.id
 RETURNING runs.id;
 
 -- name: explain_unknown_runs
 -- Nobody here can execute them: say so where people look.
-WITH unknown AS MATERIALIZED (
-    SELECT id FROM perdure.runs
-     WHERE state = 'ready' AND reason IS NULL AND queue = ANY (%(queues)s::text[]) AND name <> ALL (%(names)s::text[])
-     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE perdure.runs SET reason = %(reason)s FROM unknown WHERE runs.id = unknown.id;
+SELECT perdure.explain_unknown(%(queues)s::text[], %(names)s::text[], %(reason)s);
 
 -- name: run
 -- One run, as anybody may see it.
 SELECT id, kind, name, (SELECT state FROM perdure.run_view WHERE run_view.id = runs.id), queue, fingerprint, attempts, extract(epoch FROM created_at)::float8,
        extract(epoch FROM due_at)::float8, extract(epoch FROM started_at)::float8,
-       extract(epoch FROM finished_at)::float8, parent_id, parent_key, worker::text, reason, needs_mend
+       extract(epoch FROM finished_at)::float8, parent_id, parent_key, worker::text, reason, stopped
   FROM perdure.runs
  WHERE id = %(run_id)s;
 
@@ -90,27 +85,13 @@ SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
 
 -- name: stuck_runs
 -- Which of the awaited runs wait for a mend, and why: who waits for them is told instead of waiting for ever.
-SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND state = 'parked' AND needs_mend;
+SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND state = 'parked' AND stopped = 'mend';
 
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due.
-WITH served AS MATERIALIZED (SELECT %(queues)s::text[] AS queues, %(names)s::text[] AS names)
-SELECT (SELECT true FROM perdure.wakes WHERE worker IS NULL ORDER BY seq LIMIT 1) IS NOT NULL
-       OR (SELECT true FROM perdure.wakes WHERE worker = %(worker_id)s::uuid ORDER BY seq LIMIT 1) IS NOT NULL,
-       EXISTS (SELECT 1 FROM perdure.runs
-                WHERE state = 'ready' AND due_at IS NULL
-                  AND queue = ANY (served.queues) AND name = ANY (served.names))
-       OR EXISTS (SELECT 1 FROM perdure.due_runs
-                   WHERE queue = ANY (served.queues) AND name = ANY (served.names)),
-       EXISTS (SELECT 1 FROM perdure.runs
-                WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1
-                  AND queue = ANY (served.queues) AND name = ANY (served.names)),
-       extract(epoch FROM (SELECT due_at FROM perdure.runs
-                            WHERE state IN ('ready', 'parked') AND due_at > statement_timestamp()
-                              AND queue = ANY (served.queues) AND name = ANY (served.names)
-                            ORDER BY due_at LIMIT 1))::float8
-  FROM served;
+SELECT has_mail, has_claimable, has_last_attempts, next_due_at
+  FROM perdure.pulse(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::text[], %(floors)s::json);
 
 -- name: locked_among
 -- Of these runs, those whose rows somebody has locked, after a batch has waited for one in vain.

@@ -12,7 +12,7 @@ CREATE TEMP TRIGGER read_wakes INSTEAD OF INSERT ON mailbox
 BEGIN
     UPDATE runs SET state = 'ready', due_at = NULL, waits_for = NULL
      WHERE id IN (SELECT run_id FROM wakes WHERE worker IS NULL AND seq <= NEW.upto)
-       AND state = 'parked' AND needs_mend = 0 AND waits_for IS NOT NULL
+       AND state = 'parked' AND stopped IS NULL AND waits_for IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
        AND EXISTS (SELECT 1 FROM json_each(runs.waits_for) AS wait
                     WHERE CASE json_extract(wait.value, '$.kind')

@@ -6,7 +6,8 @@ BEGIN
                       max_attempts, created_by, parent_id, parent_key, fingerprint)
     SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
            json_extract(entry, '$.queue'), iif(held_as IS NULL, 'ready', 'held'), json_extract(entry, '$.priority'),
-           iif(held_as IS NULL, json_extract(entry, '$.due_at'), NULL), (SELECT now FROM clock),
+           iif(held_as IS NULL, coalesce(json_extract(entry, '$.due_at'),
+                                 json_extract(entry, '$.delay_seconds') + (SELECT now FROM clock)), NULL), (SELECT now FROM clock),
            iif(held_as IS NULL, NULL, (SELECT now FROM clock)), iif(held_as IS NULL, NULL, NEW.worker_id), held_as,
            held_as IS NOT NULL, json_extract(entry, '$.max_attempts'), json_extract(entry, '$.entry_id'),
            json_extract(entry, '$.parent_id'), json_extract(entry, '$.parent_key'),

@@ -6,7 +6,7 @@ BEGIN
        SET state = 'parked', worker = NULL, claim = NULL, last_claim = claim, last_state = 'parked',
            attempts = max(attempts - 1, 0), due_at = json_extract(entry, '$.due_at'),
            waits_for = nullif(json_extract(entry, '$.waits_for'), '[]'),
-           needs_mend = json_extract(entry, '$.needs_mend'), reason = json_extract(entry, '$.reason')
+           stopped = json_extract(entry, '$.stopped'), reason = json_extract(entry, '$.reason')
       FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
               FROM json_each(NEW.entries)) AS ended
      WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';

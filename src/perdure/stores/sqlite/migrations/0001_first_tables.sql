@@ -1,6 +1,7 @@
 -- Frozen once released: later changes are later files.
 
--- The database's clock in seconds since the epoch (unixepoch('subsec') would need SQLite 3.42).
+-- The one clock, in seconds since the epoch (unixepoch('subsec') would need SQLite 3.42): whatever is due, and every time that is
+-- written, goes by it. Tests skip time by putting another one in its place.
 CREATE VIEW clock AS
 SELECT (julianday('now') - 2440587.5) * 86400.0 AS now;
 
@@ -11,7 +12,9 @@ CREATE TABLE migrations (
 ) STRICT;
 
 -- A process that may write. No row, no right to write. `renewed_at` is there for others to see that it changes within
--- `lease_seconds` of their own clocks: no clock is compared with it (rule 10). `taken`: what its last claim of a queue took, see `take_runs`.
+-- `lease_seconds` of their own clocks: no clock is compared with it (rule 10). `queues`, `names` (JSON arrays) and
+-- `version`: what it takes runs of, and with which code; for people and for whoever asks if anybody could take a run.
+-- Written at the start and when it changes.
 CREATE TABLE workers (
     id          TEXT NOT NULL PRIMARY KEY,
     hostname    TEXT NOT NULL,
@@ -19,7 +22,9 @@ CREATE TABLE workers (
     joined_at   REAL NOT NULL,
     renewed_at  REAL NOT NULL,
     lease_seconds REAL NOT NULL,
-    taken       TEXT
+    queues      TEXT NOT NULL DEFAULT '[]',
+    names       TEXT NOT NULL DEFAULT '[]',
+    version     TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- `seq` is the order of insertion, for first in, first out; never an identity of anything.
@@ -27,6 +32,10 @@ CREATE TABLE workers (
 -- or a release whose reply was lost finds its own trace.
 -- `waits_for`: what a parked run waits for beside a time, as `Wait` has it (rule 7).
 -- `is_beside`: when it was claimed, its worker held other runs too (rule 11).
+-- `stopped`: why a parked run is not woken by what it waits for: its code has to be mended, it was paused, its retries
+-- are used up. `refused_by` (a JSON array): the versions of the code that could not replay it. `incarnation`: how often it
+-- was started anew; the ids of its children are made of it. `flow_key`, `has_slot`, `dedup_key`, `dedup_until_start`: what
+-- the limits of its queue go by.
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
     seq           INTEGER PRIMARY KEY,
@@ -54,8 +63,15 @@ CREATE TABLE runs (
     parent_key    TEXT,
     fingerprint   TEXT NOT NULL,
     waits_for     TEXT CHECK (waits_for IS NULL OR json_type(waits_for) = 'array'),
-    needs_mend    INTEGER NOT NULL DEFAULT 0 CHECK (needs_mend IN (0, 1)),
+    stopped       TEXT CHECK (CASE stopped WHEN 'mend' THEN 1 WHEN 'paused' THEN 1 WHEN 'retries' THEN 1
+                                         ELSE stopped IS NULL END),
+    refused_by    TEXT,
     reason        TEXT,
+    incarnation   INTEGER NOT NULL DEFAULT 0,
+    flow_key      TEXT,
+    has_slot      INTEGER,
+    dedup_key     TEXT,
+    dedup_until_start INTEGER,
     CHECK ((state = 'held') = (worker IS NOT NULL)),
     CHECK ((state = 'held') = (claim IS NOT NULL)),
     CHECK (CASE state
@@ -69,7 +85,7 @@ CREATE TABLE runs (
                ELSE FALSE
            END),
     CHECK (state <> 'held' OR started_at IS NOT NULL),
-    CHECK (state = 'parked' OR (waits_for IS NULL AND needs_mend = 0)),
+    CHECK (state = 'parked' OR (waits_for IS NULL AND stopped IS NULL)),
     CHECK ((parent_id IS NULL) = (parent_key IS NULL))
 ) STRICT;
 
@@ -107,6 +123,22 @@ CREATE TABLE checkpoints (
     recorded_at REAL NOT NULL,
     UNIQUE (run_id, key)
 ) STRICT;
+
+-- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
+CREATE TABLE queues (
+    name               TEXT NOT NULL PRIMARY KEY,
+    is_keyed           INTEGER NOT NULL DEFAULT 0 CHECK (is_keyed IN (0, 1)),
+    worker_concurrency INTEGER CHECK (worker_concurrency > 0),
+    concurrency        INTEGER CHECK (concurrency > 0),
+    rate               INTEGER CHECK (rate > 0),
+    period_seconds     REAL CHECK (period_seconds > 0),
+    key_concurrency    INTEGER CHECK (key_concurrency > 0),
+    key_rate           INTEGER CHECK (key_rate > 0),
+    key_period_seconds REAL CHECK (key_period_seconds > 0),
+    on_overflow        TEXT NOT NULL DEFAULT 'wait',
+    paused_at          REAL,
+    changed_at         REAL NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What others tell a run. `consumed_at` is set when the run has ended by it.
 CREATE TABLE messages (
@@ -168,36 +200,26 @@ CREATE INDEX runs_named ON runs (name) WHERE seq > 0;
 CREATE INDEX runs_trouble ON runs (seq) WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0;
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL AND seq > 0;
 
--- What a claim looks at: ready now, in order. History is in none of the indexes that it uses.
-CREATE INDEX runs_ready ON runs (queue, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+-- What a claim looks at: ready now, by function, each in order, so that what nobody here can execute costs nothing.
+-- History is in none of the indexes that it uses.
+CREATE INDEX runs_ready ON runs (queue, name, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
 -- Those among them that are to be claimed alone.
-CREATE INDEX runs_last ON runs (queue)
+CREATE INDEX runs_last ON runs (queue, name, priority, seq)
     WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
 -- What is ready later.
-CREATE INDEX runs_delayed ON runs (due_at) WHERE state = 'ready' AND due_at IS NOT NULL;
+CREATE INDEX runs_delayed ON runs (queue, name, due_at) WHERE state = 'ready' AND due_at IS NOT NULL;
 -- Sleepers, by when they wake.
-CREATE INDEX runs_sleeping ON runs (due_at) WHERE state = 'parked' AND due_at IS NOT NULL;
+CREATE INDEX runs_sleeping ON runs (queue, name, due_at)
+    WHERE state = 'parked' AND due_at IS NOT NULL AND stopped IS NULL;
 -- What waits for more than a time.
 CREATE INDEX runs_waiting ON runs (seq)
     WHERE state = 'parked' AND waits_for IS NOT NULL;
 -- What waits for new code.
-CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND needs_mend = 1;
+CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND stopped = 'mend';
 -- What each worker holds; the foreign key's own question, too.
 CREATE INDEX runs_held ON runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, in order of creation, and which of them have ended.
 CREATE INDEX runs_children ON runs (parent_id, seq, finished_at) WHERE parent_id IS NOT NULL;
-
--- Whose time has come: delayed runs, and sleepers without a cancel.
-CREATE VIEW due_runs AS
-SELECT runs.*
-  FROM runs
- WHERE state = 'ready' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
-UNION ALL
-SELECT runs.*
-  FROM runs
- WHERE state = 'parked' AND due_at IS NOT NULL AND due_at <= (SELECT now FROM clock)
-   AND needs_mend = 0
-   AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
 
 -- Cancelled runs that nobody holds: anybody may end them.
 CREATE VIEW sweepable_runs AS
@@ -226,7 +248,7 @@ SELECT id, kind, name, queue,
        strftime('%Y-%m-%d %H:%M:%f', due_at, 'unixepoch')      AS due_at,
        strftime('%Y-%m-%d %H:%M:%f', started_at, 'unixepoch')  AS started_at,
        strftime('%Y-%m-%d %H:%M:%f', finished_at, 'unixepoch') AS finished_at,
-       worker, parent_id, parent_key, needs_mend, reason,
+       worker, parent_id, parent_key, stopped IS 'mend' AS needs_mend, stopped, reason,
        (SELECT body FROM inputs WHERE inputs.run_id = runs.id)   AS input,
        (SELECT body FROM outputs WHERE outputs.run_id = runs.id) AS output
   FROM runs;

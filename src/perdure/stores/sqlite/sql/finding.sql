@@ -5,7 +5,7 @@ runs.seq, runs.id, runs.kind, runs.name, runs.queue,
                                             WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
            'cancelling', runs.state),
        runs.priority, runs.attempts, runs.max_attempts, runs.created_at, runs.due_at, runs.started_at,
-       runs.finished_at, runs.parent_id, runs.worker, runs.needs_mend, runs.reason
+       runs.finished_at, runs.parent_id, runs.worker, runs.stopped IS 'mend', runs.reason
 
 -- part: wanted
 -- Whether a run is one of those that were asked for; of texts the beginning.
@@ -207,7 +207,7 @@ SELECT json_group_array(json_array(
 -- What waits for people: by function, how many (of the first ten thousand), and one of the reasons.
 SELECT json_group_array(json_array(name, times, why))
   FROM (SELECT name, count(*) AS times, min(reason) AS why
-          FROM (SELECT name, reason FROM runs WHERE state = 'parked' AND needs_mend = 1 LIMIT 10000)
+          FROM (SELECT name, reason FROM runs WHERE state = 'parked' AND stopped = 'mend' LIMIT 10000)
          GROUP BY name);
 
 -- name: unknown_seen

@@ -27,19 +27,20 @@ INSERT INTO claim (worker_id, queue, slots, names, last_attempts, claims)
 VALUES (:worker_id, :queue, :slots, :names, :last_attempts, :claims);
 
 -- name: taken_runs
--- What the claim just now has taken, by the first of the claims that were drawn for it; nothing if somebody has taken
--- over since.
+-- Why the claim just now got less than it asked for, and what it has taken; nothing if somebody has taken over since.
+SELECT json_group_array(json_array(short_by)) FROM shortage
+UNION ALL
 SELECT json_group_array(json_array(
            runs.seq, runs.claim, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body,
            runs.attempts, runs.max_attempts, json_extract(one.value, '$[1]'), runs.parent_id, runs.parent_key,
            EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
-           (SELECT now FROM clock)))
-  FROM workers
- CROSS JOIN json_each(workers.taken, '$[1]') AS one
+           (SELECT now FROM clock), runs.incarnation))
+  FROM asked
+ CROSS JOIN json_each(asked.taken) AS one
  CROSS JOIN runs
   JOIN inputs ON inputs.run_id = runs.id
- WHERE workers.id = :worker_id AND json_extract(workers.taken, '$[0]') = :first_claim
-   AND runs.seq = json_extract(one.value, '$[0]') AND runs.worker = workers.id
+ WHERE runs.seq = json_extract(one.value, '$[0]') AND runs.worker = asked.worker_id
+   AND runs.claim = json_extract(asked.claims, '$[' || one.key || ']')
  GROUP BY one.key / :together;
 
 -- name: held_runs
@@ -83,26 +84,62 @@ SELECT json_group_array(json_array(id)) FROM sweepable_runs;
 -- Nobody holds them, so nobody's code is needed to end them.
 UPDATE runs
    SET state = 'cancelled', finished_at = (SELECT now FROM clock), due_at = NULL, waits_for = NULL,
-       needs_mend = 0
+       stopped = NULL
  WHERE id IN (SELECT id FROM sweepable_runs);
 
 -- name: mend_runs
 -- Newly registered code may fit runs that were parked because the old one did not.
 UPDATE runs
-   SET state = 'ready', needs_mend = 0, due_at = NULL, waits_for = NULL, reason = NULL
- WHERE state = 'parked' AND needs_mend = 1 AND name IN (SELECT value FROM json_each(:names))
+   SET state = 'ready', stopped = NULL, due_at = NULL, waits_for = NULL, reason = NULL
+ WHERE state = 'parked' AND stopped = 'mend' AND name IN (SELECT value FROM json_each(:names))
 RETURNING id;
 
 -- name: explain_unknown_runs
--- Nobody here can execute them: say so where people look. Delayed runs are told when they are due.
+-- Nobody here can execute them: say so where people look, on the first hundred of each function. The functions are found
+-- one after the other in the index, so that a million runs of one cost what a hundred do.
+WITH RECURSIVE waiting (queue, name) AS (
+    SELECT wanted.value, (SELECT min(name) FROM runs
+                           WHERE state = 'ready' AND due_at IS NULL AND queue = wanted.value)
+      FROM json_each(:queues) AS wanted
+     UNION ALL
+    SELECT waiting.queue, (SELECT min(name) FROM runs
+                            WHERE state = 'ready' AND due_at IS NULL AND runs.queue = waiting.queue
+                              AND runs.name > waiting.name)
+      FROM waiting WHERE waiting.name IS NOT NULL
+), delayed (queue, name) AS (
+    SELECT wanted.value, (SELECT min(name) FROM runs
+                           WHERE state = 'ready' AND due_at IS NOT NULL AND queue = wanted.value)
+      FROM json_each(:queues) AS wanted
+     UNION ALL
+    SELECT delayed.queue, (SELECT min(name) FROM runs
+                            WHERE state = 'ready' AND due_at IS NOT NULL AND runs.queue = delayed.queue
+                              AND runs.name > delayed.name)
+      FROM delayed WHERE delayed.name IS NOT NULL
+)
 UPDATE runs SET reason = :reason
- WHERE state = 'ready' AND due_at IS NULL AND reason IS NULL AND queue IN (SELECT value FROM json_each(:queues))
-   AND name NOT IN (SELECT value FROM json_each(:names));
+ WHERE reason IS NULL AND seq IN (
+           SELECT run.seq
+             FROM waiting
+            CROSS JOIN runs AS run
+            WHERE waiting.name NOT IN (SELECT value FROM json_each(:names))
+              AND run.seq IN (SELECT seq FROM runs AS one
+                               WHERE one.state = 'ready' AND one.due_at IS NULL AND one.queue = waiting.queue
+                                 AND one.name = waiting.name
+                               ORDER BY one.priority, one.seq LIMIT 100)
+            UNION ALL
+           SELECT run.seq
+             FROM delayed
+            CROSS JOIN runs AS run
+            WHERE delayed.name NOT IN (SELECT value FROM json_each(:names))
+              AND run.seq IN (SELECT seq FROM runs AS one
+                               WHERE one.state = 'ready' AND one.due_at IS NOT NULL AND one.queue = delayed.queue
+                                 AND one.name = delayed.name AND one.due_at <= (SELECT now FROM clock)
+                               ORDER BY one.due_at LIMIT 100));
 
 -- name: run
 -- One run, as anybody may see it.
 SELECT id, kind, name, (SELECT state FROM run_view WHERE run_view.id = runs.id), queue, fingerprint, attempts, created_at, due_at, started_at, finished_at, parent_id,
-       parent_key, worker, reason, needs_mend
+       parent_key, worker, reason, stopped
   FROM runs
  WHERE id = :run_id;
 
@@ -128,7 +165,7 @@ SELECT json_group_array(json_array(runs.id, runs.state, outputs.codec, outputs.b
 SELECT json_group_array(json_array(runs.id, runs.reason))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
- WHERE runs.id = wanted.value AND runs.state = 'parked' AND runs.needs_mend = 1
+ WHERE runs.id = wanted.value AND runs.state = 'parked' AND runs.stopped = 'mend'
  GROUP BY wanted.key / :together;
 
 -- name: pulse
@@ -136,24 +173,41 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
 -- what is next due.
 SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
-       EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
-                WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
-                  AND runs.name IN (SELECT value FROM json_each(served.names)))
-       OR EXISTS (SELECT 1 FROM due_runs
-                   WHERE due_runs.queue IN (SELECT value FROM json_each(served.queues))
-                     AND due_runs.name IN (SELECT value FROM json_each(served.names))),
-       EXISTS (SELECT 1 FROM json_each(served.queues) AS wanted CROSS JOIN runs
-                WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.queue = wanted.value
-                  AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1
-                  AND runs.name IN (SELECT value FROM json_each(served.names))),
-       min(coalesce((SELECT due_at FROM runs
-                      WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
-                        AND queue IN (SELECT value FROM json_each(served.queues))
-                        AND name IN (SELECT value FROM json_each(served.names))
-                      ORDER BY due_at LIMIT 1), 9e999),
-           coalesce((SELECT due_at FROM runs
-                      WHERE state = 'parked' AND due_at IS NOT NULL AND due_at > served.now
-                        AND queue IN (SELECT value FROM json_each(served.queues))
-                        AND name IN (SELECT value FROM json_each(served.names))
-                      ORDER BY due_at LIMIT 1), 9e999))
+       EXISTS (SELECT 1
+                 FROM json_each(served.queues) AS of_queue
+                CROSS JOIN json_each(served.names) AS of_name
+                CROSS JOIN runs
+                WHERE runs.state = 'ready' AND runs.due_at IS NULL
+                  AND runs.queue = of_queue.value AND runs.name = of_name.value)
+       OR EXISTS (SELECT 1
+                    FROM json_each(served.queues) AS of_queue
+                   CROSS JOIN json_each(served.names) AS of_name
+                   CROSS JOIN runs
+                   WHERE runs.state = 'ready' AND runs.due_at IS NOT NULL AND runs.due_at <= served.now
+                     AND runs.queue = of_queue.value AND runs.name = of_name.value)
+       OR EXISTS (SELECT 1
+                    FROM json_each(served.queues) AS of_queue
+                   CROSS JOIN json_each(served.names) AS of_name
+                   CROSS JOIN runs
+                   WHERE runs.state = 'parked' AND runs.due_at IS NOT NULL AND runs.stopped IS NULL
+                     AND runs.due_at <= served.now
+                     AND runs.queue = of_queue.value AND runs.name = of_name.value
+                     AND NOT EXISTS (SELECT 1 FROM messages
+                                      WHERE messages.run_id = runs.id AND messages.kind = 'cancel')),
+       EXISTS (SELECT 1
+                 FROM json_each(served.queues) AS of_queue
+                CROSS JOIN json_each(served.names) AS of_name
+                CROSS JOIN runs
+                WHERE runs.state = 'ready' AND runs.due_at IS NULL
+                  AND runs.queue = of_queue.value AND runs.name = of_name.value
+                  AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1),
+       (SELECT min(min(coalesce((SELECT min(due_at) FROM runs
+                                  WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
+                                    AND queue = of_queue.value AND name = of_name.value), 9e999),
+                       coalesce((SELECT min(due_at) FROM runs
+                                  WHERE state = 'parked' AND due_at IS NOT NULL AND stopped IS NULL
+                                    AND due_at > served.now
+                                    AND queue = of_queue.value AND name = of_name.value), 9e999)))
+          FROM json_each(served.queues) AS of_queue
+         CROSS JOIN json_each(served.names) AS of_name)
   FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;

@@ -4,13 +4,17 @@ SELECT 1 FROM workers WHERE id = :worker_id;
 
 -- name: join_worker
 -- The right to write. Sent again after an unknown outcome it renews.
-INSERT INTO workers (id, hostname, pid, joined_at, renewed_at, lease_seconds)
-SELECT :worker_id, :hostname, :pid, now, now, :lease_seconds FROM clock WHERE true
+INSERT INTO workers (id, hostname, pid, joined_at, renewed_at, lease_seconds, queues, names, version)
+SELECT :worker_id, :hostname, :pid, now, now, :lease_seconds, :queues, :names, :version FROM clock WHERE true
 ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at;
 
 -- name: renew_worker
 -- The heartbeat: something that others see to change.
 UPDATE workers SET renewed_at = (SELECT now FROM clock) WHERE id = :worker_id;
+
+-- name: serve
+-- What the worker takes runs of has changed.
+UPDATE workers SET queues = :queues, names = :names, version = :version WHERE id = :worker_id;
 
 -- name: remove_worker
 -- A worker that leaves gives up its right to write, after its runs.
@@ -24,4 +28,4 @@ RETURNING id;
 
 -- name: workers
 -- Who may be dead is decided by others, from these.
-SELECT id, hostname, pid, renewed_at, lease_seconds FROM workers ORDER BY joined_at, id;
+SELECT id, hostname, pid, renewed_at, lease_seconds, queues, names, version FROM workers ORDER BY joined_at, id;

@@ -1,0 +1,77 @@
+"""A claim's question and answer: how many runs of which queues, and what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+from .._entries import Stored
+from ..typing import RunId, RunKind
+
+
+@dataclass(slots=True)
+class ClaimedRun:
+    """A run that this worker now holds. `is_fresh`: nothing of it was ever executed, so there is no history to read.
+
+    `claimed_at`: when, by the database's clock, which alone says what is due. `incarnation`: how often it was started
+    anew.
+    """
+
+    run_id: RunId
+    claim: str
+    kind: RunKind
+    name: str
+    queue: str
+    priority: int
+    input: Stored
+    attempts: int
+    max_attempts: int
+    is_fresh: bool
+    parent_id: RunId | None
+    parent_key: str | None
+    is_cancelled: bool
+    claimed_at: float
+    incarnation: int = 0
+
+
+LastAttempts = Literal["left", "alone", "beside"]
+"""What a claim does with runs at their last attempt (rule 11): it leaves them where they are; or takes a single one,
+for a worker that holds nothing else; or takes them beside others, with the rest.
+"""
+
+
+Floor = tuple[int, int]
+"""A place in a queue, by priority and then age: this worker has lately taken all that there was up to here."""
+
+
+NO_FLOORS: Final[Mapping[str, Floor]] = MappingProxyType({})
+
+
+@dataclass(slots=True, frozen=True)
+class ClaimRequest:
+    """How many runs of which queues, of the functions that this process knows; what of runs at their last attempt.
+
+    `floors`: a claim need not look at what is up to there. It does where something has just become ready by it.
+    """
+
+    slots: Mapping[str, int]
+    names: Collection[str]
+    last_attempts: LastAttempts = "left"
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+
+
+Shortage = Literal["empty", "full", "paused"]
+"""Why a queue gave less than was asked: nothing more is there; there is no room for more; somebody has paused it."""
+
+
+@dataclass(slots=True)
+class Claimed:
+    """The answer to a claim: the runs, for each queue that gave less than was asked why, and where the next claim may
+    begin to look.
+    """
+
+    runs: list[ClaimedRun] = field(default_factory=list)
+    short: dict[str, Shortage] = field(default_factory=dict)
+    floors: dict[str, Floor] = field(default_factory=dict)

@@ -1,0 +1,48 @@
+-- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
+-- what is next due.
+-- A function, so that its own settings hold for its plans whatever the statistics are: no table is walked. Of each queue
+-- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
+CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
+                              OUT has_claimable boolean, OUT has_last_attempts boolean,
+                              OUT next_due_at double precision)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    has_mail := EXISTS (SELECT 1 FROM perdure.wakes WHERE worker IS NULL)
+        OR EXISTS (SELECT 1 FROM perdure.wakes WHERE worker = me);
+    has_claimable := EXISTS (
+            SELECT 1
+              FROM unnest(queues) WITH ORDINALITY AS of_queue (name, nth)
+             CROSS JOIN unnest(names) AS of_name
+             CROSS JOIN LATERAL (
+                       SELECT 1 FROM perdure.runs
+                        WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue.name AND name = of_name
+                          AND (priority, seq) > (coalesce((floors -> of_queue.nth::integer - 1 ->> 0)::integer,
+                                                          -2147483648),
+                                                 coalesce((floors -> of_queue.nth::integer - 1 ->> 1)::bigint, 0))
+                        ORDER BY priority, seq LIMIT 1) AS run)
+        OR EXISTS (
+            SELECT 1
+              FROM unnest(queues) AS of_queue
+             CROSS JOIN unnest(names) AS of_name
+             CROSS JOIN LATERAL (SELECT 1 FROM perdure.due_runs WHERE queue = of_queue AND name = of_name
+                                  ORDER BY due_at LIMIT 1) AS run);
+    has_last_attempts := EXISTS (
+            SELECT 1
+              FROM unnest(queues) AS of_queue
+             CROSS JOIN unnest(names) AS of_name
+             CROSS JOIN LATERAL (
+                       SELECT 1 FROM perdure.runs
+                        WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue AND name = of_name
+                          AND attempts > 0 AND attempts >= max_attempts - 1
+                        ORDER BY priority, seq LIMIT 1) AS run);
+    next_due_at := (
+            SELECT extract(epoch FROM min(run.due_at))::double precision
+              FROM unnest(queues) AS of_queue
+             CROSS JOIN unnest(names) AS of_name
+             CROSS JOIN LATERAL (
+                       SELECT due_at FROM perdure.runs
+                        WHERE state IN ('ready', 'parked') AND stopped IS NULL AND due_at IS NOT NULL
+                          AND queue = of_queue AND name = of_name AND due_at > (SELECT perdure.now())
+                        ORDER BY due_at LIMIT 1) AS run);
+END $$;
