@@ -83,6 +83,8 @@ class Run(Struct, eq=False, weakref=True):
     checkpoints: dict[str, Checkpoint] = {}
     marks: dict[str, Checkpoint] = {}
     """What calls have recorded before their outcome: that they began, how often they were tried."""
+    transacted: dict[str, Any] = {}
+    """What bodies have recorded themselves, in their own transactions, and no flow has handed over yet."""
     children: Children = NO_CHILDREN
     unopened: dict[str, str] = {}
     """Branches that have recorded something without a position, and were not opened again so far: the first key."""

@@ -33,6 +33,7 @@ from .claimed import ClaimRequest as ClaimRequest
 from .claimed import Floor as Floor
 from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
+from .tails import Tail
 
 
 class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake of anybody
@@ -251,6 +252,10 @@ class Store(Protocol):
 
     def serve(self, worker_id: str, served: Served) -> None:
         """Write what the worker takes runs of, which has changed. One without a row writes nothing."""
+
+    @property
+    def tail(self) -> Tail:
+        """What ends a user's own transaction in this database."""
 
     def leave(self, worker_id: str) -> None:
         """Hand back all of the worker's runs, uncharged, and delete its row, in one transaction. Idempotent."""

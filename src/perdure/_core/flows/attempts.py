@@ -67,6 +67,8 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flo
 
 def ended(call: StepCall, outcome: Outcome) -> Outcome:
     """An attempt's outcome, where it may still be recorded."""
+    if call.key in call.run.transacted:  # whatever came of it since: that is recorded
+        return call.run.transacted[call.key]
     call.run.check_not_over()
     return outcome if call.changes is None else check_bound(call, outcome)
 

@@ -15,7 +15,7 @@ from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
 from ..tracebacks import forget_frames
 from .attempts import run_body
-from .turn import NO_TURN, catch_up, log_cancel
+from .turn import NO_TURN, catch_up, log_cancel, log_turn
 
 
 def run_step(call: StepCall) -> Flow[Any]:
@@ -24,16 +24,23 @@ def run_step(call: StepCall) -> Flow[Any]:
     run.check_alive()
     try:
         if run.order.was_cancelled(key):
+            run.checkpoints.pop(key, None)  # its own transaction may have been committed all the same
             yield StayOpen(key)
         recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview)
         if recorded is not None:
             give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error)
-            if not call.is_instant:
+            if recorded.position is not None:
                 yield Turn(key)
+            elif not call.is_instant:
+                yield from log_turn(run, key)
             return give()
         if run.is_behind:
             yield from catch_up(run, key, f"step {definition.name}", is_instant=call.is_instant)
         outcome, attempts, started_at = yield from run_body(call)
+        if key in run.transacted:  # with its body's own commit; its turn, which that could not know, goes to the log
+            if not call.is_instant:
+                yield from log_turn(run, key)
+            return run.transacted.pop(key).value
         store = partial(store_outcome, run, outcome, definition.what_it_gives)
         stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
         position, _ = NO_TURN if call.is_instant else (yield Turn(key))

@@ -41,6 +41,7 @@ from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
 from .schema import check_schema, migrate, missing_sql
 from .session import PostgresSession
+from .transactions import PostgresTail
 
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
@@ -124,6 +125,10 @@ class PostgresStore:
 
     def serve(self, worker_id: str, served: Served) -> None:
         self._database.ask("serve", {"worker_id": worker_id, **_served_texts(served)})
+
+    @property
+    def tail(self) -> PostgresTail:
+        return PostgresTail(self._database)
 
     def leave(self, worker_id: str) -> None:
         self._database.ask("leave_worker", {"worker_id": worker_id})

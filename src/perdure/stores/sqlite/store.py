@@ -25,6 +25,7 @@ from .rows import in_order, texts
 from .schema import check_schema, migrate, missing_sql
 from .session import SqliteSession
 from .statements import decisions
+from .transactions import SqliteTail
 
 OUTSIDER = ""
 """In the place of a worker's id: who makes runs and executes none."""
@@ -105,6 +106,10 @@ class SqliteStore:
     def serve(self, worker_id: str, served: Served) -> None:
         with self._database.spare().writing() as connection:
             connection.change("serve", [*_served_texts(served), worker_id])
+
+    @property
+    def tail(self) -> SqliteTail:
+        return SqliteTail(self._database, self.path)
 
     def leave(self, worker_id: str) -> None:
         with self._database.spare().writing() as connection:

@@ -1,0 +1,65 @@
+"""A database of Django's: the body works through the ORM, or with `connection.cursor()`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections, transaction
+
+from ...stores.tails import Statement
+
+
+class Django:
+    """This thread's connection under the alias, in an `atomic` block, so that `on_commit` works as everywhere."""
+
+    def __init__(self, alias: str) -> None:
+        self.subject = connections[alias]
+        self._alias = alias
+        self._block: Any = None
+
+    def ask(self, statement: Statement) -> Any:
+        self.subject.ensure_connection()
+        cursor = self.subject.connection.cursor()  # the driver's own, whose parameters the statement has
+        try:
+            cursor.execute(statement.text, statement.parameters)
+            return cursor.fetchall() if cursor.description is not None else []
+        finally:
+            cursor.close()
+
+    def begin(self, *, is_exclusive: bool) -> None:
+        block = transaction.atomic(using=self._alias, durable=True)
+        block.__enter__()
+        self._block = block
+        if is_exclusive:
+            self.subject.cursor().execute("UPDATE workers SET pid = pid WHERE 0")  # takes SQLite's write lock
+
+    def commit(self) -> None:
+        block, self._block = self._block, None
+        block.__exit__(None, None, None)
+
+    def rollback(self) -> None:
+        block, self._block = self._block, None
+        if block is not None:
+            error = RuntimeError("the step has failed")
+            block.__exit__(type(error), error, None)
+
+    def close(self) -> None:
+        """It stays open for the thread, as Django's connections do; one that broke is opened again."""
+        self.subject.close_if_unusable_or_obsolete()
+
+
+class DjangoSource:
+    """The connections of one alias."""
+
+    is_async = False
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def open(self) -> Django:
+        return Django(self._alias)
+
+
+def source(given: Any) -> DjangoSource:
+    """What `Transactions` takes for `django.db.connections[alias]`, or `django.db.connection`."""
+    return DjangoSource(given.alias)
