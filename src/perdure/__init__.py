@@ -28,6 +28,7 @@ from ._api.several import Waited, as_completed, first, wait
 from ._api.shown_runs import Affected, RunDetails, RunPage, RunSummary
 from ._api.steps import call
 from ._api.threads import threads
+from ._api.transactions import Transactions
 from ._api.types import register
 from ._api.whereabouts import Current, current, where
 from ._core.retry import Retry
@@ -54,6 +55,7 @@ from .errors import (
     StoreError,
     StoreRefusedError,
     StoreUnavailableError,
+    TransactionConflictError,
     UnsupportedStoreError,
     UsageError,
     WaitTimeoutError,
@@ -100,7 +102,12 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
+<<<<<<< HEAD
     "StuckRuns",
+=======
+    "TransactionConflictError",
+    "Transactions",
+>>>>>>> 981e857 (Transactional steps: the user's SQL and the step's outcome in one commit)
     "UnsupportedStoreError",
     "UsageError",
     "WaitTimeoutError",

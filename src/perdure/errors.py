@@ -187,6 +187,12 @@ class StepInterruptedError(PerdureError):
         self.step = step
 
 
+class TransactionConflictError(PerdureError):
+    """The database could not bring a transactional step's transaction and another one into an order: nothing of it has
+    happened, and the same again will do. The driver's own error is its cause.
+    """
+
+
 class StoreError(PerdureError):
     """The database could not do what was asked."""
 

@@ -22,7 +22,7 @@ from typing import Unpack
 
 from .._core.definitions import DEFINITIONS
 from .._core.given import limit_of
-from .._core.lineage import scope
+from .._core.lineage import StepScope, scope
 from .._core.run import Run
 from .._engine.door import Door
 from .._engine.options import Options, Settings, changed, options_of
@@ -267,6 +267,11 @@ def current_runtime() -> Runtime:
     """The runtime that a durable call made here belongs to; launches the default instance if there is none."""
     here = scope.get()
     if here is not None and here.run.interruption != "forked":
+        if isinstance(here, StepScope) and here.holds_database:
+            raise UsageError(
+                f"{here.call.definition.name if here.call else 'this step'} is a transaction in the file that Perdure "
+                "works in, and nothing else can be written there before it has ended: start runs before or after it"
+            )
         return runtime_of(here.run)
     return default_app().launch_unasked()
 

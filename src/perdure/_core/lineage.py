@@ -18,6 +18,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from .run import Run
     from .several import Limit
+    from .step_call import StepCall
 
 
 class Branch(Struct, eq=False):
@@ -62,6 +63,12 @@ class StepScope(Struct):
     run: Run
     key: str
     attempt: int
+    call: StepCall | None = None
+    """What the body is an attempt of."""
+    is_taken: bool = False
+    """Whether a transaction records this attempt itself: one in it is a plain one."""
+    holds_database: bool = False
+    """Whether nothing else can be written in this process while the body runs."""
     tasks: WeakSet[Any] | None = None
     """The tasks that the body has made, and those that they have."""
 

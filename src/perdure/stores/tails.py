@@ -1,4 +1,4 @@
-"""The end of a user's own transaction (protocol rules 9 and 15): statements that his connection asks, and what they say.
+"""The end of a user's own transaction (protocol rules 9 and 15): what his connection asks, and what the answers say.
 
 They are generators that yield a statement and are sent its rows, for the connection may be sync or async.
 """

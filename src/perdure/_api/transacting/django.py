@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from ...stores.tails import Statement
+from .sqlite import with_colons
 
 
 class Django:
@@ -21,7 +22,8 @@ class Django:
         self.subject.ensure_connection()
         cursor = self.subject.connection.cursor()  # the driver's own, whose parameters the statement has
         try:
-            cursor.execute(statement.text, statement.parameters)
+            text = with_colons(statement.text) if self.subject.vendor == "sqlite" else statement.text
+            cursor.execute(text, dict(statement.parameters))
             return cursor.fetchall() if cursor.description is not None else []
         finally:
             cursor.close()

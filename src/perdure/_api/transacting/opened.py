@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, Protocol, TypeVar
+from importlib import import_module
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from ...errors import UsageError
 from ...stores.tails import Statement
@@ -55,22 +56,19 @@ class Source(Protocol):
         """An `Opened`, or an awaitable of one."""
 
 
+_MODULES: Final = {"sqlalchemy": "sqlalchemy", "psycopg_pool": "psycopg", "django": "django"}
+"""Of the libraries that are imported only where their objects are given."""
+
+
 def source_of(given: Any) -> Source:
     """The way to have connections from what the user has given, told by where it comes from."""
     package = type(given).__module__.partition(".")[0]
-    if package == "sqlalchemy":
-        from .sqlalchemy import source
-    elif package == "psycopg_pool":
-        from .psycopg import pooled as source
-    elif package == "django":
-        from .django import source
-    elif callable(given) and not isinstance(given, type):
-        from .connecting import source
-    else:
+    module = _MODULES.get(package) or ("connecting" if callable(given) and not isinstance(given, type) else None)
+    if module is None or package == "psycopg":
         raise UsageError(
             f"Transactions({type(given).__name__} object): give where connections come from, not one of them: a "
             "function that connects (lambda: psycopg.connect(...), lambda: sqlite3.connect(...)), a pool of "
             "psycopg_pool, an engine or sessionmaker of SQLAlchemy, or django.db.connections['default']"
         )
-    made: Source = source(given)
+    made: Source = import_module(f".{module}", __package__).source(given)
     return made

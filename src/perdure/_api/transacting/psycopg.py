@@ -17,7 +17,8 @@ class Psycopg:
         self._close = close
 
     def ask(self, statement: Statement) -> Any:
-        return self.subject.execute(statement.text, statement.parameters).fetchall()
+        cursor = self.subject.execute(statement.text, statement.parameters)
+        return cursor.fetchall() if cursor.description is not None else []
 
     def begin(self, *, is_exclusive: bool) -> Any:
         self.subject.rollback()  # what has been asked of it before
@@ -38,7 +39,7 @@ class AsyncPsycopg(Psycopg):
 
     async def ask(self, statement: Statement) -> Any:
         cursor = await self.subject.execute(statement.text, statement.parameters)
-        return await cursor.fetchall()
+        return await cursor.fetchall() if cursor.description is not None else []
 
     async def begin(self, *, is_exclusive: bool) -> None:
         await self.subject.rollback()
@@ -63,6 +64,6 @@ class Pooled:
         return kind(connection, lambda: self._pool.putconn(connection))
 
 
-def pooled(pool: Any) -> Pooled:
+def source(pool: Any) -> Pooled:
     """What `Transactions` takes for a pool of psycopg_pool."""
     return Pooled(pool)

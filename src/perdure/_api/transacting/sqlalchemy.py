@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +12,7 @@ from sqlalchemy.orm import sessionmaker
 
 from ...errors import UsageError
 from ...stores.tails import Statement
-
-_OF_DRIVERS = re.compile(r"%\((\w+)\)s")
+from .sqlite import with_colons
 
 
 class Alchemy:
@@ -26,7 +24,7 @@ class Alchemy:
         self._is_sqlite = is_sqlite
 
     def ask(self, statement: Statement) -> Any:
-        asked = self.subject.execute(text(_OF_DRIVERS.sub(r":\1", statement.text)), dict(statement.parameters))
+        asked = self.subject.execute(text(with_colons(statement.text)), dict(statement.parameters))
         return self._rows(asked) if self._is_async else rows_of(asked)
 
     async def _rows(self, asked: Any) -> Any:

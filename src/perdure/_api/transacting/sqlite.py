@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from typing import Any, Final
@@ -12,6 +13,13 @@ PATIENCE_SECONDS: Final = 30.0
 """How long the transaction waits for the file's write lock."""
 PAUSE_SECONDS: Final = 0.002
 
+_OF_DRIVERS = re.compile(r"%\((\w+)\)s")
+
+
+def with_colons(text: str) -> str:
+    """The statement with its parameters as SQLite, and SQLAlchemy, write them."""
+    return _OF_DRIVERS.sub(r":\1", text)
+
 
 class Sqlite:
     """One connection; a transaction in Perdure's own file has its write lock from the first statement on."""
@@ -20,7 +28,7 @@ class Sqlite:
         self.subject = connection
 
     def ask(self, statement: Statement) -> Any:
-        return self.subject.execute(statement.text, statement.parameters).fetchall()
+        return self.subject.execute(with_colons(statement.text), dict(statement.parameters)).fetchall()
 
     def begin(self, *, is_exclusive: bool) -> None:
         self.subject.rollback()

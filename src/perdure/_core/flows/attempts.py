@@ -67,8 +67,9 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flo
 
 def ended(call: StepCall, outcome: Outcome) -> Outcome:
     """An attempt's outcome, where it may still be recorded."""
-    if call.key in call.run.transacted:  # whatever came of it since: that is recorded
-        return call.run.transacted[call.key]
+    recorded: Outcome | None = call.run.transacted.get(call.key)
+    if recorded is not None:  # by its own transaction, whatever came of the attempt since
+        return recorded
     call.run.check_not_over()
     return outcome if call.changes is None else check_bound(call, outcome)
 

@@ -192,7 +192,7 @@ class LoopHost(LoopTurns):
     async def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
         definition = call.definition
-        inside = StepScope(run, call.key, request.number)
+        inside = StepScope(run, call.key, request.number, call)
         token = scope.set(inside)
         try:
             if definition.timeout is None:

@@ -109,7 +109,7 @@ class ThreadHost(ThreadTurns):
 
     def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
-        token = scope.set(StepScope(run, call.key, request.number))
+        token = scope.set(StepScope(run, call.key, request.number, call))
         try:
             value = copy_context().run(call.definition.function, *call.args, **call.kwargs)
         except RunInterrupted:

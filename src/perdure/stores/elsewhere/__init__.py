@@ -1,0 +1,48 @@
+"""Steps that were committed in a database that is not Perdure's: one row for each, in the user's own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from ..._entries import StepRecorded, Stored
+from ...typing import RunId
+from ..queries import load_queries
+from ..tails import Statement
+
+
+class Elsewhere:
+    """The statements of the table `perdure_steps`, which any SQL database understands."""
+
+    @staticmethod
+    def lay() -> Generator[Statement, list[Any], None]:
+        """Make the table, unless it is there."""
+        yield _statement("lay")
+
+    @staticmethod
+    def hear() -> Generator[Statement, list[Any], None]:
+        """Whether the connection answers."""
+        yield _statement("hear")
+
+    @staticmethod
+    def find(run_id: RunId, key: str) -> Generator[Statement, list[Any], Stored | None]:
+        """The outcome of a step that was committed."""
+        rows = yield _statement("find", run_id=run_id, step_key=key)
+        return Stored(*rows[0]) if rows else None
+
+    @staticmethod
+    def record(entry: StepRecorded) -> Generator[Statement, list[Any], None]:
+        """Fails where it is there: then nothing of this attempt is committed."""
+        outcome = entry.outcome
+        yield _statement(
+            "record",
+            run_id=entry.run_id,
+            step_key=entry.key,
+            step_name=entry.name,
+            codec=outcome.codec,
+            body=outcome.text,
+        )
+
+
+def _statement(name: str, **parameters: object) -> Statement:
+    return Statement(load_queries(__name__)[name].text, parameters)

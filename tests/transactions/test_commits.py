@@ -1,0 +1,140 @@
+"""A transactional step: the user's rows and the step's outcome, both or neither, whatever makes the connection."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure import Transactions
+from tests.transactions.conftest import accounts
+from tests.transactions.sources import Way
+
+_numbers = count(1)
+
+
+def named() -> str:
+    """A name that no other step has."""
+    return f"tests.transactions:{next(_numbers)}"
+
+
+class Service:
+    """A workflow with one transactional step between two plain ones, in the world of its connections."""
+
+    def __init__(self, way: Way, url: str) -> None:
+        self.way = way
+        self.name = named()
+        self.calls: list[str] = []
+        self.fails_with: list[Exception] = []
+        ledger = Transactions(way.source(url))
+        if way.is_async:
+
+            @ledger.step(name=self.name)
+            async def aopen_account(connection: Any, name: str) -> str:
+                self.calls.append(name)
+                await way.write(connection, name)
+                if self.fails_with:
+                    raise self.fails_with.pop()
+                return f"account of {name}"
+
+            @perdure.workflow(name=f"{self.name} of all")
+            async def aaccounts(names: list[str]) -> list[str]:
+                return list(await asyncio.gather(*(aopen_account(name) for name in names)))
+
+            self.step, self.workflow = aopen_account, aaccounts
+        else:
+
+            @ledger.step(name=self.name)
+            def open_account(connection: Any, name: str) -> str:
+                self.calls.append(name)
+                way.write(connection, name)
+                if self.fails_with:
+                    raise self.fails_with.pop()
+                return f"account of {name}"
+
+            @perdure.workflow(name=f"{self.name} of all")
+            def accounts_of(names: list[str]) -> list[str]:
+                return [open_account(name) for name in names]
+
+            self.step, self.workflow = open_account, accounts_of
+
+    def run(self, names: list[str], run_id: str = "accounts") -> list[str]:
+        handle = perdure.with_options(id=run_id).start(self.workflow, names)
+        result: list[str] = handle.result(60)
+        return result
+
+
+def test_the_row_and_the_outcome_are_one_commit(way: Way, url: str) -> None:
+    """Both are there, once."""
+    service = Service(way, url)
+    with perdure.running(url):
+        assert service.run(["ada", "bob"]) == ["account of ada", "account of bob"]
+        steps = perdure.runs.get("accounts").steps
+    assert accounts(url) == ["ada", "bob"]
+    assert len([step for step in steps if step.name == service.name]) == 2
+
+
+def test_a_body_that_raises_has_done_nothing(way: Way, url: str) -> None:
+    """The error is the outcome, and the row is not there."""
+    service = Service(way, url)
+    service.fails_with = [ValueError("no")]
+    with perdure.running(url), pytest.raises(ValueError, match="no"):
+        service.run(["ada"])
+    assert accounts(url) == []
+
+
+def test_a_result_that_cannot_be_stored_is_no_commit(way: Way, url: str) -> None:
+    """It is refused before anything is committed."""
+    ledger = Transactions(way.source(url))
+    if way.is_async:
+
+        @ledger.step(name=named())
+        async def abad(connection: Any) -> object:
+            await way.write(connection, "x")
+            return object()
+
+        step: Any = abad
+    else:
+
+        @ledger.step(name=named())
+        def bad(connection: Any) -> object:
+            way.write(connection, "x")
+            return object()
+
+        step = bad
+    with perdure.running(url), pytest.raises(perdure.SerializationError):
+        perdure.start(step).result(60)
+    assert accounts(url) == []
+
+
+def test_outside_any_run_it_is_a_transaction(way: Way, url: str) -> None:
+    """And nothing is recorded."""
+    service = Service(way, url)
+    value = asyncio.run(service.step("ada")) if way.is_async else service.step("ada")
+    assert value == "account of ada"
+    assert accounts(url) == ["ada"]
+
+
+def test_a_step_by_itself_takes_effect_once(way: Way, url: str) -> None:
+    """Its checkpoint is the outcome that the run ends with."""
+    service = Service(way, url)
+    with perdure.running(url):
+        assert perdure.start(service.step, "ada").result(60) == "account of ada"
+    assert accounts(url) == ["ada"]
+
+
+def test_a_conflict_is_tried_again(way: Way, url: str) -> None:
+    """Nothing of the first attempt has happened."""
+
+    class ConflictError(Exception):
+        sqlstate = "40001"
+
+    service = Service(way, url)
+    service.fails_with = [ConflictError(), ConflictError()]
+    with perdure.running(url):
+        assert service.run(["ada"]) == ["account of ada"]
+    assert service.calls == ["ada"] * 3
+    assert accounts(url) == ["ada"]
