@@ -102,12 +102,9 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
-<<<<<<< HEAD
     "StuckRuns",
-=======
     "TransactionConflictError",
     "Transactions",
->>>>>>> 981e857 (Transactional steps: the user's SQL and the step's outcome in one commit)
     "UnsupportedStoreError",
     "UsageError",
     "WaitTimeoutError",
