@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from ...stores.queries import load_queries
 from ...stores.tails import Statement
 from .sqlite import with_colons
 
@@ -33,7 +34,7 @@ class Django:
         block.__enter__()
         self._block = block
         if is_exclusive:
-            self.subject.cursor().execute("UPDATE workers SET pid = pid WHERE 0")  # takes SQLite's write lock
+            self.ask(Statement(load_queries("perdure.stores.sqlite")["take_write_lock"].text, {}))
 
     def commit(self) -> None:
         block, self._block = self._block, None

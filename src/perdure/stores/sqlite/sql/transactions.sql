@@ -22,3 +22,7 @@ PRAGMA database_list;
 -- name: was_transacted
 -- Whether a commit of unknown outcome has happened.
 SELECT 1 FROM checkpoints WHERE run_id = :run_id AND key = :key;
+
+-- name: take_write_lock
+-- Where somebody else has begun the transaction, and not for writing.
+UPDATE workers SET pid = pid WHERE 0;
