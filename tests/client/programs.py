@@ -78,3 +78,10 @@ async def astaged(number: int) -> int:
 @perdure.step
 def sets_in_a_step() -> None:
     perdure.set_attributes({"a": 1})
+
+
+@perdure.workflow
+def sleeps_between(stages: list[str]) -> None:
+    for stage in stages:
+        perdure.set_attributes({"stage": stage, f"was-{stage}": True})
+        perdure.sleep(0.01)

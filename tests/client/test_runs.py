@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.client.programs import astaged, double, fails, family, patient, quadruple, sets_in_a_step, staged, tries
+from tests.client.programs import (
+    astaged,
+    double,
+    fails,
+    family,
+    patient,
+    quadruple,
+    sets_in_a_step,
+    sleeps_between,
+    staged,
+    tries,
+)
 
 
 @pytest.fixture
@@ -205,3 +216,13 @@ def test_attributes_are_given_at_the_start_and_by_the_workflow(client: perdure.C
     for wrong in ({"a": None}, {"": "x"}, {"a": ""}, {f"a{number}": 1 for number in range(33)}, ["a"]):
         with pytest.raises(perdure.UsageError):
             client.with_options(attributes=wrong)  # type: ignore[arg-type]
+
+
+def test_a_replay_sets_no_attribute_anew(client: perdure.Client, store_url: str) -> None:
+    """Each was set once, in the order of the program, however often the run has left memory."""
+    with perdure.running(store_url, poll_seconds=0.05, park_after_seconds=0.0):
+        handle = perdure.start(sleeps_between, ["a", "b", "c"])
+        handle.result(timeout=60)
+    details = client.runs.get(handle.run_id)
+    assert details.attributes == {"stage": "c", "was-a": "true", "was-b": "true", "was-c": "true"}
+    assert [step.kind for step in details.steps].count("attributes") == 3

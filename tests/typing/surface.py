@@ -178,3 +178,22 @@ async def calls_without_decorator() -> None:
     perdure.launch("perdure.db", poll_seconds=timedelta(seconds=1), concurrency=4)
     perdure.launch("perdure.db", poll=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     perdure.launch("perdure.db", poll_seconds="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+# -- clients, finding runs ---------------------------------------------------------------------------------------------
+def clients(client: perdure.Client) -> None:
+    """Handles know the type of the result, as those of a queue do; of a name alone nothing is known."""
+    assert_type(client.submit(bare_workflow, ["a"]), Handle[int])
+    assert_type(client.with_options(queue="q", attributes={"customer": 1}).submit(async_workflow, "a"), Handle[bytes])
+    by_name: Handle[int] = client.submit("app:work", 1, 2, three=3)
+    by_name.result()
+    assert_type(client.runs.list(status="failed", since=timedelta(hours=1), attributes={"a": 1}), perdure.RunPage)
+    assert_type(client.runs.cancel("id"), bool)
+    assert_type(perdure.runs.cancel(workflow=bare_workflow, dry_run=True), perdure.Affected)
+    assert_type(perdure.runs.get("id"), perdure.RunDetails)
+    perdure.launch("perdure.db", serve=["a", Queue("b")])
+    perdure.set_attributes({"a": 1, "b": None})
+
+    client.submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    client.runs.list(state="failed")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.runs.list(status="done")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
