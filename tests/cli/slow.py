@@ -7,6 +7,7 @@ from pathlib import Path
 
 import perdure
 
+app = perdure.Perdure(shutdown_seconds=0.2)
 queue = perdure.Queue("slow-tests", concurrency=4)
 
 
