@@ -86,7 +86,8 @@ def test_queues_workers_and_what_goes_on_are_shown(command: Perdure, store_url: 
     assert command("workers").err == "nobody works on this database\n"
     with perdure.running(store_url):
         [worker] = command("workers", "--json").json["workers"]
-        assert worker["pid"] == os.getpid()
+        assert (worker["pid"], "cli-tests" in worker["queues"]) == (os.getpid(), True)
+        assert "'nobody-serves-it': 1 run ready, and no living worker serves it" in command("doctor").out
         assert command("workers").out.splitlines()[1].split()[-1] == "well"
     assert "nobody-serves-it" in command("watch").out
     assert command("watch", "--json", "--once").json["failed"] == [worked["failed"]]

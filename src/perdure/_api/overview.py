@@ -27,6 +27,10 @@ class WorkerSummary:
     lease_seconds: float
     held: int
     """How many runs it holds."""
+    queues: Sequence[str]
+    """Those that it serves; an empty name stands for what is started outside queues."""
+    version: str | None
+    """Of the program, where that has one."""
 
     @property
     def is_late(self) -> bool:
@@ -81,6 +85,8 @@ def workers_of(finder: Finder) -> list[WorkerSummary]:
             silent_seconds=seen.silent_seconds,
             lease_seconds=seen.lease_seconds,
             held=seen.held,
+            queues=seen.queues,
+            version=seen.version,
         )
         for seen in finder.workers()
     ]

@@ -115,7 +115,16 @@ def queues(examination: Examination) -> Iterator[Finding]:
     for queue in examination.queues:
         waited = 0.0 if queue.waiting_since is None else now - queue.waiting_since.timestamp()
         name = f"queue {queue.name!r}" if queue.name else "what was started outside queues"
-        if queue.ready and waited > WAITING_SECONDS and not queue.held:
+        served = [
+            worker for worker in examination.workers if (queue.name or "") in worker.queues and not worker.is_late
+        ]
+        if queue.ready and examination.workers and not served:
+            yield Finding(
+                False,
+                f"{name}: {runs_of(queue.ready)} ready, and no living worker serves it",
+                "start one that does: perdure worker MODULE --queues …",
+            )
+        elif queue.ready and waited > WAITING_SECONDS and not queue.held:
             yield Finding(
                 False,
                 f"{name}: {runs_of(queue.ready)} ready, the next for {span(waited)}, and none is held",

@@ -6,6 +6,7 @@ import argparse
 
 from ..command import DONE, Command, Context
 from ..times import since, span
+from .runs_list import first_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +28,12 @@ def run(context: Context) -> int:
             since(worker.joined_at),
             span(worker.silent_seconds),
             worker.held,
+            first_line(", ".join(queue or "(started)" for queue in worker.queues)),
             "late" if worker.is_late else "well",
         )
         for worker in workers
     ]
-    context.screen.table(("worker", "host", "pid", "joined", "last seen", "holds", "state"), rows)
+    context.screen.table(("worker", "host", "pid", "joined", "last seen", "holds", "serves", "state"), rows)
     if not rows:
         context.screen.note("nobody works on this database")
     return DONE

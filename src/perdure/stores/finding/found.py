@@ -90,6 +90,8 @@ class WorkerSeen:
     silent_seconds: float
     lease_seconds: float
     held: int
+    queues: list[str]
+    version: str | None
 
 
 @dataclass(slots=True, frozen=True)

@@ -168,7 +168,7 @@ SELECT name, value FROM perdure.attributes WHERE run_id = %(run_id)s;
 -- Who works, for people: since when, how long ago it last showed that it lives, and how many runs it holds.
 SELECT id::text, hostname, pid, extract(epoch FROM joined_at)::float8,
        extract(epoch FROM clock_timestamp() - renewed_at)::float8, lease_seconds,
-       (SELECT count(*) FROM perdure.runs WHERE runs.worker = workers.id)
+       (SELECT count(*) FROM perdure.runs WHERE runs.worker = workers.id), queues, version
   FROM perdure.workers ORDER BY joined_at, id;
 
 -- name: queues_seen

@@ -177,7 +177,7 @@ SELECT json_group_array(json_array(name, value)) FROM attributes WHERE run_id = 
 -- name: workers_seen
 -- Who works, for people: since when, how long ago it last showed that it lives, and how many runs it holds.
 SELECT json_group_array(json_array(id, hostname, pid, joined_at, (SELECT now FROM clock) - renewed_at, lease_seconds,
-                                   (SELECT count(*) FROM runs WHERE runs.worker = workers.id)))
+                                   (SELECT count(*) FROM runs WHERE runs.worker = workers.id), json(queues), version))
   FROM workers;
 
 -- name: queues_seen
