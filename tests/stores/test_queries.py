@@ -42,6 +42,10 @@ SQL = re.compile(
 )
 
 
+UNLIKE = {"transact"}
+"""One is a function of the database that does it all, the other the first of two statements."""
+
+
 def loaded(package: str) -> dict[str, Query]:
     """The queries of one dialect."""
     return dict(load_queries(f"perdure.stores.{package}"))
@@ -63,7 +67,7 @@ def test_both_dialects_carry_the_same_questions() -> None:
     dialects = [loaded(package) for package in PACKAGES]
     for dialect in dialects:
         assert set(dialect) >= QUESTIONS
-    for name in set.intersection(*(set(dialect) for dialect in dialects)):
+    for name in set.intersection(*(set(dialect) for dialect in dialects)) - UNLIKE:
         parameters = [set(dialect[name].parameters) - OWN for dialect in dialects]
         assert parameters[1:] == parameters[:-1], name
 
@@ -72,6 +76,7 @@ def test_both_dialects_carry_the_same_questions() -> None:
 def test_every_query_is_used(package: str) -> None:
     """By its name, somewhere in the dialect's own modules, or where both judge entries or find runs."""
     judging = [STORES / "verdicts.py", *(STORES / "kinds").glob("*.py"), *(STORES / "finding").glob("*.py")]
+    judging += (STORES.parent / "_api" / "transacting").glob("*.py")  # on connections of the user's
     used: set[str] = set().union(*(strings(source) for source in [*judging, *(STORES / package).glob("*.py")]))
     used |= {f"{what}_by_{by}" for what in ("runs", "floor") for by in get_args(By)}
     assert set(loaded(package)) - used == set()
@@ -164,6 +169,7 @@ FEW = {
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
     *("pulse", "has_open_cancels", "cancel_run", "cancel_runs", "take_over_worker", "workers", "mend_runs"),
     "has_told",
+    *("transact", "was_transacted"),
 }
 """What gives one row, or one for each process of a machine; `mend_runs` is asked at launch alone, `cancel_runs` by
 people.
