@@ -21,10 +21,10 @@ TOLD: tuple[Guard, ...] = (
         {
             "postgres": (
                 *at(
-                    "postgres/perdure.tell_parents",
-                    "parent.finished_at IS NULL AND (me IS NULL OR parent.worker IS DISTINCT FROM me)",
+                    "postgres/perdure.tell_runs",
+                    "run.finished_at IS NULL AND (me IS NULL OR run.worker IS DISTINCT FROM me)",
                 ),
-                *at("postgres/perdure.write_finished", "PERFORM perdure.tell_parents(parents, me)"),
+                *at("postgres/perdure.write_finished", "PERFORM perdure.tell_runs(parents, me)"),
             ),
         },
     ),
@@ -66,10 +66,13 @@ TOLD: tuple[Guard, ...] = (
     ),
     Guard(
         "cancel_addresses",
-        "Rule 13: a cancel reads who holds the run under a lock.",
+        "Rule 13: who addresses a row reads who holds the run under a lock, of the run or of that worker.",
         "mailbox",
         {
-            "postgres": at("postgres/cancel_run", "SELECT id, worker FROM perdure.runs", "FOR SHARE"),
+            "postgres": (
+                *at("postgres/cancel_run", "SELECT id, worker FROM perdure.runs", "FOR SHARE"),
+                *at("postgres/perdure.tell_runs", "WHERE worker.id = run.worker FOR KEY SHARE SKIP LOCKED"),
+            ),
         },
     ),
     Guard(

@@ -21,6 +21,7 @@ from ._api.handle import Handle
 from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
+from ._api.messages import Message, recv, send, send_many
 from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
@@ -44,6 +45,7 @@ from .errors import (
     RecordedObject,
     RunCancelledError,
     RunDeadError,
+    RunEndedError,
     RunExistsError,
     RunFailedError,
     RunInterrupted,
@@ -74,6 +76,7 @@ __all__ = [
     "JsonCodec",
     "LineageError",
     "Listener",
+    "Message",
     "NondeterminismError",
     "NotDurableError",
     "Perdure",
@@ -87,6 +90,7 @@ __all__ = [
     "RunCancelledError",
     "RunDeadError",
     "RunDetails",
+    "RunEndedError",
     "RunExistsError",
     "RunFacts",
     "RunFailedError",
@@ -122,9 +126,12 @@ __all__ = [
     "lifespan",
     "now",
     "random",
+    "recv",
     "register",
     "running",
     "runs",
+    "send",
+    "send_many",
     "set_attributes",
     "shutdown",
     "sleep",

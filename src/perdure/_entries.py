@@ -96,13 +96,31 @@ class AttributesSet(Struct, gc=False):
 
 
 class Wait(Struct, gc=False):
-    """Something that a parked run waits for: one more of its children has ended than it has `seen`; or the run `what`
-    has ended.
+    """Something that a parked run waits for: one more of its children has ended than it has `seen`; the run `what` has
+    ended; or a message of the topic `what` is there.
     """
 
     kind: WaitKind
     what: str = ""
     seen: int = 0
+
+
+class MessageSent(Struct, gc=False):
+    """A message for the run `run_id`, from the run that has the `claim`, or from outside (None). By its id, a UUID, one
+    that is sent twice finds itself.
+    """
+
+    run_id: RunId
+    claim: str | None
+    message_id: str
+    topic: str
+    value: Stored
+
+
+class MessageReceived(StepRecorded, gc=False):
+    """A checkpoint that consumes a message, in the same commit; None: that none came in time."""
+
+    message_id: str | None = None
 
 
 class RunParked(Struct, gc=False):
@@ -140,7 +158,9 @@ class RunReleased(Struct, gc=False):
     reason: str | None = None
 
 
-Entry = RunCreated | StepRecorded | AttributesSet | RunParked | RunFinished | RunReleased
+Entry = (
+    RunCreated | StepRecorded | AttributesSet | MessageSent | MessageReceived | RunParked | RunFinished | RunReleased
+)
 
 
 def entry_bytes(entry: Entry) -> int:
@@ -152,6 +172,10 @@ def entry_bytes(entry: Entry) -> int:
         return 300 + len(entry.input.text)  # type: ignore[union-attr]
     if isinstance(entry, RunFinished) and entry.output is not None:
         return 200 + len(entry.output.text)
+    if kind is MessageSent:
+        return 200 + len(entry.value.text)  # type: ignore[union-attr]
+    if kind is MessageReceived:
+        return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
     return 200
 
 
@@ -172,13 +196,19 @@ class Existed(Struct, gc=False):
     state: RunState
 
 
+class Undelivered(Struct, gc=False):
+    """A message's receiver does not exist (None), or has ended with this state: nothing was written."""
+
+    state: RunState | None
+
+
 class Refused(Struct, gc=False):
     """The entry's claim is not current any more (or an earlier entry of it was refused): nothing was written."""
 
     reason: str
 
 
-Verdict = Accepted | Existed | Refused
+Verdict = Accepted | Existed | Undelivered | Refused
 
 
 class Checkpoint(Struct, gc=False):
@@ -212,6 +242,13 @@ class HistoryRows(Struct, gc=False):
     checkpoints: list[Checkpoint]
     children: list[ChildRow]
     is_cancelled: bool
+
+
+class Arrival(Struct, gc=False):
+    """Something that a run waits for is there: a message."""
+
+    arrival_id: str
+    value: Stored
 
 
 class EndedRun(Struct, gc=False):

@@ -9,6 +9,7 @@ PerdureError
  ├─ RecordedError            stands in for a recorded error whose class this process does not know
  ├─ RunExistsError           the id is taken by a run with other arguments or another workflow
  ├─ RunNotFoundError         no run has this id
+ ├─ RunEndedError            the run has ended: what was sent to it cannot reach it any more
  ├─ RunFailedError           the run ended without a value
  │   ├─ RunCancelledError    somebody cancelled it
  │   └─ RunDeadError         it ended its worker too often
@@ -128,6 +129,15 @@ class RunNotFoundError(PerdureError):
     def __init__(self, message: str, *, run_id: str) -> None:
         super().__init__(message)
         self.run_id = run_id
+
+
+class RunEndedError(PerdureError):
+    """The run has ended, with `state`: nothing that is sent to it can reach it any more."""
+
+    def __init__(self, message: str, *, run_id: str, state: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.state = state
 
 
 class RunFailedError(PerdureError):

@@ -21,12 +21,13 @@ RunKind = Literal["workflow", "step"]
 Stopped = Literal["mend", "paused", "retries"]
 """Why a parked run is not woken: its code has to be mended, it was paused, its retries are used up."""
 
-CheckpointKind = Literal["step", "value", "sleep", "order", "attributes"]
+CheckpointKind = Literal["step", "value", "sleep", "order", "attributes", "send", "recv"]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
-delivery log. `attributes`: by what people find the run, from here on.
+delivery log. `attributes`: by what people find the run, from here on. `send`: whom a message did not reach. `recv`: a
+message, or that none came in time.
 """
 
-WaitKind = Literal["children", "run"]
+WaitKind = Literal["children", "run", "message"]
 """What a parked run waits for, beside a time."""
 
 DEFAULT_QUEUE: Final = ""

@@ -83,3 +83,24 @@ def waits_for_word(number: int) -> int:
         value = add(value)
     wait_for_word()
     return value
+
+
+@workflow
+def parked_receiver() -> int:
+    """Waits for one message."""
+    return int(perdure.recv())
+
+
+@workflow
+def sends(run_id: str, number: int) -> None:
+    """So many messages, one after the other."""
+    for each in range(number):
+        perdure.send(run_id, each)
+
+
+@workflow
+def talks_to_itself(number: int) -> int:
+    """So many messages at once, and then receives them."""
+    me = perdure.current().run_id
+    perdure.send_many([(me, each) for each in range(number)])
+    return sum(perdure.recv() for _ in range(number))

@@ -9,6 +9,9 @@
 | a step queued by itself, executed by the process that submits | 2 | 2 | 2 |
 | a step queued by itself, claimed by another process | 3 | 4; of several queues asked, 4 and 2 for each | 3 |
 | a queued child of a workflow, with its parent's run | 3 | 3 | 3 |
+| n messages sent from outside, each by itself; all by `send_many` | n; 1 | n; 1 | n; 1 |
+| a workflow that sends n messages, each by itself | n + 1 | n + 1 | n + 1 |
+| n messages that are there, received | 0 | 1 for each 100 | 1 for each 100 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -118,6 +121,28 @@ def test_a_queued_child_costs_two_writes_of_its_own(count: Count, number: int) -
     cost = count(lambda: programs.children(number, False))
     assert cost.commits == cost.statements <= 2 + number
     assert not {name for name in cost.names if "message" in name or name.startswith(("history", "ended"))}
+
+
+@pytest.mark.parametrize("number", [1, 20])
+def test_a_message_costs_one_commit_and_so_do_many_together(count: Count, number: int) -> None:
+    """From outside, to a run that is held here: nothing else is written for it."""
+    programs.IS_WAITING.clear()
+    programs.MAY_GO_ON.clear()
+    handle = perdure.start(programs.waits_for_word, 1)
+    assert programs.IS_WAITING.wait(60)
+    expect(count(lambda: [perdure.send(handle, each) for each in range(number)]), commits=number)
+    expect(count(lambda: perdure.send_many([(handle, each) for each in range(number)])), commits=1)
+    expect(count(lambda: programs.sends(handle.run_id, number)), commits=number + 1)
+    programs.MAY_GO_ON.set()
+    handle.result(60)
+
+
+@pytest.mark.parametrize("number", [1, 100])
+def test_messages_that_are_there_are_received_for_one_read(count: Count, number: int) -> None:
+    """Their consumption shares the commit of whatever comes next; the sending was one."""
+    cost = count(lambda: programs.talks_to_itself(number))
+    assert cost.names["waiting_messages"] == 1
+    assert (cost.commits, cost.statements) == (2, 3), str(cost)
 
 
 def test_a_hundred_async_runs_share_their_commits(count: Count) -> None:

@@ -333,3 +333,48 @@ async def values() -> list[str]:
     seen(drawn)
     moment = perdure.now()
     return [*tags, seen(await tell("same moment", [str(moment)]))]
+
+
+@perdure.workflow
+async def answering(to: str) -> None:
+    """Sends back what it gets, until it gets nothing more."""
+    while (tag := await perdure.recv("asked")) is not None:
+        await perdure.send(to, tag, topic="answered")
+
+
+@shape("a", "b", "nothing", "after")
+async def messages() -> list[str]:
+    seen = observe("messages")
+    handle = await perdure.astart(answering, perdure.current().run_id)
+    tags = []
+    for tag in "ab":
+        await perdure.send(handle, tag, topic="asked")
+        tags.append(seen(await perdure.recv("answered")))
+    await perdure.send(handle, None, topic="asked")
+    await handle
+    tags.append(seen(await perdure.recv("answered", timeout=0.01, default="nothing")))
+    return [*tags, seen(await work("after"))]
+
+
+@shape("first", "second", "own", "after")
+def sync_messages() -> list[str]:
+    seen = observe("sync_messages")
+    me = perdure.current().run_id
+    perdure.send(me, "own", topic="own")
+    perdure.send_many([(me, "first"), (me, "second")])
+    tags = [seen(perdure.recv()), seen(perdure.recv()), seen(perdure.recv("own"))]
+    return [*tags, seen(sync_work("after"))]
+
+
+@shape("one", "two", "after")
+async def competing_messages() -> list[str]:
+    seen = observe("competing_messages")
+    me = perdure.current().run_id
+
+    async def one() -> str:
+        return seen(await perdure.recv())
+
+    tasks = [asyncio.create_task(one()) for _ in range(2)]
+    await perdure.send_many([(me, "one"), (me, "two")])
+    tags = sorted(await asyncio.gather(*tasks))
+    return [*tags, seen(await work("after"))]

@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from perdure._entries import RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored, Wait
+from perdure._entries import (
+    MessageReceived,
+    MessageSent,
+    RunCreated,
+    RunFinished,
+    RunParked,
+    RunReleased,
+    StepRecorded,
+    Stored,
+    Wait,
+)
 from perdure.stores.protocol import ClaimedRun, ClaimRequest, LastAttempts, Store, WorkerRow
 
 OpenAnother = Callable[[], Store]
@@ -80,6 +90,27 @@ def parked(
     """A run that leaves memory; it waits for one more child than it has seen, or for the end of one of these runs."""
     children = () if children_seen is None else (Wait("children", seen=children_seen),)
     return RunParked(run_id, claim, waits_for=(*children, *(Wait("run", other) for other in runs)), **changes)
+
+
+def sent(run_id: str, message_id: str, claim: str | None = None, **changes: Any) -> MessageSent:
+    """A message to the run."""
+    values: dict[str, Any] = {"topic": "a", "value": Stored("json", f'"{message_id}"')}
+    return MessageSent(run_id, claim, named_uuid(message_id), **(values | changes))
+
+
+def received(run_id: str, claim: str, message_id: str | None, key: str = "1", **changes: Any) -> MessageReceived:
+    """The checkpoint that consumes it; None: none came in time."""
+    values: dict[str, Any] = {
+        "entry_id": f"received {key}",
+        "key": key,
+        "kind": "recv",
+        "name": "a",
+        "fingerprint": "-",
+        "is_error": message_id is None,
+        "outcome": Stored("json", "null" if message_id is None else f'"{message_id}"'),
+    }
+    given = None if message_id is None else named_uuid(message_id)
+    return MessageReceived(run_id, claim, message_id=given, **(values | changes))
 
 
 def released(run_id: str, claim: str, **changes: Any) -> RunReleased:

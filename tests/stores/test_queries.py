@@ -10,7 +10,17 @@ from typing import get_args
 import pytest
 from msgspec import Struct
 
-from perdure._entries import AttributesSet, RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from perdure._entries import (
+    AttributesSet,
+    MessageReceived,
+    MessageSent,
+    RunCreated,
+    RunFinished,
+    RunParked,
+    RunReleased,
+    StepRecorded,
+    Stored,
+)
 from perdure.errors import UsageError
 from perdure.stores import queries as module
 from perdure.stores.finding.wanted import By
@@ -122,6 +132,8 @@ SECTIONS: dict[str, type[Struct]] = {
     "attributes": AttributesSet,
     "lived": Life,
     "recorded": StepRecorded,
+    "received": MessageReceived,
+    "sent": MessageSent,
     "finished": RunFinished,
     "parked": RunParked,
     "released": RunReleased,

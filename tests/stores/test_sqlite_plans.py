@@ -47,6 +47,8 @@ HOT = (
     "run",
     "history_checkpoints",
     "history_children",
+    "message_traces",
+    "waiting_messages",
 )
 LARGE = {
     "runs",
@@ -160,6 +162,8 @@ WRITERS = {
     "write_released": 3,
     "take_runs": 5,
     "read_wakes": 4,
+    "write_sent": 4,
+    "write_received": 2,
     "tell_parents": 1,
     "tell_waiters": 2,
 }

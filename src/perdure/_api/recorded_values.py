@@ -57,8 +57,8 @@ def idempotency_key() -> str:
     return here.idempotency_key
 
 
-class _Slept:
-    """What `sleep` returns: nothing, for whoever awaits it anyway."""
+class Done:
+    """What `sleep` and `send` return where nothing is left to wait for: nothing, for whoever awaits it anyway."""
 
     def __await__(self) -> Generator[Any, None, None]:
         return
@@ -87,7 +87,7 @@ def _sleep(*, seconds: float | None = None, until: float | None = None) -> Await
         check_no_foreign_loop()
         if running_loop() is None:
             time.sleep(left)
-            return _Slept()
+            return Done()
         return asyncio.sleep(left)
     branch = own_branch(here)
     flow = sleep_flow(branch.run, branch.next_key(), seconds=seconds, until=until, limits=branch.limits)
@@ -95,4 +95,4 @@ def _sleep(*, seconds: float | None = None, until: float | None = None) -> Await
         return adrive(cast("Flow[None]", flow), branch.run)  # tasks have no limits of this kind
     if (reached := drive(flow, branch.run)) is not None:
         raise late(reached.seconds)
-    return _Slept()
+    return Done()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec import Struct
 
-from .._entries import Entry, RunCreated
+from .._entries import Entry, MessageSent, RunCreated, Wait
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .tracebacks import forget_frames
@@ -155,6 +155,23 @@ class AwaitAny(Struct, eq=False):
     method: ClassVar = "await_any"
 
 
+class Await(Struct, eq=False):
+    """Wait durably for something that others send to the run. Answer: the `Arrival`, the caller's alone; None when it
+    is `due_at` first.
+    """
+
+    wait: Wait
+    due_at: float | None = None
+    method: ClassVar = "await_arrival"
+
+
+class Send(Struct):
+    """Hand messages to the journal and wait for the verdicts. Answer: these, in the order of the entries."""
+
+    entries: list[MessageSent]
+    method: ClassVar = "send"
+
+
 class AwaitTime(Struct):
     """Wait durably for a time (seconds since the epoch)."""
 
@@ -213,6 +230,8 @@ Request = (
     | StayOpen
     | AwaitEnd
     | AwaitAny
+    | Await
+    | Send
     | AwaitTime
     | Now
     | Chance

@@ -18,6 +18,7 @@ from ..errors import NondeterminismError, PerdureError, RunInterrupted, Serializ
 from ..typing import CheckpointKind, RunId, RunKind
 from .children import NO_CHILDREN, Children
 from .difference import show_difference
+from .inbox import Inbox
 from .interruption import FOLLOWS, MAY_FINISH, Interruption
 from .marks import call_of_mark
 from .order import Order
@@ -86,6 +87,8 @@ class Run(Struct, eq=False, weakref=True):
     transacted: dict[str, Any] = {}
     """What bodies have recorded themselves, in their own transactions, and no flow has handed over yet."""
     children: Children = NO_CHILDREN
+    inbox: Inbox | None = None
+    """What has arrived for it; None before it first waits for something of that kind."""
     unopened: dict[str, str] = {}
     """Branches that have recorded something without a position, and were not opened again so far: the first key."""
 

@@ -34,6 +34,7 @@ from .membership.worker import RENEWALS, Worker
 from .news import News
 from .options import Options
 from .phase import Phase
+from .watching.arrivals import Arrivals
 from .watching.awaited_ends import Ends
 from .watching.mailbox import Mailbox
 from .watching.poller import Poller
@@ -91,6 +92,7 @@ class Runtime:
         )
         self.uncollected = Uncollected(store, self.serializer)
         self.ends = Ends(store, self.held.active.get, news.look)
+        self.arrivals = Arrivals(store=store, held=self.held, news=news)
         self.histories = Histories(store, self.threads, lambda: self.phase.is_stopping)
 
     def _make_claiming(self) -> None:
@@ -143,6 +145,7 @@ class Runtime:
             claims=self.claims,
             starts=self.starts,
             ends=self.ends,
+            arrivals=self.arrivals,
             histories=self.histories,
             replays=Replays(),
             threads=self.threads,
@@ -158,7 +161,14 @@ class Runtime:
         )
 
     def _make_watching(self) -> None:
-        mailbox = Mailbox(store=self.store, worker=self.worker, held=self.held, claims=self.claims, news=self.news)
+        mailbox = Mailbox(
+            store=self.store,
+            worker=self.worker,
+            held=self.held,
+            claims=self.claims,
+            arrivals=self.arrivals,
+            news=self.news,
+        )
         self.pulse = Pulse(
             store=self.store,
             definitions=self.definitions,
@@ -320,6 +330,7 @@ class Runtime:
         self.room.abandon()
         self.dispatcher.abandon()
         self.ends.abandon()
+        self.arrivals.abandon()
         for run in list(self.held.active.values()):
             run.interrupt("forked")
         self.definitions.forget_queues(self._declare)

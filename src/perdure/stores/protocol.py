@@ -19,10 +19,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from .._entries import Arrival as Arrival
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
-from .._entries import Entry, RunCreated, Verdict
+from .._entries import Entry, RunCreated, Verdict, Wait
 from .._entries import HistoryRows as HistoryRows
 from ..errors import StoreUnavailableError
 from ..typing import RunId, RunKind, RunState, Stopped
@@ -273,11 +274,12 @@ class Store(Protocol):
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.
 
-        Kinds are applied in the order: created, recorded, finished, parked, released. Applying the same entries again
-        is success. A refused entry refuses the later ones of its claim. A run that ends as `cancelled` passes the
-        cancel on to its unfinished children. The number of statements does not depend on the number of entries.
-        A creation that is sent again and whose run is not held under its `held_as` any more is `Accepted` with the
-        run's state (rule 16). It waits for a foreign lock for a moment only. No entries: whether it would take any.
+        Kinds are applied in the order: created, recorded, received, sent, finished, parked, released. Applying
+        the same entries again is success. A refused entry refuses the later ones of its claim. A run that ends
+        as `cancelled` passes the cancel on to its unfinished children. The number of statements does not depend
+        on the number of entries. A creation that is sent again and whose run is not held under its `held_as`
+        any more is `Accepted` with the run's state (rule 16). It waits for a foreign lock for a moment only. No
+        entries: whether it would take any.
         """
 
     def at_once(self, waiting: int) -> int:
@@ -314,6 +316,11 @@ class Store(Protocol):
 
     def run(self, run_id: RunId) -> RunRow | None:
         """The run, or None."""
+
+    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
+        """What is there of what the run waits for, the first `most` in order: messages that it has not received. One
+        statement. Ends of runs are asked for by `ended`.
+        """
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         """Those of the given runs that have ended, with their outputs; one statement."""

@@ -21,9 +21,9 @@ from ..claiming.fresh_runs import claimed_run, made_run
 from ..journal.lanes import Lane
 from ..phase import Phase
 from .asyncio.closing_loops import is_ending
-from .asyncio.host import LoopHost
 from .asyncio.own_loop import OwnLoop
 from .asyncio.state import LoopState
+from .asyncio.talking_host import TalkingLoopHost
 from .asyncio.tasks import begins_later, install_factory, make_first_task
 from .asyncio.wakeups import Wakes
 from .exits import is_own
@@ -58,7 +58,7 @@ class Execution:
         self._threads = around.threads
         self._listeners = around.listeners
         self.thread_host = ThreadHost(around, self.leave)
-        self.loop_host = LoopHost(around, self.leave, self.leave_stranded, wakeups)
+        self.loop_host = TalkingLoopHost(around, self.leave, self.leave_stranded, wakeups)
         self.inline_host = InlineHost(around, self.leave)
         self.own_loop = OwnLoop()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -129,7 +129,7 @@ class Execution:
         state = LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots, has_slot=uses_slots)
         self._enter(run, self.loop_host, state)
 
-    def _enter(self, run: Run, host: ThreadHost | LoopHost, state: ThreadState | LoopState) -> None:
+    def _enter(self, run: Run, host: ThreadHost | TalkingLoopHost, state: ThreadState | LoopState) -> None:
         run.host, run.state = host, state
         self._listeners.begun(run)
         is_held = self._held.enter(run)

@@ -17,10 +17,10 @@ from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Rec
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
-from ..._entries import Accepted, EndedRun, RunParked, RunReleased, StepRecorded, Verdict, Wait
+from ..._entries import Accepted, EndedRun, MessageSent, RunParked, RunReleased, StepRecorded, Verdict, Wait
 from ...errors import RunInterrupted
 from ...typing import RunId
-from ..journal.lanes import OnVerdict
+from ..journal.lanes import Lane, OnVerdict
 from .asyncio.tasks import current_task
 from .exits import is_own
 from .surroundings import Surroundings
@@ -45,6 +45,7 @@ class Host:
         self.claims = around.claims
         self.starts = around.starts
         self.ends = around.ends
+        self.arrivals = around.arrivals
         self.histories = around.histories
         self.replays = around.replays
         self.threads = around.threads
@@ -117,6 +118,23 @@ class Host:
         self.journal.wait(run.lane, number)
         return verdicts[0]
 
+    def append_messages(self, lane: Lane, entries: list[MessageSent], on_verdicts: Callable[[Any], None]) -> int:
+        """Hand messages in; their verdicts are told together, when all are there. The last one's number in the lane."""
+        verdicts: list[Verdict | None] = [None] * len(entries)
+        number = missing = len(entries)
+
+        def note(place: int, entry: MessageSent, verdict: Verdict) -> None:
+            nonlocal missing
+            verdicts[place] = verdict
+            missing -= 1
+            self.arrivals.note_sent(entry, verdict)
+            if not missing:
+                on_verdicts(verdicts)
+
+        for place, entry in enumerate(entries):
+            number = self.journal.append(lane, entry, partial(note, place, entry), leads=True)
+        return number
+
     def note_retry(self, run: Run, request: NoteRetry) -> None:
         definition, error = request.call.definition, request.error
         log.warning(
@@ -164,7 +182,7 @@ class Host:
         # An end that the run was told of and the branch that waits for it was not yet must wake the run.
         seen = run.children.ended.difference(runs)
         children = (Wait("children", seen=len(seen)),) if len(foreign) < len(runs) else ()
-        waits_for = (*children, *(Wait("run", run_id) for run_id in foreign))
+        waits_for = (*children, *(Wait("run", run_id) for run_id in foreign), *(one.wait for one in waits.awaited))
         return RunParked(run.run_id, run.claim, waits.first_due(), waits_for)
 
 

@@ -13,6 +13,7 @@ from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
 from ..options import Options
+from ..watching.arrivals import Arrivals
 from ..watching.awaited_ends import Ends
 from .histories import Histories
 from .replays import Replays
@@ -33,6 +34,7 @@ class Surroundings:
     claims: Claims
     starts: Starts
     ends: Ends
+    arrivals: Arrivals
     histories: Histories
     replays: Replays
     threads: Threads

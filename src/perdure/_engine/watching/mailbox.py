@@ -11,16 +11,20 @@ from ..claiming.claims import Claims
 from ..claiming.held_runs import Held
 from ..membership.worker import Worker
 from ..news import News
+from .arrivals import Arrivals
 
 
 class Mailbox:
     """Read by the poller's thread."""
 
-    def __init__(self, *, store: Store, worker: Worker, held: Held, claims: Claims, news: News) -> None:
+    def __init__(
+        self, *, store: Store, worker: Worker, held: Held, claims: Claims, arrivals: Arrivals, news: News
+    ) -> None:
         self._store = store
         self._worker = worker
         self._held = held
         self._claims = claims
+        self._arrivals = arrivals
         self._news = news
 
     def read(self) -> None:
@@ -33,6 +37,7 @@ class Mailbox:
                 if told.is_cancelled:
                     self._claims.cancel_here(told.run_id)
                 elif self._held.is_known(told.run_id):
+                    self._arrivals.tell(told.run_id)
                     heard.append(told.seq)
             if mail.has_cancelled:
                 self._claims.sweep_cancelled()

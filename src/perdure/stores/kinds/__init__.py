@@ -13,10 +13,12 @@ from .kind import Kind as Kind
 from .kind import Sections
 from .lives import lives_in
 from .parked import PARKED
+from .received import RECEIVED
 from .recorded import RECORDED
 from .released import RELEASED
+from .sent import SENT
 
-KINDS: Final = (CREATED, RECORDED, ATTRIBUTES, FINISHED, PARKED, RELEASED)
+KINDS: Final = (CREATED, RECORDED, ATTRIBUTES, RECEIVED, SENT, FINISHED, PARKED, RELEASED)
 
 
 class Kinds:
@@ -64,8 +66,8 @@ class Kinds:
 
 
 def _fold_lives(found: dict[str, list[Any]]) -> None:
-    recorded = [*found.get("recorded", ()), *found.get("attributes", ())]
-    lives = lives_in(found["created"], recorded, found["finished"])
+    used = [entry for name, entries in found.items() if name not in ("created", "finished") for entry in entries]
+    lives = lives_in(found["created"], used, found["finished"])
     if lives:
         found["created"] = [entry for entry in found["created"] if entry.held_as not in lives]
         found["finished"] = [entry for entry in found["finished"] if entry.claim not in lives]

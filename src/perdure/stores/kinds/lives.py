@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
-from ..._entries import AttributesSet, RunCreated, RunFinished, RunParked, RunReleased, StepRecorded, Stored
+from ..._entries import RunCreated, RunFinished, RunParked, RunReleased, Stored
 from ...typing import RunId, RunState
 
 
@@ -30,12 +31,12 @@ class Life(Struct, gc=False):
 
 def lives_in(
     created: Iterable[RunCreated],
-    recorded: Iterable[StepRecorded | AttributesSet],
+    others: Iterable[Any],
     ended: Iterable[RunFinished | RunParked | RunReleased],
 ) -> dict[str, Life]:
-    """By claim: those of runs from outside, which record nothing and make no other run in between."""
+    """By claim: those of runs from outside, which record nothing, make no other run and send nothing in between."""
     ends = {entry.claim: entry for entry in ended if isinstance(entry, RunFinished)}
-    for used in recorded:
+    for used in others:
         ends.pop(used.claim, None)
     found: dict[str, Life] = {}
     for entry in created:

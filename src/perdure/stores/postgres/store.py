@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict
+from ..._entries import Arrival, Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict, Wait
 from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder
@@ -266,6 +266,10 @@ class PostgresStore:
             found = RunRow(*row)
             return found if found.worker_id is None else replace(found, worker_id=self._given_id(found.worker_id))
         return None
+
+    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
+        rows = self._database.ask("waiting_messages", {"run_id": run_id, "topic": wait.what, "most": most})
+        return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [

@@ -8,7 +8,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isinf
 from pathlib import Path
 
-from ..._entries import Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict, entry_bytes
+from ..._entries import (
+    Arrival,
+    Checkpoint,
+    EndedRun,
+    Entry,
+    HistoryRows,
+    RunCreated,
+    Stored,
+    Verdict,
+    Wait,
+    entry_bytes,
+)
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder
@@ -194,6 +205,10 @@ class SqliteStore:
         for row in self._ask("run", run_id):
             return RunRow(*row)
         return None
+
+    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
+        rows = in_order(self._ask_many("waiting_messages", run_id, wait.what, most))
+        return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ...._core.flow import (
     Attempt,
+    Await,
     AwaitAny,
     AwaitEnd,
     AwaitTime,
@@ -24,11 +25,12 @@ from ...._core.flow import (
     Outcome,
     Pause,
     Request,
+    Send,
     Settle,
 )
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.run import Run
-from ...._entries import EndedRun, HistoryRows, Verdict
+from ...._entries import Arrival, EndedRun, HistoryRows, Verdict
 from ....errors import RunInterrupted
 from ...journal.lanes import Lane
 from ...watching.several_ends import Watching
@@ -185,6 +187,39 @@ class ThreadHost(ThreadTurns):
             waits: Waits = run.state.waits
             self._wait_durably(run, found, waits.several, request, due_at=request.due_at)
         return found.popleft() if found else None
+
+    def await_arrival(self, run: Run, request: Await) -> Arrival | None:
+        state: ThreadState = run.state
+        arrivals = self.arrivals
+        while True:
+            told: list[None] = []
+
+            def on_told(told: list[None] = told) -> None:
+                with state.changed:
+                    told.append(None)
+                    state.changed.notify_all()
+
+            arrivals.watch(run.run_id, on_told)
+            try:
+                arrival = arrivals.at_hand(run, request)
+                if arrival is None:
+                    arrivals.look(run, request)
+                    arrival = arrivals.at_hand(run, request)
+                is_due = request.due_at is not None and self.seconds_until(run, request.due_at) <= 0
+                if arrival is not None or is_due:
+                    return arrival
+                if not run.lane.is_settled:  # as in `await_end`
+                    self.journal.wait(run.lane, run.lane.appended)
+                waits: Waits = state.waits
+                self._wait_durably(run, told, waits.awaited, request, due_at=request.due_at)
+            finally:
+                arrivals.forget(run.run_id, on_told)
+
+    def send(self, run: Run, request: Send) -> list[Verdict]:
+        found: list[list[Verdict]] = []
+        number = self.append_messages(run.lane, request.entries, found.append)
+        self.journal.wait(run.lane, number)
+        return found[0]
 
     def _wait_durably(
         self,

@@ -11,6 +11,9 @@ BEGIN
                                                 OFFSET wait.seen)
                    WHEN 'run' THEN EXISTS (SELECT 1 FROM perdure.runs AS other
                                             WHERE other.id = wait.what AND other.finished_at IS NOT NULL)
+                   WHEN 'message' THEN EXISTS (SELECT 1 FROM perdure.messages AS message
+                                                WHERE message.run_id = run AND message.topic = wait.what
+                                                  AND message.kind = 'message' AND message.consumed_at IS NULL)
                    ELSE true
                END);
 END $$;
@@ -93,15 +96,19 @@ BEGIN
                           AND message.consumed_at IS NULL OFFSET 0));
 END $$;
 
--- The end of a child is told to its parent, unless the very worker that commits it holds that: it is told in memory, and
--- parks in a later batch. Not only to one that is seen parked: a park may be under way.
-CREATE FUNCTION perdure.tell_parents(parents text[], me uuid) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+-- The end of a child is told to its parent, and a message to its receiver, unless the very worker that commits it holds
+-- that: it is told in memory, and parks in a later batch. Not only to one that is seen parked: a park may be under way.
+-- The row is addressed to who holds the run, as far as can be seen. His own row is locked against removal for it, or else
+-- it is for anybody: a takeover that comes later finds what was told to its victim.
+CREATE FUNCTION perdure.tell_runs(told text[], me uuid) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    INSERT INTO perdure.wakes (run_id)
-    SELECT parent.id FROM perdure.runs AS parent
-     WHERE parent.id = ANY (parents) AND parent.finished_at IS NULL
-       AND (me IS NULL OR parent.worker IS DISTINCT FROM me);
+    INSERT INTO perdure.wakes (run_id, worker)
+    SELECT run.id, holder.id
+      FROM perdure.runs AS run
+      LEFT JOIN LATERAL (SELECT worker.id FROM perdure.workers AS worker
+                          WHERE worker.id = run.worker FOR KEY SHARE SKIP LOCKED) AS holder ON true
+     WHERE run.id = ANY (told) AND run.finished_at IS NULL AND (me IS NULL OR run.worker IS DISTINCT FROM me);
 END $$;
 
 -- Other runs that wait for one of these. After its row was locked, in a later statement (rule 8's discipline).
@@ -119,7 +126,7 @@ END $$;
 CREATE FUNCTION perdure.tell_ends(ended text[], me uuid) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
-    PERFORM perdure.tell_parents(ARRAY(SELECT DISTINCT parent_id FROM perdure.runs
+    PERFORM perdure.tell_runs(ARRAY(SELECT DISTINCT parent_id FROM perdure.runs
                                         WHERE id = ANY (ended) AND parent_id IS NOT NULL), me);
     PERFORM perdure.tell_waiters(ended);
 END $$;

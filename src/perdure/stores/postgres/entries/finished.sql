@@ -47,7 +47,7 @@ BEGIN
         PERFORM perdure.consume_cancels(cancelled);
     END IF;
     IF parents IS NOT NULL THEN
-        PERFORM perdure.tell_parents(parents, me);
+        PERFORM perdure.tell_runs(parents, me);
     END IF;
     PERFORM perdure.tell_waiters(all_ended);
 END $$;

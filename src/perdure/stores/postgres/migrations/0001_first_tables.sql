@@ -138,18 +138,26 @@ CREATE TABLE perdure.queues (
     changed_at         timestamptz NOT NULL DEFAULT perdure.now()
 );
 
--- What others tell a run. `consumed_at` is set when the run has ended by it.
+-- What others tell a run: that it is to end, or messages. `consumed_at` is set when the run has ended by it, or received
+-- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE perdure.messages (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     run_id      text COLLATE "C" NOT NULL,
-    kind        text NOT NULL CHECK (kind IN ('cancel')),
+    seq         bigint GENERATED ALWAYS AS IDENTITY,
+    kind        text NOT NULL CHECK (kind IN ('cancel', 'message')),
+    topic       text COLLATE "C",
+    codec       text,
     body        text,
     sent_at     timestamptz NOT NULL DEFAULT perdure.now(),
-    consumed_at timestamptz
+    consumed_at timestamptz,
+    consumed_key text COLLATE "C",
+    CHECK ((kind = 'message') = (topic IS NOT NULL AND codec IS NOT NULL AND body IS NOT NULL))
 );
 
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON perdure.messages (run_id) WHERE kind = 'cancel';
+-- What waits to be received.
+CREATE INDEX messages_waiting ON perdure.messages (run_id, topic, seq) WHERE consumed_at IS NULL AND kind = 'message';
 -- The cancels that nobody has acted on yet.
 CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
 

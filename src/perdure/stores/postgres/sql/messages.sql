@@ -34,3 +34,16 @@ SELECT EXISTS (SELECT 1 FROM perdure.messages JOIN perdure.runs ON runs.id = mes
 -- name: sweep_cancelled_runs
 -- Nobody holds them, so nobody's code is needed to end them.
 SELECT perdure.sweep_cancelled();
+
+-- name: message_traces
+-- Which of these messages were sent, and by which call each was received.
+SELECT id::text, consumed_key
+  FROM perdure.messages
+ WHERE id IN (SELECT json_array_elements_text(%(message_ids)s::json)::uuid);
+
+-- name: waiting_messages
+-- What waits to be received by the run, of this topic: the first of it, in order.
+SELECT id::text, codec, body
+  FROM perdure.messages
+ WHERE run_id = %(run_id)s AND topic = %(topic)s AND kind = 'message' AND consumed_at IS NULL
+ ORDER BY seq LIMIT %(most)s;

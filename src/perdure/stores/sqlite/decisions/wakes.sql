@@ -22,6 +22,10 @@ BEGIN
                               WHEN 'run' THEN EXISTS (SELECT 1 FROM runs AS other
                                                        WHERE other.id = json_extract(wait.value, '$.what')
                                                          AND other.finished_at IS NOT NULL)
+                              WHEN 'message' THEN EXISTS (SELECT 1 FROM messages AS message
+                                                           WHERE message.run_id = runs.id AND message.kind = 'message'
+                                                             AND message.topic = json_extract(wait.value, '$.what')
+                                                             AND message.consumed_at IS NULL)
                               ELSE TRUE
                           END);
     DELETE FROM waits

@@ -140,20 +140,28 @@ CREATE TABLE queues (
     changed_at         REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What others tell a run. `consumed_at` is set when the run has ended by it.
+-- What others tell a run: that it is to end, or messages. `consumed_at` is set when the run has ended by it, or received
+-- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE messages (
-    id          TEXT NOT NULL PRIMARY KEY,
+    seq         INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
     run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    kind        TEXT NOT NULL CHECK (kind IN ('cancel')),
+    kind        TEXT NOT NULL CHECK (kind IN ('cancel', 'message')),
+    topic       TEXT,
+    codec       TEXT,
     body        TEXT,
     sent_at     REAL NOT NULL,
-    consumed_at REAL
-) STRICT, WITHOUT ROWID;
+    consumed_at REAL,
+    consumed_key TEXT,
+    CHECK ((kind = 'message') = (topic IS NOT NULL AND codec IS NOT NULL AND body IS NOT NULL))
+) STRICT;
 
 -- The foreign key's own question: what belongs to a run that goes.
 CREATE INDEX messages_of_run ON messages (run_id);
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON messages (run_id) WHERE kind = 'cancel';
+-- What waits to be received.
+CREATE INDEX messages_waiting ON messages (run_id, topic, seq) WHERE consumed_at IS NULL AND kind = 'message';
 -- The cancels that nobody has acted on yet.
 CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
 
@@ -232,7 +240,8 @@ SELECT id
 -- children count too: a parent that waits for many records no step of its own, and would be dead of its worker's restarts.
 CREATE VIEW run_progress AS
 SELECT id,
-       (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id AND checkpoints.kind = 'step')
+       (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id
+                                            AND checkpoints.kind IN ('step', 'recv'))
        + (SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) AS steps
   FROM runs;
 

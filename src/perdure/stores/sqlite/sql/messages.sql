@@ -45,3 +45,18 @@ ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
 -- The runs have ended: what is left open stays a short list.
 UPDATE messages SET consumed_at = (SELECT now FROM clock)
  WHERE kind = 'cancel' AND run_id IN (SELECT value FROM json_each(:run_ids));
+
+-- name: message_traces
+-- Which of these messages were sent, and by which call each was received.
+SELECT json_group_array(json_array(messages.id, messages.consumed_key))
+  FROM json_each(:message_ids) AS wanted
+ CROSS JOIN messages
+ WHERE messages.id = wanted.value;
+
+-- name: waiting_messages
+-- What waits to be received by the run, of this topic: the first of it, in order.
+SELECT json_group_array(json_array(seq, id, codec, body))
+  FROM (SELECT seq, id, codec, body FROM messages
+         WHERE run_id = :run_id AND topic = :topic AND kind = 'message' AND consumed_at IS NULL
+         ORDER BY seq LIMIT :most) AS waiting
+ GROUP BY seq / :together;

@@ -1,0 +1,60 @@
+"""The host of async runs, with what they send and receive: as `host` does, on the loop that the run lives on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from functools import partial
+
+from ...._core.flow import Await, Send
+from ...._core.run import Run
+from ...._entries import Arrival, Verdict
+from .host import LoopHost
+from .state import LoopState
+from .wakeups import finish
+
+
+class TalkingLoopHost(LoopHost):
+    """Answers all that an async run asks for."""
+
+    async def await_arrival(self, run: Run, request: Await) -> Arrival | None:
+        state: LoopState = run.state
+        arrivals = self.arrivals
+        while True:
+            future: asyncio.Future[None] = state.loop.create_future()
+            on_told = partial(self._wake, state.loop, future)
+            timer: asyncio.TimerHandle | None = None
+            arrivals.watch(run.run_id, on_told)
+            try:
+                arrival = arrivals.at_hand(run, request)
+                if arrival is None:
+                    await self._off_loop(run, partial(self._on_thread, partial(arrivals.look, run, request)))
+                    arrival = arrivals.at_hand(run, request)
+                seconds = None if request.due_at is None else self.seconds_until(run, request.due_at)
+                if arrival is not None or (seconds is not None and seconds <= 0):
+                    return arrival
+                if seconds is not None:
+                    timer = state.loop.call_later(seconds, finish, future, context=Context())
+                await self._await_told(run, request, future)
+            finally:
+                arrivals.forget(run.run_id, on_told)
+                if timer is not None:
+                    timer.cancel()
+
+    async def _await_told(self, run: Run, request: Await, future: asyncio.Future[None]) -> None:
+        state: LoopState = run.state
+        waits = state.durable_waits()
+        waits.awaited.append(request)
+        try:
+            await self._wait_durably(run, waits, future)
+        finally:
+            waits.awaited.remove(request)
+        await self._regain_slot(run)
+
+    async def send(self, run: Run, request: Send) -> list[Verdict]:
+        state: LoopState = run.state
+        future: asyncio.Future[list[Verdict]] = state.loop.create_future()
+        self.append_messages(run.lane, request.entries, partial(self._wake, state.loop, future))
+        self.handed_in(run)
+        verdicts: list[Verdict] = await self._wait(run, future)
+        return verdicts
