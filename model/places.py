@@ -304,7 +304,9 @@ CORE: tuple[Guard, ...] = (
         "Rule 6: a checkpoint that is sent again changes nothing and is no error.",
         "reply",
         {
-            "both": at("stores/recorded.judge", "if trace == (entry.claim, entry.entry_id): return Accepted()"),
+            "both": at(
+                "stores/recorded.judge_recorded", "if trace == (entry.claim, entry.entry_id): return Accepted()"
+            ),
             "postgres": (
                 *at("postgres/perdure.write_recorded", "ON CONFLICT (run_id, key) DO NOTHING"),
                 *at("postgres/store.PostgresStore.apply", "suppress(NotNew):"),

@@ -11,7 +11,7 @@ MAKING: tuple[Guard, ...] = (
         "making",
         {
             "both": (
-                *at("engine/claiming/claims.Claims.reconcile", "known += runtime.journal.run_ids()"),
+                *at("engine/claiming/claims.Claims.reconcile", "known += self._journal.run_ids()"),
                 *at("engine/journal/journal.Journal.run_ids", "*(item.entry.run_id for _, item in self._under_way)"),
             )
         },
@@ -25,7 +25,7 @@ MAKING: tuple[Guard, ...] = (
             "both": (
                 *at("stores/created.judge", "entry.held_as not in (None, trace.claim, "),
                 *at("stores/created.judge", "Accepted(trace.state if is_let_go else None)"),
-                *at("engine/claiming/dispatcher.Dispatcher.create", "and (verdict.state is None): execution"),
+                *at("engine/claiming/starts.Starts.create", "and (verdict.state is None): self._news.made("),
                 *at("engine/journal/journal.Journal.settle", "self._check_held(lane, item.entry)"),
                 *at("engine/journal/journal.Journal._check_held", "run.claim == entry.held_as: self.fail_lane("),
             )
@@ -36,6 +36,6 @@ MAKING: tuple[Guard, ...] = (
         "reconciles_in_turn",
         "Rule 16: nothing is sent or settled between a reconcile's look at the memory and its statement.",
         "making",
-        {"both": at("engine/claiming/claims.Claims.reconcile", "with runtime.journal.turn(), self._claiming:")},
+        {"both": at("engine/claiming/claims.Claims.reconcile", "with self._journal.turn(), self._claiming:")},
     ),
 )
