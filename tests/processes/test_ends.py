@@ -63,7 +63,7 @@ def refusing_everybody(url: str) -> Iterator[None]:
         try:
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'perdure' AND datname = %s",
+                "WHERE application_name LIKE 'perdure%%' AND datname = %s",
                 [psycopg.conninfo.conninfo_to_dict(url)["dbname"]],
             )
             yield

@@ -90,7 +90,7 @@ def end_sessions(url: str) -> None:
     """What a restart of the server does to the store's connections."""
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'perdure' "
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'perdure%' "
             "AND datname = current_database()"
         )
 

@@ -170,6 +170,9 @@ class Session(Protocol):
     def hold(self, worker_id: str) -> None:
         """See to it that this worker's lock is held, where there are locks: no statement where it is."""
 
+    def listen(self) -> None:
+        """Hear what others say, without a lock: for a process that executes nothing. No statement where it does."""
+
     def locks(self) -> Locks | None:
         """One look at the locks of all workers; None where there are none here."""
 

@@ -225,6 +225,7 @@ class Claims:
         """Ask for a run's end, wherever it is; False when it has ended already."""
         if not self._store.cancel(run_id):
             return False
+        self._tell_elsewhere([run_id])
         self.cancel_here(run_id)
         self.sweep_cancelled()
         return True
@@ -232,10 +233,16 @@ class Claims:
     def cancel_many(self, run_ids: Sequence[str]) -> list[str]:
         """The same for many, in one transaction: those that had not ended."""
         cancelled = self._store.cancel_many(run_ids)
+        self._tell_elsewhere(cancelled)
         self.cancel_all_here(cancelled)
         if cancelled:
             self.sweep_cancelled()
         return cancelled
+
+    def _tell_elsewhere(self, run_ids: Sequence[str]) -> None:
+        """Who holds them looks into the mailbox now, and not with the next poll."""
+        if any(run_id not in self._held.active for run_id in run_ids):
+            self._worker.line.say(is_vague=True)
 
     def cancel_here(self, run_id: str) -> None:
         """The run has a cancel: if it is in this process, interrupt it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..._entries import RunCreated, Verdict, entry_bytes
 from ...errors import StoreError, StoreUnavailableError, UsageError
@@ -51,8 +51,9 @@ class HandedIn:
 class Creations:
     """One for each client."""
 
-    def __init__(self, store: Store, patience_seconds: float) -> None:
+    def __init__(self, store: Store, tell: Callable[[Collection[str]], None], patience_seconds: float) -> None:
         self._store = store
+        self._tell = tell
         self._patience_seconds = patience_seconds
         self._turn = threading.Lock()
         self._waiting: deque[HandedIn] = deque()
@@ -122,6 +123,7 @@ class Creations:
                 for submission in batch:
                     submission.settle(verdicts[: len(submission.entries)])
                     del verdicts[: len(submission.entries)]
+                self._tell({entry.queue for entry in entries})
                 return
 
 

@@ -19,6 +19,10 @@ from ..watching.awaited_ends import Ends
 from ..watching.uncollected import Uncollected
 from .creations import Creations
 from .end_watch import EndWatch
+from .telling import Telling
+
+CLOSING_SECONDS = 1.0
+"""How long the end of a client waits for its last hint."""
 
 
 class Outside:
@@ -40,9 +44,11 @@ class Outside:
         self.wakes = Wakes()
         self.threads = Threads("perdure-client")
         self.uncollected = Uncollected(store, self.serializer)
-        self._watch = EndWatch(lambda: self.ends, options.poll_seconds)
+        self._session = store.session()
+        self._watch = EndWatch(lambda: self.ends, self._session, options.poll_seconds)
         self.ends = Ends(store, lambda run_id: None, self._watch.call)
-        self._creations = Creations(store, patience_seconds)
+        self._telling = Telling(self._session, self.threads.run)
+        self._creations = Creations(store, self._telling.say, patience_seconds)
         self._is_maker = is_maker
         self._opening = threading.Lock()
         self._may_read = self._may_write = self._is_forked = self._is_closed = False
@@ -103,6 +109,8 @@ class Outside:
         """The same for many, in one transaction: those that had not ended."""
         self.open(writes=True)
         cancelled = self.store.cancel_many(run_ids)
+        if cancelled:
+            self._telling.say(is_vague=True)
         while cancelled and (swept := self.store.sweep_cancelled()):
             for run_id in swept:
                 self.ends.publish(EndedRun(run_id, "cancelled", None, None), None)
@@ -123,6 +131,7 @@ class Outside:
     def close(self) -> None:
         """Wait no more, and let go of the database. Who still waits here is told so."""
         self._is_closed = self._creations.is_closed = True
+        self._telling.close(CLOSING_SECONDS)
         self._watch.close()
         self.ends.close()
         self.uncollected.close()

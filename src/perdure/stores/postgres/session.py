@@ -25,6 +25,8 @@ class PostgresSession:
         self._line = database.heartbeat
         self._held = ("", 0)
         """Which worker's lock was asked for, in which of all connections."""
+        self._listening = 0
+        """In which of all connections it listens, without a lock."""
         self._pid = 0
         self._poked, self._poke = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._closing = threading.Lock()
@@ -40,13 +42,30 @@ class PostgresSession:
             [(_, is_taken, self._pid)] = rows
             has_lock = is_taken and not self._is_pooled(line, worker_id)
             if has_lock:
-                line.query("prepare_line", {})
-                line.query("listen", {})
+                self._listen(line)
             else:
                 line.query("drop_locks", {})
             line.query("note_lock", {"worker_id": worker_id, "has_lock": has_lock})
             if is_taken:  # else a session of ours that broke still has it; the server drops that soon
                 self._held = worker_id, line.opened
+
+    def listen(self) -> None:
+        line = self._line
+        if line.is_open and self._listening == line.opened:
+            return
+        with line.lock:
+            [(self._pid,)] = line.query("backend", {})
+            self._listening = line.opened
+            with self._database.spare() as other, other.transaction() as busy:
+                [(theirs,)] = busy.ask("backend")
+                [(ours,)] = line.query("backend", {})
+            if theirs != self._pid == ours:
+                self._listen(line)
+
+    @staticmethod
+    def _listen(line: Connection) -> None:
+        line.query("prepare_line", {})
+        line.query("listen", {})
 
     def _is_pooled(self, line: Connection, worker_id: str) -> bool:
         """Whether another client gets our session. A pooler gives what is idle to who comes next: somebody who keeps
@@ -65,9 +84,12 @@ class PostgresSession:
         return Locks(line.opened, frozenset(worker_id for worker_id, is_held in rows if is_held), free)
 
     def say(self, hint: Hint) -> None:
-        with self._line.lock:
+        line = self._line
+        with line.lock:
+            if not line.is_open:  # of a process that has only something to say
+                line.query("prepare_line", {})
             for text in texts_of(hint):
-                self._line.query("send_hint", {"text": text})
+                line.query("send_hint", {"text": text})
 
     def wait(self, seconds: float) -> list[Hint]:
         line = self._line

@@ -29,6 +29,9 @@ class SqliteSession:
     def hold(self, worker_id: str) -> None:
         """Nothing to do: see `FileLock` in the engine."""
 
+    def listen(self) -> None:
+        """Nothing to do: the file itself tells."""
+
     def locks(self) -> None:
         return None
 
