@@ -214,7 +214,7 @@ SELECT *
                ('clock', extract(epoch FROM clock_timestamp())::text),
                ('connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::text),
                ('connections of perdure', (SELECT count(*) FROM pg_stat_activity
-                                            WHERE application_name = 'perdure' AND datname = current_database())::text),
+                                            WHERE left(application_name, 8) = 'perdure ' AND datname = current_database())::text),
                ('max_connections', current_setting('max_connections')),
                ('standby', pg_is_in_recovery()::text),
                ('oldest snapshot seconds',
