@@ -197,6 +197,12 @@ class StepInterruptedError(PerdureError):
         self.step = step
 
 
+class StepNotDoneError(PerdureError):
+    """Raise it in the function that `@step(reconcile=...)` names, to say that the step did not take effect: its body
+    runs then. Raised anywhere else it is an error like any other.
+    """
+
+
 class TransactionConflictError(PerdureError):
     """The database could not bring a transactional step's transaction and another one into an order: nothing of it has
     happened, and the same again will do. The driver's own error is its cause.

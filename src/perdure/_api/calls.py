@@ -41,13 +41,19 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
             f"step {definition.name} is async and the workflow that calls it is not: make the workflow `async def`, or "
             f"`perdure.start({definition.function.__name__}, ...).result()`"
         )
-    if branch.is_async and not definition.is_async and definition.retry.may_pause:
+    if branch.is_async and not definition.is_async and may_pause(definition):
         raise UsageError(
             f"step {definition.name} is sync, and the pauses between its retries would stop the event loop of the "
             "async workflow that calls it: make it `async def`, start it (`await perdure.start(...)`), or give it "
             "Retry(initial_seconds=0)"
         )
     return call_recorded(branch, step_call(branch.run, definition, branch.next_key(), args, kwargs))
+
+
+def may_pause(definition: Definition) -> bool:
+    """Whether there may be a pause between two attempts of the body, or of what is asked about it."""
+    asked = definition.reconcile
+    return definition.retry.may_pause or (asked is not None and asked.retry.may_pause)
 
 
 _warned: set[str] = set()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar, overload
 
 from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition
+from .._core.reconciling import reconciling_of
 from .._core.retry import NO_RETRY, Retry, retry_of
 from .._core.tracebacks import forget_frames
 from ..typing import Seconds
@@ -50,6 +51,7 @@ def step(
     retries: Retry | int = ...,
     timeout: Seconds | None = None,
     at_most_once: bool = False,
+    reconcile: Callable[..., object] | None = None,
     name: str | None = None,
     max_attempts: int = 10,
     ignore: Collection[str] = (),
@@ -63,6 +65,7 @@ def step(
     retries: Retry | int = NO_RETRY,
     timeout: Seconds | None = None,
     at_most_once: bool = False,
+    reconcile: Callable[..., object] | None = None,
     name: str | None = None,
     max_attempts: int = 10,
     ignore: Collection[str] = (),
@@ -71,9 +74,10 @@ def step(
 ) -> Any:
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
-    The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is never repeated; a crash
-    while it runs then raises `StepInterruptedError` in the workflow. `perdure.idempotency_key()` inside the body is the
-    same at every repetition.
+    The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is not repeated; a crash in it
+    then raises `StepInterruptedError` in the workflow. With `reconcile` that function is asked instead, with the step's
+    arguments: what it returns or raises is the step's outcome, and where it raises `StepNotDoneError` the body runs.
+    `perdure.idempotency_key()` inside both is the same at every repetition.
 
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
     attempt of an async step, in seconds or as a `timedelta`; a body that swallows being cancelled has timed out all the
@@ -94,6 +98,7 @@ def step(
             retry=retry,
             timeout=timeout,
             at_most_once=at_most_once,
+            reconcile=reconcile,
             max_attempts=max_attempts,
             ignore=ignore,
             fingerprint=fingerprint,
@@ -103,11 +108,13 @@ def step(
     return decorate if function is None else decorate(function)
 
 
-def wrap(function: Any, kind: Any, **options: Any) -> Any:
+def wrap(function: Any, kind: Any, *, reconcile: Any = None, **options: Any) -> Any:
     """The decorated function; a static or class method is unwrapped and wrapped again."""
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(wrap(function.__func__, kind, **options))
+        return type(function)(wrap(function.__func__, kind, reconcile=reconcile, **options))
     definition = Definition(function, kind, **options)
+    if reconcile is not None:
+        definition.reconcile = reconciling_of(definition, reconcile)
     call = call_step if kind == "step" else call_workflow
 
     @functools.wraps(function)

@@ -53,6 +53,7 @@ PLACES: Final[Mapping[str, str]] = {
     "retries": "@step(retries=...)",
     "timeout": "@step(timeout=...)",
     "at_most_once": "@step(at_most_once=...)",
+    "reconcile": "@step(reconcile=...)",
     "name": "@step(name=...) or @workflow(name=...)",
     "max_attempts": "@step(max_attempts=...) or @workflow(max_attempts=...)",
 }

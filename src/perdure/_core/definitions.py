@@ -40,6 +40,7 @@ class Definition:
         "name",
         "origin",
         "qualname",
+        "reconcile",
         "retry",
         "signature",
         "spec",
@@ -78,6 +79,8 @@ class Definition:
         self.retry = retry
         self.timeout = None if timeout is None else seconds_of(timeout, f"step {self.name}: timeout", above_zero=True)
         self.at_most_once = flag(at_most_once, f"step {self.name}: at_most_once")
+        self.reconcile: Definition | None = None
+        """What says how a body ended that was cut off, where it may run at most once; see `reconciling`."""
         self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
         self.binds = bound_parameter(function, self.signature)
         self.identity = Identity(

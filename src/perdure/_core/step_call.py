@@ -48,6 +48,6 @@ def step_call(run: Run, step: Definition, key: str, args: tuple[Any, ...], kwarg
         )
     fingerprint, preview, stored, args, kwargs = run.serializer.accept_call(args, kwargs, what=step.what)
     again = None
-    if stored is not None and step.retry.attempts > 1:
+    if stored is not None and (step.retry.attempts > 1 or step.reconcile is not None):
         again = partial(run.serializer.load_arguments, stored)
     return StepCall(run, step, key, args, kwargs, fingerprint, preview, again)

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..._entries import StepRecorded
+from msgspec.structs import replace
+
+from ..._entries import Checkpoint, StepRecorded
 from ...errors import StepInterruptedError, UsageError
+from ..definitions import Definition
 from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
 from ..marks import MARK, UNTRIED, told, tried_of
+from ..reconciling import NOT_DONE
 from ..step_call import StepCall
 
 UNRECORDED_SECONDS: Final = 0.1
@@ -25,9 +29,9 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
     """Run the body as often as its policy says. The last outcome, the number of attempts, when the first began."""
     tried = UNTRIED
     if call.definition.at_most_once:
-        interrupted = yield from announce(call)
-        if interrupted is not None:
-            return Outcome(error=interrupted), 1, (yield Now())
+        known = yield from announce(call)
+        if known is not None:
+            return known
     elif (mark := call.run.take_mark(call.key, call.definition.name, call.fingerprint)) is not None:
         tried = call.run.read(call.key, lambda: tried_of(call.run.serializer.load(mark.outcome)))
         yield AwaitTime(tried.due_at)
@@ -91,14 +95,38 @@ def check_bound(call: StepCall, outcome: Outcome) -> Outcome:
     return Outcome(error=error)
 
 
-def announce(call: StepCall) -> Flow[StepInterruptedError | None]:
+def announce(call: StepCall) -> Flow[tuple[Outcome, int, float] | None]:
     """At most once: say that the body is about to run, so that no later claim runs it again. Where an earlier one has
-    said so: the step's outcome, with what to do.
+    said so: what `run_body` gives; None where the body did not take effect, as the function says that is asked.
     """
-    run, name = call.run, call.definition.name
-    if run.take_mark(call.key, name, call.fingerprint) is None:
+    run, definition = call.run, call.definition
+    mark = run.take_mark(call.key, definition.name, call.fingerprint)
+    if mark is None:
         yield Record(mark_of(call, "", None))
         return None
+    if definition.reconcile is None:
+        return Outcome(error=interrupted(call)), 1, (yield Now())
+    return (yield from reconcile(call, definition.reconcile, mark))
+
+
+def reconcile(call: StepCall, asked: Definition, mark: Checkpoint) -> Flow[tuple[Outcome, int, float] | None]:
+    """Ask what became of the body; the answer is the step's outcome. It is not recorded before that: of a process that
+    ends meanwhile, and of a body that was begun again, it is asked anew.
+    """
+    question = replace(call, definition=asked)
+    if mark.key != f"{call.key}{MARK}":  # asked before, and tried again
+        call.run.marks[call.key] = mark
+    outcome, number, began_at = yield from run_body(question)
+    if outcome.value is NOT_DONE:
+        if call.again is not None:  # the question had them
+            call.args, call.kwargs = call.again()
+        return None
+    return outcome, number, began_at
+
+
+def interrupted(call: StepCall) -> StepInterruptedError:
+    """It is not known whether the body took effect: the step's outcome, with what to do."""
+    run, name = call.run, call.definition.name
     mend = "then handle this error in the workflow" if call.key else "then start it with a new id if it did not"
     return StepInterruptedError(
         f"step {name} of run {run.run_id} may run at most once, and the process ended while it ran: whether it took "
