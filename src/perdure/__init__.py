@@ -17,12 +17,15 @@ from ._api.app import Perdure, launch, running, shutdown
 from ._api.attributes import set_attributes
 from ._api.client import Client
 from ._api.decorators import step, workflow
+from ._api.gathering import gather
 from ._api.handle import Handle
 from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
+from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
 from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
+from ._api.polling import wait_for
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from ._api.several import Waited, as_completed, first, wait
@@ -32,6 +35,7 @@ from ._api.threads import threads
 from ._api.transactions import Transactions
 from ._api.types import register
 from ._api.whereabouts import Current, current, where
+from ._core.policy import Policy
 from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
 from ._engine.listeners import Listener, RunFacts
@@ -77,12 +81,14 @@ __all__ = [
     "JsonCodec",
     "LineageError",
     "Listener",
+    "Mapped",
     "Message",
     "NondeterminismError",
     "NotDurableError",
     "Perdure",
     "PerdureError",
     "PickleCodec",
+    "Policy",
     "Queue",
     "QueueSummary",
     "RecordedError",
@@ -122,10 +128,12 @@ __all__ = [
     "call",
     "current",
     "first",
+    "gather",
     "handle",
     "idempotency_key",
     "launch",
     "lifespan",
+    "map",
     "now",
     "random",
     "recv",
@@ -144,6 +152,7 @@ __all__ = [
     "timeout",
     "uuid4",
     "wait",
+    "wait_for",
     "where",
     "with_options",
     "workflow",

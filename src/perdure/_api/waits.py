@@ -17,26 +17,32 @@ class OwnWait:
     """One wait of a sync branch. Its calls are numbered under a branch of their own, called `name`."""
 
     def __init__(self, branch: Branch, name: str, run_ids: Sequence[RunId], timeout: float | None) -> None:
-        inside = branch.fork(name, is_async=False)
+        self.inside = branch.fork(name, is_async=False)
+        self._branch = branch
         self._run = branch.run
-        calls = {inside.next_key(): run_id for run_id in run_ids}
+        calls = {self.inside.next_key(): run_id for run_id in run_ids}
         self._places = {key: place for place, key in enumerate(calls)}
         self._several = Several.of(calls, branch.run.order)
-        self._limits = branch.limits
+        self._limits: tuple[Limit, ...] = ()
         if timeout is not None:
-            begun = drive(begin_limit(branch.run, inside.next_key(), max(0.0, timeout)), branch.run)
-            self._limits = (*branch.limits, begun)
+            self._limits = (drive(begin_limit(branch.run, self.inside.next_key(), max(0.0, timeout)), branch.run),)
 
     def __len__(self) -> int:
         return len(self._several.calls)
 
+    def add(self, place: int, run_id: RunId) -> None:
+        """One more, known by this place."""
+        key = self.inside.next_key()
+        self._places[key] = place
+        self._several.add(key, run_id, self._run.order)
+
     def next(self) -> tuple[int, Outcome]:
         """The next that ends: its place among those given, and its outcome. Raises `WaitTimeoutError`."""
-        ended = drive(next_end(self._run, self._several, self._limits), self._run)
+        ended = drive(next_end(self._run, self._several, (*self._branch.limits, *self._limits)), self._run)
         if isinstance(ended, Limit):
             raise late(ended.seconds)
         key, outcome = ended
-        return self._places[key], outcome
+        return self._places.pop(key), outcome
 
     def close(self) -> None:
         """Wait no more."""

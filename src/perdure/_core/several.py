@@ -38,6 +38,14 @@ class Several(Struct, eq=False):
         """These, as far as nothing of them was handed over in this claim."""
         return Several(calls, deque(sorted(filter(order.is_recorded, calls), key=order.rank)))
 
+    def add(self, key: str, run_id: RunId, order: Order) -> None:
+        """One more, whose end was not handed over in this claim."""
+        self.calls[key] = run_id
+        if order.is_recorded(key):
+            self.recorded = deque(sorted([*self.recorded, key], key=order.rank))
+        if self.watching is not None:
+            self.watching.add(key, run_id)
+
     def recorded_next(self, limits: Iterable[Limit], order: Order) -> str | None:
         """What was handed over first of all this when the run ran first."""
         reached = [limit.key for limit in limits if order.is_recorded(limit.key)]

@@ -24,10 +24,14 @@ class Watching:
         self._run = run
         self._watchers: dict[str, tuple[RunId, OnEnd]] = {}
         for key, run_id in calls.items():
-            if may_have_ended(run, run_id) and self._has_ended(run_id):
-                self.found.append(key)
-            else:
-                self._watch(key, run_id)
+            self.add(key, run_id)
+
+    def add(self, key: str, run_id: RunId) -> None:
+        """Watch this one too. Called by the branch, which does not wait just now."""
+        if may_have_ended(self._run, run_id) and self._has_ended(run_id):
+            self.found.append(key)
+        else:
+            self._watch(key, run_id)
 
     def _has_ended(self, run_id: RunId) -> bool:
         return run_id in self._run.children.ended or self._ends.fetch(self._run, run_id) is not None
