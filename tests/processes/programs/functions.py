@@ -193,3 +193,11 @@ async def remember(name: str) -> str:
     first, second = await asyncio.gather(answer(name), perdure.start(small, name))
     assert first == second == name
     return mark(await ablock(name))
+
+
+@workflow
+def hear() -> str:
+    """Wait for a message."""
+    began["hear"].set()
+    said: str = perdure.recv(type=str)
+    return said

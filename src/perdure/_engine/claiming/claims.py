@@ -113,6 +113,7 @@ class Claims:
                 self._threads.run(partial(self._uncollected.parent_ended, run))
             if run.parent_id is not None and run.parent_id not in self._held.active:
                 self._news.backlog()  # it may be parked, and claimable from now on
+                self._worker.line.say(is_vague=True)
         elif isinstance(entry, RunParked):
             self._listeners.parked(run, entry)
             if entry.reason is not None:
@@ -225,7 +226,7 @@ class Claims:
         """Ask for a run's end, wherever it is; False when it has ended already."""
         if not self._store.cancel(run_id):
             return False
-        self._tell_elsewhere([run_id])
+        self.tell_elsewhere([run_id])
         self.cancel_here(run_id)
         self.sweep_cancelled()
         return True
@@ -233,14 +234,14 @@ class Claims:
     def cancel_many(self, run_ids: Sequence[str]) -> list[str]:
         """The same for many, in one transaction: those that had not ended."""
         cancelled = self._store.cancel_many(run_ids)
-        self._tell_elsewhere(cancelled)
+        self.tell_elsewhere(cancelled)
         self.cancel_all_here(cancelled)
         if cancelled:
             self.sweep_cancelled()
         return cancelled
 
-    def _tell_elsewhere(self, run_ids: Sequence[str]) -> None:
-        """Who holds them looks into the mailbox now, and not with the next poll."""
+    def tell_elsewhere(self, run_ids: Sequence[str]) -> None:
+        """These runs were told something: who holds them looks now, and not with the next poll. Any thread."""
         if any(run_id not in self._held.active for run_id in run_ids):
             self._worker.line.say(is_vague=True)
 

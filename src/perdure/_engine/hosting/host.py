@@ -129,6 +129,7 @@ class Host:
             missing -= 1
             self.arrivals.note_sent(entry, verdict)
             if not missing:
+                self.claims.tell_elsewhere([each.run_id for each in entries])
                 on_verdicts(verdicts)
 
         for place, entry in enumerate(entries):

@@ -12,7 +12,7 @@ import select
 import threading
 from contextlib import suppress
 
-from ..hints import hint_of, texts_of
+from ..hints import VAGUE, hint_of, texts_of
 from ..protocol import Hint, Locks
 from .connections import Connection, Database
 
@@ -28,6 +28,8 @@ class PostgresSession:
         self._listening = 0
         """In which of all connections it listens, without a lock."""
         self._pid = 0
+        self._has_missed = False
+        """Whether something may have been said before it listened, which is then to be looked for."""
         self._poked, self._poke = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._closing = threading.Lock()
 
@@ -62,10 +64,10 @@ class PostgresSession:
             if theirs != self._pid == ours:
                 self._listen(line)
 
-    @staticmethod
-    def _listen(line: Connection) -> None:
+    def _listen(self, line: Connection) -> None:
         line.query("prepare_line", {})
         line.query("listen", {})
+        self._has_missed = True
 
     def _is_pooled(self, line: Connection, worker_id: str) -> bool:
         """Whether another client gets our session. A pooler gives what is idle to who comes next: somebody who keeps
@@ -93,6 +95,9 @@ class PostgresSession:
 
     def wait(self, seconds: float) -> list[Hint]:
         line = self._line
+        if self._has_missed:
+            self._has_missed = False
+            return [VAGUE]
         with line.lock:
             said = line.heard()
         if not said:

@@ -57,7 +57,7 @@ class SqliteSession:
             before, self._version = self._version, turn.version()
         finally:
             turn.lock.release()
-        return self._version != before != 0
+        return self._version != before  # the first time, too: what was committed before is to be looked for
 
     def poke(self) -> None:
         self._is_poked.set()
