@@ -34,6 +34,7 @@ from ._api.steps import call
 from ._api.threads import threads
 from ._api.transactions import Transactions
 from ._api.types import register
+from ._api.undoing import undo
 from ._api.whereabouts import Current, current, where
 from ._core.policy import Policy
 from ._core.retry import Retry
@@ -63,6 +64,7 @@ from .errors import (
     StoreRefusedError,
     StoreUnavailableError,
     TransactionConflictError,
+    UndoFailedError,
     UnsupportedStoreError,
     UsageError,
     WaitTimeoutError,
@@ -117,6 +119,7 @@ __all__ = [
     "StuckRuns",
     "TransactionConflictError",
     "Transactions",
+    "UndoFailedError",
     "UnsupportedStoreError",
     "UsageError",
     "WaitTimeoutError",
@@ -150,6 +153,7 @@ __all__ = [
     "step",
     "threads",
     "timeout",
+    "undo",
     "uuid4",
     "wait",
     "wait_for",

@@ -203,6 +203,12 @@ class StepNotDoneError(PerdureError):
     """
 
 
+class UndoFailedError(PerdureError):
+    """Something that a run has done could not be undone, in all its retries; the rest was. It says what and why, and is
+    the error of the run that undoes.
+    """
+
+
 class TransactionConflictError(PerdureError):
     """The database could not bring a transactional step's transaction and another one into an order: nothing of it has
     happened, and the same again will do. The driver's own error is its cause.

@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any, ParamSpec, TypeVar, overload
 
-from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition
-from .._core.reconciling import reconciling_of
+from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition, find_definition
+from .._core.reconciling import check_undo, reconciling_of
 from .._core.retry import NO_RETRY, Retry, retry_of
 from .._core.tracebacks import forget_frames
 from ..typing import Seconds
@@ -52,6 +52,7 @@ def step(
     timeout: Seconds | None = None,
     at_most_once: bool = False,
     reconcile: Callable[..., object] | None = None,
+    undo: Callable[..., object] | None = None,
     name: str | None = None,
     max_attempts: int = 10,
     ignore: Collection[str] = (),
@@ -66,6 +67,7 @@ def step(
     timeout: Seconds | None = None,
     at_most_once: bool = False,
     reconcile: Callable[..., object] | None = None,
+    undo: Callable[..., object] | None = None,
     name: str | None = None,
     max_attempts: int = 10,
     ignore: Collection[str] = (),
@@ -78,6 +80,10 @@ def step(
     then raises `StepInterruptedError` in the workflow. With `reconcile` that function is asked instead, with the step's
     arguments: what it returns or raises is the step's outcome, and where it raises `StepNotDoneError` the body runs.
     `perdure.idempotency_key()` inside both is the same at every repetition.
+
+    `undo` names a function, or a step with retries of its own, that undoes it: if the run fails, is cancelled or dies
+    after the step has succeeded, it is called with the step's arguments and, where it has a parameter of that name,
+    with `outcome`.
 
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
     attempt of an async step, in seconds or as a `timedelta`; a body that swallows being cancelled has timed out all the
@@ -99,6 +105,7 @@ def step(
             timeout=timeout,
             at_most_once=at_most_once,
             reconcile=reconcile,
+            undo=undo,
             max_attempts=max_attempts,
             ignore=ignore,
             fingerprint=fingerprint,
@@ -108,13 +115,16 @@ def step(
     return decorate if function is None else decorate(function)
 
 
-def wrap(function: Any, kind: Any, *, reconcile: Any = None, **options: Any) -> Any:
+def wrap(function: Any, kind: Any, *, reconcile: Any = None, undo: Any = None, **options: Any) -> Any:
     """The decorated function; a static or class method is unwrapped and wrapped again."""
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(wrap(function.__func__, kind, reconcile=reconcile, **options))
+        return type(function)(wrap(function.__func__, kind, reconcile=reconcile, undo=undo, **options))
     definition = Definition(function, kind, **options)
     if reconcile is not None:
         definition.reconcile = reconciling_of(definition, reconcile)
+    if undo is not None:
+        check_undo(definition, undo)
+        definition.undo = find_definition(undo) or wrap(undo, "step").__perdure__
     call = call_step if kind == "step" else call_workflow
 
     @functools.wraps(function)

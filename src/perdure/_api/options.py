@@ -54,6 +54,7 @@ PLACES: Final[Mapping[str, str]] = {
     "timeout": "@step(timeout=...)",
     "at_most_once": "@step(at_most_once=...)",
     "reconcile": "@step(reconcile=...)",
+    "undo": "@step(undo=...)",
     "name": "@step(name=...) or @workflow(name=...)",
     "max_attempts": "@step(max_attempts=...) or @workflow(max_attempts=...)",
 }

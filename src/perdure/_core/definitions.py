@@ -45,6 +45,7 @@ class Definition:
         "signature",
         "spec",
         "timeout",
+        "undo",
         "what",
         "what_it_gives",
     )
@@ -81,6 +82,8 @@ class Definition:
         self.at_most_once = flag(at_most_once, f"step {self.name}: at_most_once")
         self.reconcile: Definition | None = None
         """What says how a body ended that was cut off, where it may run at most once; see `reconciling`."""
+        self.undo: Definition | None = None
+        """The step that undoes what this one does; see `reconciling`."""
         self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
         self.binds = bound_parameter(function, self.signature)
         self.identity = Identity(

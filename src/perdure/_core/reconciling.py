@@ -1,4 +1,4 @@
-"""The function that says what became of a step which was cut off: `@step(at_most_once=True, reconcile=...)`."""
+"""The functions beside a step: what says what became of it when it was cut off (`reconcile=`), and what undoes it."""
 
 from __future__ import annotations
 
@@ -42,16 +42,33 @@ def reconciling_of(step: Definition, given: Callable[..., Any]) -> Definition:
     check_takes(step, function, option)
     body = ask_async(function, is_async=is_async) if step.is_async else ask(function)
     asked = (step if known is None else known).renamed(step.name, body)
-    asked.at_most_once, asked.is_async = False, step.is_async
+    asked.at_most_once, asked.is_async, asked.undo = False, step.is_async, None
     if known is None:
         asked.timeout = None
     return asked
 
 
-def check_takes(step: Definition, function: Callable[..., Any], option: str) -> None:
+def check_undo(step: Definition, given: Callable[..., Any]) -> None:
+    """Raise `UsageError` where it cannot undo the step."""
+    known = find_definition(given)
+    option = f"step {step.name}: undo="
+    if known is not None and known.kind != "step":
+        raise UsageError(f"{option}{known.name}: give a function or a step, not a workflow")
+    if "outcome" in step.signature.parameters:
+        raise UsageError(
+            f"{option}: the step has a parameter `outcome`, which is what its undo gets as that: rename it"
+        )
+    function = given if known is None else known.function
+    if not inspect.isfunction(function):
+        raise UsageError(f"{option}: give a function or a step")
+    check_takes(step, function, option, takes_outcome="outcome" in inspect.signature(function).parameters)
+
+
+def check_takes(step: Definition, function: Callable[..., Any], option: str, *, takes_outcome: bool = False) -> None:
     """Raise `UsageError` where it does not take the arguments of the step."""
     taken = inspect.signature(function)
     positional, named = parameters_of(step.signature)
+    named |= {"outcome": "outcome"} if takes_outcome else {}
     try:
         taken.bind(*positional, **named)
     except TypeError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -25,6 +25,9 @@ from .order import Order
 from .serialization import Serializer
 
 T = TypeVar("T")
+
+UNDO: Final = "~undo"
+"""After the key of a step: that it can be undone, recorded before its body begins."""
 
 
 class Host(Protocol):
@@ -86,6 +89,10 @@ class Run(Struct, eq=False, weakref=True):
     """What calls have recorded before their outcome: that they began, how often they were tried."""
     transacted: dict[str, Any] = {}
     """What bodies have recorded themselves, in their own transactions, and no flow has handed over yet."""
+    undos: dict[str, tuple[str, str]] = {}
+    """What is recorded as to be undone: key -> name and fingerprint of the call."""
+    has_undoer: bool = False
+    """Whether the run is made that undoes what this one does."""
     children: Children = NO_CHILDREN
     inbox: Inbox | None = None
     """What has arrived for it; None before it first waits for something of that kind."""
@@ -109,6 +116,10 @@ class Run(Struct, eq=False, weakref=True):
             if (marked := call_of_mark(checkpoint)) is not None:
                 self.marks[marked] = checkpoint  # in the order of their recording: the latest says all
                 continue
+            if checkpoint.kind == "undo":
+                self.undos[checkpoint.key] = checkpoint.name, checkpoint.fingerprint
+                if checkpoint.key.endswith(UNDO):  # recorded beside its step, which is the call
+                    continue
             self.checkpoints[checkpoint.key] = checkpoint
             if checkpoint.position is not None:
                 deliveries.append((checkpoint.position, checkpoint.key))
@@ -118,6 +129,7 @@ class Run(Struct, eq=False, weakref=True):
             self._expect_branch(child.parent_key)
         self.order = Order(deliveries)
         self.children.recall(rows.children)
+        self.has_undoer = bool(self.undos) and not self.incarnation
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
 
     def _expect_branch(self, key: str) -> None:

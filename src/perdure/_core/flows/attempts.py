@@ -18,6 +18,7 @@ from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pa
 from ..marks import MARK, UNTRIED, told, tried_of
 from ..reconciling import NOT_DONE
 from ..step_call import StepCall
+from .undo import announce_undo
 
 UNRECORDED_SECONDS: Final = 0.1
 """A crash forgets at most the attempts of so long; what is recorded within a pause of that length costs no wait."""
@@ -28,6 +29,8 @@ IN_MEMORY_SECONDS: Final = 1.0
 def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
     """Run the body as often as its policy says. The last outcome, the number of attempts, when the first began."""
     tried = UNTRIED
+    if call.definition.undo is not None and call.key:
+        yield from announce_undo(call)
     if call.definition.at_most_once:
         known = yield from announce(call)
         if known is not None:
