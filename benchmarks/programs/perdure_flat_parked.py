@@ -47,7 +47,7 @@ class Probes:
         store.apply(me, [made(parent, first), made(child, second, claim=first, parent_id=parent, parent_key="0")])
         store.apply(me, [RunParked(parent, first, waits_for=(Wait("children"),))])
         store.apply(me, [RunFinished(child, second, "succeeded", INPUT)])
-        [woken] = store.claim(me, ClaimRequest({QUEUE: 1}, [NAME]), [third])
+        [woken] = store.claim(me, ClaimRequest({QUEUE: 1}, [NAME]), [third]).runs
         store.apply(me, [RunFinished(woken.run_id, third, "succeeded", INPUT)])
 
     def leave(self) -> None:

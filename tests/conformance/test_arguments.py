@@ -14,6 +14,7 @@ import pytest
 
 import perdure
 from perdure import step, workflow
+from perdure._core.step_call import step_call
 from tests.conformance.ledger import ran, replay
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -89,7 +90,7 @@ def test_an_argument_that_is_ignored_may_be_left_out() -> None:
         ((), {"now": 4, "text": "a", "client": None}),
     ]
     fingerprints = {definition.store_arguments(serializer, args, kwargs)[1] for args, kwargs in calls if not kwargs}
-    calls_of = [definition.step_call(Holder(serializer), "0", args, kwargs) for args, kwargs in calls]
+    calls_of = [step_call(Holder(serializer), definition, "0", args, kwargs) for args, kwargs in calls]
     assert len({call.fingerprint for call in calls_of} | fingerprints) == 1
 
 

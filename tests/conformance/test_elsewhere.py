@@ -37,8 +37,8 @@ async def anotes(name: str) -> str:
 
 
 async def await_handle() -> object:
-    """A handle."""
-    return await start(anotes, "a")
+    """A handle, of a run that has not ended."""
+    return await Queue("elsewhere").with_options(delay=3600).submit(anotes, "a")
 
 
 AWAITED: dict[str, Callable[[], Awaitable[object]]] = {

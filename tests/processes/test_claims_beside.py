@@ -84,7 +84,7 @@ def test_what_compares_claims_or_ends_them_all_waits_for_one_that_is_under_way(
 
     def claim_slowly(*given: Any) -> Any:
         claimed = claim(*given)
-        if any(run.run_id == THIRD for run in claimed):
+        if any(run.run_id == THIRD for run in claimed.runs):
             is_committed.set()
             assert may_return.wait(PATIENCE_SECONDS)
         return claimed

@@ -22,6 +22,10 @@ def never() -> None:
     """Only when poked; and at the end nothing."""
 
 
+AGAIN_SECONDS = 0.1
+"""After a failure that nobody has foreseen: what fails always is not to take all of a core."""
+
+
 class Background:
     """Calls `tick` on a thread of its own. An error that it does not handle itself is logged, and it goes on.
 
@@ -73,6 +77,8 @@ class Background:
                 self._tick()
             except Exception:
                 log.exception("the thread %s failed; it goes on", self.name)
+                with self._changed:
+                    self._changed.wait(AGAIN_SECONDS)
         self._at_end()
 
     def _sleep(self) -> bool:
