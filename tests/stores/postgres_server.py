@@ -23,7 +23,7 @@ from perdure.stores.postgres import PostgresStore
 
 TEMPLATE = f"perdure_template_{os.getpid()}"
 SHARED = f"perdure_shared_{os.getpid()}"
-TABLES = ("queues", "wakes", "waits", "messages", "checkpoints", "outputs", "inputs", "runs", "workers")
+TABLES = ("attributes", "queues", "wakes", "waits", "messages", "checkpoints", "outputs", "inputs", "runs", "workers")
 
 
 _SERVER = pytest.StashKey["PostgresServer"]()
