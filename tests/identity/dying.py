@@ -11,6 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+from perdure._core.children import Children
 from perdure._core.definitions import Definition
 from perdure._core.flow import (
     Attempt,
@@ -76,6 +77,7 @@ class Life:
         self.run = Run(
             RUN_ID, claim, kind="workflow", name=NAME, queue="", attempts=1, parent_id=None, serializer=SERIALIZER
         )
+        self.run.children = Children()
         self.run.host = self
         self.run.is_concurrent = True
         self.run.recall(world.store.histories([RUN_ID])[0])
