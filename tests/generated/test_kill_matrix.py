@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.generated.waiting_shapes  # noqa: F401  # adds its shapes
 from perdure.stores.open import open_store
 from tests.generated.hosts import Host, hosting
 from tests.generated.rules import Story
@@ -35,7 +36,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
     """Two hash seeds, and two Pythons where there are; a module of each shape's name has its workflow."""
     folder = tmp_path_factory.mktemp("shapes")
     for shape in SHAPES:
-        (folder / f"{shape.name}.py").write_text(f"from tests.generated.shapes import {shape.name}\n")
+        (folder / f"{shape.name}.py").write_text(f"from {shape.function.__module__} import {shape.name}\n")
     with hosting([sys.executable, interpreters()[-1]], folder) as made:
         yield made
 
