@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo agents agents-table agents-lock compare compare-lock test test-long bench bench-floors bench-lock model check docs docs-lock format lock clean
+.PHONY: help setup demo agents agents-table agents-lock compare compare-lock test test-long bench bench-floors bench-workers bench-lock model check docs docs-lock format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-long  the kill tests, hundreds of times"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
 	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
+	@echo "make bench-workers  how soon another process begins, knows the end, and goes on after a SIGKILL"
 	@echo "make agents     the tests and pages of the integrations with agent frameworks, in an environment of their own"
 	@echo "make agents-table  each of them killed at every boundary; writes the table of docs/integrations/agents.md"
 	@echo "make model      the protocol's model, every scenario (some minutes)"
@@ -63,6 +64,10 @@ bench: setup
 # What a step and a run cost in Python alone, and in the store alone: a minute.
 bench-floors: setup
 	PYTHONPATH=src $(RUN) -m benchmarks.floors
+
+# How soon another process begins, knows the end, and goes on after a SIGKILL: two minutes.
+bench-workers: setup
+	$(RUN) -m benchmarks.workers
 
 bench-lock: setup
 	for name in perdure dbos; do \

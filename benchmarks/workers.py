@@ -1,8 +1,8 @@
 """Between processes: how soon a worker begins what a client submits, how soon the client knows the end, and how soon
-another worker goes on when the first is killed. `python -m benchmarks.workers` prints it for both stores.
+another worker goes on when the first is killed. `make bench-workers` prints it for both stores.
 
-Times of one machine's clock, in milliseconds. A worker "elsewhere" has another temporary directory: it sees no lock file
-of the first, as on another machine; a file's workers are all on one.
+Times of one machine's clock, in milliseconds. A worker "elsewhere" has another temporary directory: it sees no lock
+file of the first, as on another machine; a file's workers are all on one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def worker(url: str) -> None:
 
 def started(url: str, folder: str | None = None) -> subprocess.Popen[str]:
     """A process that works, with a temporary directory of its own if one is named."""
-    program = subprocess.Popen(
+    program = subprocess.Popen(  # noqa: S603  # our own
         [sys.executable, "-m", "benchmarks.workers", "--worker", url],
         stdout=subprocess.PIPE,
         text=True,

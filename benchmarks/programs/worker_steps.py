@@ -1,4 +1,4 @@
-"""What the processes of `benchmarks.workers` have in common: a queue, a step that says when it began, and one that holds on."""
+"""What the processes of `benchmarks.workers` share: a queue, a step that says when it began, and one that holds on."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -233,3 +233,21 @@ def test_sleeping_until_what_is_no_time_is_refused() -> None:
     for given in (17.0, "tomorrow", None):
         with pytest.raises(UsageError, match="time zone"):
             perdure.sleep_until(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [datetime(2030, 1, 1), "2030-01-01", 5, True])  # without a zone
+def test_a_moment_is_a_datetime_with_a_zone(given: Any) -> None:
+    """Else nobody knows when it is."""
+    with pytest.raises(UsageError, match="at"):
+        perdure.with_options(at=given)
+
+
+def test_a_run_begins_not_before_its_moment(url: str) -> None:
+    """One that is past is now; one that is to come waits in the database."""
+    with perdure.running(url):
+        past = datetime.now(UTC) - timedelta(days=1)
+        assert perdure.with_options(at=past).start(echo, "now").result(60) == "now"
+        handle = perdure.with_options(at=datetime.now(UTC) + timedelta(hours=1)).start(echo, "later")
+        assert perdure.runs.get(handle.run_id).run.status in ("ready", "delayed")
+        with pytest.raises(UsageError, match="give one of them"):
+            perdure.with_options(at=past, delay=1)
