@@ -11,7 +11,7 @@ import pytest
 import perdure
 from tests.agents.replays import hold, live_twice, ran, step_names
 
-pytest.importorskip("agents")
+pytest.importorskip("agents.run", reason="make agents")
 
 from agents import (
     Agent,
