@@ -77,10 +77,10 @@ bench-lock: setup
 
 # Makes one environment more, .cache/agents, which takes minutes the first time: `make test` does without it.
 agents: setup
-	$(RUN) tools/agents.py test $(AGENTS)
+	$(RUN) tools/agent_frameworks.py test $(AGENTS)
 
 agents-table: setup
-	$(RUN) tools/agents.py table $(AGENTS)
+	$(RUN) tools/agent_frameworks.py table $(AGENTS)
 
 agents-lock: setup
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \

@@ -31,8 +31,8 @@ def admin(own_postgres_url: str) -> Iterator[psycopg.Connection]:
 
 
 SETTINGS = [
-    ("statement_timeout", "'1ms'"),
-    ("lock_timeout", "'1ms'"),
+    ("statement_timeout", "'100ms'"),
+    ("lock_timeout", "'100ms'"),
     ("default_transaction_isolation", "'repeatable read'"),
     ("synchronous_commit", "off"),
     ("idle_in_transaction_session_timeout", "0"),

@@ -22,8 +22,9 @@ class Leaving:
         self._is_hurried = True
 
     def wait_until_empty(self, deadline: float) -> bool:
-        """Block until every run that has begun has left, or it is `deadline` (monotonic); whether every one has. What has
-        not begun does not begin any more, and goes back with the rest.
+        """Block until every run that has begun has left, or it is `deadline` (monotonic); whether every one has.
+
+        What has not begun does not begin any more, and goes back with the rest.
         """
         while self._held.active and not self._is_hurried and time.monotonic() < deadline:
             self._held.wait_until_empty(min(deadline, time.monotonic() + LOOK_SECONDS))

@@ -12,6 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Final
 
 from ...errors import StoreError
@@ -68,7 +69,12 @@ class Line:
         self._is_vague = False
 
     def start(self, renew_in: float, at_end: Callable[[], None]) -> None:
-        """Start the thread; the lease was just taken. `at_end` is called on it when it is stopped."""
+        """Take the lock, and start the thread; the lease was just taken. `at_end` is called on it when it is stopped.
+
+        The first session is opened here: a program that forks once it has launched meets no thread that connects.
+        """
+        with suppress(StoreError):  # the thread tries again
+            self._session.hold(self._worker_id())
         self._renew_at = time.monotonic() + renew_in
         self._thread = start_thread(lambda: self._watch(at_end), "perdure-lease")
 

@@ -28,7 +28,7 @@ COMMANDS = {
 def main() -> None:
     """Bring the environment up to date, run the command in it, and end as it ends."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        bootstrap.stop(f"tools/agents.py: one of {', '.join(COMMANDS)}, and arguments for it")
+        bootstrap.stop(f"tools/agent_frameworks.py: one of {', '.join(COMMANDS)}, and arguments for it")
     base = bootstrap.probe(sys.executable)
     locked.bring_up_to_date(PLACE, LOCK, str(base[1]) if base else sys.executable)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
