@@ -19,7 +19,7 @@ from pathlib import Path
 
 import perdure
 from benchmarks.databases import serving
-from benchmarks.programs.worker_steps import hold, queue, stamp
+from benchmarks.worker_steps import hold, queue, stamp
 
 
 def worker(url: str) -> None:
