@@ -38,11 +38,6 @@ def alchemy(url: str, driver: str) -> str:
     return f"sqlite+{driver}:///{url}"
 
 
-async def aconnect(url: str) -> psycopg.AsyncConnection[Any]:
-    """An async connection."""
-    return await psycopg.AsyncConnection.connect(url)
-
-
 def aconnecting(url: str) -> Any:
     """The coroutine function that opens it."""
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import UsageError
-from ...stores.tails import Statement
 from .psycopg import AsyncPsycopg, Psycopg
 from .sqlite import Sqlite
 
@@ -46,6 +45,3 @@ def opened_of(connection: Any) -> Any:
         f"Transactions(connect): connect gave a {type(connection).__name__}; what can be used is a connection of "
         "psycopg or sqlite3, and engines of SQLAlchemy for all others"
     )
-
-
-__all__ = ["Statement", "opened_of", "source"]

@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 from ...stores.protocol import NothingDone, Store
 from ..journal.journal import Journal
-from ..membership.file_locks import free_locks, lock_path, remove_leftovers
+from ..membership.file_locks import lock_path, remove_leftovers
 from ..membership.witness import Witness
 from ..membership.worker import Worker
 from ..news import News
@@ -42,12 +42,12 @@ class DeadWorkers:
     def recover(self) -> int:
         """At launch: take over all dead workers of this machine at once. How many runs went back to the queue."""
         remove_leftovers(self._store.lock_directory)
-        return sum(map(self._bury, self._free_files()))
+        return sum(map(self._bury, self._worker.free_files()))
 
     def take_over_seen(self) -> None:
         """Take over who was seen to be dead, and the workers of this machine whose file locks are free."""
         self.is_hindered = False
-        dead = {*self._free_files(), *self._dead}
+        dead = {*self._worker.free_files(), *self._dead}
         self._dead -= dead
         for worker_id in dead:
             self._bury(worker_id)
@@ -56,9 +56,6 @@ class DeadWorkers:
         """The lock of these workers is free: take them over with the next round, which is to come now. Any thread."""
         self._dead.update(worker_ids)
         self._news.look()
-
-    def _free_files(self) -> list[str]:
-        return [worker_id for worker_id, _ in free_locks(self._store.lock_directory, self._worker.worker_id)]
 
     def _bury(self, worker_id: str) -> int:
         taken = self._take_over(worker_id)

@@ -60,7 +60,7 @@ class Worker:
             store.session(),
             worker_id=lambda: self.worker_id,
             renew=self._beat,
-            free_files=self._free_files,
+            free_files=self.free_files,
             on_dead=on_dead,
             on_hint=on_hint,
         )
@@ -127,7 +127,8 @@ class Worker:
             return self._lease_seconds / RETRIES
         return self._lease_seconds / RENEWALS
 
-    def _free_files(self) -> list[str]:
+    def free_files(self) -> list[str]:
+        """The workers of this machine whose lock files are free: they are dead."""
         return [worker_id for worker_id, _ in free_locks(self._store.lock_directory, self.worker_id)]
 
     def _hand_all_back(self) -> None:
