@@ -100,7 +100,7 @@ TOLD: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/watching/mailbox.Mailbox.read",
-                "if told.is_cancelled: self._claims.cancel_here(told.run_id) elif self._held.is_known(told.run_id)",
+                "if told.is_cancelled: self._claims.cancel_here(told.run_id) elif told.is_paused:",
             )
         },
     ),

@@ -23,7 +23,19 @@ from perdure.stores.postgres import PostgresStore
 
 TEMPLATE = f"perdure_template_{os.getpid()}"
 SHARED = f"perdure_shared_{os.getpid()}"
-TABLES = ("attributes", "queues", "wakes", "waits", "messages", "checkpoints", "outputs", "inputs", "runs", "workers")
+TABLES = (
+    "audit",
+    "attributes",
+    "queues",
+    "wakes",
+    "waits",
+    "messages",
+    "checkpoints",
+    "outputs",
+    "inputs",
+    "runs",
+    "workers",
+)
 
 
 _SERVER = pytest.StashKey["PostgresServer"]()

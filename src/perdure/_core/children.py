@@ -5,7 +5,7 @@ Several threads use this at once: each change is a single operation of a dict or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,16 +32,23 @@ class Children(Struct, eq=False, frozen=True):
     unseen: set[RunId] = set()
     """Those that have failed, as far as the run has not asked for their outcome."""
 
-    def recall(self, rows: Iterable[ChildRow]) -> None:
-        """Take in those that earlier claims have made."""
+    def recall(self, rows: Iterable[ChildRow], calls: Mapping[str, ChildRow], *, is_first_life: bool) -> None:
+        """Take in those that earlier claims have made, and what their calls have recorded. A row that no call names is
+        a child of a former life of the run: whoever counts ended children counts it, too.
+        """
         for child in rows:
-            self.recorded[child.parent_key] = child
+            call = calls.get(child.parent_key)
+            is_own = is_first_life if call is None else call.run_id == child.run_id
+            if is_own:
+                self.recorded[child.parent_key] = child
             if child.state in TERMINAL:
                 self.ended.add(child.run_id)
-                if child.state == "failed":
+                if is_own and child.state == "failed":
                     self.unseen.add(child.run_id)
-            else:
+            elif is_own:
                 self.open[child.run_id] = None
+        for key, call in calls.items():
+            self.recorded.setdefault(key, call)
 
     def note_end(self, run_id: RunId, state: RunState) -> None:
         """This one has ended. At no moment it is in neither place."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Interruption = Literal[
-    "parked", "cancelled", "released", "closing", "lost", "refused", "ended", "exiting", "differs", "forked"
+    "parked", "cancelled", "released", "paused", "closing", "lost", "refused", "ended", "exiting", "differs", "forked"
 ]
 Reason = Interruption | None
 
-_LET_GO: Final[frozenset[Reason]] = frozenset({"released", "closing"})
+_LET_GO: Final[frozenset[Reason]] = frozenset({"released", "closing", "paused"})
 _ANY: Final[frozenset[Reason]] = frozenset({None, *_LET_GO, "parked", "cancelled", "ended", "exiting", "differs"})
 _END: Final[frozenset[Reason]] = frozenset({"lost", "refused", "forked"})
 
@@ -20,6 +20,8 @@ FOLLOWS: Final[dict[Interruption, frozenset[Reason]]] = {
     "cancelled": frozenset({None}),
     # this worker lets go of it: it shuts down
     "released": frozenset({None}),
+    # somebody has paused it, or its retries are used up: it waits for people
+    "paused": frozenset({None}),
     # the event loop comes to its end
     "closing": frozenset({None}),
     # a call of it ended with what ends programs
@@ -37,13 +39,13 @@ FOLLOWS: Final[dict[Interruption, frozenset[Reason]]] = {
 }
 """Each with those that it may take the place of; None: nothing has interrupted the run."""
 
-MAY_FINISH: Final[frozenset[Reason]] = frozenset({None, "released", "cancelled", "exiting"})
+MAY_FINISH: Final[frozenset[Reason]] = frozenset({None, "released", "paused", "cancelled", "exiting"})
 """The outcome of a body that ran may still be recorded."""
 MAY_END: Final[frozenset[Reason]] = frozenset({None, "ended"})
 """What its function gave is its end."""
 MAY_END_CANCELLED: Final[frozenset[Reason]] = MAY_END | {"cancelled"}
 """If it was cancelled, that is its end."""
 GOES_BACK: Final = _LET_GO
-"""It goes on in another claim, from the beginning of what was not recorded."""
+"""It goes on in another claim, from the beginning of what was not recorded; once it is let, if it is paused."""
 CANCELS_TASKS: Final[frozenset[Reason]] = frozenset({"cancelled", "exiting"})
 """Its tasks are cancelled, as its own code would: they may clean up."""

@@ -6,6 +6,7 @@ operation of a dict or under the host's lock.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
@@ -15,7 +16,7 @@ from msgspec import Struct, field
 
 from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows, Stored
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
-from ..typing import CheckpointKind, RunId, RunKind
+from ..typing import CheckpointKind, RunId, RunKind, Stopped
 from .children import NO_CHILDREN, Children
 from .difference import show_difference
 from .inbox import Inbox
@@ -70,6 +71,10 @@ class Run(Struct, eq=False, weakref=True):
     """Whether its branches run beside each other: then what they see of each other's memory may differ by time."""
     is_cancelled: bool = False
     """Somebody outside has asked for the run's end."""
+    stops_as: Stopped = "paused"
+    """Why it does not go on by itself, where it is interrupted as paused."""
+    stops_for: str | None = None
+    """What there is to say of that."""
     is_let_go: bool = False
     """Whether what ends the claim is handed in."""
     incarnation: int = 0
@@ -109,9 +114,14 @@ class Run(Struct, eq=False, weakref=True):
     def recall(self, rows: HistoryRows) -> None:
         """Take in what earlier claims have recorded."""
         deliveries: list[tuple[int, str]] = []
+        calls: dict[str, ChildRow] = {}
         for checkpoint in rows.checkpoints:
             if checkpoint.kind == "order":
                 deliveries.extend(read_order_log(self.serializer.load(checkpoint.outcome)))
+                continue
+            if checkpoint.kind == "child":
+                calls[checkpoint.key] = called(checkpoint)
+                self._expect_branch(checkpoint.key)
                 continue
             if (marked := call_of_mark(checkpoint)) is not None:
                 self.marks[marked] = checkpoint  # in the order of their recording: the latest says all
@@ -128,7 +138,7 @@ class Run(Struct, eq=False, weakref=True):
         for child in rows.children:
             self._expect_branch(child.parent_key)
         self.order = Order(deliveries)
-        self.children.recall(rows.children)
+        self.children.recall(rows.children, calls, is_first_life=not self.incarnation)
         self.has_undoer = bool(self.undos) and not self.incarnation
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
 
@@ -287,6 +297,14 @@ class Run(Struct, eq=False, weakref=True):
         for key, child in self.children.recorded.items():
             if "/" not in key and key not in self.children.asked:
                 self.differ(key, f"a child run of {child.name}", "nothing: the workflow has ended")
+
+
+def called(checkpoint: Checkpoint) -> ChildRow:
+    """The run that a call has started, or found. What has become of it is not known here."""
+    run_id = json.loads(checkpoint.outcome.text)
+    return ChildRow(
+        run_id, checkpoint.key, checkpoint.name, checkpoint.fingerprint, "ready", arguments=checkpoint.arguments
+    )
 
 
 def read_order_log(log: Any) -> Iterable[tuple[int, str]]:

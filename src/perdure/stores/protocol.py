@@ -34,6 +34,7 @@ from .claimed import ClaimRequest as ClaimRequest
 from .claimed import Floor as Floor
 from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
+from .steering import Steering
 from .tails import Tail
 
 
@@ -117,11 +118,12 @@ class Pulse:
 
 
 class Told(NamedTuple):
-    """A run that this worker holds was told something: a cancel, or anything else that it may wait for."""
+    """A run that this worker holds was told something: a cancel, a pause, or anything else that it may wait for."""
 
     seq: int
     run_id: RunId
     is_cancelled: bool
+    is_paused: bool = False
 
 
 @dataclass(slots=True)
@@ -226,6 +228,8 @@ class Store(Protocol):
 
     finder: Finder
     """Reads what people ask for; see `stores.finding`."""
+    steering: Steering
+    """Does what people ask for; see `stores.steering`."""
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than

@@ -1,18 +1,20 @@
 """Children: start a run from inside a run, and wait for a run's end.
 
-A child's row names its parent and the call that made it, which is all the bookkeeping there is: on replay the parent
-finds its children, and a child's end is the row's own state.
+Which run a call has started, or found, is a checkpoint of kind `child`, that the creation itself writes: on replay the
+parent finds its children, and a child's end is its row's own state. A run that was forked, or started anew, has the
+calls that it keeps, and no others, whatever rows name it as their parent.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, Final
 
-from ..._entries import EndedRun, Existed, Refused, RunCreated, Verdict
+from ..._entries import EndedRun, Existed, Refused, RunCreated, StepRecorded, Stored, Verdict
 from ...errors import (
     PerdureError,
     RunCancelledError,
@@ -22,7 +24,7 @@ from ...errors import (
     SerializationError,
 )
 from ...typing import RunId
-from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, StartChild, StayOpen
+from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, Record, StartChild, StayOpen
 from ..run import Run
 from ..serialization import LONG_TEXT, Serializer
 from .turn import catch_up, log_cancel, log_turn
@@ -65,7 +67,7 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
     key = entry.parent_key
     assert key is not None
     recorded = run.take_child(key, entry.name, entry.fingerprint, entry.input)
-    takes_turn = is_named and not is_instant
+    takes_turn, run_id = is_named and not is_instant, entry.run_id
     try:
         if takes_turn and run.order.was_cancelled(key):
             yield StayOpen(key)
@@ -73,7 +75,7 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
             if run.is_behind:
                 yield from catch_up(run, key, f"a child run of {entry.name}", is_instant=is_instant)
             if is_named:
-                yield from create_child(run, entry)
+                run_id = yield from create_child(run, entry)
             else:
                 yield StartChild(entry)
         if takes_turn:
@@ -82,14 +84,35 @@ def start_child(run: Run, entry: RunCreated, *, is_named: bool = False, is_insta
         if takes_turn:
             yield from log_cancel(run, key)
         raise
-    return entry.run_id if recorded is None else recorded.run_id
+    return run_id if recorded is None else recorded.run_id
 
 
 def create_child(run: Run, entry: RunCreated) -> Flow[RunId]:
-    """Make a run under an id of the caller's; the run's id; raises `RunExistsError` where another one has it."""
+    """Make a run under an id of the caller's; the run's id; raises `RunExistsError` where another one has it. That one
+    was found is recorded, as what is made is by its creation.
+    """
     verdict: Verdict = yield StartChild(entry, waits=True)
     run.check_alive()
-    return check_created(entry, verdict)
+    run_id = check_created(entry, verdict)
+    if isinstance(verdict, Existed):
+        yield Record(call_recorded(run, entry, run_id))
+    return run_id
+
+
+def call_recorded(run: Run, entry: RunCreated, run_id: RunId) -> StepRecorded:
+    """The checkpoint of a call that found a run of somebody else's."""
+    assert entry.parent_key is not None
+    return StepRecorded(
+        run.run_id,
+        run.claim,
+        run.next_entry_id(),
+        entry.parent_key,
+        "child",
+        entry.name,
+        entry.fingerprint,
+        False,
+        Stored("json", json.dumps(run_id)),
+    )
 
 
 def check_created(entry: RunCreated, verdict: Verdict) -> RunId:

@@ -77,6 +77,8 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
         yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
     elif run.interruption not in MAY_END | GOES_BACK:
         return  # the claim has ended, or its owner ends it
+    elif run.interruption == "paused" and is_to_be_released(run, outcome):
+        yield Commit(RunParked(run.run_id, run.claim, stopped=run.stops_as, reason=run.stops_for))
     elif is_to_be_released(run, outcome):
         # Raised by its own code it would be raised again, for ever if that were free.
         reason = f"its code raised {type(outcome.error).__name__}, and no signal had come" if outcome.is_own else None

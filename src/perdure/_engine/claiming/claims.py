@@ -123,7 +123,7 @@ class Claims:
                 self._ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
             if entry.due_at is not None:
                 self._news.due(entry.due_at)
-            if entry.waits_for or run.is_cancelled:
+            if entry.waits_for or entry.stopped == "paused" or run.is_cancelled:
                 self._news.look()
         elif isinstance(entry, RunReleased) and entry.charged:
             log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
@@ -252,6 +252,12 @@ class Claims:
             return
         run.is_cancelled = True
         if run.interrupt("cancelled"):
+            run.host.interrupt(run)
+
+    def pause_here(self, run_id: str) -> None:
+        """Somebody has paused the run: if it is in this process, interrupt it."""
+        run = self._held.active.get(run_id)
+        if run is not None and run.interrupt("paused"):
             run.host.interrupt(run)
 
     def cancel_all_here(self, run_ids: Iterable[str]) -> None:

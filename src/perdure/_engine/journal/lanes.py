@@ -86,8 +86,8 @@ class PendingTurns(Pending):
     @classmethod
     def of(cls, run: Run, first: int, key: str) -> PendingTurns:
         """A row of the log that begins with this delivery; its outcome comes when it is sent."""
-        mark = f"#{first}"
-        entry = StepRecorded(run.run_id, run.claim, mark, mark, "order", "order", "-", False, NO_TURNS)
+        number = run.next_entry_id()
+        entry = StepRecorded(run.run_id, run.claim, number, f"#{first}", "order", "order", "-", False, NO_TURNS)
         return cls(entry, None, 200, first=first, keys=[key])
 
     def can_take(self, position: int) -> bool:

@@ -1,7 +1,7 @@
 """The mailbox: what runs were told, by whomever, reaches those that this process holds (rule 13 of the protocol).
 
-The database keeps a row until it was heard. A cancel is heard when the run has ended, so it is told again with every
-look until then; everything else when the run that holds it is here to be told.
+The database keeps a row until it was heard. A cancel is heard when the run has ended, and a pause when it has stopped,
+so they are told again with every look until then; everything else when the run that holds it is here to be told.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Mailbox:
             for told in mail.told:
                 if told.is_cancelled:
                     self._claims.cancel_here(told.run_id)
+                elif told.is_paused:
+                    self._claims.pause_here(told.run_id)
                 elif self._held.is_known(told.run_id):
                     self._arrivals.tell(told.run_id)
                     heard.append(told.seq)

@@ -11,7 +11,7 @@ from ..screen import STYLES, Branch
 from ..times import between, since, span
 from .runs_list import first_line
 
-HIDDEN_KINDS = ("order",)
+HIDDEN_KINDS = ("order", "child")
 LONGEST = 120
 
 

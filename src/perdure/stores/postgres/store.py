@@ -32,6 +32,7 @@ from ..protocol import (
     Told,
     WorkerRow,
 )
+from ..steering import Steering
 from .addresses import parse_address
 from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
@@ -41,6 +42,7 @@ from .failures import FAILURES, is_lock, locked_error
 from .places import own_directory
 from .schema import check_schema, migrate, missing_sql
 from .session import PostgresSession
+from .steering import PostgresSteering
 from .transactions import PostgresTail
 
 SENT_ENTRIES: Final = 200
@@ -65,6 +67,7 @@ class PostgresStore:
         self._given_ids: dict[str, str] = {}
         self._is_counted = False
         self.finder = Finder(self._database.ask, text_array)
+        self.steering: Steering = PostgresSteering(self._database)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"

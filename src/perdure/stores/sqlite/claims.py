@@ -59,7 +59,8 @@ def hear(connection: Connection, worker_id: str, heard: Collection[int]) -> Mail
     [(has_read, _)] = connection.query("has_told")
     connection.change("read_wakes")
     [(_, has_cancelled)] = connection.query("has_told")
-    told = [Told(seq, run_id, bool(is_cancelled)) for seq, run_id, is_cancelled in connection.rows("told", [worker_id])]
+    rows = connection.rows("told", [worker_id])
+    told = [Told(seq, run_id, bool(is_cancelled), bool(is_paused)) for seq, run_id, is_cancelled, is_paused in rows]
     return Mail(told, bool(has_read), bool(has_cancelled))
 
 

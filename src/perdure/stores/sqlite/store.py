@@ -26,6 +26,7 @@ from ..finding import Finder
 from ..histories import checkpoint_of, histories_of, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
+from ..steering import Steering
 from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, hear, put_back_all, sweep, take_claimable
@@ -36,6 +37,7 @@ from .rows import in_order, texts
 from .schema import check_schema, migrate, missing_sql
 from .session import SqliteSession
 from .statements import decisions
+from .steering import SqliteSteering
 from .transactions import SqliteTail
 
 OUTSIDER = ""
@@ -58,6 +60,7 @@ class SqliteStore:
         self._database = Database(self.path, patience_seconds, decisions(self._kinds))
         self._checkpointer = Checkpointer(self._database)
         self.finder = Finder(self._find, texts)
+        self.steering: Steering = SqliteSteering(self._database)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"

@@ -48,6 +48,7 @@ BEGIN
         kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) AND id <> ALL (kept));
         kept := ARRAY(SELECT waiter FROM perdure.waits WHERE waiter = ANY (free) AND waits.awaited = ANY (kept));
     END IF;
+    PERFORM perdure.heed_pauses(free);
     UPDATE perdure.runs AS run SET state = 'ready', due_at = NULL, waits_for = NULL
      WHERE run.id = ANY (free) AND run.state = 'parked' AND run.stopped IS NULL AND run.waits_for IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM perdure.messages AS message
@@ -72,7 +73,7 @@ BEGIN
 END $$;
 
 -- What this worker is told: it says which rows it has heard, and gets those that are there for it, with whether the run
--- has a cancel. What is no longer its own anybody may look at.
+-- has a cancel, and whether it is to be paused. What is no longer its own anybody may look at.
 CREATE FUNCTION perdure.hear(me uuid, heard bigint[], OUT told json, OUT has_read boolean, OUT has_cancelled boolean)
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -86,7 +87,10 @@ BEGIN
     has_read := perdure.read_wakes();
     SELECT coalesce(json_agg(json_build_array(mine.seq, mine.run_id,
                EXISTS (SELECT 1 FROM perdure.messages AS message
-                        WHERE message.run_id = mine.run_id AND message.kind = 'cancel' OFFSET 0)) ORDER BY mine.seq), '[]')
+                        WHERE message.run_id = mine.run_id AND message.kind = 'cancel' OFFSET 0),
+               EXISTS (SELECT 1 FROM perdure.messages AS message
+                        WHERE message.run_id = mine.run_id AND message.kind = 'pause'
+                          AND message.consumed_at IS NULL OFFSET 0)) ORDER BY mine.seq), '[]')
       INTO told
       FROM (SELECT seq, run_id FROM perdure.wakes WHERE worker = me ORDER BY seq LIMIT 1000) AS mine;
     has_cancelled := EXISTS (

@@ -1,6 +1,6 @@
 -- An id is taken once. A run made inside another joins the claim that makes it, which may be one that this very
 -- section takes; one from outside needs only the fence. `seq` follows the batch, but the rows go in by id: two batches
--- that make the same runs wait for each other in one direction only.
+-- that make the same runs wait for each other in one direction only. A child's creation is its parent's checkpoint, too.
 CREATE FUNCTION perdure.write_created(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
@@ -33,6 +33,15 @@ BEGIN
         INSERT INTO perdure.inputs (run_id, codec, body)
         SELECT entry.run_id, entry.input ->> 'codec', entry.input ->> 'text'
           FROM entry JOIN run ON run.id = entry.run_id AND run.created_by = entry.entry_id
+    ), called AS (
+        INSERT INTO perdure.checkpoints (run_id, key, claim, entry_id, kind, name, fingerprint, is_error, codec, body,
+                                         attempts)
+        SELECT entry.parent_id, entry.parent_key, entry.claim, entry.entry_id, 'child', entry.name, entry.fingerprint,
+               false, 'json', to_json(entry.run_id)::text, 1
+          FROM entry JOIN run ON run.id = entry.run_id AND run.created_by = entry.entry_id
+         WHERE entry.parent_id IS NOT NULL AND entry.claim IS NOT NULL
+         ORDER BY entry.seq
+        ON CONFLICT (run_id, key) DO NOTHING
     )
     SELECT count(*) INTO made FROM run;
     IF made <> json_array_length(entries) THEN

@@ -1,6 +1,7 @@
 -- The claim ends and gives its attempt back; the run says what it waits for, and tells itself: of this and of what it
 -- waits for, the later commit brings a row that whoever sees it sees both by (rule 13). Who waits for a time alone needs no
--- row: that is looked up; nor can a cancel be missed, since the run's row is locked, and this a later statement.
+-- row: that is looked up; but one that is paused does, for its pause may be over. No cancel can be missed, since the run's
+-- row is locked, and this a later statement.
 CREATE FUNCTION perdure.write_parked(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -21,7 +22,7 @@ BEGIN
                                       WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'
                                      OFFSET 0) AS run) AS held
          WHERE run.id = held.run_id
-        RETURNING run.id, run.waits_for
+        RETURNING run.id, run.waits_for, run.stopped
     ), awaited AS (
         INSERT INTO perdure.waits (waiter, awaited)
         SELECT parked.id, wait.what
@@ -30,7 +31,7 @@ BEGIN
         ON CONFLICT DO NOTHING
     ), told AS (
         INSERT INTO perdure.wakes (run_id) SELECT id FROM parked
-         WHERE waits_for IS NOT NULL
+         WHERE waits_for IS NOT NULL OR stopped = 'paused'
             OR EXISTS (SELECT 1 FROM perdure.messages AS message
                         WHERE message.run_id = parked.id AND message.kind = 'cancel' OFFSET 0)
     )

@@ -138,13 +138,13 @@ CREATE TABLE perdure.queues (
     changed_at         timestamptz NOT NULL DEFAULT perdure.now()
 );
 
--- What others tell a run: that it is to end, or messages. `consumed_at` is set when the run has ended by it, or received
+-- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
 -- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE perdure.messages (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     run_id      text COLLATE "C" NOT NULL,
     seq         bigint GENERATED ALWAYS AS IDENTITY,
-    kind        text NOT NULL CHECK (kind IN ('cancel', 'message')),
+    kind        text NOT NULL CHECK (kind IN ('cancel', 'pause', 'message')),
     topic       text COLLATE "C",
     codec       text,
     body        text,
@@ -156,6 +156,18 @@ CREATE TABLE perdure.messages (
 
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON perdure.messages (run_id) WHERE kind = 'cancel';
+-- The pauses that nobody has ended: one per run.
+CREATE UNIQUE INDEX messages_pause ON perdure.messages (run_id) WHERE kind = 'pause' AND consumed_at IS NULL;
+-- Who has steered which runs, and how; outlives the runs.
+CREATE TABLE perdure.audit (
+    seq    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at     timestamptz NOT NULL DEFAULT perdure.now(),
+    who    text NOT NULL,
+    action text NOT NULL,
+    run_id text COLLATE "C" NOT NULL,
+    detail text
+);
+CREATE INDEX audit_of_run ON perdure.audit (run_id, seq);
 -- What waits to be received.
 CREATE INDEX messages_waiting ON perdure.messages (run_id, topic, seq) WHERE consumed_at IS NULL AND kind = 'message';
 -- The cancels that nobody has acted on yet.

@@ -10,6 +10,19 @@ CREATE TEMP VIEW mailbox AS SELECT NULL AS upto WHERE FALSE;
 -- cancelled run that nobody holds keeps its row until it is swept.
 CREATE TEMP TRIGGER read_wakes INSTEAD OF INSERT ON mailbox
 BEGIN
+    -- Who has a pause that nobody has ended, and is in nobody's hands, is stopped by it, whatever it waits for; who has none
+    -- any more goes on where it was. A cancel goes first: such a run is swept.
+    UPDATE runs SET state = 'parked', stopped = 'paused'
+     WHERE id IN (SELECT run_id FROM wakes WHERE worker IS NULL AND seq <= NEW.upto)
+       AND state IN ('ready', 'parked') AND stopped IS NOT 'paused'
+       AND EXISTS (SELECT 1 FROM messages
+                    WHERE messages.run_id = runs.id AND messages.kind = 'pause' AND messages.consumed_at IS NULL)
+       AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel');
+    UPDATE runs
+       SET state = iif(waits_for IS NULL AND due_at IS NULL, 'ready', 'parked'), stopped = NULL, reason = NULL
+     WHERE id IN (SELECT run_id FROM wakes WHERE worker IS NULL AND seq <= NEW.upto) AND stopped = 'paused'
+       AND NOT EXISTS (SELECT 1 FROM messages
+                        WHERE messages.run_id = runs.id AND messages.kind = 'pause' AND messages.consumed_at IS NULL);
     UPDATE runs SET state = 'ready', due_at = NULL, waits_for = NULL
      WHERE id IN (SELECT run_id FROM wakes WHERE worker IS NULL AND seq <= NEW.upto)
        AND state = 'parked' AND stopped IS NULL AND waits_for IS NOT NULL

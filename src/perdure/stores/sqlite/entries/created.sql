@@ -26,3 +26,18 @@ BEGIN
     SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.input.codec'), json_extract(entry, '$.input.text')
       FROM (SELECT value AS entry FROM json_each(NEW.entries) LIMIT -1 OFFSET 0);
 END;
+
+-- A child's creation is its parent's checkpoint, too. A trigger of its own, since most runs are nobody's children.
+CREATE TEMP TRIGGER record_calls INSTEAD OF INSERT ON section
+WHEN NEW.kind = 'created' AND instr(NEW.entries, '"parent_id":"') > 0
+BEGIN
+    INSERT INTO checkpoints (run_id, key, claim, entry_id, kind, name, fingerprint, is_error, codec, body, attempts,
+                             recorded_at)
+    SELECT json_extract(entry, '$.parent_id'), json_extract(entry, '$.parent_key'), json_extract(entry, '$.claim'),
+           json_extract(entry, '$.entry_id'), 'child', json_extract(entry, '$.name'),
+           json_extract(entry, '$.fingerprint'), 0, 'json', json_quote(json_extract(entry, '$.run_id')), 1,
+           (SELECT now FROM clock)
+      FROM (SELECT value AS entry FROM json_each(NEW.entries) LIMIT -1 OFFSET 0)
+     WHERE json_extract(entry, '$.parent_id') IS NOT NULL AND json_extract(entry, '$.claim') IS NOT NULL
+    ON CONFLICT (run_id, key) DO NOTHING;
+END;

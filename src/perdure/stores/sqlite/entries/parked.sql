@@ -21,7 +21,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
     INSERT INTO wakes (run_id) SELECT json_extract(value, '$.run_id')
       FROM json_each(NEW.entries)
-     WHERE json_extract(value, '$.waits_for[0]') IS NOT NULL
+     WHERE json_extract(value, '$.waits_for[0]') IS NOT NULL OR json_extract(value, '$.stopped') = 'paused'
         OR EXISTS (SELECT 1 FROM messages
                     WHERE messages.run_id = json_extract(value, '$.run_id') AND messages.kind = 'cancel');
 END;

@@ -140,13 +140,13 @@ CREATE TABLE queues (
     changed_at         REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What others tell a run: that it is to end, or messages. `consumed_at` is set when the run has ended by it, or received
+-- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
 -- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE messages (
     seq         INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
     run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    kind        TEXT NOT NULL CHECK (kind IN ('cancel', 'message')),
+    kind        TEXT NOT NULL CHECK (kind IN ('cancel', 'pause', 'message')),
     topic       TEXT,
     codec       TEXT,
     body        TEXT,
@@ -160,6 +160,18 @@ CREATE TABLE messages (
 CREATE INDEX messages_of_run ON messages (run_id);
 -- One cancel per run.
 CREATE UNIQUE INDEX messages_cancel ON messages (run_id) WHERE kind = 'cancel';
+-- The pauses that nobody has ended: one per run.
+CREATE UNIQUE INDEX messages_pause ON messages (run_id) WHERE kind = 'pause' AND consumed_at IS NULL;
+-- Who has steered which runs, and how; outlives the runs.
+CREATE TABLE audit (
+    seq    INTEGER PRIMARY KEY,
+    at     REAL NOT NULL,
+    who    TEXT NOT NULL,
+    action TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    detail TEXT
+) STRICT;
+CREATE INDEX audit_of_run ON audit (run_id, seq);
 -- What waits to be received.
 CREATE INDEX messages_waiting ON messages (run_id, topic, seq) WHERE consumed_at IS NULL AND kind = 'message';
 -- The cancels that nobody has acted on yet.
@@ -174,8 +186,8 @@ CREATE TABLE wakes (
     worker TEXT
 ) STRICT;
 CREATE INDEX wakes_open ON wakes (worker, seq);
--- A cancel tells its run, whoever sends it: so it stays one statement, which answers.
-CREATE TRIGGER tell_cancels AFTER INSERT ON messages WHEN NEW.kind = 'cancel'
+-- A cancel tells its run, whoever sends it: so it stays one statement, which answers. So does a pause.
+CREATE TRIGGER tell_cancels AFTER INSERT ON messages WHEN NEW.kind <> 'message'
 BEGIN
     INSERT INTO wakes (run_id, worker) SELECT id, worker FROM runs WHERE id = NEW.run_id;
 END;

@@ -12,10 +12,13 @@ UPDATE wakes SET worker = NULL
 INSERT INTO mailbox (upto) SELECT upto FROM told WHERE upto IS NOT NULL;
 
 -- name: told
--- What this worker is told, and whether the run has a cancel.
+-- What this worker is told, and whether the run has a cancel, or is to be paused.
 SELECT json_group_array(json_array(seq, run_id,
                                    EXISTS (SELECT 1 FROM messages
-                                            WHERE messages.run_id = ours.run_id AND messages.kind = 'cancel')))
+                                            WHERE messages.run_id = ours.run_id AND messages.kind = 'cancel'),
+                                   EXISTS (SELECT 1 FROM messages
+                                            WHERE messages.run_id = ours.run_id AND messages.kind = 'pause'
+                                              AND messages.consumed_at IS NULL)))
   FROM (SELECT seq, run_id FROM wakes WHERE worker = :worker_id ORDER BY seq LIMIT 1000) AS ours;
 
 -- name: has_told
