@@ -120,7 +120,7 @@ CORE: tuple[Guard, ...] = (
                 for fragment in at(f"postgres/perdure.{name}", "worker = NULL, claim = NULL")
             ),
             "sqlite": (
-                *at("sqlite/write_finished", "reason = because, worker = NULL, claim = NULL"),
+                *at("sqlite/write_finished", "finished_by = claim, worker = NULL, claim = NULL"),
                 *at("sqlite/write_parked", "SET state = 'parked', worker = NULL, claim = NULL"),
                 *at("sqlite/write_released", "SET state = 'ready', worker = NULL, claim = NULL"),
                 *(

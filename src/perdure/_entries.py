@@ -53,10 +53,28 @@ class RunCreated(Struct, gc=False):
     attributes: dict[str, str] | None = None
     """By what people find the run."""
     delay_seconds: float | None = None
+    deadline_at: float | None = None
+    """When it is to be over (seconds since the epoch), or so long after it may begin; the earlier if both are given."""
+    timeout_seconds: float | None = None
+    is_detached: bool = False
+    """Of a child: it is not cancelled with its parent."""
 
     def due_from(self, now: float) -> float | None:
         """When the run is due, if it is made at that time; None: at once."""
         return self.due_at if self.delay_seconds is None else now + self.delay_seconds
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether it is to be over at some time."""
+        return self.deadline_at is not None or self.timeout_seconds is not None
+
+    def deadline_from(self, now: float) -> float | None:
+        """When the run is to be over, if it is made at that time."""
+        if self.timeout_seconds is None:
+            return self.deadline_at
+        due_at = self.due_from(now)
+        by_timeout = (now if due_at is None else due_at) + self.timeout_seconds
+        return by_timeout if self.deadline_at is None else min(by_timeout, self.deadline_at)
 
 
 class StepRecorded(Struct, gc=False):
@@ -139,14 +157,19 @@ class RunParked(Struct, gc=False):
     reason: str | None = None
 
 
+EndState = Literal["succeeded", "failed", "cancelled"]
+
+
 class RunFinished(Struct, gc=False):
     """The run's end. The store turns it into `cancelled` when a cancel was acknowledged before (rule 8)."""
 
     run_id: RunId
     claim: str
-    state: Literal["succeeded", "failed", "cancelled"]
+    state: EndState
     output: Stored | None
     reason: str | None = None
+    has_deadline: bool = False
+    """Then the store says whether a cancelled run has ended by it."""
 
 
 class RunReleased(Struct, gc=False):
@@ -181,10 +204,12 @@ def entry_bytes(entry: Entry) -> int:
 
 class Accepted(Struct, gc=False):
     """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's: of an entry that
-    ends a claim; and of a creation whose run is not held any more under the claim that it names.
+    ends a claim; and of a creation whose run is not held any more under the claim that it names. `reason`: why,
+    where the database says more than the entry did.
     """
 
     state: RunState | None = None
+    reason: str | None = None
 
 
 class Existed(Struct, gc=False):

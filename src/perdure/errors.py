@@ -12,6 +12,7 @@ PerdureError
  ├─ RunEndedError            the run has ended: what was sent to it cannot reach it any more
  ├─ RunFailedError           the run ended without a value
  │   ├─ RunCancelledError    somebody cancelled it
+ │   │   └─ RunTimeoutError  it was not over by its deadline
  │   └─ RunDeadError         it ended its worker too often
  ├─ RunStuckError            the run waits until its code or data is mended
  ├─ NondeterminismError      a replay asked for something else than what is recorded
@@ -150,6 +151,12 @@ class RunFailedError(PerdureError):
 
 class RunCancelledError(RunFailedError):
     """The run was cancelled."""
+
+
+class RunTimeoutError(RunCancelledError, TimeoutError):
+    """The run was not over by its deadline (`with_options(timeout=, deadline=)`), and ended by it, as a cancelled one
+    does.
+    """
 
 
 class RunDeadError(RunFailedError):

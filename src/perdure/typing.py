@@ -31,5 +31,8 @@ message, or that none came in time.
 WaitKind = Literal["children", "run", "message"]
 """What a parked run waits for, beside a time."""
 
+OVERDUE: Final = "its deadline has passed"
+"""The reason of a cancelled run that has ended by its deadline; the SQL writes the same."""
+
 DEFAULT_QUEUE: Final = ""
 """The queue of runs that were started, not submitted."""

@@ -179,7 +179,16 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
 
 FEW = {
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
-    *("pulse", "has_open_cancels", "cancel_run", "cancel_runs", "take_over_worker", "workers", "mend_runs"),
+    *(
+        "pulse",
+        "has_open_cancels",
+        "cancel_run",
+        "cancel_runs",
+        "expire_runs",
+        "take_over_worker",
+        "workers",
+        "mend_runs",
+    ),
     "has_told",
     *("transact", "was_transacted"),
 }

@@ -148,6 +148,8 @@ def entry_of(
         max_attempts=most,
         attributes=submission.given_attributes(),
         delay_seconds=submission.delay,
+        deadline_at=submission.deadline,
+        timeout_seconds=submission.timeout,
     )
 
 
@@ -195,9 +197,9 @@ class Client(Submitter):
     def with_options(self, **options: Unpack[ClientOptions]) -> Submitter:
         """How to submit: `client.with_options(queue="docs", id="order-17").submit(fn, ...)`.
 
-        `queue` is a `Queue` or its name; without one the run is started outside any queue. `id`, `delay`, `priority`
-        and `attributes` as in `perdure.with_options`. `kind` ("workflow", which it is otherwise, or "step") says what a
-        function is of which only the name is given.
+        `queue` is a `Queue` or its name; without one the run is started outside any queue. `id`, `delay`, `at`,
+        `priority`, `attributes`, `timeout` and `deadline` as in `perdure.with_options`. `kind` ("workflow", which it is
+        otherwise, or "step") says what a function is of which only the name is given.
         """
         queue, kind = options.pop("queue", DEFAULT_QUEUE), options.pop("kind", None)
         if kind not in (None, "workflow", "step"):

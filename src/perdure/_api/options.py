@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from .._core.definitions import Definition
-from .._core.given import LEAST_INTEGER, moment_of, seconds_of, text_name, whole_number
+from .._core.given import LEAST_INTEGER, flag, moment_of, seconds_of, text_name, whole_number
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, RunId, Seconds
 from .attributes import Attribute, given_attributes
@@ -22,6 +22,9 @@ class RunOptions(TypedDict, total=False):
     at: datetime | None
     priority: int
     attributes: Mapping[str, Attribute]
+    timeout: Seconds | None
+    deadline: datetime | None
+    detached: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class Submission:
     queue: str = DEFAULT_QUEUE
     due_at: float | None = None
     attributes: Mapping[str, str] | None = None
+    timeout: float | None = None
+    deadline: float | None = None
+    is_detached: bool = False
 
     def given_attributes(self) -> dict[str, str] | None:
         """By what people find the run, if anything was given."""
@@ -51,7 +57,6 @@ PLACES: Final[Mapping[str, str]] = {
     "queue": "Queue(name).with_options(...).submit(fn, ...)",
     "concurrency": "Queue(name, concurrency=...)",
     "retries": "@step(retries=...)",
-    "timeout": "@step(timeout=...)",
     "at_most_once": "@step(at_most_once=...)",
     "reconcile": "@step(reconcile=...)",
     "undo": "@step(undo=...)",
@@ -67,9 +72,12 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
     if unknown:
         known = ", ".join(f"{name}=" for name in RunOptions.__annotations__)
         raise UsageError(f"with_options() has no option {places_of(unknown)}; it has {known}")
+    timeout, deadline = options.get("timeout"), options.get("deadline")
     given_id, delay, at = options.get("id"), options.get("delay"), options.get("at")
     if delay is not None and at is not None:
         raise UsageError("with_options: delay= and at= both say when the run begins at the earliest: give one of them")
+    if at is not None and deadline is not None and moment_of(deadline, "deadline") <= moment_of(at, "at"):
+        raise UsageError(f"with_options: deadline={deadline!r} is not after at={at!r}: the run could never begin")
     return Submission(
         None if given_id is None else text_name(given_id, "id"),
         None if delay is None else seconds_of(delay, "delay"),
@@ -77,6 +85,9 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         queue,
         None if at is None else moment_of(at, "at"),
         given_attributes(options["attributes"]) or None if "attributes" in options else None,
+        None if timeout is None else seconds_of(timeout, "timeout", above_zero=True),
+        None if deadline is None else moment_of(deadline, "deadline"),
+        flag(options.get("detached", False), "detached"),
     )
 
 

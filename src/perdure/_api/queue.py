@@ -94,6 +94,10 @@ def with_options(**options: Unpack[RunOptions]) -> Starter:
     `datetime` with a time zone: not before. Runs of lower `priority`, a whole number, begin first. `attributes`, at
     most 32 names with values (texts, numbers, True or False), are by what people find the run:
     `runs.list(attributes=...)`.
+
+    `timeout` in seconds or as a `timedelta`, counted from when the run may begin, and `deadline`, a `datetime` with a
+    time zone: a run that is not over by then (the earlier of both) ends as a cancelled one, and whoever waits gets
+    `RunTimeoutError`. Children inherit it; a `detached` child does not, and is not cancelled with its parent.
     """
     return Starter(submission_of(options))
 

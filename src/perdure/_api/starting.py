@@ -13,6 +13,7 @@ from .._core.definitions import Definition, find_definition
 from .._core.flow import adrive, drive
 from .._core.flows.child import check_created, child_id, start_child
 from .._core.lineage import Branch, scope
+from .._core.run import Run
 from .._core.serialization import Serializer
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.foreign import needed_loop
@@ -178,6 +179,8 @@ def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, s
         max_attempts=definition.max_attempts,
         attributes=submission.given_attributes(),
         delay_seconds=submission.delay,
+        deadline_at=submission.deadline,
+        timeout_seconds=submission.timeout,
     )
 
 
@@ -205,7 +208,16 @@ def make_child_entry(
         max_attempts=definition.max_attempts,
         attributes=submission.given_attributes(),
         delay_seconds=submission.delay,
+        deadline_at=child_deadline(run, submission),
+        timeout_seconds=submission.timeout,
+        is_detached=submission.is_detached,
     )
+
+
+def child_deadline(run: Run, submission: Submission) -> float | None:
+    """Its own, or that of the run that makes it, unless it is detached; the earlier of the two."""
+    inherited = None if submission.is_detached else run.deadline
+    return min((at for at in (inherited, submission.deadline) if at is not None), default=None)
 
 
 def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict) -> Handle[Any]:

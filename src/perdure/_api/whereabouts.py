@@ -26,7 +26,9 @@ class Current:
     is since it last recorded something.
     """
     deadline: float | None
-    """When the run is to be over, in seconds since the epoch; None where there is no such time."""
+    """When the run is to be over, in seconds since the epoch (`with_options(timeout=, deadline=)`); None where there is
+    no such time.
+    """
     is_replaying: bool
     """Whether what the workflow does now was done before, by an earlier process: for its logs alone."""
 
@@ -56,6 +58,6 @@ def current() -> Current:
         queue=run.queue or None,
         parent_id=run.parent_id,
         attempt=run.attempts if type(here) is Branch else here.attempt,  # type: ignore[union-attr]  # a StepScope then
-        deadline=None,
+        deadline=run.deadline,
         is_replaying=is_workflow and run.is_replaying,
     )

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 
-from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows, Stored
+from .._entries import Checkpoint, ChildRow, EndedRun, EndState, HistoryRows, RunFinished, Stored
 from ..errors import NondeterminismError, PerdureError, RunInterrupted, SerializationError
 from ..typing import CheckpointKind, RunId, RunKind, Stopped
 from .children import NO_CHILDREN, Children
@@ -75,6 +75,10 @@ class Run(Struct, eq=False, weakref=True):
     """Why it does not go on by itself, where it is interrupted as paused."""
     stops_for: str | None = None
     """What there is to say of that."""
+    deadline: float | None = None
+    """When it is to be over, in seconds since the epoch."""
+    is_detached: bool = False
+    """It is not cancelled with its parent."""
     is_let_go: bool = False
     """Whether what ends the claim is handed in."""
     incarnation: int = 0
@@ -146,6 +150,10 @@ class Run(Struct, eq=False, weakref=True):
         branch, slash, _ = key.rpartition("/")
         if slash:
             self.unopened.setdefault(branch + slash, key)
+
+    def finished(self, state: EndState, output: Stored | None = None) -> RunFinished:
+        """The entry of its end."""
+        return RunFinished(self.run_id, self.claim, state, output, has_deadline=self.deadline is not None)
 
     @property
     def is_claimed(self) -> bool:

@@ -176,6 +176,7 @@ class Runtime:
             room=self.room,
             mailbox=mailbox,
             let_waiting_leave=self.execution.park_if_all_wait,
+            expire=self.claims.expire,
             poll_seconds=self.options.poll_seconds,
             news=self.news,
         )

@@ -16,7 +16,7 @@ class ClaimedRun:
     """A run that this worker now holds. `is_fresh`: nothing of it was ever executed, so there is no history to read.
 
     `claimed_at`: when, by the database's clock, which alone says what is due. `incarnation`: how often it was started
-    anew.
+    anew. `deadline`: when it is to be over. `is_detached`: it is not cancelled with its parent.
     """
 
     run_id: RunId
@@ -34,6 +34,8 @@ class ClaimedRun:
     is_cancelled: bool
     claimed_at: float
     incarnation: int = 0
+    deadline: float | None = None
+    is_detached: bool = False
 
 
 LastAttempts = Literal["left", "alone", "beside"]

@@ -115,6 +115,8 @@ class Pulse:
     has_last_attempts: bool = False
     """Whether some of it is to be claimed alone (rule 11)."""
     next_due_at: float | None = None
+    has_overdue: bool = False
+    """Whether a run's deadline has passed, and nobody has told it so."""
 
 
 class Told(NamedTuple):
@@ -343,7 +345,12 @@ class Store(Protocol):
 
     def sweep_cancelled(self) -> list[RunId]:
         """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too.
-        Returns them.
+        Returns them. Detached children are left alone.
+        """
+
+    def expire(self) -> list[RunId]:
+        """Rule 8: cancel the runs whose deadline has passed, by the database's clock, and that have no cancel yet; a
+        thousand at most. Returns them. Whoever ends as `cancelled` after its deadline has `OVERDUE` for its reason.
         """
 
     def hear(self, worker_id: str, heard: Collection[int]) -> Mail:

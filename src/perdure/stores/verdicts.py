@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from .._entries import Accepted, Entry, Refused, RunCreated, RunFinished, Verdict
-from ..typing import RunId, RunState
+from ..typing import RunId
 from .kinds import Kinds
 from .kinds.kind import Ask, Judgement, Rows, Sections, Situation, Trace
 
@@ -31,11 +31,11 @@ def apply_what_is_new(ask: Ask, write: Write, kinds: Kinds, worker_id: str, entr
     new = [entry for entry, judgement in zip(entries, judgements, strict=True) if judgement is None]
     if new:
         write(kinds.sort(new, folds_lives=False))
-    states = _told(ask, [entry.run_id for entry in new if kinds.of(entry).is_open(entry)])
+    told = _told(ask, [entry.run_id for entry in new if kinds.of(entry).is_open(entry)])
 
     def accepted(entry: Entry) -> Verdict:
         kind = kinds.of(entry)
-        return Accepted(states[entry.run_id]) if kind.is_open(entry) else kind.accepted(entry)
+        return told[entry.run_id] if kind.is_open(entry) else kind.accepted(entry)
 
     return [judgement or accepted(entry) for entry, judgement in zip(entries, judgements, strict=True)]
 
@@ -82,9 +82,16 @@ def _decided_by_cancels(ask: Ask, entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _told(ask: Ask, run_ids: Sequence[RunId]) -> dict[RunId, RunState]:
+def _told(ask: Ask, run_ids: Sequence[RunId]) -> dict[RunId, Verdict]:
     """What has become of these runs."""
-    return {run_id: state for run_id, _, _, state, *_ in _traces(ask, run_ids)} if run_ids else {}
+    return (
+        {
+            run_id: Accepted(state, reason if state == "cancelled" else None)
+            for run_id, _, _, state, *_, reason in _traces(ask, run_ids)
+        }
+        if run_ids
+        else {}
+    )
 
 
 def _traces(ask: Ask, run_ids: Iterable[RunId]) -> Rows:

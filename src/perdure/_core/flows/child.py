@@ -21,9 +21,10 @@ from ...errors import (
     RunDeadError,
     RunExistsError,
     RunStuckError,
+    RunTimeoutError,
     SerializationError,
 )
-from ...typing import RunId
+from ...typing import OVERDUE, RunId
 from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, Record, StartChild, StayOpen
 from ..run import Run
 from ..serialization import LONG_TEXT, Serializer
@@ -185,6 +186,9 @@ def outcome_of(serializer: Serializer, ended: EndedRun) -> Outcome:
         return Outcome(serializer.load(ended.output))
     if ended.state == "failed" and ended.output is not None:
         return Outcome(error=serializer.load_error(ended.output))
+    if ended.state == "cancelled" and ended.reason == OVERDUE:
+        said = f"run {ended.run_id} was not over by its deadline, and ended by it"
+        return Outcome(error=RunTimeoutError(said, run_id=ended.run_id))
     if ended.state == "cancelled":
         return Outcome(error=RunCancelledError(f"run {ended.run_id} was cancelled", run_id=ended.run_id))
     if ended.state == "parked":

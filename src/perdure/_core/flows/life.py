@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
-from ..._entries import RunFinished, RunParked, RunReleased, Stored
+from ..._entries import RunParked, RunReleased, Stored
 from ...errors import RunInterrupted, SerializationError, StoreUnavailableError, UnsupportedStoreError
 from ..definitions import Definition
 from ..flow import BeginReplay, Commit, Compute, Execute, Flow, LoadHistory, Outcome
@@ -31,7 +31,7 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
             yield from park_for_mend(run, f"its history cannot be read: {describe(error)}")
             return None
     if run.is_cancelled:
-        yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
+        yield Commit(run.finished("cancelled"))
         return None
     try:
         load = partial(definition.load_arguments, run.serializer, stored)
@@ -74,7 +74,7 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     if run.difference is not None:
         return  # its claim has ended already
     if run.is_cancelled and run.interruption in MAY_END_CANCELLED:
-        yield Commit(RunFinished(run.run_id, run.claim, "cancelled", None))
+        yield Commit(run.finished("cancelled"))
     elif run.interruption not in MAY_END | GOES_BACK:
         return  # the claim has ended, or its owner ends it
     elif run.interruption == "paused" and is_to_be_released(run, outcome):
@@ -88,7 +88,7 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     else:
         store = partial(store_outcome, run, outcome, what)
         stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
-        yield Commit(RunFinished(run.run_id, run.claim, "succeeded" if result.error is None else "failed", stored))
+        yield Commit(run.finished("succeeded" if result.error is None else "failed", stored))
 
 
 def is_to_be_released(run: Run, outcome: Outcome) -> bool:

@@ -97,10 +97,12 @@ class Claims:
         if isinstance(entry, RunFinished):
             state = verdict.state or entry.state
             output = entry.output if state == entry.state else None
-            run.end = EndedRun(run.run_id, state, output, entry.reason)
+            run.end = EndedRun(run.run_id, state, output, verdict.reason or entry.reason)
             if state == "cancelled":  # so are its children, from the same commit on
                 for child_id in self._held.among(run.children.open):
-                    self.cancel_here(child_id)
+                    child = self._held.active.get(child_id)
+                    if child is None or not child.is_detached:
+                        self.cancel_here(child_id)
                 self._news.look()
             is_told = self._ends.publish(run.end, run.parent_id)
             self._listeners.ended(run, state)
@@ -143,7 +145,7 @@ class Claims:
             run.interrupt("lost")
         entry: RunFinished | RunReleased = RunReleased(run.run_id, run.claim, charged=charged, reason=reason)
         if is_cancelled:
-            entry = RunFinished(run.run_id, run.claim, "cancelled", None)
+            entry = run.finished("cancelled")
         with suppress(RunInterrupted):  # the claim has ended already
             self.append(run, entry, lambda verdict: None)
             self._journal.call_writer()
@@ -268,5 +270,13 @@ class Claims:
     def sweep_cancelled(self) -> None:
         """End the cancelled runs that nobody holds, and their children in turn."""
         while swept := self._store.sweep_cancelled():
-            for run_id in swept:
-                self._ends.publish(EndedRun(run_id, "cancelled", None, None), None)
+            for ended in self._store.ended(swept):
+                self._ends.publish(ended, None)
+
+    def expire(self) -> None:
+        """Cancel the runs whose deadline has passed, wherever they are."""
+        expired = self._store.expire()
+        self.tell_elsewhere(expired)
+        self.cancel_all_here(expired)
+        if expired:
+            self.sweep_cancelled()

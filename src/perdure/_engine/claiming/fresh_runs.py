@@ -24,9 +24,19 @@ def made_run(entry: RunCreated, claim: str, serializer: Serializer) -> Run:
         attempts=1,
         parent_id=entry.parent_id,
         serializer=serializer,
+        is_detached=entry.is_detached,
     )
+    if entry.has_deadline:  # what the database keeps is counted by its own clock
+        now = time.time()
+        run.deadline = entry.deadline_from(now)
+        run.is_cancelled = is_overdue(run.deadline, now)
     run.lane = Lane(run)
     return run
+
+
+def is_overdue(deadline: float | None, now: float) -> bool:
+    """Whether it is too late to begin, or to go on: the run ends as a cancelled one, without its code."""
+    return deadline is not None and deadline <= now
 
 
 def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> Run:
@@ -40,11 +50,13 @@ def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> R
         attempts=claimed.attempts,
         parent_id=claimed.parent_id,
         serializer=serializer,
+        deadline=claimed.deadline,
+        is_detached=claimed.is_detached,
     )
     run.lane = Lane(run)
     if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
         run.children = Children()
-    run.is_cancelled = claimed.is_cancelled
+    run.is_cancelled = claimed.is_cancelled or is_overdue(claimed.deadline, claimed.claimed_at)
     run.incarnation = claimed.incarnation
     run.clock_origin = claimed.claimed_at - time.monotonic()
     return run

@@ -57,6 +57,7 @@ class Execution:
         self._claims = around.claims
         self._threads = around.threads
         self._listeners = around.listeners
+        self._news = around.news
         self.thread_host = ThreadHost(around, self.leave)
         self.loop_host = TalkingLoopHost(around, self.leave, self.leave_stranded, wakeups)
         self.inline_host = InlineHost(around, self.leave)
@@ -133,6 +134,8 @@ class Execution:
         run.host, run.state = host, state
         self._listeners.begun(run)
         is_held = self._held.enter(run)
+        if run.deadline is not None:
+            self._news.due(run.deadline)
         if not is_held and state.uses_slots:
             run.interrupt("lost")  # the fence was met between its claim and now
         elif self._phase.is_stopping:

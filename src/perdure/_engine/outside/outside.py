@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..._core.definitions import Definitions
 from ..._core.serialization import Serializer
-from ..._entries import EndedRun, RunCreated, Verdict
+from ..._entries import RunCreated, Verdict
 from ...errors import ForkedError, UsageError
 from ...stores.protocol import Store
 from ...typing import RunId
@@ -112,8 +112,8 @@ class Outside:
         if cancelled:
             self._telling.say(is_vague=True)
         while cancelled and (swept := self.store.sweep_cancelled()):
-            for run_id in swept:
-                self.ends.publish(EndedRun(run_id, "cancelled", None, None), None)
+            for ended in self.store.ended(swept):
+                self.ends.publish(ended, None)
         return cancelled
 
     def check_owner(self) -> None:

@@ -17,7 +17,9 @@ from .mailbox import Mailbox
 
 
 class Pulse:
-    """One duty. `let_waiting_leave` parks what waits where runs are to be claimed alone."""
+    """One duty. `let_waiting_leave` parks what waits where runs are to be claimed alone, `expire` ends what should
+    be over.
+    """
 
     def __init__(
         self,
@@ -28,6 +30,7 @@ class Pulse:
         room: Room,
         mailbox: Mailbox,
         let_waiting_leave: Callable[[], None],
+        expire: Callable[[], None],
         poll_seconds: float,
         news: News,
     ) -> None:
@@ -37,6 +40,7 @@ class Pulse:
         self._room = room
         self._mailbox = mailbox
         self._let_waiting_leave = let_waiting_leave
+        self._expire = expire
         self._poll_seconds = poll_seconds
         self._news = news
 
@@ -45,6 +49,8 @@ class Pulse:
         asked_at = time.monotonic()
         floors = self._room.floors(asked_at)
         pulse = self._store.pulse(self._worker.worker_id, self._room.queues(), self._definitions.names(), floors)
+        if pulse.has_overdue:
+            self._expire()
         if pulse.has_mail:
             self._mailbox.read()
         if pulse.has_claimable:

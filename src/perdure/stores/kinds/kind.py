@@ -38,6 +38,7 @@ class Trace:
     finished_by: str | None = None
     last_claim: str | None = None
     last_state: RunState | None = None
+    reason: str | None = None
 
 
 @dataclass(slots=True)

@@ -297,6 +297,10 @@ class PostgresStore:
         [(swept,)] = self._database.ask("sweep_cancelled_runs", {})
         return list(swept)
 
+    def expire(self) -> list[RunId]:
+        [(expired,)] = self._database.ask("expire_runs", {})
+        return list(expired)
+
     def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
         parameters = {"worker_id": worker_id, "heard": text_array(map(str, heard))}
         [(told, has_read, has_cancelled)] = self._database.ask("hear", parameters)

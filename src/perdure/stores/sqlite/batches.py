@@ -54,6 +54,7 @@ def end_cancelled(connection: Connection, run_ids: list[RunId]) -> None:
     if run_ids:
         connection.change("pass_cancel_on", [texts(run_ids)])
         connection.change("consume_cancels", [texts(run_ids)])
+        connection.change("note_overdue", [texts(run_ids)])
 
 
 def tell_ends(connection: Connection, run_ids: list[RunId]) -> None:

@@ -35,7 +35,8 @@ CREATE TABLE workers (
 -- `stopped`: why a parked run is not woken by what it waits for: its code has to be mended, it was paused, its retries
 -- are used up. `refused_by` (a JSON array): the versions of the code that could not replay it. `incarnation`: how often it
 -- was started anew; the ids of its children are made of it. `flow_key`, `has_slot`, `dedup_key`, `dedup_until_start`: what
--- the limits of its queue go by.
+-- the limits of its queue go by. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it
+-- is not cancelled with its parent.
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
     seq           INTEGER PRIMARY KEY,
@@ -68,6 +69,8 @@ CREATE TABLE runs (
     refused_by    TEXT,
     reason        TEXT,
     incarnation   INTEGER NOT NULL DEFAULT 0,
+    deadline_at   REAL,
+    is_detached   INTEGER NOT NULL DEFAULT 0,
     flow_key      TEXT,
     has_slot      INTEGER,
     dedup_key     TEXT,
@@ -234,6 +237,8 @@ CREATE INDEX runs_sleeping ON runs (queue, name, due_at)
 -- What waits for more than a time.
 CREATE INDEX runs_waiting ON runs (seq)
     WHERE state = 'parked' AND waits_for IS NOT NULL;
+-- What is to be over at some time and is not, by when.
+CREATE INDEX runs_overdue ON runs (deadline_at) WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
 -- What waits for new code.
 CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND stopped = 'mend';
 -- What each worker holds; the foreign key's own question, too.

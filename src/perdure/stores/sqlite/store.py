@@ -237,6 +237,9 @@ class SqliteStore:
         with self._database.spare().writing() as connection:
             return sweep(connection)
 
+    def expire(self) -> list[RunId]:
+        return [run_id for (run_id,) in self._ask("expire_runs")]
+
     def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
         with self._database.turn.writing() as connection:
             return hear(connection, worker_id, heard)
@@ -248,10 +251,10 @@ class SqliteStore:
         names: Collection[str],
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
-        [(*has, next_due_at)] = self._ask("pulse", worker_id, texts(queues), texts(names))
+        [(*has, next_due_at, has_overdue)] = self._ask("pulse", worker_id, texts(queues), texts(names))
         has_mail, has_claimable, has_last_attempts = map(bool, has)
         due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
-        return Pulse(has_mail, has_claimable, has_last_attempts, due_at)
+        return Pulse(has_mail, has_claimable, has_last_attempts, due_at, bool(has_overdue))
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]

@@ -1,9 +1,10 @@
--- A cancelled run takes its unfinished children with it (rule 8 for each of them).
+-- A cancelled run takes its unfinished children with it (rule 8 for each of them), but for the detached ones.
 CREATE FUNCTION perdure.pass_cancel_on(ended text[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
     WITH child AS MATERIALIZED (
-        SELECT id, worker FROM perdure.runs WHERE parent_id = ANY (ended) AND finished_at IS NULL ORDER BY id FOR SHARE
+        SELECT id, worker FROM perdure.runs
+         WHERE parent_id = ANY (ended) AND finished_at IS NULL AND NOT is_detached ORDER BY id FOR SHARE
     ), told AS (
         INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM child
     )
@@ -11,11 +12,14 @@ BEGIN
     ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
 END $$;
 
--- The runs have ended by their cancel: mark it, and pass it on.
+-- The runs have ended by their cancel: mark it, and pass it on. One whose deadline has passed has ended by that, whoever
+-- else asked for its end.
 CREATE FUNCTION perdure.consume_cancels(ended text[]) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
     UPDATE perdure.messages SET consumed_at = perdure.now() WHERE kind = 'cancel' AND run_id = ANY (ended);
+    UPDATE perdure.runs SET reason = 'its deadline has passed'
+     WHERE id = ANY (ended) AND deadline_at <= finished_at;
     PERFORM perdure.pass_cancel_on(ended);
 END $$;
 
@@ -54,4 +58,30 @@ BEGIN
         all_swept := all_swept || swept;
     END LOOP;
     RETURN all_swept;
+END $$;
+
+-- Rule 8: runs whose deadline has passed get their cancel, the earliest first; bounded, the next round takes the rest.
+-- Then they end as every cancelled run does. Who ends just now is passed by. Those that got one.
+CREATE FUNCTION perdure.expire() RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    over text[];
+BEGIN
+    over := ARRAY(SELECT id FROM perdure.overdue_runs ORDER BY deadline_at LIMIT 1000);
+    IF cardinality(over) = 0 THEN
+        RETURN over;
+    END IF;
+    WITH late AS MATERIALIZED (
+        SELECT id, worker FROM perdure.runs
+         WHERE id = ANY (over) AND finished_at IS NULL ORDER BY id FOR SHARE SKIP LOCKED
+    ), cancel AS (
+        INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM late
+        ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING
+        RETURNING run_id
+    ), told AS (
+        INSERT INTO perdure.wakes (run_id, worker)
+        SELECT late.id, late.worker FROM late JOIN cancel ON cancel.run_id = late.id
+    )
+    SELECT coalesce(array_agg(run_id), '{}') INTO over FROM cancel;
+    RETURN over;
 END $$;

@@ -1,10 +1,10 @@
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
--- what is next due.
+-- what is next due, whether a run's deadline has passed.
 -- A function, so that its own settings hold for its plans whatever the statistics are: no table is walked. Of each queue
 -- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
 CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
                               OUT has_claimable boolean, OUT has_last_attempts boolean,
-                              OUT next_due_at double precision)
+                              OUT next_due_at double precision, OUT has_overdue boolean)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
@@ -45,4 +45,9 @@ BEGIN
                         WHERE state IN ('ready', 'parked') AND stopped IS NULL AND due_at IS NOT NULL
                           AND queue = of_queue AND name = of_name AND due_at > (SELECT perdure.now())
                         ORDER BY due_at LIMIT 1) AS run);
+    has_overdue := EXISTS (SELECT 1 FROM perdure.overdue_runs);
+    next_due_at := least(next_due_at, (
+            SELECT extract(epoch FROM deadline_at)::double precision FROM perdure.runs
+             WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > (SELECT perdure.now())
+             ORDER BY deadline_at LIMIT 1));
 END $$;

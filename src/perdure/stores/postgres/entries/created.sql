@@ -12,15 +12,21 @@ BEGIN
           FROM json_to_recordset(entries) AS entry (
                    run_id text, kind text, name text, fingerprint text, input json, entry_id text, claim uuid,
                    parent_id text, parent_key text, held_as uuid, queue text, priority integer,
-                   due_at double precision, max_attempts integer, delay_seconds double precision)
+                   due_at double precision, max_attempts integer, delay_seconds double precision,
+                   deadline_at double precision, timeout_seconds double precision, is_detached boolean)
     ), run AS (
         INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker,
-                                  claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint)
+                                  claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint, deadline_at,
+                                  is_detached)
         OVERRIDING SYSTEM VALUE
         SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
                CASE WHEN held_as IS NULL THEN coalesce(to_timestamp(due_at), moment + make_interval(secs => delay_seconds)) END, moment,
                CASE WHEN held_as IS NOT NULL THEN moment END, CASE WHEN held_as IS NOT NULL THEN me END, held_as,
-               (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint
+               (held_as IS NOT NULL)::integer, max_attempts, entry_id, parent_id, parent_key, fingerprint,
+               least(to_timestamp(deadline_at),
+                     coalesce(to_timestamp(due_at), moment + make_interval(secs => coalesce(delay_seconds, 0)))
+                     + make_interval(secs => timeout_seconds)),
+               coalesce(is_detached, false)
           FROM entry
          WHERE claim IS NULL
             OR EXISTS (SELECT 1 FROM perdure.runs AS creator

@@ -40,7 +40,8 @@ CREATE TABLE perdure.workers (
 -- `stopped`: why a parked run is not woken by what it waits for: its code has to be mended, it was paused, its retries
 -- are used up. `refused_by`: the versions of the code that could not replay it. `incarnation`: how often it was started
 -- anew; the ids of its children are made of it. `flow_key`, `has_slot`, `dedup_key`, `dedup_until_start`: what the limits
--- of its queue go by.
+-- of its queue go by. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it is not
+-- cancelled with its parent.
 -- Ids, keys and names compare by their bytes (COLLATE "C"), whatever the database's language is.
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
@@ -74,6 +75,8 @@ CREATE TABLE perdure.runs (
     refused_by    text[],
     reason        text,
     incarnation   integer NOT NULL DEFAULT 0,
+    deadline_at   timestamptz,
+    is_detached   boolean NOT NULL DEFAULT false,
     flow_key      text COLLATE "C",
     has_slot      boolean,
     dedup_key     text COLLATE "C",
@@ -220,6 +223,8 @@ CREATE INDEX runs_last ON perdure.runs (queue, name, priority, seq)
 -- Delayed runs and sleepers, by when their time comes.
 CREATE INDEX runs_due ON perdure.runs (queue, name, due_at)
     WHERE state IN ('ready', 'parked') AND due_at IS NOT NULL AND stopped IS NULL;
+-- What is to be over at some time and is not, by when.
+CREATE INDEX runs_overdue ON perdure.runs (deadline_at) WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
 -- What waits for new code.
 CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND stopped = 'mend';
 -- What each worker holds; the foreign key's own question, too.
@@ -235,6 +240,14 @@ SELECT runs.*
    AND stopped IS NULL
    AND (state = 'ready' OR NOT EXISTS (SELECT 1 FROM perdure.messages
                                         WHERE messages.run_id = runs.id AND messages.kind = 'cancel' OFFSET 0));
+
+-- What is not over and was to be, and has no cancel yet.
+CREATE VIEW perdure.overdue_runs AS
+SELECT id, deadline_at
+  FROM perdure.runs
+ WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at <= (SELECT perdure.now())
+   AND NOT EXISTS (SELECT 1 FROM perdure.messages
+                    WHERE messages.run_id = runs.id AND messages.kind = 'cancel' OFFSET 0);
 
 -- For people. A held run that somebody has cancelled is `cancelling` until what its code does just now returns.
 CREATE VIEW perdure.run_view AS

@@ -35,6 +35,10 @@ SELECT EXISTS (SELECT 1 FROM perdure.messages JOIN perdure.runs ON runs.id = mes
 -- Nobody holds them, so nobody's code is needed to end them.
 SELECT perdure.sweep_cancelled();
 
+-- name: expire_runs
+-- Runs whose deadline has passed get their cancel.
+SELECT perdure.expire();
+
 -- name: message_traces
 -- Which of these messages were sent, and by which call each was received.
 SELECT id::text, consumed_key

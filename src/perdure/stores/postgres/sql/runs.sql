@@ -25,7 +25,7 @@ SELECT id FROM perdure.runs
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
 SELECT id, name, fingerprint, state, worker::text, claim::text, created_by, finished_by::text, last_claim::text,
-       last_state
+       last_state, reason
   FROM perdure.runs
  WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json));
 
@@ -38,7 +38,7 @@ SELECT claim::text FROM perdure.runs
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
-       is_cancelled, claimed_at, incarnation, seq
+       is_cancelled, claimed_at, incarnation, deadline_at, is_detached, seq
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
                           %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s, %(floors)s::json);
 
@@ -90,7 +90,7 @@ SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND sta
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due.
-SELECT has_mail, has_claimable, has_last_attempts, next_due_at
+SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue
   FROM perdure.pulse(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::text[], %(floors)s::json);
 
 -- name: locked_among

@@ -3,7 +3,8 @@
 CREATE TEMP TRIGGER write_created INSTEAD OF INSERT ON section WHEN NEW.kind = 'created'
 BEGIN
     INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim, attempts,
-                      max_attempts, created_by, parent_id, parent_key, fingerprint)
+                      max_attempts, created_by, parent_id, parent_key, fingerprint, deadline_at,
+                      is_detached)
     SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
            json_extract(entry, '$.queue'), iif(held_as IS NULL, 'ready', 'held'), json_extract(entry, '$.priority'),
            iif(held_as IS NULL, coalesce(json_extract(entry, '$.due_at'),
@@ -11,8 +12,14 @@ BEGIN
            iif(held_as IS NULL, NULL, (SELECT now FROM clock)), iif(held_as IS NULL, NULL, NEW.worker_id), held_as,
            held_as IS NOT NULL, json_extract(entry, '$.max_attempts'), json_extract(entry, '$.entry_id'),
            json_extract(entry, '$.parent_id'), json_extract(entry, '$.parent_key'),
-           json_extract(entry, '$.fingerprint')
-      FROM (SELECT value AS entry, json_extract(value, '$.held_as') AS held_as
+           json_extract(entry, '$.fingerprint'),
+           min(coalesce(json_extract(entry, '$.deadline_at'), by_timeout),
+               coalesce(by_timeout, json_extract(entry, '$.deadline_at'))),
+           coalesce(json_extract(entry, '$.is_detached'), 0)
+      FROM (SELECT value AS entry, json_extract(value, '$.held_as') AS held_as,
+                   coalesce(json_extract(value, '$.due_at'),
+                            (SELECT now FROM clock) + coalesce(json_extract(value, '$.delay_seconds'), 0))
+                   + json_extract(value, '$.timeout_seconds') AS by_timeout
               FROM json_each(NEW.entries) LIMIT -1 OFFSET 0);
 
     -- Rule 2: whoever makes a run inside another holds that one, or takes it in this very batch.

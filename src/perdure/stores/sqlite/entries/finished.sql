@@ -1,4 +1,5 @@
 -- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
+-- A cancelled run whose deadline has passed has ended by that, whoever else asked for its end.
 -- `+worker`, here and in the other ends: a search for the entries' ids, not for all that the worker holds.
 CREATE TEMP TRIGGER write_finished INSTEAD OF INSERT ON section WHEN NEW.kind = 'finished'
 BEGIN
@@ -10,8 +11,8 @@ BEGIN
        AND json_extract(entry.value, '$.state') <> 'cancelled';
 
     UPDATE runs
-       SET state = into_state, finished_at = (SELECT now FROM clock), finished_by = claim, reason = because,
-           worker = NULL, claim = NULL
+       SET state = into_state, finished_at = (SELECT now FROM clock), finished_by = claim, worker = NULL, claim = NULL,
+           reason = iif(into_state = 'cancelled' AND deadline_at <= (SELECT now FROM clock), 'its deadline has passed', because)
       FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim,
                    json_extract(value, '$.state') AS into_state, json_extract(value, '$.reason') AS because
               FROM json_each(NEW.entries)) AS ended
@@ -25,7 +26,8 @@ BEGIN
      WHERE json_type(entry, '$.output') = 'object';
 END;
 
--- A run that ends by a cancel has consumed it, and takes its unfinished children with it. A trigger of its own, since
+-- A run that ends by a cancel has consumed it, and takes its unfinished children with it, but for the detached ones.
+-- A trigger of its own, since
 -- few do: the text is searched in a fraction of the time that taking it apart once more would take.
 CREATE TEMP TRIGGER pass_cancels_on INSTEAD OF INSERT ON section
 WHEN NEW.kind = 'finished' AND instr(NEW.entries, '"cancelled"') > 0
@@ -35,7 +37,7 @@ BEGIN
       FROM json_each(NEW.entries) AS ended
      CROSS JOIN runs AS child
      WHERE json_extract(ended.value, '$.state') = 'cancelled'
-       AND child.parent_id = json_extract(ended.value, '$.run_id') AND child.finished_at IS NULL
+       AND child.parent_id = json_extract(ended.value, '$.run_id') AND child.finished_at IS NULL AND NOT child.is_detached
     ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
     UPDATE messages SET consumed_at = (SELECT now FROM clock)
      WHERE kind = 'cancel'

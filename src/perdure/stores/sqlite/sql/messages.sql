@@ -38,13 +38,31 @@ INSERT INTO messages (id, run_id, kind, sent_at)
 SELECT lower(hex(randomblob(16))), child.id, 'cancel', (SELECT now FROM clock)
   FROM json_each(:run_ids) AS ended
  CROSS JOIN runs AS child
- WHERE child.parent_id = ended.value AND child.finished_at IS NULL
+ WHERE child.parent_id = ended.value AND child.finished_at IS NULL AND NOT child.is_detached
 ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
 
 -- name: consume_cancels
 -- The runs have ended: what is left open stays a short list.
 UPDATE messages SET consumed_at = (SELECT now FROM clock)
  WHERE kind = 'cancel' AND run_id IN (SELECT value FROM json_each(:run_ids));
+
+-- name: note_overdue
+-- One whose deadline has passed has ended by that, whoever else asked for its end.
+UPDATE runs SET reason = 'its deadline has passed'
+ WHERE id IN (SELECT value FROM json_each(:run_ids)) AND deadline_at <= finished_at;
+
+-- name: expire_runs
+-- Rule 8: runs whose deadline has passed get their cancel; then they end as every cancelled run does. Bounded, the next
+-- round takes the rest.
+INSERT INTO messages (id, run_id, kind, sent_at)
+SELECT lower(hex(randomblob(16))), id, 'cancel', (SELECT now FROM clock)
+  FROM (SELECT id FROM runs
+         WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at <= (SELECT now FROM clock)
+           AND NOT EXISTS (SELECT 1 FROM messages AS told WHERE told.run_id = runs.id AND told.kind = 'cancel')
+         ORDER BY deadline_at LIMIT 1000)
+ WHERE TRUE
+ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING
+RETURNING run_id;
 
 -- name: message_traces
 -- Which of these messages were sent, and by which call each was received.

@@ -9,7 +9,7 @@ SELECT json_group_array(json_array(:run_ids, :claims)) WHERE FALSE;
 -- name: run_traces
 -- What has become of these runs, for the verdict on an entry that changed nothing.
 SELECT json_group_array(json_array(runs.id, runs.name, runs.fingerprint, runs.state, runs.worker, runs.claim,
-                                   runs.created_by, runs.finished_by, runs.last_claim, runs.last_state))
+                                   runs.created_by, runs.finished_by, runs.last_claim, runs.last_state, runs.reason))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
  WHERE runs.id = wanted.value;
@@ -34,7 +34,7 @@ SELECT json_group_array(json_array(
            runs.seq, runs.claim, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body,
            runs.attempts, runs.max_attempts, json_extract(one.value, '$[1]'), runs.parent_id, runs.parent_key,
            EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
-           (SELECT now FROM clock), runs.incarnation))
+           (SELECT now FROM clock), runs.incarnation, runs.deadline_at, runs.is_detached))
   FROM asked
  CROSS JOIN json_each(asked.taken) AS one
  CROSS JOIN runs
@@ -170,7 +170,7 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
 
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
--- what is next due.
+-- what is next due, whether a run's deadline has passed.
 SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
        EXISTS (SELECT 1
@@ -201,7 +201,10 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL
                   AND runs.queue = of_queue.value AND runs.name = of_name.value
                   AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1),
-       (SELECT min(min(coalesce((SELECT min(due_at) FROM runs
+       (SELECT min(min(coalesce((SELECT min(deadline_at) FROM runs
+                                  WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > served.now),
+                                9e999),
+                       coalesce((SELECT min(due_at) FROM runs
                                   WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
                                     AND queue = of_queue.value AND name = of_name.value), 9e999),
                        coalesce((SELECT min(due_at) FROM runs
@@ -209,5 +212,9 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                                     AND due_at > served.now
                                     AND queue = of_queue.value AND name = of_name.value), 9e999)))
           FROM json_each(served.queues) AS of_queue
-         CROSS JOIN json_each(served.names) AS of_name)
+         CROSS JOIN json_each(served.names) AS of_name),
+       EXISTS (SELECT 1 FROM runs
+                WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at <= served.now
+                  AND NOT EXISTS (SELECT 1 FROM messages
+                                   WHERE messages.run_id = runs.id AND messages.kind = 'cancel'))
   FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;
