@@ -17,6 +17,7 @@ from ._api.app import Perdure, launch, running, shutdown
 from ._api.attributes import set_attributes
 from ._api.client import Client
 from ._api.decorators import step, workflow
+from ._api.events import get_event, set_event
 from ._api.gathering import gather
 from ._api.handle import Handle
 from ._api.inspection import Runs, runs
@@ -134,6 +135,7 @@ __all__ = [
     "current",
     "first",
     "gather",
+    "get_event",
     "handle",
     "idempotency_key",
     "launch",
@@ -148,6 +150,7 @@ __all__ = [
     "send",
     "send_many",
     "set_attributes",
+    "set_event",
     "shutdown",
     "sleep",
     "sleep_until",

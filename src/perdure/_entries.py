@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
+from .typing import DEFAULT_QUEUE, TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
 
 
 class Stored(Struct, gc=False):
@@ -115,12 +115,13 @@ class AttributesSet(Struct, gc=False):
 
 class Wait(Struct, gc=False):
     """Something that a parked run waits for: one more of its children has ended than it has `seen`; the run `what` has
-    ended; or a message of the topic `what` is there.
+    ended; a message of the topic `what` is there; or the run `run_id` has set the event `what`, or has ended.
     """
 
     kind: WaitKind
     what: str = ""
     seen: int = 0
+    run_id: RunId = ""
 
 
 class MessageSent(Struct, gc=False):
@@ -139,6 +140,10 @@ class MessageReceived(StepRecorded, gc=False):
     """A checkpoint that consumes a message, in the same commit; None: that none came in time."""
 
     message_id: str | None = None
+
+
+class EventSet(StepRecorded, gc=False):
+    """A checkpoint of kind `event`, whose name is the event's key: whoever waits for it is told in the same commit."""
 
 
 class RunParked(Struct, gc=False):
@@ -182,7 +187,15 @@ class RunReleased(Struct, gc=False):
 
 
 Entry = (
-    RunCreated | StepRecorded | AttributesSet | MessageSent | MessageReceived | RunParked | RunFinished | RunReleased
+    RunCreated
+    | StepRecorded
+    | AttributesSet
+    | MessageSent
+    | MessageReceived
+    | EventSet
+    | RunParked
+    | RunFinished
+    | RunReleased
 )
 
 
@@ -197,7 +210,7 @@ def entry_bytes(entry: Entry) -> int:
         return 200 + len(entry.output.text)
     if kind is MessageSent:
         return 200 + len(entry.value.text)  # type: ignore[union-attr]
-    if kind is MessageReceived:
+    if kind is MessageReceived or kind is EventSet:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
     return 200
 
@@ -274,6 +287,18 @@ class Arrival(Struct, gc=False):
 
     arrival_id: str
     value: Stored
+
+
+class EventSeen(Struct, gc=False):
+    """What a run has last set under a key, if it has, and the run's state, if there is such a run."""
+
+    state: RunState | None
+    value: Stored | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is there, or will never be."""
+        return self.value is not None or self.state is None or self.state in TERMINAL
 
 
 class EndedRun(Struct, gc=False):

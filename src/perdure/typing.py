@@ -21,14 +21,16 @@ RunKind = Literal["workflow", "step"]
 Stopped = Literal["mend", "paused", "retries"]
 """Why a parked run is not woken: its code has to be mended, it was paused, its retries are used up."""
 
-CheckpointKind = Literal["step", "value", "sleep", "order", "attributes", "undo", "send", "recv", "child"]
+CheckpointKind = Literal[
+    "step", "value", "sleep", "order", "attributes", "undo", "send", "recv", "child", "event", "get_event"
+]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
 delivery log. `attributes`: by what people find the run, from here on. `send`: whom a message did not reach. `recv`: a
-message, or that none came in time.
+message, or that none came in time. `event`: what the run says to whoever asks. `get_event`: what another one has said.
 `undo`: what is to be run if the run fails or is cancelled. `child`: which run a call has started, or found.
 """
 
-WaitKind = Literal["children", "run", "message"]
+WaitKind = Literal["children", "run", "message", "event"]
 """What a parked run waits for, beside a time."""
 
 OVERDUE: Final = "its deadline has passed"

@@ -104,3 +104,24 @@ def talks_to_itself(number: int) -> int:
     me = perdure.current().run_id
     perdure.send_many([(me, each) for each in range(number)])
     return sum(perdure.recv() for _ in range(number))
+
+
+@workflow
+def says_so_often(number: int) -> None:
+    """So many events."""
+    for each in range(number):
+        perdure.set_event("number", each)
+
+
+def says(number: int, run_id: str | None = None) -> None:
+    """A run that does, called or started under an id."""
+    if run_id is None:
+        says_so_often(number)
+    else:
+        perdure.with_options(id=run_id).start(says_so_often, number).result(60)
+
+
+@workflow
+def asks(run_id: str) -> int:
+    """One event of another run."""
+    return perdure.get_event(run_id, "number", type=int)

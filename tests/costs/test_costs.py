@@ -12,6 +12,8 @@
 | n messages sent from outside, each by itself; all by `send_many` | n; 1 | n; 1 | n; 1 |
 | a workflow that sends n messages, each by itself | n + 1 | n + 1 | n + 1 |
 | n messages that are there, received | 0 | 1 for each 100 | 1 for each 100 |
+| n events that a workflow sets | 0 | 0 | 0 |
+| an event that is there, asked for by another run | 0 | 1 | 1 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -143,6 +145,25 @@ def test_messages_that_are_there_are_received_for_one_read(count: Count, number:
     cost = count(lambda: programs.talks_to_itself(number))
     assert cost.names["waiting_messages"] == 1
     assert (cost.commits, cost.statements) == (2, 3), str(cost)
+
+
+def without_hints(cost: Cost) -> Cost:
+    """What a run says is told to other processes at most a hundred times a second, when that may be."""
+    return Cost.of(name for name in cost.names.elements() if name != "send_hint")
+
+
+@pytest.mark.parametrize("number", [1, 100])
+def test_events_cost_no_commit_of_their_own(count: Count, number: int) -> None:
+    """They share that of whatever comes next."""
+    expect(without_hints(count(lambda: programs.says(number))), commits=1)
+
+
+def test_an_event_that_is_there_is_one_question(count: Count) -> None:
+    """Its checkpoint shares the commit of the run's end."""
+    programs.says(2, "speaker")
+    cost = without_hints(count(lambda: programs.asks("speaker")))
+    assert cost.names["last_events"] == 1
+    assert (cost.commits, cost.statements) == (1, 2), str(cost)
 
 
 def test_a_hundred_async_runs_share_their_commits(count: Count) -> None:

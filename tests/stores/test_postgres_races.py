@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from perdure._entries import Accepted, Existed, Refused
+from perdure._entries import Accepted, EventSet, Existed, Refused, RunParked, Stored, Wait
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced, NothingDone
 from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded, released
@@ -296,3 +296,14 @@ def test_threads_share_a_store(postgres: PostgresStore) -> None:
         over.set()
         assert beating.result() > 0
         assert len(reading.result()) == 50
+
+
+def test_an_event_that_is_being_set_while_a_waiter_parks_wakes_it(postgres: PostgresStore, rival: Rival) -> None:
+    """Rule 13: who looks into the mailbox before that commit sees no event, and keeps the row that told him."""
+    join(postgres, W1, W2)
+    postgres.apply(W1, [created("setter", held_as=C1), created("waiter", held_as=C2)])
+    rival.apply(W1, EventSet("setter", C1, "e", "1", "event", "a", "f", False, Stored("json", "1")))
+    postgres.apply(W1, [RunParked("waiter", C2, waits_for=(Wait("event", "a", run_id="setter"),))])
+    assert claim(postgres, W2, 1) == []
+    rival.commit()
+    assert [run.run_id for run in claim(postgres, W2, 1)] == ["waiter"]

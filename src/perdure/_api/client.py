@@ -28,7 +28,8 @@ from ..errors import UsageError
 from ..stores.open import open_store, redact
 from ..typing import DEFAULT_QUEUE, TERMINAL, RunId, RunKind, Seconds
 from .app import DEFAULT_URL, text_of_url
-from .handle import Handle, find_row
+from .asking import find_row
+from .handle import Handle
 from .inspection import Runs
 from .options import RunOptions, Submission, submission_of
 from .overview import Examination, QueueSummary, WorkerSummary, examination_of, queues_of, workers_of

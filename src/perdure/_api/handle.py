@@ -27,58 +27,34 @@ from .._core.tracebacks import forget_frames
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.foreign import check_no_foreign_loop, needed_loop
 from .._entries import EndedRun
-from ..errors import RunCancelledError, RunNotFoundError, RunStuckError, UsageError, WaitTimeoutError
+from ..errors import RunCancelledError, RunStuckError, UsageError, WaitTimeoutError
 from ..typing import RunId, RunState, Seconds
 from .app import blocked_loop, running_loop, runtime_of
+from .asking import (
+    ACANCEL,
+    AEVENTS,
+    ASTATUS,
+    CANCEL,
+    EVENTS,
+    REASON,
+    STATUS,
+    acancel_run,
+    aread_events,
+    aread_status,
+    cancel_run,
+    read_events,
+    read_reason,
+    read_status,
+)
 from .driving import call_recorded
 from .refused import refuse_in_run
 from .waits import OwnWait
 
 if TYPE_CHECKING:
     from .._engine.door import Door
-    from ..stores.protocol import RunRow
 
 R = TypeVar("R")
 
-
-def cancel_run(runtime: Door, run_id: RunId) -> bool:
-    """Ask for the run's end."""
-    return runtime.claims.cancel(run_id)
-
-
-async def acancel_run(runtime: Door, run_id: RunId) -> bool:
-    """The same without stopping the loop."""
-    return await asyncio.to_thread(runtime.claims.cancel, run_id)
-
-
-def find_row(runtime: Door, run_id: RunId) -> RunRow:
-    """The run as it stands in the database. Raises `RunNotFoundError` where it does not."""
-    row = runtime.store.run(run_id)
-    if row is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
-    return row
-
-
-def read_status(runtime: Door, run_id: RunId) -> RunState:
-    """The run's state, now."""
-    return find_row(runtime, run_id).state
-
-
-async def aread_status(runtime: Door, run_id: RunId) -> RunState:
-    """The same without stopping the loop."""
-    return await asyncio.to_thread(read_status, runtime, run_id)
-
-
-def read_reason(runtime: Door, run_id: RunId) -> str | None:
-    """Why the run is in its state, as far as there is a reason."""
-    return find_row(runtime, run_id).reason
-
-
-CANCEL = Definition(cancel_run, "step", name="perdure:cancel")
-ACANCEL = Definition(acancel_run, "step", name="perdure:cancel")
-STATUS = Definition(read_status, "step", name="perdure:status")
-ASTATUS = Definition(aread_status, "step", name="perdure:status")
-REASON = Definition(read_reason, "step", name="perdure:reason")
 
 TOLD_STUCK = Outcome()
 """In the place of a run's outcome: whoever asked was told that it waits for a mend."""
@@ -303,6 +279,16 @@ class Handle(Future[R]):
         the database now, as `status` is.
         """
         return self._ask(REASON, read_reason)  # type: ignore[no-any-return]  # as REASON says
+
+    def events(self) -> dict[str, Any]:
+        """What the run has said by `set_event`, the last of each key, read from the database now; while it runs and
+        after. In a run the answer is recorded, as a step's outcome is.
+        """
+        return self._ask(EVENTS, read_events)  # type: ignore[no-any-return]  # as EVENTS says
+
+    async def aevents(self) -> dict[str, Any]:
+        """`events` from an event loop, which goes on meanwhile."""
+        return await self._ask(AEVENTS, aread_events)  # type: ignore[no-any-return]  # as AEVENTS says
 
     def _ask(self, definition: Definition, outside: Callable[[Door, RunId], Any]) -> Any:
         self._runtime.check_open()

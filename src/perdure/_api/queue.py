@@ -16,7 +16,8 @@ from .._core.tracebacks import forget_frames
 from .._engine.options import MOST_AT_ONCE
 from ..typing import TERMINAL, RunId, Seconds
 from .app import current_runtime
-from .handle import Handle, find_row
+from .asking import find_row
+from .handle import Handle
 from .options import PLAIN, RunOptions, Submission, submission_of
 from .refused import refuse_executor_in_run
 from .starting import astart as _astart

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec import Struct
 
-from .._entries import Entry, MessageSent, RunCreated, Wait
+from .._entries import Entry, EventSeen, MessageSent, RunCreated, Wait
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .tracebacks import forget_frames
@@ -156,12 +156,14 @@ class AwaitAny(Struct, eq=False):
 
 
 class Await(Struct, eq=False):
-    """Wait durably for something that others send to the run. Answer: the `Arrival`, the caller's alone; None when it
-    is `due_at` first.
+    """Wait durably for something that others send to the run, or say. Answer: the `Arrival`, the caller's alone, or
+    what is seen of an event, for good; None when it is `due_at` first.
     """
 
     wait: Wait
     due_at: float | None = None
+    seen: EventSeen | None = None
+    """Of an event: what the last look has found."""
     method: ClassVar = "await_arrival"
 
 

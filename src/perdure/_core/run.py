@@ -98,6 +98,8 @@ class Run(Struct, eq=False, weakref=True):
     """What calls have recorded before their outcome: that they began, how often they were tried."""
     transacted: dict[str, Any] = {}
     """What bodies have recorded themselves, in their own transactions, and no flow has handed over yet."""
+    has_said: bool = False
+    """Whether it has said something to whoever asks: then others may wait for its end."""
     undos: dict[str, tuple[str, str]] = {}
     """What is recorded as to be undone: key -> name and fingerprint of the call."""
     has_undoer: bool = False

@@ -13,6 +13,7 @@ from ..typing import RunId
 from .hosting.asyncio.wakeups import Wakes
 from .hosting.threads.pool import Threads
 from .watching.awaited_ends import Ends
+from .watching.following import Following
 from .watching.uncollected import Uncollected
 
 
@@ -53,6 +54,10 @@ class Door(Protocol):
     @property
     def ends(self) -> Ends:
         """Who waits for which run's end."""
+
+    @property
+    def following(self) -> Following:
+        """Who follows what runs say."""
 
     @property
     def uncollected(self) -> Uncollected:

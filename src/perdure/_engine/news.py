@@ -8,6 +8,7 @@ from typing import Generic, ParamSpec
 from .._core.run import Run
 from .._entries import Stored
 from ..stores.protocol import ClaimedRun
+from ..typing import RunId
 
 P = ParamSpec("P")
 
@@ -45,6 +46,10 @@ class News:
         """A run that is made here, with these arguments, has its slot and is expected: it begins."""
         self.look: Signal[[]] = Signal()
         """Something has happened that only the database can tell more of: look now, and not with the next poll."""
+        self.said: Signal[[RunId]] = Signal()
+        """A run that is executed here has said something to whoever asks: that is committed."""
+        self.ended: Signal[[RunId]] = Signal()
+        """A run that was executed here has ended: that is committed."""
         self.due: Signal[[float]] = Signal()
         """Something falls due at this time (seconds since the epoch)."""
         self.unknown: Signal[[]] = Signal()

@@ -36,6 +36,7 @@ from .options import Options
 from .phase import Phase
 from .watching.arrivals import Arrivals
 from .watching.awaited_ends import Ends
+from .watching.following import Following
 from .watching.mailbox import Mailbox
 from .watching.poller import Poller
 from .watching.pulse import Pulse
@@ -92,7 +93,8 @@ class Runtime:
         )
         self.uncollected = Uncollected(store, self.serializer)
         self.ends = Ends(store, self.held.active.get, news.look)
-        self.arrivals = Arrivals(store=store, held=self.held, news=news)
+        self.following = Following()
+        self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news)
         self.histories = Histories(store, self.threads, lambda: self.phase.is_stopping)
 
     def _make_claiming(self) -> None:
@@ -214,6 +216,8 @@ class Runtime:
         news.unwanted.reach(self.execution.return_unbegun)
         news.made.reach(self.execution.begin_made)
         news.look.reach(self.poller.poke)
+        news.said.reach(self.following.tell, lambda run_id: self.worker.line.say(said=[run_id]))
+        news.ended.reach(self.following.tell)
         news.due.reach(self.poller.expect)
         news.unknown.reach(self.claims.note_unknown)
         news.fenced.reach(self.claims.rejoin)
@@ -227,6 +231,7 @@ class Runtime:
             self.news.backlog()
         if hint.is_vague or self.ends.waits_for_any(hint.ended):
             self.news.look()
+        self.following.heed(hint)
 
     def _serves(self) -> Served:
         return Served(tuple(sorted(self.room.queues())), tuple(sorted(self.definitions.names())))
@@ -270,6 +275,7 @@ class Runtime:
         for run in list(self.held.active.values()):
             self.journal.fail_lane(run.lane, RunInterrupted("this process has shut down"))
         self.ends.close()
+        self.following.close()
         self.uncollected.close()
         self.definitions.forget_queues(self._declare)
         self.execution.own_loop.stop()
@@ -331,6 +337,7 @@ class Runtime:
         self.room.abandon()
         self.dispatcher.abandon()
         self.ends.abandon()
+        self.following.abandon()
         self.arrivals.abandon()
         for run in list(self.held.active.values()):
             run.interrupt("forked")

@@ -8,7 +8,7 @@ from typing import Final
 from .protocol import Hint
 
 MOST_IDS: Final = 100
-"""Of ended runs that one message names."""
+"""Of runs that one message names."""
 MOST_BYTES: Final = 7_900
 """A notification of Postgres holds 8,000."""
 MOST_MESSAGES: Final = 10
@@ -19,10 +19,10 @@ VAGUE: Final = Hint(is_vague=True)
 
 def texts_of(hint: Hint) -> list[str]:
     """The messages that say it, each within what a notification holds."""
-    ended = sorted(hint.ended)
-    said = [{"q": sorted(hint.queues)}] if hint.queues else []
-    said += [{"e": ended[first : first + MOST_IDS]} for first in range(0, len(ended), MOST_IDS)]
-    texts = [json.dumps(each, separators=(",", ":")) for each in said]
+    told = [{"q": sorted(hint.queues)}] if hint.queues else []
+    for letter, run_ids in (("e", sorted(hint.ended)), ("s", sorted(hint.said))):
+        told += [{letter: run_ids[first : first + MOST_IDS]} for first in range(0, len(run_ids), MOST_IDS)]
+    texts = [json.dumps(each, separators=(",", ":")) for each in told]
     if hint.is_vague or len(texts) > MOST_MESSAGES or any(len(text) > MOST_BYTES for text in texts):
         return ["{}"]
     return texts
@@ -31,8 +31,8 @@ def texts_of(hint: Hint) -> list[str]:
 def hint_of(text: str) -> Hint:
     """What a message says; a vague hint where it cannot be read: another release may say more."""
     try:
-        said = json.loads(text)
-        queues, ended = frozenset(map(str, said.get("q", ()))), frozenset(map(str, said.get("e", ())))
+        told = json.loads(text)
+        queues, ended, said = (frozenset(map(str, told.get(letter, ()))) for letter in "qes")
     except (ValueError, TypeError, AttributeError):
         return VAGUE
-    return Hint(queues, ended, is_vague=not (queues or ended))
+    return Hint(queues, ended, is_vague=not (queues or ended or said), said=said)

@@ -34,6 +34,7 @@ from .claimed import ClaimRequest as ClaimRequest
 from .claimed import Floor as Floor
 from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
+from .finding import Said as Said
 from .steering import Steering
 from .tails import Tail
 
@@ -155,7 +156,8 @@ class Locks:
 
 @dataclass(slots=True, frozen=True)
 class Hint:
-    """What a process says it has committed: queues with runs for others, runs that it has ended. Never the truth.
+    """What a process says it has committed: queues with runs for others, runs that it has ended, runs that have said
+    something to whoever asks. Never the truth.
 
     `is_vague`: something has changed, and nobody says what.
     """
@@ -163,6 +165,7 @@ class Hint:
     queues: frozenset[str] = frozenset()
     ended: frozenset[RunId] = frozenset()
     is_vague: bool = False
+    said: frozenset[RunId] = frozenset()
 
 
 class Session(Protocol):
@@ -232,6 +235,8 @@ class Store(Protocol):
     """Reads what people ask for; see `stores.finding`."""
     steering: Steering
     """Does what people ask for; see `stores.steering`."""
+    said: Said
+    """Reads what runs say to others."""
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than

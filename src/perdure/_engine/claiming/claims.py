@@ -106,7 +106,8 @@ class Claims:
                 self._news.look()
             is_told = self._ends.publish(run.end, run.parent_id)
             self._listeners.ended(run, state)
-            if run.is_claimed:  # made elsewhere, as far as is known, and so perhaps waited for there
+            self._news.ended(run.run_id)
+            if run.is_claimed or run.has_said:  # made elsewhere, as far as is known, and so perhaps waited for there
                 self._worker.line.say(ended=[run.run_id])
             if state == "failed":
                 parent = self._held.active.get(run.parent_id) if run.parent_id is not None else None

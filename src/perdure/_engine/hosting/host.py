@@ -17,7 +17,7 @@ from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Rec
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
-from ..._entries import Accepted, EndedRun, MessageSent, RunParked, RunReleased, StepRecorded, Verdict, Wait
+from ..._entries import Accepted, EndedRun, EventSet, MessageSent, RunParked, RunReleased, StepRecorded, Verdict, Wait
 from ...errors import RunInterrupted
 from ...typing import RunId
 from ..journal.lanes import Lane, OnVerdict
@@ -28,6 +28,8 @@ from .waits import Waits
 
 log = logging.getLogger("perdure")
 
+TELL_SECONDS = 0.02
+"""However often runs say something: so far apart are the looks whether that has made others claimable."""
 UNSURE_SECONDS = 0.2
 """A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
 
@@ -96,7 +98,9 @@ class Host:
     def record(self, run: Run, request: Record) -> None:
         told: OnVerdict | None = None
         entry = request.entry
-        if self.listeners.are_any and isinstance(entry, StepRecorded):
+        if type(entry) is EventSet:
+            told = partial(self._said_as, run, entry)
+        elif self.listeners.are_any and isinstance(entry, StepRecorded):
             told = partial(self._recorded_as, run, entry)
         self.journal.append(run.lane, entry, told, leads=True)
         self.handed_in(run)
@@ -104,6 +108,12 @@ class Host:
     def _recorded_as(self, run: Run, entry: StepRecorded, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):
             self.listeners.recorded(run, entry)
+
+    def _said_as(self, run: Run, entry: EventSet, verdict: Verdict) -> None:
+        self._recorded_as(run, entry, verdict)
+        if isinstance(verdict, Accepted):
+            self.news.said(run.run_id)
+            self.news.due(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
 
     def log_turn(self, run: Run, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)

@@ -66,6 +66,7 @@ class Line:
         self._lock = threading.Lock()
         self._queues: set[str] = set()
         self._ended: set[RunId] = set()
+        self._said: set[RunId] = set()
         self._is_vague = False
 
     def start(self, renew_in: float, at_end: Callable[[], None]) -> None:
@@ -92,12 +93,20 @@ class Line:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def say(self, queues: Collection[str] = (), ended: Collection[RunId] = (), *, is_vague: bool = False) -> None:
+    def say(
+        self,
+        queues: Collection[str] = (),
+        ended: Collection[RunId] = (),
+        *,
+        said: Collection[RunId] = (),
+        is_vague: bool = False,
+    ) -> None:
         """Tell the other processes soon, together with what else there is to say. Any thread."""
         with self._lock:
-            is_first = not (self._queues or self._ended or self._is_vague)
+            is_first = not self._has_more
             self._queues.update(queues)
             self._ended.update(ended)
+            self._said.update(said)
             self._is_vague = self._is_vague or is_vague
         if is_first:
             self._session.poke()
@@ -157,15 +166,20 @@ class Line:
         if time.monotonic() < self._say_at:
             return
         with self._lock:
-            hint = Hint(frozenset(self._queues), frozenset(self._ended), self._is_vague)
+            hint = Hint(frozenset(self._queues), frozenset(self._ended), self._is_vague, frozenset(self._said))
             self._queues.clear()
             self._ended.clear()
+            self._said.clear()
             self._is_vague = False
         if hint != Hint():
             self._session.say(hint)
             self._say_at = time.monotonic() + SAY_SECONDS
 
+    @property
+    def _has_more(self) -> bool:
+        """Whether there is something to say."""
+        return bool(self._queues or self._ended or self._said or self._is_vague)
+
     def _seconds_to_wait(self) -> float:
-        has_more = self._queues or self._ended or self._is_vague
-        until = min(self._renew_at, self._files_at, self._sessions_at, self._say_at if has_more else math.inf)
+        until = min(self._renew_at, self._files_at, self._sessions_at, self._say_at if self._has_more else math.inf)
         return max(0.0, until - time.monotonic())

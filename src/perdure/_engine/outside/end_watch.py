@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from ...errors import StoreError
-from ...stores.protocol import Session
+from ...stores.protocol import Hint, Session
 from ..background import start_thread
 from ..trouble import Trouble
 from ..watching.awaited_ends import Ends
@@ -29,8 +29,11 @@ IDLE_SECONDS = 3600.0
 class EndWatch:
     """One for each client. `ends` is asked for when the first wait begins: each knows the other."""
 
-    def __init__(self, ends: Callable[[], Ends], session: Session, poll_seconds: float) -> None:
+    def __init__(
+        self, ends: Callable[[], Ends], session: Session, poll_seconds: float, on_hint: Callable[[Hint], None]
+    ) -> None:
         self._ends = ends
+        self._on_hint = on_hint
         self._session = session
         self._poll_seconds = poll_seconds
         self._lock = threading.Lock()
@@ -68,6 +71,8 @@ class EndWatch:
                 self._trouble.met(error)
                 time.sleep(AGAIN_SECONDS)
                 continue
+            for hint in hints:
+                self._on_hint(hint)
             if any(hint.is_vague or self._ends().waits_for_any(hint.ended) for hint in hints):
                 return
 

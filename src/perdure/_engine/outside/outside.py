@@ -16,6 +16,7 @@ from ..hosting.asyncio.wakeups import Wakes
 from ..hosting.threads.pool import Threads
 from ..options import Options
 from ..watching.awaited_ends import Ends
+from ..watching.following import Following
 from ..watching.uncollected import Uncollected
 from .creations import Creations
 from .end_watch import EndWatch
@@ -45,13 +46,17 @@ class Outside:
         self.threads = Threads("perdure-client")
         self.uncollected = Uncollected(store, self.serializer)
         self._session = store.session()
-        self._watch = EndWatch(lambda: self.ends, self._session, options.poll_seconds)
+        self.following = Following(self._begin_to_hear)
+        self._watch = EndWatch(lambda: self.ends, self._session, options.poll_seconds, self.following.heed)
         self.ends = Ends(store, lambda run_id: None, self._watch.call)
         self._telling = Telling(self._session, self.threads.run)
         self._creations = Creations(store, self._telling.say, patience_seconds)
         self._is_maker = is_maker
         self._opening = threading.Lock()
         self._may_read = self._may_write = self._is_forked = self._is_closed = False
+
+    def _begin_to_hear(self) -> None:
+        self._watch.call()
 
     @property
     def claims(self) -> Outside:
@@ -134,6 +139,7 @@ class Outside:
         self._telling.close(CLOSING_SECONDS)
         self._watch.close()
         self.ends.close()
+        self.following.close()
         self.uncollected.close()
         self.store.close()
 
@@ -141,4 +147,5 @@ class Outside:
         """In a forked child: everything here belongs to the parent."""
         self._is_forked = self._is_closed = True
         self.ends.abandon()
+        self.following.abandon()
         self.store.abandon()

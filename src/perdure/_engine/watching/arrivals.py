@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from ..._core.flow import Await
 from ..._core.inbox import Inbox
 from ..._core.run import Run
-from ..._entries import Accepted, Arrival, MessageSent, Verdict
+from ..._entries import Accepted, Arrival, EventSeen, MessageSent, Verdict
 from ...stores.protocol import Store
 from ...typing import RunId
 from ..claiming.held_runs import Held
 from ..news import News
 from ..trouble import Trouble, until_answered
+from .events import EventFollower
+from .following import Following
+
+T = TypeVar("T")
 
 OnTold = Callable[[], None]
 
@@ -27,9 +32,11 @@ LOOK_AT = 100
 class Arrivals:
     """The register; anybody may tell and wait."""
 
-    def __init__(self, *, store: Store, held: Held, news: News) -> None:
+    def __init__(self, *, store: Store, held: Held, following: Following, news: News) -> None:
         self._store = store
         self._held = held
+        self._following = following
+        self._followers: dict[OnTold, EventFollower] = {}
         self._news = news
         self._lock = threading.Lock()
         self._watchers: dict[RunId, list[OnTold]] = {}
@@ -40,8 +47,18 @@ class Arrivals:
         with self._lock:
             self._watchers.setdefault(run_id, []).append(on_told)
 
+    def follow(self, request: Await, on_told: OnTold) -> None:
+        """The caller is about to wait. What others say, and do not send, somebody has to look for."""
+        if request.wait.kind == "event":
+            follower = EventFollower(self._store.said, request.wait.run_id, request.wait.what, lambda seen: on_told())
+            with self._lock:
+                self._followers[on_told] = follower
+            self._following.follow(follower)
+
     def forget(self, run_id: RunId, on_told: OnTold) -> None:
         """Stop that."""
+        if (follower := self._followers.pop(on_told, None)) is not None:
+            self._following.forget(follower)
         with self._lock:
             watchers = self._watchers.get(run_id, [])
             if on_told in watchers:
@@ -65,24 +82,29 @@ class Arrivals:
         else:
             self._news.backlog()
 
-    def at_hand(self, run: Run, request: Await) -> Arrival | None:
+    def at_hand(self, run: Run, request: Await) -> Arrival | EventSeen | None:
         """What has been found for this call already: the caller's alone from here on."""
+        if request.wait.kind == "event":
+            return request.seen
         return self._inbox_of(run).take(request.wait)
 
     def look(self, run: Run, request: Await) -> None:
         """Read what there is for this call; asks until the database answers. Blocks."""
+        if request.wait.kind == "event":
+            [seen] = self._answer(run, lambda: self._store.said.events([(request.wait.run_id, request.wait.what)]))
+            request.seen = seen if seen.is_final else None
+            return
         inbox = self._inbox_of(run)
         with inbox.lock:
             most = LOOK_AT + inbox.size  # what is at hand, or handed over and not consumed yet, is there too
             consumed = inbox.consumed()
             consumed = consumed if run.lane.is_settled else frozenset()
-            found = until_answered(
-                lambda: self._store.arrived(run.run_id, request.wait, most),
-                self._trouble,
-                lambda: run.interruption is not None,
-            )
+            found = self._answer(run, lambda: self._store.arrived(run.run_id, request.wait, most))
             inbox.take_in(request.wait, found)
             inbox.forget(consumed)
+
+    def _answer(self, run: Run, ask: Callable[[], T]) -> T:
+        return until_answered(ask, self._trouble, lambda: run.interruption is not None)
 
     def _inbox_of(self, run: Run) -> Inbox:
         """Of a run of which two threads may wait for the first time."""

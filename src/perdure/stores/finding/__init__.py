@@ -14,4 +14,5 @@ from .found import RunRecord as RunRecord
 from .found import StepRow as StepRow
 from .found import StuckSeen as StuckSeen
 from .found import WorkerSeen as WorkerSeen
+from .said import Said as Said
 from .wanted import Wanted as Wanted

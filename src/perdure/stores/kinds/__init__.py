@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..._entries import Entry, Verdict
 from .attributes import ATTRIBUTES
 from .created import CREATED
+from .event_set import EVENT_SET
 from .finished import FINISHED
 from .kind import Kind as Kind
 from .kind import Sections
@@ -18,7 +19,7 @@ from .recorded import RECORDED
 from .released import RELEASED
 from .sent import SENT
 
-KINDS: Final = (CREATED, RECORDED, ATTRIBUTES, RECEIVED, SENT, FINISHED, PARKED, RELEASED)
+KINDS: Final = (CREATED, RECORDED, ATTRIBUTES, RECEIVED, EVENT_SET, SENT, FINISHED, PARKED, RELEASED)
 
 
 class Kinds:

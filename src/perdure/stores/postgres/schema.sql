@@ -140,6 +140,9 @@ CREATE TABLE perdure.checkpoints (
     PRIMARY KEY (run_id, key)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
+-- Events are checkpoints: a run says something under a key, and the last counts.
+CREATE INDEX checkpoints_events ON perdure.checkpoints (run_id, name, seq) WHERE kind = 'event';
+
 -- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
 CREATE TABLE perdure.queues (
     name               text COLLATE "C" PRIMARY KEY,
@@ -200,7 +203,7 @@ CREATE TABLE perdure.wakes (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX wakes_open ON perdure.wakes (worker, seq);
 
--- Which parked runs the end of a run is to be told to, beside its parent.
+-- Which parked runs the end of a run, and its events, are to be told to, beside its parent.
 CREATE TABLE perdure.waits (
     waiter  text COLLATE "C" NOT NULL,
     awaited text COLLATE "C" NOT NULL,
@@ -279,3 +282,11 @@ SELECT id, kind, name, queue,
 CREATE VIEW perdure.step_view AS
 SELECT run_id, key, kind, name, arguments, position, is_error, attempts, started_at, recorded_at, body AS outcome
   FROM perdure.checkpoints;
+
+-- What runs have said, the last of each key: for people, and for whoever asks for an event.
+CREATE VIEW perdure.events AS
+SELECT run_id, name AS key, codec, body AS value, recorded_at AS set_at
+  FROM perdure.checkpoints AS event
+ WHERE kind = 'event'
+   AND seq = (SELECT max(last.seq) FROM perdure.checkpoints AS last
+               WHERE last.run_id = event.run_id AND last.name = event.name AND last.kind = 'event');

@@ -15,7 +15,7 @@ from uuid import UUID
 from ..._entries import Arrival, Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict, Wait
 from ...errors import StoreUnavailableError
 from ...typing import RunId
-from ..finding import Finder
+from ..finding import Finder, Said
 from ..histories import checkpoint_of, claimed_rows, histories_of, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import (
@@ -68,6 +68,7 @@ class PostgresStore:
         self._is_counted = False
         self.finder = Finder(self._database.ask, text_array)
         self.steering: Steering = PostgresSteering(self._database)
+        self.said = Said(self._database.ask)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"

@@ -22,7 +22,7 @@ from ..._entries import (
 )
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
-from ..finding import Finder
+from ..finding import Finder, Said
 from ..histories import checkpoint_of, histories_of, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
@@ -61,6 +61,7 @@ class SqliteStore:
         self._checkpointer = Checkpointer(self._database)
         self.finder = Finder(self._find, texts)
         self.steering: Steering = SqliteSteering(self._database)
+        self.said = Said(self._find)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"

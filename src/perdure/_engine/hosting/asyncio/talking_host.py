@@ -8,7 +8,7 @@ from functools import partial
 
 from ...._core.flow import Await, Send
 from ...._core.run import Run
-from ...._entries import Arrival, Verdict
+from ...._entries import Arrival, EventSeen, Verdict
 from .host import LoopHost
 from .state import LoopState
 from .wakeups import finish
@@ -17,7 +17,7 @@ from .wakeups import finish
 class TalkingLoopHost(LoopHost):
     """Answers all that an async run asks for."""
 
-    async def await_arrival(self, run: Run, request: Await) -> Arrival | None:
+    async def await_arrival(self, run: Run, request: Await) -> Arrival | EventSeen | None:
         state: LoopState = run.state
         arrivals = self.arrivals
         while True:
@@ -35,6 +35,7 @@ class TalkingLoopHost(LoopHost):
                     return arrival
                 if seconds is not None:
                     timer = state.loop.call_later(seconds, finish, future, context=Context())
+                arrivals.follow(request, on_told)
                 await self._await_told(run, request, future)
             finally:
                 arrivals.forget(run.run_id, on_told)

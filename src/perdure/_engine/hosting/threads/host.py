@@ -30,7 +30,7 @@ from ...._core.flow import (
 )
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.run import Run
-from ...._entries import Arrival, EndedRun, HistoryRows, Verdict
+from ...._entries import Arrival, EndedRun, EventSeen, HistoryRows, Verdict
 from ....errors import RunInterrupted
 from ...journal.lanes import Lane
 from ...watching.several_ends import Watching
@@ -188,7 +188,7 @@ class ThreadHost(ThreadTurns):
             self._wait_durably(run, found, waits.several, request, due_at=request.due_at)
         return found.popleft() if found else None
 
-    def await_arrival(self, run: Run, request: Await) -> Arrival | None:
+    def await_arrival(self, run: Run, request: Await) -> Arrival | EventSeen | None:
         state: ThreadState = run.state
         arrivals = self.arrivals
         while True:
@@ -211,6 +211,7 @@ class ThreadHost(ThreadTurns):
                 if not run.lane.is_settled:  # as in `await_end`
                     self.journal.wait(run.lane, run.lane.appended)
                 waits: Waits = state.waits
+                arrivals.follow(request, on_told)
                 self._wait_durably(run, told, waits.awaited, request, due_at=request.due_at)
             finally:
                 arrivals.forget(run.run_id, on_told)

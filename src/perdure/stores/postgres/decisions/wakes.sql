@@ -4,7 +4,7 @@ CREATE FUNCTION perdure.is_over(run text, waits json) RETURNS boolean LANGUAGE p
 SET enable_seqscan = off AS $$
 BEGIN
     RETURN EXISTS (
-        SELECT 1 FROM json_to_recordset(waits) AS wait (kind text, what text, seen integer)
+        SELECT 1 FROM json_to_recordset(waits) AS wait (kind text, what text, seen integer, run_id text)
          WHERE CASE wait.kind
                    WHEN 'children' THEN EXISTS (SELECT 1 FROM perdure.runs AS child
                                                  WHERE child.parent_id = run AND child.finished_at IS NOT NULL
@@ -14,9 +14,19 @@ BEGIN
                    WHEN 'message' THEN EXISTS (SELECT 1 FROM perdure.messages AS message
                                                 WHERE message.run_id = run AND message.topic = wait.what
                                                   AND message.kind = 'message' AND message.consumed_at IS NULL)
+                   WHEN 'event' THEN EXISTS (SELECT 1 FROM perdure.checkpoints AS event
+                                              WHERE event.run_id = wait.run_id AND event.name = wait.what
+                                                AND event.kind = 'event')
+                                     OR NOT EXISTS (SELECT 1 FROM perdure.runs AS other
+                                                     WHERE other.id = wait.run_id AND other.finished_at IS NULL)
                    ELSE true
                END);
 END $$;
+
+-- What whoever sets an event of this run locks, shared, until his commit.
+CREATE FUNCTION perdure.event_lock(run text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT hashtextextended(run, 81)
+$$;
 
 -- Rule 13: the mailbox, for anybody who looks. The rows are taken, then the runs' rows, both without waiting: what
 -- somebody has locked keeps its row. Only the next statement decides, so it sees what was committed before the locks. A
@@ -38,14 +48,20 @@ BEGIN
         RETURN false;
     END IF;
     free := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
-    -- A run that is awaited and just now ends may have looked for waiters before this one's park was committed.
-    awaited := ARRAY(SELECT DISTINCT wait.what
+    -- A run that is awaited and just now ends may have looked for waiters before this one's park was committed; or one
+    -- that just now sets an event.
+    awaited := ARRAY(SELECT DISTINCT CASE wait.kind WHEN 'run' THEN wait.what ELSE wait.run_id END
                        FROM perdure.runs AS run
-                      CROSS JOIN LATERAL json_to_recordset(run.waits_for) AS wait (kind text, what text)
-                      WHERE run.id = ANY (free) AND wait.kind = 'run');
+                      CROSS JOIN LATERAL json_to_recordset(run.waits_for) AS wait (kind text, what text, run_id text)
+                      WHERE run.id = ANY (free) AND wait.kind IN ('run', 'event'));
     IF cardinality(awaited) > 0 THEN
         kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) ORDER BY id FOR SHARE SKIP LOCKED);
         kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) AND id <> ALL (kept));
+        kept := kept || ARRAY(SELECT DISTINCT wait.run_id
+                                FROM perdure.runs AS run
+                               CROSS JOIN LATERAL json_to_recordset(run.waits_for) AS wait (kind text, run_id text)
+                               WHERE run.id = ANY (free) AND wait.kind = 'event'
+                                 AND NOT pg_try_advisory_xact_lock(perdure.event_lock(wait.run_id)));
         kept := ARRAY(SELECT waiter FROM perdure.waits WHERE waiter = ANY (free) AND waits.awaited = ANY (kept));
     END IF;
     PERFORM perdure.heed_pauses(free);

@@ -25,9 +25,9 @@ BEGIN
         RETURNING run.id, run.waits_for, run.stopped
     ), awaited AS (
         INSERT INTO perdure.waits (waiter, awaited)
-        SELECT parked.id, wait.what
-          FROM parked CROSS JOIN LATERAL json_to_recordset(parked.waits_for) AS wait (kind text, what text)
-         WHERE wait.kind = 'run'
+        SELECT parked.id, CASE wait.kind WHEN 'run' THEN wait.what ELSE wait.run_id END
+          FROM parked CROSS JOIN LATERAL json_to_recordset(parked.waits_for) AS wait (kind text, what text, run_id text)
+         WHERE wait.kind IN ('run', 'event')
         ON CONFLICT DO NOTHING
     ), told AS (
         INSERT INTO perdure.wakes (run_id) SELECT id FROM parked

@@ -39,6 +39,13 @@ BEGIN
                                                            WHERE message.run_id = runs.id AND message.kind = 'message'
                                                              AND message.topic = json_extract(wait.value, '$.what')
                                                              AND message.consumed_at IS NULL)
+                              WHEN 'event' THEN EXISTS (SELECT 1 FROM checkpoints AS event
+                                                         WHERE event.run_id = json_extract(wait.value, '$.run_id')
+                                                           AND event.name = json_extract(wait.value, '$.what')
+                                                           AND event.kind = 'event')
+                                                OR NOT EXISTS (SELECT 1 FROM runs AS other
+                                                                WHERE other.id = json_extract(wait.value, '$.run_id')
+                                                                  AND other.finished_at IS NULL)
                               ELSE TRUE
                           END);
     DELETE FROM waits

@@ -14,10 +14,12 @@ BEGIN
      WHERE changes() <> json_array_length(NEW.entries);
 
     INSERT INTO waits (waiter, awaited)
-    SELECT json_extract(parked.value, '$.run_id'), json_extract(wait.value, '$.what')
+    SELECT json_extract(parked.value, '$.run_id'),
+           iif(json_extract(wait.value, '$.kind') = 'run', json_extract(wait.value, '$.what'),
+               json_extract(wait.value, '$.run_id'))
       FROM json_each(NEW.entries) AS parked
      CROSS JOIN json_each(parked.value, '$.waits_for') AS wait
-     WHERE json_extract(wait.value, '$.kind') = 'run'
+     WHERE json_extract(wait.value, '$.kind') IN ('run', 'event')
     ON CONFLICT DO NOTHING;
     INSERT INTO wakes (run_id) SELECT json_extract(value, '$.run_id')
       FROM json_each(NEW.entries)

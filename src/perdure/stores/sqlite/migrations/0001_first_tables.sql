@@ -127,6 +127,9 @@ CREATE TABLE checkpoints (
     UNIQUE (run_id, key)
 ) STRICT;
 
+-- Events are checkpoints: a run says something under a key, and the last counts.
+CREATE INDEX checkpoints_events ON checkpoints (run_id, name, seq) WHERE kind = 'event';
+
 -- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
 CREATE TABLE queues (
     name               TEXT NOT NULL PRIMARY KEY,
@@ -197,7 +200,7 @@ END;
 -- The foreign key's own question.
 CREATE INDEX wakes_of_run ON wakes (run_id);
 
--- Which parked runs the end of a run is to be told to, beside its parent.
+-- Which parked runs the end of a run, and its events, are to be told to, beside its parent.
 CREATE TABLE waits (
     waiter  TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     awaited TEXT NOT NULL,
@@ -285,3 +288,12 @@ SELECT run_id, key, kind, name, arguments, position, is_error, attempts,
        strftime('%Y-%m-%d %H:%M:%f', recorded_at, 'unixepoch') AS recorded_at,
        body AS outcome
   FROM checkpoints;
+
+-- What runs have said, the last of each key: for people, and for whoever asks for an event.
+CREATE VIEW events AS
+SELECT run_id, name AS key, codec, body AS value,
+       strftime('%Y-%m-%d %H:%M:%f', recorded_at, 'unixepoch') AS set_at
+  FROM checkpoints AS event
+ WHERE kind = 'event'
+   AND seq = (SELECT max(last.seq) FROM checkpoints AS last
+               WHERE last.run_id = event.run_id AND last.name = event.name AND last.kind = 'event');
