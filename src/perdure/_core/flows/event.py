@@ -86,22 +86,35 @@ def get_event(
         raise
     stored, is_missing = outcome_of(run, seen)
     found = run.read(key, lambda: run.serializer.load(stored))
-    yield Record(
-        StepRecorded(
-            run.run_id,
-            run.claim,
-            run.next_entry_id(),
-            key,
-            "get_event",
-            name,
-            fingerprint,
-            is_missing,
-            stored,
-            position,
-            arguments=preview,
-        )
-    )
+    yield Record(answer(run, key, name, (fingerprint, preview), stored, is_missing, position))
     return known(found, is_missing=is_missing)
+
+
+def answer(
+    run: Run,
+    key: str,
+    name: str,
+    asked: tuple[str, str | None],
+    stored: Stored,
+    is_missing: bool,
+    position: int | None,
+) -> StepRecorded:
+    """The entry of what was found; `asked` is the fingerprint and preview of whom."""
+    fingerprint, preview = asked
+    number = run.next_entry_id()
+    return StepRecorded(
+        run.run_id,
+        run.claim,
+        number,
+        key,
+        "get_event",
+        name,
+        fingerprint,
+        is_missing,
+        stored,
+        position,
+        arguments=preview,
+    )
 
 
 def outcome_of(run: Run, seen: EventSeen | None) -> tuple[Stored, bool]:
