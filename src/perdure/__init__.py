@@ -20,6 +20,7 @@ from ._api.decorators import step, workflow
 from ._api.events import get_event, set_event
 from ._api.gathering import gather
 from ._api.handle import Handle
+from ._api.hooks import Hook, hook, reject, resolve
 from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
@@ -30,7 +31,7 @@ from ._api.polling import wait_for
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from ._api.several import Waited, as_completed, first, wait
-from ._api.shown_runs import Affected, RunDetails, RunPage, RunSummary
+from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary
 from ._api.steps import call
 from ._api.threads import threads
 from ._api.transactions import Transactions
@@ -43,6 +44,13 @@ from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
 from ._engine.listeners import Listener, RunFacts
 from .errors import (
     ForkedError,
+    HookAnswerError,
+    HookClosedError,
+    HookError,
+    HookNotFoundError,
+    HookRejectedError,
+    HookResolvedError,
+    HookTakenError,
     LineageError,
     NondeterminismError,
     NotDurableError,
@@ -82,6 +90,15 @@ __all__ = [
     "Examination",
     "ForkedError",
     "Handle",
+    "Hook",
+    "HookAnswerError",
+    "HookClosedError",
+    "HookError",
+    "HookNotFoundError",
+    "HookRejectedError",
+    "HookResolvedError",
+    "HookSummary",
+    "HookTakenError",
     "JsonCodec",
     "LineageError",
     "Listener",
@@ -137,6 +154,7 @@ __all__ = [
     "gather",
     "get_event",
     "handle",
+    "hook",
     "idempotency_key",
     "launch",
     "lifespan",
@@ -145,6 +163,8 @@ __all__ = [
     "random",
     "recv",
     "register",
+    "reject",
+    "resolve",
     "running",
     "runs",
     "send",

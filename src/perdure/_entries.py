@@ -146,6 +146,32 @@ class EventSet(StepRecorded, gc=False):
     """A checkpoint of kind `event`, whose name is the event's key: whoever waits for it is told in the same commit."""
 
 
+class HookOpened(StepRecorded, gc=False):
+    """A checkpoint, and the hook that it opens: under which token it is answered, and what the answer must be."""
+
+    token: str = ""
+    topic: str = ""
+    shape: str = ""
+    """The type of the answer, for people."""
+    schema: str | None = None
+    """The same as JSON Schema, for whoever answers without the code; None where there is none."""
+    due_at: float | None = None
+
+
+class HookResolved(MessageSent, gc=False):
+    """The answer to the hook that the run has opened at this call: a message, and the hook takes no other one."""
+
+    token: str = ""
+    key: str = ""
+
+
+class HookTimedOut(StepRecorded, gc=False):
+    """A checkpoint: no answer came in time to the hook that was opened at the call `hook_key`; none is taken now."""
+
+    token: str = ""
+    hook_key: str = ""
+
+
 class RunParked(Struct, gc=False):
     """The run leaves memory; its claim ends, uncharged.
 
@@ -193,6 +219,9 @@ Entry = (
     | MessageSent
     | MessageReceived
     | EventSet
+    | HookOpened
+    | HookResolved
+    | HookTimedOut
     | RunParked
     | RunFinished
     | RunReleased
@@ -208,10 +237,12 @@ def entry_bytes(entry: Entry) -> int:
         return 300 + len(entry.input.text)  # type: ignore[union-attr]
     if isinstance(entry, RunFinished) and entry.output is not None:
         return 200 + len(entry.output.text)
-    if kind is MessageSent:
+    if kind is MessageSent or kind is HookResolved:
         return 200 + len(entry.value.text)  # type: ignore[union-attr]
     if kind is MessageReceived or kind is EventSet:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
+    if isinstance(entry, HookOpened):
+        return 600 + len(entry.schema or "")
     return 200
 
 
@@ -240,13 +271,22 @@ class Undelivered(Struct, gc=False):
     state: RunState | None
 
 
+class HookMissed(Struct, gc=False):
+    """Nothing was written, since the hook is not open for it: its token is another hook's (`taken`); or there is none
+    (`unknown`), it was `resolved`, it is `closed` by its timeout, or its run has `ended`, with this state.
+    """
+
+    why: Literal["taken", "unknown", "resolved", "closed", "ended"]
+    state: RunState | None = None
+
+
 class Refused(Struct, gc=False):
     """The entry's claim is not current any more (or an earlier entry of it was refused): nothing was written."""
 
     reason: str
 
 
-Verdict = Accepted | Existed | Undelivered | Refused
+Verdict = Accepted | Existed | Undelivered | HookMissed | Refused
 
 
 class Checkpoint(Struct, gc=False):
@@ -299,6 +339,22 @@ class EventSeen(Struct, gc=False):
     def is_final(self) -> bool:
         """Whether it is there, or will never be."""
         return self.value is not None or self.state is None or self.state in TERMINAL
+
+
+class HookRow(Struct, gc=False):
+    """A hook, as it is kept. `state` is its run's; times are seconds since the epoch."""
+
+    token: str
+    run_id: RunId
+    key: str
+    topic: str
+    shape: str
+    schema: str | None
+    opened_at: float
+    due_at: float | None
+    resolved_at: float | None
+    closed_at: float | None
+    state: RunState
 
 
 class EndedRun(Struct, gc=False):

@@ -10,6 +10,13 @@ PerdureError
  ├─ RunExistsError           the id is taken by a run with other arguments or another workflow
  ├─ RunNotFoundError         no run has this id
  ├─ RunEndedError            the run has ended: what was sent to it cannot reach it any more
+ ├─ HookError                a hook cannot be answered, or was not
+ │   ├─ HookNotFoundError    no hook has this token
+ │   ├─ HookResolvedError    it was resolved before: the first answer counts
+ │   ├─ HookClosedError      it takes no answer any more: it has timed out, or its run has ended
+ │   ├─ HookAnswerError      the answer is not what the hook waits for
+ │   ├─ HookTakenError       another hook has the token
+ │   └─ HookRejectedError    somebody has rejected it: in the run that waits
  ├─ RunFailedError           the run ended without a value
  │   ├─ RunCancelledError    somebody cancelled it
  │   │   └─ RunTimeoutError  it was not over by its deadline
@@ -139,6 +146,38 @@ class RunEndedError(PerdureError):
         super().__init__(message)
         self.run_id = run_id
         self.state = state
+
+
+class HookError(PerdureError):
+    """A hook cannot be answered, or was not; `token` is its token."""
+
+    def __init__(self, message: str, *, token: str) -> None:
+        super().__init__(message)
+        self.token = token
+
+
+class HookNotFoundError(HookError):
+    """There is no hook with this token."""
+
+
+class HookResolvedError(HookError):
+    """The hook was resolved, or rejected, before: the first answer counts."""
+
+
+class HookClosedError(HookError):
+    """The hook takes no answer any more: it has timed out, or its run has ended."""
+
+
+class HookAnswerError(HookError):
+    """The answer is not what the hook waits for; where it is given, the hook stays open."""
+
+
+class HookTakenError(HookError):
+    """The token that a run wants to open a hook under is another hook's, which is not over."""
+
+
+class HookRejectedError(HookError):
+    """Somebody has rejected the hook, with this message: in the run that waits for it."""
 
 
 class RunFailedError(PerdureError):

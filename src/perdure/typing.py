@@ -22,11 +22,24 @@ Stopped = Literal["mend", "paused", "retries"]
 """Why a parked run is not woken: its code has to be mended, it was paused, its retries are used up."""
 
 CheckpointKind = Literal[
-    "step", "value", "sleep", "order", "attributes", "undo", "send", "recv", "child", "event", "get_event"
+    "step",
+    "value",
+    "sleep",
+    "order",
+    "attributes",
+    "undo",
+    "send",
+    "recv",
+    "child",
+    "event",
+    "get_event",
+    "hook",
+    "resolve",
 ]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
 delivery log. `attributes`: by what people find the run, from here on. `send`: whom a message did not reach. `recv`: a
 message, or that none came in time. `event`: what the run says to whoever asks. `get_event`: what another one has said.
+`hook`: the token of a hook. `resolve`: why an answer did not reach its hook.
 `undo`: what is to be run if the run fails or is cancelled. `child`: which run a call has started, or found.
 """
 

@@ -26,6 +26,7 @@ SHARED = f"perdure_shared_{os.getpid()}"
 TABLES = (
     "audit",
     "attributes",
+    "hooks",
     "queues",
     "wakes",
     "waits",

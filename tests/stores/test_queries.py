@@ -13,6 +13,9 @@ from msgspec import Struct
 from perdure._entries import (
     AttributesSet,
     EventSet,
+    HookOpened,
+    HookResolved,
+    HookTimedOut,
     MessageReceived,
     MessageSent,
     RunCreated,
@@ -137,6 +140,9 @@ SECTIONS: dict[str, type[Struct]] = {
     "received": MessageReceived,
     "event_set": EventSet,
     "sent": MessageSent,
+    "opened": HookOpened,
+    "resolved": HookResolved,
+    "timed_out": HookTimedOut,
     "finished": RunFinished,
     "parked": RunParked,
     "released": RunReleased,
@@ -181,7 +187,7 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
 
 
 FEW = {
-    *("count_tables", "has_migrations", "schema_version", "fence", "run"),
+    *("count_tables", "has_migrations", "schema_version", "fence", "run", "hook"),
     *(
         "pulse",
         "has_open_cancels",

@@ -49,6 +49,8 @@ HOT = (
     "history_children",
     "message_traces",
     "waiting_messages",
+    "hook_traces",
+    "hook",
 )
 LARGE = {
     "runs",
@@ -56,6 +58,7 @@ LARGE = {
     "inputs",
     "outputs",
     "messages",
+    "hooks",
     "child",
     "other",
     "creator",

@@ -14,7 +14,7 @@ from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
 from .handle import Handle
-from .shown_runs import Affected, RunDetails, RunPage, details_of, summary_of
+from .shown_runs import Affected, HookSummary, RunDetails, RunPage, details_of, hook_summary, summary_of
 from .wanted_runs import UNFINISHED, RunFilter, wanted_of
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ class Runs:
         """`get` from an event loop, which goes on meanwhile."""
         self._check("get")
         return await asyncio.to_thread(self.get, run_id, limit=limit)
+
+    def hooks(self, *, limit: int = 1_000) -> Sequence[HookSummary]:
+        """The hooks that wait for an answer, the oldest first, at most `limit` (up to 10,000); those of one run are
+        with `get`. Their tokens are secrets: who knows one can answer.
+        """
+        most = whole_number(limit, "limit", most=MOST_RECORDS)
+        return [hook_summary(row) for row in self._asked("hooks").store.finder.hooks(most)]
 
     @overload
     def cancel(self, run_id: RunId, /) -> bool: ...

@@ -22,7 +22,7 @@ from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.ids import fresh_id
 from .._engine.journal.lanes import Lane
 from .._engine.runtime import Runtime
-from .._entries import MessageSent
+from .._entries import MessageSent, Verdict
 from ..errors import PerdureError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import current_runtime, running_loop, runtime_of
@@ -32,6 +32,8 @@ from .waits import late
 
 T = TypeVar("T")
 D = TypeVar("D")
+
+OWN_TOPICS: Final = "perdure:"
 
 REQUIRED: Final[Any] = object()
 """In the place of a default: that none is given."""
@@ -104,7 +106,7 @@ def dispatched(messages: Sequence[Message], what: str, *, is_to_await: bool) -> 
     entries = [entry_of(runtime, message, what, None) for message in messages]
     if is_to_await and running_loop() is not None:
         return told_later(send_on_loop(runtime, entries), what)
-    tell(send_outside(runtime, entries), what)
+    tell(errors_of(entries, missed_of(entries, deliver(runtime, entries))), what)
     return Done()
 
 
@@ -137,30 +139,37 @@ def entry_of(runtime: Runtime, message: Message, what: str, claim: str | None, *
 
 
 def topic_of(topic: str, what: str) -> str:
-    """A topic: a name, or empty."""
-    return topic if topic == "" else text_name(topic, f"{what}: topic")
+    """A topic: a name, or empty; those of answers to hooks are not for others."""
+    if topic != "" and text_name(topic, f"{what}: topic").startswith(OWN_TOPICS):
+        raise UsageError(f"{what}: topic={topic!r}: topics that begin with {OWN_TOPICS} are Perdure's own")
+    return topic
 
 
-def send_outside(runtime: Runtime, entries: list[MessageSent]) -> list[BaseException]:
-    """Send from outside any run, and wait on this thread."""
-    found: list[list[Any]] = []
+def deliver(runtime: Runtime, entries: Sequence[MessageSent]) -> list[Verdict]:
+    """Send from outside any run, and wait for the verdicts on this thread."""
+    found: list[list[Verdict]] = []
     if entries:
         lane = Lane()
         number = runtime.execution.loop_host.append_messages(lane, entries, found.append)
         runtime.journal.wait(lane, number)
-    return errors_of(entries, missed_of(entries, found[0] if found else []))
+    return found[0] if found else []
 
 
-async def send_on_loop(runtime: Runtime, entries: list[MessageSent]) -> list[BaseException]:
+async def deliver_on_loop(runtime: Runtime, entries: Sequence[MessageSent]) -> list[Verdict]:
     """The same on an event loop, which goes on meanwhile."""
     if not entries:
         return []
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[Any]] = loop.create_future()
+    future: asyncio.Future[list[Verdict]] = loop.create_future()
     host = runtime.execution.loop_host
     host.append_messages(Lane(), entries, partial(runtime.wakes.wake, loop, future))
     host.leaders.of(loop).call(loop)
-    return errors_of(entries, missed_of(entries, await future))
+    return await future
+
+
+async def send_on_loop(runtime: Runtime, entries: list[MessageSent]) -> list[BaseException]:
+    """What is wrong, from an event loop."""
+    return errors_of(entries, missed_of(entries, await deliver_on_loop(runtime, entries)))
 
 
 async def told_later(sending: Awaitable[list[BaseException]], what: str) -> None:

@@ -5,15 +5,16 @@ Times are in UTC. Of values there is the text as it is stored, since the process
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._core.marks import call_of_mark_key, told
-from .._entries import Stored
+from .._entries import HookRow, Stored
 from ..errors import RecordedError, SerializationError
-from ..typing import CheckpointKind, RunId, RunKind, RunState
+from ..typing import TERMINAL, CheckpointKind, RunId, RunKind, RunState
 
 if TYPE_CHECKING:
     from .._core.serialization import Serializer
@@ -107,6 +108,23 @@ class RunMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookSummary:
+    """A hook that a run has opened. Who knows its `token` can answer it."""
+
+    token: str
+    run_id: RunId
+    state: Literal["open", "resolved", "timed out", "ended"]
+    """`ended`: its run has, without an answer."""
+    type: str
+    """Of the answer."""
+    schema: Mapping[str, Any] | None
+    """The same as JSON Schema, where there is one."""
+    opened_at: datetime
+    due_at: datetime | None
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails:
     """One run, with what is recorded of it, as `perdure.runs.get` gives it."""
 
@@ -124,6 +142,8 @@ class RunDetails:
     waits_for: Sequence[RunId]
     """The runs that a parked run waits for, its own children aside."""
     waits_for_children: bool
+    hooks: Sequence[HookSummary]
+    """In the order in which they were opened."""
     attributes: Mapping[str, str]
 
 
@@ -174,6 +194,7 @@ def details_of(record: RunRecord, serializer: Serializer) -> RunDetails:
         ],
         waits_for=[wait.what for wait in record.waits_for if wait.kind == "run"],
         waits_for_children=any(wait.kind == "children" for wait in record.waits_for),
+        hooks=[hook_summary(hook) for hook in record.hooks],
         attributes=record.attributes,
     )
 
@@ -249,6 +270,25 @@ def error_of(stored: Stored, serializer: Serializer) -> str:
     if isinstance(error, RecordedError):
         return str(error)[:LONGEST_ERROR]
     return told(error)
+
+
+def hook_summary(hook: HookRow) -> HookSummary:
+    """A hook, as it is shown."""
+    state: Literal["open", "resolved", "timed out", "ended"] = "ended" if hook.state in TERMINAL else "open"
+    if hook.resolved_at is not None:
+        state = "resolved"
+    elif hook.closed_at is not None:
+        state = "timed out"
+    return HookSummary(
+        token=hook.token,
+        run_id=hook.run_id,
+        state=state,
+        type=hook.shape,
+        schema=None if hook.schema is None else json.loads(hook.schema),
+        opened_at=moment(hook.opened_at),
+        due_at=maybe(hook.due_at),
+        resolved_at=maybe(hook.resolved_at),
+    )
 
 
 def moment(seconds: float) -> datetime:

@@ -8,12 +8,12 @@ every request. A host knows how to answer: with blocking calls for `drive`, with
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec import Struct
 
-from .._entries import Entry, EventSeen, MessageSent, RunCreated, Wait
+from .._entries import Entry, EventSeen, HookOpened, HookTimedOut, MessageSent, RunCreated, Wait
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .tracebacks import forget_frames
@@ -168,10 +168,29 @@ class Await(Struct, eq=False):
 
 
 class Send(Struct):
-    """Hand messages to the journal and wait for the verdicts. Answer: these, in the order of the entries."""
+    """Hand messages, answers to hooks among them, to the journal and wait for the verdicts. Answer: these, in the order
+    of the entries.
+    """
 
-    entries: list[MessageSent]
+    entries: Sequence[MessageSent]
     method: ClassVar = "send"
+
+
+class OpenHook(Struct):
+    """Hand the opening of a hook to the journal. `waits`: the token may be taken, so wait for the verdict, which is the
+    answer; on an event loop that blocks.
+    """
+
+    entry: HookOpened
+    waits: bool
+    method: ClassVar = "open_hook"
+
+
+class CloseHook(Struct):
+    """Hand to the journal that an answer did not come in time, and wait for the verdict: one may have been first."""
+
+    entry: HookTimedOut
+    method: ClassVar = "close_hook"
 
 
 class AwaitTime(Struct):
@@ -234,6 +253,8 @@ Request = (
     | AwaitAny
     | Await
     | Send
+    | OpenHook
+    | CloseHook
     | AwaitTime
     | Now
     | Chance

@@ -23,8 +23,9 @@ from .._entries import Arrival as Arrival
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
-from .._entries import Entry, RunCreated, Verdict, Wait
+from .._entries import Entry, HookResolved, RunCreated, Verdict, Wait
 from .._entries import HistoryRows as HistoryRows
+from .._entries import HookRow as HookRow
 from ..errors import StoreUnavailableError
 from ..typing import RunId, RunKind, RunState, Stopped
 from .claimed import NO_FLOORS as NO_FLOORS
@@ -251,9 +252,10 @@ class Store(Protocol):
     def missing_sql(self) -> str:
         """What `migrate` would run now, for people to read, or to run themselves; empty where nothing is missing."""
 
-    def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
-        """Rule 6: the runs of an outsider, ready, in one transaction; one verdict per entry, in order. They carry no
-        claim and touch no row that anybody holds, so no worker's right to write is needed. The same again is success.
+    def create(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+        """Rule 6: what an outsider makes, ready runs and answers to hooks, in one transaction; one verdict per entry,
+        in order. They carry no claim and touch no row that anybody holds, so no worker's right to write is needed. The
+        same again is success.
         """
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:
@@ -335,6 +337,9 @@ class Store(Protocol):
         """What is there of what the run waits for, the first `most` in order: messages that it has not received. One
         statement. Ends of runs are asked for by `ended`.
         """
+
+    def hook(self, token: str) -> HookRow | None:
+        """The hook that has this token, or None."""
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         """Those of the given runs that have ended, with their outputs; one statement."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, Outcome, Record, Request, StartChild
+from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, OpenHook, Outcome, Record, Request, StartChild
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
@@ -128,7 +128,17 @@ class Host:
         self.journal.wait(run.lane, number)
         return verdicts[0]
 
-    def append_messages(self, lane: Lane, entries: list[MessageSent], on_verdicts: Callable[[Any], None]) -> int:
+    def open_hook(self, run: Run, request: OpenHook) -> Verdict | None:
+        if not request.waits:
+            self.journal.append(run.lane, request.entry, leads=True)
+            self.handed_in(run)
+            return None
+        verdicts: list[Verdict] = []
+        number = self.journal.append(run.lane, request.entry, verdicts.append, leads=True)
+        self.journal.wait(run.lane, number)
+        return verdicts[0]
+
+    def append_messages(self, lane: Lane, entries: Sequence[MessageSent], on_verdicts: Callable[[Any], None]) -> int:
         """Hand messages in; their verdicts are told together, when all are there. The last one's number in the lane."""
         verdicts: list[Verdict | None] = [None] * len(entries)
         number = missing = len(entries)

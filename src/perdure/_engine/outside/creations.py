@@ -1,4 +1,4 @@
-"""Making runs from outside: what is handed in while a transaction is under way shares the next one.
+"""Making runs, answering hooks, from outside: what is handed in while a transaction is under way shares the next one.
 
 Whoever waits commits, for all who came meanwhile (leader and followers); callers on event loops leave it to a thread.
 A transaction of unknown outcome goes again, the same, and finds its own traces: nothing is made twice. After
@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
-from ..._entries import RunCreated, Verdict, entry_bytes
+from ..._entries import HookResolved, RunCreated, Verdict, entry_bytes
 from ...errors import StoreError, StoreUnavailableError, UsageError
 from ...stores.protocol import Store
 from ..trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
@@ -27,7 +27,9 @@ class HandedIn:
 
     __slots__ = ("entries", "error", "is_settled", "on_settled", "verdicts", "weight")
 
-    def __init__(self, entries: Sequence[RunCreated], on_settled: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, entries: Sequence[RunCreated | HookResolved], on_settled: Callable[[], None] | None = None
+    ) -> None:
         self.entries = entries
         self.on_settled = on_settled
         self.weight = sum(map(entry_bytes, entries))
@@ -51,7 +53,9 @@ class HandedIn:
 class Creations:
     """One for each client."""
 
-    def __init__(self, store: Store, tell: Callable[[Collection[str]], None], patience_seconds: float) -> None:
+    def __init__(
+        self, store: Store, tell: Callable[[Sequence[RunCreated | HookResolved]], None], patience_seconds: float
+    ) -> None:
         self._store = store
         self._tell = tell
         self._patience_seconds = patience_seconds
@@ -59,7 +63,7 @@ class Creations:
         self._waiting: deque[HandedIn] = deque()
         self.is_closed = False
 
-    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+    def make(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
         """The verdicts, once the runs are durable. Raises `StoreError`; whether they were made is not known then."""
         verdicts: list[Verdict] = []
         for part in parts_of(entries):
@@ -70,7 +74,9 @@ class Creations:
             verdicts += submission.outcome()
         return verdicts
 
-    def hand_in(self, entries: Sequence[RunCreated], on_settled: Callable[[], None] | None = None) -> HandedIn:
+    def hand_in(
+        self, entries: Sequence[RunCreated | HookResolved], on_settled: Callable[[], None] | None = None
+    ) -> HandedIn:
         """For the next transaction, which somebody is to begin: see `commit_all`."""
         if self.is_closed:
             raise UsageError("this client is closed: make another one")
@@ -123,10 +129,10 @@ class Creations:
                 for submission in batch:
                     submission.settle(verdicts[: len(submission.entries)])
                     del verdicts[: len(submission.entries)]
-                self._tell({entry.queue for entry in entries})
+                self._tell(entries)
                 return
 
 
-def parts_of(entries: Sequence[RunCreated]) -> list[Sequence[RunCreated]]:
+def parts_of(entries: Sequence[RunCreated | HookResolved]) -> list[Sequence[RunCreated | HookResolved]]:
     """The entries of one caller in so many transactions as they need."""
     return [entries[first : first + MOST_ENTRIES] for first in range(0, len(entries), MOST_ENTRIES)]

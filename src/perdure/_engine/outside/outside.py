@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..._core.definitions import Definitions
 from ..._core.serialization import Serializer
-from ..._entries import RunCreated, Verdict
+from ..._entries import HookResolved, RunCreated, Verdict
 from ...errors import ForkedError, UsageError
 from ...stores.protocol import Store
 from ...typing import RunId
@@ -50,13 +50,18 @@ class Outside:
         self._watch = EndWatch(lambda: self.ends, self._session, options.poll_seconds, self.following.heed)
         self.ends = Ends(store, lambda run_id: None, self._watch.call)
         self._telling = Telling(self._session, self.threads.run)
-        self._creations = Creations(store, self._telling.say, patience_seconds)
+        self._creations = Creations(store, self._tell, patience_seconds)
         self._is_maker = is_maker
         self._opening = threading.Lock()
         self._may_read = self._may_write = self._is_forked = self._is_closed = False
 
     def _begin_to_hear(self) -> None:
         self._watch.call()
+
+    def _tell(self, entries: Sequence[RunCreated | HookResolved]) -> None:
+        """Of what is committed."""
+        queues = {entry.queue for entry in entries if isinstance(entry, RunCreated)}
+        self._telling.say(queues, is_vague=any(isinstance(entry, HookResolved) for entry in entries))
 
     @property
     def claims(self) -> Outside:
@@ -89,12 +94,12 @@ class Outside:
                 self.store.migrate()  # the functions of this release may be missing; the tables are not
                 self._may_write = True
 
-    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
-        """The runs, durable."""
+    def make(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+        """The runs, and answers to hooks, durable."""
         self.open(writes=True)
         return self._creations.make(entries)
 
-    async def amake(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+    async def amake(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
         """The same from an event loop, which goes on meanwhile; at most a thousand."""
         if not self._may_write:
             await asyncio.to_thread(self.open, writes=True)

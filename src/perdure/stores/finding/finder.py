@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ..._entries import Stored, Wait
+from ..._entries import HookRow, Stored, Wait
 from ...typing import RunId
 from .found import FoundRun, MessageRow, Page, QueueSeen, RunRecord, StepRow, StuckSeen, WorkerSeen
 from .wanted import Wanted
@@ -118,6 +118,10 @@ class Finder:
         """What waits for a mend, by function."""
         return [StuckSeen(*row) for row in self._ask("stuck_seen", {})]
 
+    def hooks(self, most: int) -> list[HookRow]:
+        """What waits for an answer, the oldest first."""
+        return sorted((HookRow(*row) for row in self._ask("open_hooks", {"most": most})), key=lambda row: row.opened_at)
+
     def unknown(self) -> list[StuckSeen]:
         """What is ready and no worker that has looked knows, by function."""
         return [StuckSeen(*row) for row in self._ask("unknown_seen", {})]
@@ -141,6 +145,7 @@ class Finder:
                 self.page(Wanted(parent_id=run_id), most).runs,
                 [MessageRow(*message) for message in self._ask("messages_of", asked)],
                 {str(name): str(value) for name, value in self._ask("attributes_of", asked)},
+                sorted((HookRow(*hook) for hook in self._ask("hooks_of", asked)), key=lambda hook: hook.opened_at),
             )
         return None
 

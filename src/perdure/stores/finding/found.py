@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..._entries import Stored, Wait
+from ..._entries import HookRow, Stored, Wait
 from ...typing import CheckpointKind, RunId, RunKind, RunState
 
 
@@ -77,6 +77,7 @@ class RunRecord:
     children: list[FoundRun]
     messages: list[MessageRow]
     attributes: dict[str, str]
+    hooks: list[HookRow]
 
 
 @dataclass(slots=True, frozen=True)

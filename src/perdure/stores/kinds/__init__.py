@@ -10,6 +10,7 @@ from .attributes import ATTRIBUTES
 from .created import CREATED
 from .event_set import EVENT_SET
 from .finished import FINISHED
+from .hooks import OPENED, RESOLVED, TIMED_OUT
 from .kind import Kind as Kind
 from .kind import Sections
 from .lives import lives_in
@@ -19,7 +20,20 @@ from .recorded import RECORDED
 from .released import RELEASED
 from .sent import SENT
 
-KINDS: Final = (CREATED, RECORDED, ATTRIBUTES, RECEIVED, EVENT_SET, SENT, FINISHED, PARKED, RELEASED)
+KINDS: Final = (
+    CREATED,
+    RECORDED,
+    ATTRIBUTES,
+    OPENED,
+    RECEIVED,
+    TIMED_OUT,
+    EVENT_SET,
+    SENT,
+    RESOLVED,
+    FINISHED,
+    PARKED,
+    RELEASED,
+)
 
 
 class Kinds:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from ..._entries import Entry, RunCreated, Verdict
+from ..._entries import Entry, HookResolved, RunCreated, Verdict
 from ...errors import StoreRefusedError
 from ..kinds import Kinds
 from ..kinds.kind import Sections
@@ -36,7 +36,9 @@ def statements_of(
     return [fence, *(_statement(decisions, worker_id, *section) for section in _with_locks(kinds, sections))]
 
 
-def outside_statements(decisions: Decisions, kinds: Kinds, entries: Sequence[RunCreated]) -> list[Statement]:
+def outside_statements(
+    decisions: Decisions, kinds: Kinds, entries: Sequence[RunCreated | HookResolved]
+) -> list[Statement]:
     """The same of an outsider, who holds nothing and so has no fence: the session is looked at all the same."""
     check = Statement(b"check_session", decisions.numbered("check_session"), ())
     return [check, *(_statement(decisions, None, *section) for section in _with_locks(kinds, kinds.sort(entries)))]
@@ -76,7 +78,9 @@ def apply_in_order(
         return apply_what_is_new(transaction.ask, write, kinds, me, entries)
 
 
-def create_in_order(connection: Connection, kinds: Kinds, entries: Sequence[RunCreated]) -> list[Verdict]:
+def create_in_order(
+    connection: Connection, kinds: Kinds, entries: Sequence[RunCreated | HookResolved]
+) -> list[Verdict]:
     """The slow way of an outsider."""
     with connection.transaction() as transaction:
         transaction.ask("check_session")

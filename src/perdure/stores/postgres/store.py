@@ -12,7 +12,19 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from ..._entries import Arrival, Checkpoint, EndedRun, Entry, HistoryRows, RunCreated, Stored, Verdict, Wait
+from ..._entries import (
+    Arrival,
+    Checkpoint,
+    EndedRun,
+    Entry,
+    HistoryRows,
+    HookResolved,
+    HookRow,
+    RunCreated,
+    Stored,
+    Verdict,
+    Wait,
+)
 from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder, Said
@@ -91,7 +103,7 @@ class PostgresStore:
     def missing_sql(self) -> str:
         return missing_sql(self._database)
 
-    def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+    def create(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
         turn = self._database.turn
         with turn.lock, self._naming_locked(entries):
             for _ in range(MOST_MEETINGS):
@@ -274,6 +286,11 @@ class PostgresStore:
     def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
         rows = self._database.ask("waiting_messages", {"run_id": run_id, "topic": wait.what, "most": most})
         return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
+
+    def hook(self, token: str) -> HookRow | None:
+        for row in self._database.ask("hook", {"token": token}):
+            return HookRow(*row)
+        return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [

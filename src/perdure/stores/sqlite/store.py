@@ -14,6 +14,8 @@ from ..._entries import (
     EndedRun,
     Entry,
     HistoryRows,
+    HookResolved,
+    HookRow,
     RunCreated,
     Stored,
     Verdict,
@@ -92,7 +94,7 @@ class SqliteStore:
     def missing_sql(self) -> str:
         return missing_sql(self._database)
 
-    def create(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+    def create(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
         if not entries:
             return []
         verdicts = apply_whole(self._database.turn, self._kinds, OUTSIDER, entries)
@@ -213,6 +215,11 @@ class SqliteStore:
     def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
         rows = in_order(self._ask_many("waiting_messages", run_id, wait.what, most))
         return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
+
+    def hook(self, token: str) -> HookRow | None:
+        for row in self._ask("hook", token):
+            return HookRow(*row)
+        return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [

@@ -6,7 +6,7 @@ import asyncio
 from contextvars import Context
 from functools import partial
 
-from ...._core.flow import Await, Send
+from ...._core.flow import Await, CloseHook, Send
 from ...._core.run import Run
 from ...._entries import Arrival, EventSeen, Verdict
 from .host import LoopHost
@@ -59,3 +59,11 @@ class TalkingLoopHost(LoopHost):
         self.handed_in(run)
         verdicts: list[Verdict] = await self._wait(run, future)
         return verdicts
+
+    async def close_hook(self, run: Run, request: CloseHook) -> Verdict:
+        state: LoopState = run.state
+        future: asyncio.Future[Verdict] = state.loop.create_future()
+        self.journal.append(run.lane, request.entry, partial(self._wake, state.loop, future), leads=True)
+        self.handed_in(run)
+        verdict: Verdict = await self._wait(run, future)
+        return verdict

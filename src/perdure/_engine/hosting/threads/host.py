@@ -19,6 +19,7 @@ from ...._core.flow import (
     AwaitAny,
     AwaitEnd,
     AwaitTime,
+    CloseHook,
     Commit,
     Execute,
     LoadHistory,
@@ -219,6 +220,12 @@ class ThreadHost(ThreadTurns):
     def send(self, run: Run, request: Send) -> list[Verdict]:
         found: list[list[Verdict]] = []
         number = self.append_messages(run.lane, request.entries, found.append)
+        self.journal.wait(run.lane, number)
+        return found[0]
+
+    def close_hook(self, run: Run, request: CloseHook) -> Verdict:
+        found: list[Verdict] = []
+        number = self.journal.append(run.lane, request.entry, found.append, leads=True)
         self.journal.wait(run.lane, number)
         return found[0]
 

@@ -196,6 +196,29 @@ CREATE TABLE perdure.waits (
 );
 CREATE INDEX waits_awaited ON perdure.waits (awaited);
 
+-- What a run waits to be told under a token by somebody outside: one answer, a message of the `topic`. Opened at the call
+-- `key`; `shape` and `schema` (JSON Schema) say what the answer must be; `resolved_by` is the message. `closed_at`: no
+-- answer came in time, and none is taken any more.
+CREATE TABLE perdure.hooks (
+    token       text COLLATE "C" PRIMARY KEY,
+    run_id      text COLLATE "C" NOT NULL,
+    key         text COLLATE "C" NOT NULL,
+    topic       text COLLATE "C" NOT NULL,
+    shape       text NOT NULL,
+    schema      text,
+    opened_at   timestamptz NOT NULL DEFAULT perdure.now(),
+    due_at      timestamptz,
+    resolved_at timestamptz,
+    resolved_by uuid,
+    closed_at   timestamptz,
+    CHECK ((resolved_at IS NULL) = (resolved_by IS NULL)),
+    CHECK (resolved_at IS NULL OR closed_at IS NULL)
+);
+-- What people ask of a run.
+CREATE INDEX hooks_of_run ON perdure.hooks (run_id);
+-- Those that wait for an answer.
+CREATE INDEX hooks_open ON perdure.hooks (opened_at) WHERE resolved_at IS NULL AND closed_at IS NULL;
+
 -- By what people find a run: names that the program gives it, with values of its choice. `seq` is the run's. A table of
 -- their own: nothing may update the row of a run that is held (rule 15).
 CREATE TABLE perdure.attributes (

@@ -208,6 +208,29 @@ CREATE TABLE waits (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX waits_awaited ON waits (awaited);
 
+-- What a run waits to be told under a token by somebody outside: one answer, a message of the `topic`. Opened at the call
+-- `key`; `shape` and `schema` (JSON Schema) say what the answer must be; `resolved_by` is the message. `closed_at`: no
+-- answer came in time, and none is taken any more.
+CREATE TABLE hooks (
+    token       TEXT NOT NULL PRIMARY KEY,
+    run_id      TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    key         TEXT NOT NULL,
+    topic       TEXT NOT NULL,
+    shape       TEXT NOT NULL,
+    schema      TEXT,
+    opened_at   REAL NOT NULL,
+    due_at      REAL,
+    resolved_at REAL,
+    resolved_by TEXT,
+    closed_at   REAL,
+    CHECK ((resolved_at IS NULL) = (resolved_by IS NULL)),
+    CHECK (resolved_at IS NULL OR closed_at IS NULL)
+) STRICT, WITHOUT ROWID;
+-- The foreign key's own question, and what people ask of a run.
+CREATE INDEX hooks_of_run ON hooks (run_id);
+-- Those that wait for an answer.
+CREATE INDEX hooks_open ON hooks (opened_at) WHERE resolved_at IS NULL AND closed_at IS NULL;
+
 -- By what people find a run: names that the program gives it, with values of its choice. `seq` is the run's. A table of
 -- their own: nothing may update the row of a run that is held (rule 15).
 CREATE TABLE attributes (
