@@ -11,13 +11,11 @@ import pytest
 
 import perdure
 from perdure import (
-    Hook,
     HookAnswerError,
     HookClosedError,
     HookNotFoundError,
     HookRejectedError,
     HookResolvedError,
-    HookTakenError,
     Perdure,
     UsageError,
     WaitTimeoutError,
@@ -331,123 +329,6 @@ def test_each_branch_gets_the_answer_to_its_hook() -> None:
     for number in (2, 0, 3, 1):
         resolve(f"several {number}", number)
     assert handle.result(PATIENCE_SECONDS) == [0, 1, 2, 3]
-
-
-@workflow
-def answers(token: str, value: Any) -> list[str]:
-    """Resolves from a run, and once more on replay; then what cannot be."""
-    resolve(token, value)
-    told = []
-    for what, said in ((token, value), ("nobody", value)):
-        try:
-            reject(what, ZeroDivisionError(str(said)))
-        except (HookResolvedError, HookNotFoundError) as error:
-            told.append(type(error).__name__)
-    replay()
-    return told
-
-
-@workflow
-async def aanswers(token: str, value: Any) -> list[str]:
-    """The same, async."""
-    await resolve(token, value)
-    told = []
-    for what, said in ((token, value), ("nobody", value)):
-        try:
-            await reject(what, ZeroDivisionError(str(said)))
-        except (HookResolvedError, HookNotFoundError) as error:
-            told.append(type(error).__name__)
-    await areplay()
-    return told
-
-
-@pytest.mark.parametrize("answerer", [answers, aanswers], ids=["sync", "async"])
-@ASKERS
-def test_a_run_resolves_once_however_often_it_is_replayed(asker: Any, answerer: Any) -> None:
-    """What could not be is recorded, too."""
-    handle = perdure.start(asker, "dataclass")
-    by = perdure.start(answerer, token_of(handle), {"approved": True})
-    assert by.result(PATIENCE_SECONDS) == ["HookResolvedError", "HookNotFoundError"]
-    assert handle.result(PATIENCE_SECONDS) == ["Approval", "Approval(approved=True, note='')"]
-
-
-@workflow
-def takes(token: str) -> str:
-    """Opens a hook under a token that may be taken; and once more on replay."""
-    try:
-        opened: Hook[Any] = hook(token=token)
-    except HookTakenError as error:
-        replay()
-        return f"taken: {error.token}"
-    replay()
-    return str(opened.wait())
-
-
-def test_a_token_of_ones_own_is_one_hooks_until_that_is_over() -> None:
-    """Who comes second is told so, on replay too; after the run's end it is free."""
-    first = perdure.start(takes, "own token")
-    until(lambda: perdure.runs.get(first.run_id).hooks)
-    assert perdure.start(takes, "own token").result(PATIENCE_SECONDS) == "taken: own token"
-    resolve("own token", "yes")
-    assert first.result(PATIENCE_SECONDS) == "yes"
-    again = perdure.start(takes, "own token")
-    until(lambda: perdure.runs.get(again.run_id).hooks)
-    resolve("own token", "again")
-    assert again.result(PATIENCE_SECONDS) == "again"
-
-
-def test_hooks_are_answered_from_an_event_loop() -> None:
-    """Awaited in a coroutine; a sync function that the loop calls has resolved when it returns."""
-    handles = [perdure.start(ask, "bool") for _ in range(2)]
-    tokens = [token_of(handle) for handle in handles]
-
-    def from_sync_code() -> None:
-        resolve(tokens[1], True)
-
-    async def main() -> None:
-        await resolve(tokens[0], False)
-        from_sync_code()
-        with pytest.raises(HookNotFoundError):
-            await resolve("nobody", 1)
-        with pytest.raises(HookResolvedError):
-            await reject(tokens[0], "no")
-
-    asyncio.run(main())
-    assert [handle.result(PATIENCE_SECONDS)[1] for handle in handles] == ["False", "True"]
-
-
-@step
-def hands_out(token: str) -> None:
-    """A body that answers by itself, as a test page would."""
-    resolve(token, {"approved": True}, key=perdure.idempotency_key())
-    resolve(token, {"approved": True}, key=perdure.idempotency_key())
-
-
-@workflow
-def answered_by_its_step() -> bool:
-    """The hook is durable when the step begins."""
-    asked = hook(Approval)
-    hands_out(asked.token)
-    return asked.wait().approved
-
-
-def test_a_hook_is_durable_before_its_token_leaves() -> None:
-    """Its own step can resolve it."""
-    assert answered_by_its_step() is True
-
-
-def test_what_waits_for_an_answer_is_shown() -> None:
-    """With what it must be; the token is in no repr."""
-    handle = perdure.start(ask, "dataclass")
-    token = token_of(handle)
-    [shown] = [one for one in perdure.runs.hooks() if one.run_id == handle.run_id]
-    assert (shown.token, shown.state, shown.due_at) == (token, "open", None)
-    assert shown.type.endswith("test_hooks:Approval")
-    assert shown.schema is not None
-    assert "approved" in str(shown.schema)
-    handle.cancel()
-    until(lambda: handle.status() == "cancelled")
-    assert [one for one in perdure.runs.hooks() if one.run_id == handle.run_id] == []
 
 
 @workflow

@@ -125,3 +125,18 @@ def says(number: int, run_id: str | None = None) -> None:
 def asks(run_id: str) -> int:
     """One event of another run."""
     return perdure.get_event(run_id, "number", type=int)
+
+
+@workflow
+def opens_hooks(number: int) -> None:
+    """So many, for which nobody waits."""
+    for _ in range(number):
+        perdure.hook(int)
+
+
+@workflow
+def waits_for_hooks(number: int) -> int:
+    """So many, which its test answers before it waits for them."""
+    hooks = [perdure.hook(int, token=f"{perdure.current().run_id} {each}") for each in range(number)]
+    wait_for_word()
+    return sum(hook.wait() for hook in hooks)

@@ -14,6 +14,9 @@
 | n messages that are there, received | 0 | 1 for each 100 | 1 for each 100 |
 | n events that a workflow sets | 0 | 0 | 0 |
 | an event that is there, asked for by another run | 0 | 1 | 1 |
+| a workflow that opens n hooks | 1 | 1 | 1 |
+| n hooks resolved from outside, each by itself | n | 2n | 2n |
+| n answers that are there, received | 0 | n | n |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -164,6 +167,26 @@ def test_an_event_that_is_there_is_one_question(count: Count) -> None:
     cost = without_hints(count(lambda: programs.asks("speaker")))
     assert cost.names["last_events"] == 1
     assert (cost.commits, cost.statements) == (1, 2), str(cost)
+
+
+@pytest.mark.parametrize("number", [1, 20])
+def test_a_hook_costs_no_commit_and_its_answer_one(count: Count, number: int) -> None:
+    """A drawn token is recorded as any value is. The answer reads the hook first; who waits reads the answer."""
+    expect(count(lambda: programs.opens_hooks(number)), commits=1)
+    programs.IS_WAITING.clear()
+    programs.MAY_GO_ON.clear()
+    handle = perdure.start(programs.waits_for_hooks, number)
+    assert programs.IS_WAITING.wait(60)
+    cost = count(lambda: [perdure.resolve(f"{handle.run_id} {each}", each) for each in range(number)])
+    assert (cost.commits, cost.statements, cost.names["hook"]) == (number, 2 * number, number), str(cost)
+
+    def receive() -> None:
+        programs.MAY_GO_ON.set()
+        handle.result(60)
+
+    cost = count(receive)
+    assert cost.names["waiting_messages"] == number
+    assert (cost.commits, cost.statements) == (1, number + 1), str(cost)
 
 
 def test_a_hundred_async_runs_share_their_commits(count: Count) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import tests.generated.waiting_shapes  # noqa: F401  # adds its shapes
+import tests.generated.hook_shapes  # adds its shapes
+import tests.generated.waiting_shapes  # noqa: F401  # as above
 from perdure.stores.open import open_store
 from tests.generated.hosts import Host, hosting
 from tests.generated.rules import Story

@@ -104,7 +104,7 @@ def test_a_hook_is_opened_by_its_checkpoint(store: Store) -> None:
     """In one commit; sent again it finds itself."""
     entry = opened("t", schema="{}", due_at=5.0)
     assert store.apply(W1, [entry]) == store.apply(W1, [entry]) == [Accepted()]
-    row = store.hook("t")
+    row = store.finder.hook("t")
     assert row is not None
     assert (row.run_id, row.key, row.topic, row.shape, row.schema, row.due_at, row.state) == (
         "r",
@@ -117,7 +117,7 @@ def test_a_hook_is_opened_by_its_checkpoint(store: Store) -> None:
     )
     assert row.resolved_at is row.closed_at is None
     assert [(row.key, row.kind) for row in store.checkpoints("r")] == [("1", "hook")]
-    assert store.hook("another") is None
+    assert store.finder.hook("another") is None
 
 
 def test_a_hook_has_one_answer(store: Store) -> None:
@@ -160,7 +160,7 @@ def test_a_timeout_closes_the_hook_in_the_commit_of_its_checkpoint(store: Store)
     store.apply(W1, [opened("t")])
     entry = timed_out("t")
     assert store.apply(W1, [entry]) == store.apply(W1, [entry]) == [Accepted()]
-    row = store.hook("t")
+    row = store.finder.hook("t")
     assert row is not None
     assert row.closed_at is not None
     assert store.apply(W1, [resolved("t")]) == [HookMissed("closed")]
@@ -201,9 +201,9 @@ def test_a_run_opens_and_answers_under_its_claim_only(store: Store) -> None:
     for entry in (opened("u", "3"), resolved("t", claim=C2), timed_out("t")):
         [verdict] = store.apply(W1, [entry])
         assert isinstance(verdict, Refused)
-    row = store.hook("t")
+    row = store.finder.hook("t")
     assert row is not None
-    assert row.resolved_at is row.closed_at is store.hook("u") is None
+    assert row.resolved_at is row.closed_at is store.finder.hook("u") is None
 
 
 def test_a_token_is_one_hooks_until_that_is_over(store: Store) -> None:
@@ -296,7 +296,7 @@ def test_of_an_answer_and_a_timeout_one_is_accepted(store: Store, open_another: 
     other = open_another()
     for number in range(rounds):
         if random.random() < 0.1:  # noqa: S311  # either may come first
-            other.hook("t0")
+            other.finder.hook("t0")
         answered, late = race(store, other, number)
         assert (answered, late) in ((Accepted(), HookMissed("resolved")), (HookMissed("closed"), Accepted()))
         assert answers(store, f"t{number}") == ([f'"t{number}"'] if answered == Accepted() else [])

@@ -187,7 +187,7 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
 
 
 FEW = {
-    *("count_tables", "has_migrations", "schema_version", "fence", "run", "hook"),
+    *("count_tables", "has_migrations", "schema_version", "fence", "run"),
     *(
         "pulse",
         "has_open_cancels",

@@ -34,7 +34,7 @@ class Answer:
 
     def prepare(self, store: Store, serializer: Serializer, claim: str | None = None) -> HookResolved | Problem:
         """The entry, or why there is none. Reads the hook. Raises `SerializationError`."""
-        hook = store.hook(self.token)
+        hook = store.finder.hook(self.token)
         if hook is None:
             return ["unknown", None]
         told = self.told

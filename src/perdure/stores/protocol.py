@@ -25,7 +25,6 @@ from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
 from .._entries import Entry, HookResolved, RunCreated, Verdict, Wait
 from .._entries import HistoryRows as HistoryRows
-from .._entries import HookRow as HookRow
 from ..errors import StoreUnavailableError
 from ..typing import RunId, RunKind, RunState, Stopped
 from .claimed import NO_FLOORS as NO_FLOORS
@@ -337,9 +336,6 @@ class Store(Protocol):
         """What is there of what the run waits for, the first `most` in order: messages that it has not received. One
         statement. Ends of runs are asked for by `ended`.
         """
-
-    def hook(self, token: str) -> HookRow | None:
-        """The hook that has this token, or None."""
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         """Those of the given runs that have ended, with their outputs; one statement."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..._entries import HookMissed, HookResolved, Refused, StepRecorded, Verdict
 from ...errors import HookAnswerError, HookClosedError, HookError, HookNotFoundError, HookResolvedError, PerdureError
-from ..flow import CallCancelled, Compute, Flow, Record, Send, StayOpen, Turn
+from ..flow import CallCancelled, Compute, Flow, Record, Send, Settle, StayOpen, Turn
 from ..run import Run
 from .step import reading
 from .turn import catch_up, log_cancel
@@ -40,6 +40,7 @@ def resolve(
             return error_of(token, give())
         if run.is_behind:
             yield from catch_up(run, key, "an answer to a hook")
+        yield Settle()  # the hook may be this run's own, opened a moment ago
         prepared = yield Compute(prepare)
         problem = problem_of(prepared, (yield Send([prepared]))[0]) if type(prepared) is HookResolved else prepared
         position, _ = yield Turn(key)

@@ -118,6 +118,12 @@ class Finder:
         """What waits for a mend, by function."""
         return [StuckSeen(*row) for row in self._ask("stuck_seen", {})]
 
+    def hook(self, token: str) -> HookRow | None:
+        """The hook that has this token, or None."""
+        for row in self._ask("hook", {"token": token}):
+            return HookRow(*row)
+        return None
+
     def hooks(self, most: int) -> list[HookRow]:
         """What waits for an answer, the oldest first."""
         return sorted((HookRow(*row) for row in self._ask("open_hooks", {"most": most})), key=lambda row: row.opened_at)

@@ -19,7 +19,6 @@ from ..._entries import (
     Entry,
     HistoryRows,
     HookResolved,
-    HookRow,
     RunCreated,
     Stored,
     Verdict,
@@ -286,11 +285,6 @@ class PostgresStore:
     def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
         rows = self._database.ask("waiting_messages", {"run_id": run_id, "topic": wait.what, "most": most})
         return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
-
-    def hook(self, token: str) -> HookRow | None:
-        for row in self._database.ask("hook", {"token": token}):
-            return HookRow(*row)
-        return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [

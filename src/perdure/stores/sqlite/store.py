@@ -15,7 +15,6 @@ from ..._entries import (
     Entry,
     HistoryRows,
     HookResolved,
-    HookRow,
     RunCreated,
     Stored,
     Verdict,
@@ -215,11 +214,6 @@ class SqliteStore:
     def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
         rows = in_order(self._ask_many("waiting_messages", run_id, wait.what, most))
         return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
-
-    def hook(self, token: str) -> HookRow | None:
-        for row in self._ask("hook", token):
-            return HookRow(*row)
-        return None
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [

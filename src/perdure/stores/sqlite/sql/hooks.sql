@@ -16,7 +16,8 @@ SELECT json_group_array(json_array(
 
 -- name: hook
 -- The hook that has this token.
-SELECT {shown} FROM hooks CROSS JOIN runs WHERE hooks.token = :token AND runs.id = hooks.run_id;
+SELECT json_group_array(json_array({shown}))
+  FROM hooks CROSS JOIN runs WHERE hooks.token = :token AND runs.id = hooks.run_id;
 
 -- name: hooks_of
 -- The hooks that a run has opened, for people.
