@@ -43,6 +43,7 @@ from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
 from ._engine.listeners import Listener, RunFacts
 from .errors import (
+    DuplicateRunError,
     ForkedError,
     HookAnswerError,
     HookClosedError,
@@ -87,6 +88,7 @@ __all__ = [
     "Client",
     "Codec",
     "Current",
+    "DuplicateRunError",
     "Examination",
     "ForkedError",
     "Handle",

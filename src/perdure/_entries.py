@@ -33,7 +33,8 @@ class RunCreated(Struct, gc=False):
     `claim` is the claim of the run that creates it (None outside), `parent_id` and `parent_key` its place there.
     `held_as` is a fresh claim when this worker starts to execute the run at once; None leaves it `ready`.
     `due_at` (seconds since the epoch) delays a ready run, or `delay_seconds`, which the database's clock counts from
-    the creation. Lower `priority` goes first.
+    the creation. Lower `priority` goes first. In its queue no other unfinished run has its `dedup_key`; with
+    `dedup_until_start` none that has not begun.
     """
 
     run_id: RunId
@@ -58,10 +59,17 @@ class RunCreated(Struct, gc=False):
     timeout_seconds: float | None = None
     is_detached: bool = False
     """Of a child: it is not cancelled with its parent."""
+    dedup_key: str | None = None
+    dedup_until_start: bool | None = None
 
     def due_from(self, now: float) -> float | None:
         """When the run is due, if it is made at that time; None: at once."""
         return self.due_at if self.delay_seconds is None else now + self.delay_seconds
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its whole life may be one row, as nobody but the run itself has a say in it."""
+        return self.dedup_key is None and not self.has_deadline
 
     @property
     def has_deadline(self) -> bool:
@@ -257,7 +265,9 @@ class Accepted(Struct, gc=False):
 
 
 class Existed(Struct, gc=False):
-    """A `RunCreated` met another run, `run_id`, which stands for it: compare, then share it or refuse."""
+    """A `RunCreated` met another run, `run_id`, which stands for it: compare, then share it or refuse. Another id than
+    the entry's own: that of the run which has its key.
+    """
 
     run_id: RunId
     name: str

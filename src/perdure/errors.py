@@ -8,6 +8,7 @@ PerdureError
  ├─ SerializationError       a value cannot be stored, or a stored one cannot be read
  ├─ RecordedError            stands in for a recorded error whose class this process does not know
  ├─ RunExistsError           the id is taken by a run with other arguments or another workflow
+ ├─ DuplicateRunError        another run of the queue has the key, and none was made
  ├─ RunNotFoundError         no run has this id
  ├─ RunEndedError            the run has ended: what was sent to it cannot reach it any more
  ├─ HookError                a hook cannot be answered, or was not
@@ -125,6 +126,14 @@ class RecordedObject:
 
 class RunExistsError(PerdureError):
     """The run id is in use for another workflow or for other arguments."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class DuplicateRunError(PerdureError):
+    """Another run of the queue, `run_id`, has the key that was given as `dedup`: none was made."""
 
     def __init__(self, message: str, *, run_id: str) -> None:
         super().__init__(message)

@@ -152,7 +152,7 @@ def test_a_permission_or_a_table_that_is_missing_is_the_stores_trouble(
         with pytest.raises(UnsupportedStoreError):
             store.apply(W1, [recorded("r", C1)])
         assert store.apply(W1, []) == []
-        assert store.apply(W1, [created("s")]) == [Accepted()]
+        assert store.apply(W1, [parked("r", C1)]) == [Accepted("parked")]
         store.close()
     finally:
         admin.execute("DROP OWNED BY ours")
@@ -174,3 +174,22 @@ def test_every_connection_leaves_a_server_that_has_become_read_only(
         postgres.apply(W1, [created("r")])
     assert backends().isdisjoint(before)
     assert postgres.apply(W1, [created("r")]) == [Accepted()]
+
+
+def test_what_the_driver_forgets_at_a_rollback_is_prepared_again(postgres: PostgresStore) -> None:
+    """After a rollback psycopg drops all that is prepared in the session, with its next statement."""
+    assert postgres.create([created("a")]) == [Accepted()]
+    turn = postgres._database.turn
+    with pytest.raises(StoreRefusedError), turn.transaction():
+        raise UnicodeError
+    assert postgres.create([created("b")]) == [Accepted()]
+    turn.query("ended_runs", {"run_ids": "{}"})
+    assert postgres.create([created("c")]) == [Accepted()]
+    with pytest.raises(StoreRefusedError), turn.transaction():
+        raise UnicodeError
+    turn.query("ended_runs", {"run_ids": "{}"})
+    sent = postgres.begin(W1, [created("d")])
+    assert sent is not None
+    with pytest.raises(NothingDone):
+        sent.verdicts()
+    assert postgres.apply(W1, [created("d")]) == [Accepted()]  # as the journal does

@@ -129,8 +129,8 @@ class Submitter:
         return entry_of(submission, definition.kind, definition.name, stored, fingerprint, definition.max_attempts)
 
     def _accept(self, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
-        check_created(entry, verdict)
-        return Handle(self._client.outside(), entry.run_id)
+        run_id = check_created(entry, verdict, shares=self._submission.shares_duplicates)
+        return Handle(self._client.outside(), run_id)
 
 
 def entry_of(
@@ -138,22 +138,8 @@ def entry_of(
 ) -> RunCreated:
     """The entry of an outsider's run."""
     drawn = fresh_id()
-    return RunCreated(
-        submission.id or drawn,
-        kind,
-        name,
-        fingerprint,
-        stored,
-        drawn,
-        queue=submission.queue,
-        priority=submission.priority,
-        due_at=submission.due_at,
-        max_attempts=most,
-        attributes=submission.given_attributes(),
-        delay_seconds=submission.delay,
-        deadline_at=submission.deadline,
-        timeout_seconds=submission.timeout,
-    )
+    entry = RunCreated(submission.id or drawn, kind, name, fingerprint, stored, drawn, max_attempts=most)
+    return submission.addressed(entry)
 
 
 class Client(Submitter):
@@ -201,8 +187,9 @@ class Client(Submitter):
         """How to submit: `client.with_options(queue="docs", id="order-17").submit(fn, ...)`.
 
         `queue` is a `Queue` or its name; without one the run is started outside any queue. `id`, `delay`, `at`,
-        `priority`, `attributes`, `timeout` and `deadline` as in `perdure.with_options`. `kind` ("workflow", which it is
-        otherwise, or "step") says what a function is of which only the name is given.
+        `priority`, `attributes`, `timeout`, `deadline`, `dedup`, `on_duplicate` and `dedup_until` as in
+        `perdure.with_options`. `kind` ("workflow", which it is otherwise, or "step") says what a function is of which
+        only the name is given.
         """
         queue, kind = options.pop("queue", DEFAULT_QUEUE), options.pop("kind", None)
         if kind not in (None, "workflow", "step"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from .._core.definitions import Definition
-from .._core.given import LEAST_INTEGER, flag, moment_of, seconds_of, text_name, whole_number
+from .._core.given import LEAST_INTEGER, flag, moment_of, one_of, seconds_of, text_name, whole_number
+from .._entries import RunCreated
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, RunId, Seconds
 from .attributes import Attribute, given_attributes
@@ -25,6 +26,9 @@ class RunOptions(TypedDict, total=False):
     timeout: Seconds | None
     deadline: datetime | None
     detached: bool
+    dedup: str | None
+    on_duplicate: Literal["reject", "return_existing"]
+    dedup_until: Literal["end", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,23 @@ class Submission:
     timeout: float | None = None
     deadline: float | None = None
     is_detached: bool = False
+    dedup: str | None = None
+    shares_duplicates: bool = False
+    dedup_until_start: bool | None = None
+
+    def addressed(self, entry: RunCreated) -> RunCreated:
+        """The entry with all of this but the id."""
+        entry.queue, entry.priority = self.queue, self.priority
+        entry.due_at, entry.delay_seconds = self.due_at, self.delay
+        entry.deadline_at, entry.timeout_seconds = self.deadline, self.timeout
+        entry.attributes = self.given_attributes()
+        entry.dedup_key, entry.dedup_until_start = self.dedup, self.dedup_until_start
+        return entry
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether another run may stand for the one that is to be made: then the answer is the database's."""
+        return self.id is not None or self.dedup is not None
 
     def given_attributes(self) -> dict[str, str] | None:
         """By what people find the run, if anything was given."""
@@ -88,7 +109,20 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         None if timeout is None else seconds_of(timeout, "timeout", above_zero=True),
         None if deadline is None else moment_of(deadline, "deadline"),
         flag(options.get("detached", False), "detached"),
+        *_duplicates(options),
     )
+
+
+def _duplicates(options: RunOptions) -> tuple[str | None, bool, bool | None]:
+    given = options.get("dedup")
+    key = None if given is None else text_name(given, "dedup")
+    shares = one_of(options.get("on_duplicate", "reject"), "on_duplicate", ("reject", "return_existing"))
+    until = one_of(options.get("dedup_until", "end"), "dedup_until", ("end", "start"))
+    if key is None and (lost := [name for name in ("on_duplicate", "dedup_until") if name in options]):
+        raise UsageError(
+            f"with_options: {lost[0]}= says something of duplicates, and dedup= says what they are: give it"
+        )
+    return key, shares == "return_existing", (until == "start" or None) if key is not None else None
 
 
 def places_of(names: Collection[str]) -> str:

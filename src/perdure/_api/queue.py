@@ -99,6 +99,10 @@ def with_options(**options: Unpack[RunOptions]) -> Starter:
     `timeout` in seconds or as a `timedelta`, counted from when the run may begin, and `deadline`, a `datetime` with a
     time zone: a run that is not over by then (the earlier of both) ends as a cancelled one, and whoever waits gets
     `RunTimeoutError`. Children inherit it; a `detached` child does not, and is not cancelled with its parent.
+
+    `dedup` is a key that one run of the queue has at a time, from its submission until it has ended in whatever way,
+    or, with `dedup_until="start"`, until it begins. While another run has it, none is made: `DuplicateRunError` names
+    that one, or, with `on_duplicate="return_existing"`, the handle is that one's, whatever its arguments.
     """
     return Starter(submission_of(options))
 

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from .._core.definitions import Definition, find_definition
-from .._core.flow import adrive, drive
+from .._core.flow import Flow, adrive, drive
 from .._core.flows.child import check_created, child_id, start_child
+from .._core.flows.deduplicated import start_deduplicated
 from .._core.lineage import Branch, scope
 from .._core.run import Run
 from .._core.serialization import Serializer
@@ -22,6 +23,7 @@ from .._engine.journal.lanes import Lane
 from .._engine.runtime import Runtime
 from .._entries import RunCreated, Stored, Verdict
 from ..errors import NotDurableError, RunInterrupted, StoreError
+from ..typing import RunId
 from .app import current_runtime, default_app, runtime_of
 from .handle import Handle
 from .options import Submission, explain_misplaced
@@ -58,7 +60,7 @@ def start_all(function: Any, calls: Sequence[Arguments], submission: Submission)
             if lane.committed < number:
                 raise  # else the run was made, and has met this itself since
     verdicts = answers.wait()
-    return [accept_handle(runtime, entry, verdicts[place]) for place, entry in enumerate(entries)]
+    return [accept_handle(runtime, entry, verdicts[place], submission) for place, entry in enumerate(entries)]
 
 
 class Answers:
@@ -89,9 +91,16 @@ def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, s
     run = branch.run
     runtime = runtime_of(branch.run)
     entry = make_child_entry(branch, definition, arguments, submission)
-    is_named = submission.id is not None
-    blocking = runtime.execution.inline_host if branch.is_async and is_named else None
-    return Handle(runtime, drive(start_child(run, entry, is_named=is_named, is_instant=branch.is_async), run, blocking))
+    blocking = runtime.execution.inline_host if branch.is_async and submission.asks_first else None
+    flow = starting(run, entry, submission, is_instant=branch.is_async)
+    return Handle(runtime, drive(flow, run, blocking))
+
+
+def starting(run: Run, entry: RunCreated, submission: Submission, *, is_instant: bool = False) -> Flow[RunId]:
+    """The flow that starts a child, or finds the run that stands for it."""
+    if submission.dedup is not None:
+        return start_deduplicated(run, entry, shares=submission.shares_duplicates, is_instant=is_instant)
+    return start_child(run, entry, is_named=submission.id is not None, is_instant=is_instant)
 
 
 async def astart(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
@@ -103,8 +112,7 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     if type(here) is Branch:
         branch = own_branch(here)
         entry = make_child_entry(branch, definition, arguments, submission)
-        flow = start_child(branch.run, entry, is_named=submission.id is not None)
-        return Handle(runtime_of(branch.run), await adrive(flow, branch.run))
+        return Handle(runtime_of(branch.run), await adrive(starting(branch.run, entry, submission), branch.run))
     if here is None and not (app := default_app()).is_launched:
         await asyncio.to_thread(app.launch_unasked)
     runtime = current_runtime()
@@ -112,7 +120,7 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     future: asyncio.Future[Verdict] = loop.create_future()
     runtime.starts.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)
-    return accept_handle(runtime, entry, await future)
+    return accept_handle(runtime, entry, await future, submission)
 
 
 def definition_of(function: Any) -> Definition:
@@ -166,22 +174,11 @@ def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, s
     """The entry for a run that is started outside any run."""
     stored, fingerprint = store_arguments(runtime.serializer, definition, arguments, submission)
     drawn = fresh_id()
-    return RunCreated(
-        submission.id or drawn,
-        definition.kind,
-        definition.name,
-        fingerprint,
-        stored,
-        drawn,
-        queue=submission.queue,
-        priority=submission.priority,
-        due_at=submission.due_at,
+    entry = RunCreated(
+        submission.id or drawn, definition.kind, definition.name, fingerprint, stored, drawn,
         max_attempts=definition.max_attempts,
-        attributes=submission.given_attributes(),
-        delay_seconds=submission.delay,
-        deadline_at=submission.deadline,
-        timeout_seconds=submission.timeout,
-    )
+    )  # fmt: skip
+    return submission.addressed(entry)
 
 
 def make_child_entry(
@@ -192,7 +189,7 @@ def make_child_entry(
     run.check_alive()
     key = branch.next_key()
     stored, fingerprint = store_arguments(run.serializer, definition, arguments, submission)
-    return RunCreated(
+    entry = RunCreated(
         submission.id or child_id(run.run_id, key, run.incarnation),
         definition.kind,
         definition.name,
@@ -202,16 +199,11 @@ def make_child_entry(
         run.claim,
         run.run_id,
         key,
-        queue=submission.queue,
-        priority=submission.priority,
-        due_at=submission.due_at,
         max_attempts=definition.max_attempts,
-        attributes=submission.given_attributes(),
-        delay_seconds=submission.delay,
-        deadline_at=child_deadline(run, submission),
-        timeout_seconds=submission.timeout,
         is_detached=submission.is_detached,
     )
+    submission.addressed(entry).deadline_at = child_deadline(run, submission)
+    return entry
 
 
 def child_deadline(run: Run, submission: Submission) -> float | None:
@@ -220,6 +212,6 @@ def child_deadline(run: Run, submission: Submission) -> float | None:
     return min((at for at in (inherited, submission.deadline) if at is not None), default=None)
 
 
-def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
-    """The handle of the run that was made, or of the same one that was there already."""
-    return Handle(runtime, check_created(entry, verdict))
+def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict, submission: Submission) -> Handle[Any]:
+    """The handle of the run that was made, or of the one that was there already and stands for it."""
+    return Handle(runtime, check_created(entry, verdict, shares=submission.shares_duplicates))

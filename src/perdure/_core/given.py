@@ -5,6 +5,7 @@ A value that would be refused by the database, or stop a loop, much later and fa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from math import inf, isnan
@@ -68,6 +69,13 @@ def whole_number(given: int, what: str, *, least: int = 1, most: int = MOST_INTE
     if number is None or not least <= number <= most:
         raise UsageError(f"{what}={given!r}: give a whole number from {least} to {most}")
     return number
+
+
+def one_of(given: str, what: str, choices: Sequence[str]) -> str:
+    """One of these words."""
+    if given not in choices:
+        raise UsageError(f"{what}={given!r}: give {' or '.join(map(repr, choices))}")
+    return given
 
 
 def flag(given: bool, what: str) -> bool:

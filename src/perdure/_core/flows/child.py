@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ..._entries import EndedRun, Existed, Refused, RunCreated, StepRecorded, Stored, Verdict
 from ...errors import (
+    DuplicateRunError,
     PerdureError,
     RunCancelledError,
     RunDeadError,
@@ -116,8 +117,12 @@ def call_recorded(run: Run, entry: RunCreated, run_id: RunId) -> StepRecorded:
     )
 
 
-def check_created(entry: RunCreated, verdict: Verdict) -> RunId:
-    """The run that was made, or the same one that was there already; else the error that says what it is not."""
+def check_created(entry: RunCreated, verdict: Verdict, *, shares: bool = False) -> RunId:
+    """The run that was made, or the same one that was there already; else the error that says what it is not. `shares`:
+    one that has its key stands for it.
+    """
+    if isinstance(verdict, Existed) and verdict.run_id != entry.run_id:
+        return check_holder(entry, verdict.run_id, verdict.name, shares=shares)
     if isinstance(verdict, Refused):
         raise PerdureError(f"{entry.kind} {entry.name} was not started: {verdict.reason}")
     if isinstance(verdict, Existed) and verdict.name != entry.name:
@@ -132,6 +137,16 @@ def check_created(entry: RunCreated, verdict: Verdict) -> RunId:
             run_id=entry.run_id,
         )
     return verdict.run_id if isinstance(verdict, Existed) else entry.run_id
+
+
+def check_holder(entry: RunCreated, run_id: RunId, name: str, *, shares: bool) -> RunId:
+    """The run that has the key of the one that was to be made, where it may stand for it; else `DuplicateRunError`."""
+    if shares and name == entry.name:
+        return run_id
+    where = f"of queue {entry.queue!r}" if entry.queue else "outside any queue"
+    what = f"run {run_id} of {name} has the key {entry.dedup_key!r} {where}"
+    mend = "give each function keys of its own" if shares else 'wait for it, or take it: on_duplicate="return_existing"'
+    raise DuplicateRunError(f"{entry.kind} {entry.name} was not started: {what}; {mend}", run_id=run_id)
 
 
 def await_run(run: Run, key: str, run_id: RunId) -> Flow[Any]:

@@ -39,10 +39,15 @@ class Starts:
         """Hand in the creation of a run from outside any: in which lane, and its number there.
 
         Where a slot is free it begins at once, in the lane of its own: before its first body it waits for its creation,
-        as for everything that it records. Not under an id of the caller's, which another run may have.
+        as for everything that it records. Not under an id or a key of the caller's, which another run may have.
         """
         is_own_id = entry.run_id == entry.entry_id
-        if not is_own_id or entry.due_from(0.0) is not None or not self._room.take(entry):
+        if (
+            not is_own_id
+            or entry.dedup_key is not None
+            or entry.due_from(0.0) is not None
+            or not self._room.take(entry)
+        ):
             return lane, self.create(entry, lane, on_created, leads=True)
         entry.held_as = claim = fresh_id()
         run = self._expect(entry, claim)

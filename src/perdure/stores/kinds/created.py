@@ -1,10 +1,20 @@
-"""A run is made, unless its id is taken."""
+"""A run is made, unless its id or its key is taken."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from ..._entries import Accepted, Existed, Refused, RunCreated
 from ...typing import RunState
-from .kind import Judgement, Kind, Situation, Trace
+from .kind import Ask, Judgement, Kind, Situation, Trace
+
+
+def look(ask: Ask, entries: Sequence[RunCreated], situation: Situation) -> None:
+    """Which runs have the keys of those that are to have one."""
+    keys = {(entry.queue, entry.dedup_key) for entry in entries if entry.dedup_key is not None}
+    rows = ask("key_holders", keys=json.dumps(sorted(keys))) if keys else ()
+    situation.seen["keys"] = {(queue, key): Existed(*holder) for queue, key, *holder in rows}
 
 
 def judge(entry: RunCreated, situation: Situation) -> Judgement:
@@ -20,11 +30,18 @@ def judge(entry: RunCreated, situation: Situation) -> Judgement:
     if entry.claim is not None and entry.claim not in situation.claims:
         return Refused(f"the claim under which run {entry.run_id!r} was to be made has ended")
     state: RunState = "ready" if entry.held_as is None else "held"
-    holder = situation.worker_id if entry.held_as is not None else None
-    situation.runs[entry.run_id] = Trace(entry.name, entry.fingerprint, state, holder, entry.held_as, entry.entry_id)
+    if entry.dedup_key is not None:
+        holders, key = situation.seen["keys"], (entry.queue, entry.dedup_key)
+        if key in holders:
+            holder: Existed = holders[key]
+            return holder
+        if entry.held_as is None or not entry.dedup_until_start:
+            holders[key] = Existed(entry.run_id, entry.name, entry.fingerprint, state)
+    holder_id = situation.worker_id if entry.held_as is not None else None
+    situation.runs[entry.run_id] = Trace(entry.name, entry.fingerprint, state, holder_id, entry.held_as, entry.entry_id)
     if entry.held_as is not None:
         situation.claims.add(entry.held_as)
     return None
 
 
-CREATED = Kind("created", RunCreated, judge, folds=("lived", "attributed"))
+CREATED = Kind("created", RunCreated, judge, look=look, folds=("lived", "attributed"))

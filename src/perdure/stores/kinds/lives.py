@@ -35,7 +35,7 @@ def lives_in(
     ended: Iterable[RunFinished | RunParked | RunReleased],
 ) -> dict[str, Life]:
     """By claim: those of runs from outside, which record nothing, make no other run and send nothing in between, and
-    have no deadline.
+    have no key and no deadline.
     """
     ends = {entry.claim: entry for entry in ended if isinstance(entry, RunFinished)}
     for used in others:
@@ -45,7 +45,7 @@ def lives_in(
         if entry.claim is not None:
             ends.pop(entry.claim, None)
             found.pop(entry.claim, None)
-        elif entry.held_as is not None and not entry.has_deadline and (end := ends.get(entry.held_as)) is not None:
+        elif entry.held_as is not None and entry.is_plain and (end := ends.get(entry.held_as)) is not None:
             found[entry.held_as] = _life(entry, end)
     return found
 

@@ -21,7 +21,7 @@ from .. import forks
 from .addresses import Address
 from .calls import Call, Statement, failure_of
 from .decisions import Decisions
-from .failures import FAILURES, RETRIED, UNPREPARED, is_standby, translate, translate_connecting
+from .failures import FAILURES, FORGOTTEN, RETRIED, UNPREPARED, is_standby, translate, translate_connecting
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -130,7 +130,11 @@ class Connection:
             self.close()
             raise
         on_answer(call)
-        call.check()
+        try:
+            call.check()
+        except psycopg.errors.InvalidSqlStatementName:  # the driver drops all that is prepared after a rollback
+            self.close()
+            raise
 
     def _ready_cursor(self) -> psycopg.Cursor[Row]:
         if self._connection is not None and self._connection.pgconn.pipeline_status != PipelineStatus.OFF:
@@ -149,7 +153,7 @@ class Connection:
                 pause = random() * _PAUSE_SECONDS  # noqa: S311  # at once, the same two would meet again
                 time.sleep(pause)
             except FAILURES as failure:
-                if not left or getattr(failure, "sqlstate", None) != UNPREPARED:
+                if not left or getattr(failure, "sqlstate", None) not in (UNPREPARED, FORGOTTEN):
                     raise self._translated(failure) from failure
                 if self._connection is not None:  # a pooler's: another one perhaps than was prepared
                     self._prepare(self._connection)

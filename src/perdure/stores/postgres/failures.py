@@ -25,12 +25,14 @@ RETRIED: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 
 UNPREPARED: Final = "PD003"
 """What `check_session` says of a session that a pooler has handed out, or reset."""
+FORGOTTEN: Final = "26000"
+"""A prepared statement is not there any more; nothing has happened."""
 
 _REFUSALS = ("22", "23", "54")
 _STANDBY = ("25006", "55000")
 _FULL = ("53100", "58030")
 _LOCKED = "55P03"
-_STORES_OWN = ("40", "53", "58", "55", "25", UNPREPARED)
+_STORES_OWN = ("40", "53", "58", "55", "25", UNPREPARED, FORGOTTEN)
 """Not for what was to be written, whatever that is."""
 _TOO_LARGE = "53200"
 _NOT_LAID = ("3F000", "42P01", "42883", "42704")

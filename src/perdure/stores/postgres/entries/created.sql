@@ -1,6 +1,7 @@
--- An id is taken once. A run made inside another joins the claim that makes it, which may be one that this very
--- section takes; one from outside needs only the fence. `seq` follows the batch, but the rows go in by id: two batches
--- that make the same runs wait for each other in one direction only. A child's creation is its parent's checkpoint, too.
+-- An id is taken once, and a key of a queue by one run at a time. A run made inside another joins the claim that makes it,
+-- which may be one that this very section takes; one from outside needs only the fence. `seq` follows the batch, but the
+-- rows go in by key and id: two batches that make the same runs wait for each other in one direction only. A child's
+-- creation is its parent's checkpoint, too.
 CREATE FUNCTION perdure.write_created(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
@@ -13,11 +14,12 @@ BEGIN
                    run_id text, kind text, name text, fingerprint text, input json, entry_id text, claim uuid,
                    parent_id text, parent_key text, held_as uuid, queue text, priority integer,
                    due_at double precision, max_attempts integer, delay_seconds double precision,
-                   deadline_at double precision, timeout_seconds double precision, is_detached boolean)
+                   deadline_at double precision, timeout_seconds double precision, is_detached boolean, dedup_key text,
+                   dedup_until_start boolean)
     ), run AS (
         INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker,
                                   claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint, deadline_at,
-                                  is_detached)
+                                  is_detached, dedup_key, dedup_until_start)
         OVERRIDING SYSTEM VALUE
         SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
                CASE WHEN held_as IS NULL THEN coalesce(to_timestamp(due_at), moment + make_interval(secs => delay_seconds)) END, moment,
@@ -26,14 +28,15 @@ BEGIN
                least(to_timestamp(deadline_at),
                      coalesce(to_timestamp(due_at), moment + make_interval(secs => coalesce(delay_seconds, 0)))
                      + make_interval(secs => timeout_seconds)),
-               coalesce(is_detached, false)
+               coalesce(is_detached, false), dedup_key, dedup_until_start
           FROM entry
          WHERE claim IS NULL
             OR EXISTS (SELECT 1 FROM perdure.runs AS creator
                         WHERE creator.worker = me AND creator.claim = entry.claim AND creator.state = 'held' OFFSET 0)
             OR claim IN (SELECT sibling.held_as FROM entry AS sibling)
-         ORDER BY run_id COLLATE "C"
-        ON CONFLICT (id) DO NOTHING
+         ORDER BY dedup_key COLLATE "C" NULLS FIRST, CASE WHEN dedup_key IS NOT NULL THEN queue END COLLATE "C",
+                  run_id COLLATE "C"
+        ON CONFLICT DO NOTHING
         RETURNING id, created_by
     ), input AS (
         INSERT INTO perdure.inputs (run_id, codec, body)

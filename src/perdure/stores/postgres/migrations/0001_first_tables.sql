@@ -257,6 +257,9 @@ CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND stop
 CREATE INDEX runs_held ON perdure.runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, and which of them have ended.
 CREATE INDEX runs_children ON perdure.runs (parent_id, finished_at) WHERE parent_id IS NOT NULL;
+-- No two runs of a queue have one key, until the end or until the start of the one that has it.
+CREATE UNIQUE INDEX runs_dedup ON perdure.runs (queue, dedup_key)
+    WHERE dedup_key IS NOT NULL AND finished_at IS NULL AND (dedup_until_start IS NOT TRUE OR started_at IS NULL);
 
 -- Whose time has come: delayed runs, and sleepers without a cancel (one with a cancel is swept, not woken).
 CREATE VIEW perdure.due_runs AS

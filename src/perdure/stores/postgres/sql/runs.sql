@@ -29,6 +29,14 @@ SELECT id, name, fingerprint, state, worker::text, claim::text, created_by, fini
   FROM perdure.runs
  WHERE id IN (SELECT json_array_elements_text(%(run_ids)s::json));
 
+-- name: key_holders
+-- Which runs have these keys of these queues now.
+SELECT holder.queue, holder.dedup_key, holder.id, holder.name, holder.fingerprint, holder.state
+  FROM json_array_elements(%(keys)s::json) AS wanted
+ CROSS JOIN LATERAL (SELECT * FROM perdure.runs
+                      WHERE queue = wanted ->> 0 AND dedup_key = wanted ->> 1 AND finished_at IS NULL
+                        AND (dedup_until_start IS NOT TRUE OR started_at IS NULL) OFFSET 0) AS holder;
+
 -- name: held_claims
 -- Which of these claims this worker still has.
 SELECT claim::text FROM perdure.runs

@@ -271,6 +271,9 @@ CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND stopped = 'm
 CREATE INDEX runs_held ON runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, in order of creation, and which of them have ended.
 CREATE INDEX runs_children ON runs (parent_id, seq, finished_at) WHERE parent_id IS NOT NULL;
+-- No two runs of a queue have one key, until the end or until the start of the one that has it.
+CREATE UNIQUE INDEX runs_dedup ON runs (queue, dedup_key)
+    WHERE dedup_key IS NOT NULL AND finished_at IS NULL AND (dedup_until_start IS NOT TRUE OR started_at IS NULL);
 
 -- Cancelled runs that nobody holds: anybody may end them.
 CREATE VIEW sweepable_runs AS

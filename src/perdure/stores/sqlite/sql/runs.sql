@@ -14,6 +14,15 @@ SELECT json_group_array(json_array(runs.id, runs.name, runs.fingerprint, runs.st
  CROSS JOIN runs
  WHERE runs.id = wanted.value;
 
+-- name: key_holders
+-- Which runs have these keys of these queues now.
+SELECT json_group_array(json_array(runs.queue, runs.dedup_key, runs.id, runs.name, runs.fingerprint, runs.state))
+  FROM json_each(:keys) AS wanted
+ CROSS JOIN runs
+ WHERE runs.queue = json_extract(wanted.value, '$[0]') AND runs.dedup_key = json_extract(wanted.value, '$[1]')
+   AND runs.dedup_key IS NOT NULL AND runs.finished_at IS NULL
+   AND (runs.dedup_until_start IS NOT TRUE OR runs.started_at IS NULL);
+
 -- name: held_claims
 -- Which of these claims this worker still has.
 SELECT json_group_array(json_array(runs.claim))
