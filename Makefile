@@ -108,7 +108,7 @@ format: setup
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
-LOCKED_EXTRAS := postgres fastapi starlette litestar flask django mcp opentelemetry
+LOCKED_EXTRAS := postgres schedules fastapi starlette litestar flask django mcp opentelemetry
 # Every extra is named but those of the agent frameworks, which `make agents-lock` pins.
 # make lock UPGRADE=--upgrade also takes newer versions of what is pinned already.
 lock: setup

@@ -30,8 +30,11 @@ from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
 from ._api.polling import wait_for
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
+from ._api.schedule_options import schedule
+from ._api.schedules import Schedules, schedules
 from ._api.several import Waited, as_completed, first, wait
 from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary
+from ._api.shown_schedules import ScheduleSummary
 from ._api.steps import call
 from ._api.threads import threads
 from ._api.transactions import Transactions
@@ -131,6 +134,8 @@ __all__ = [
     "RunSummary",
     "RunTimeoutError",
     "Runs",
+    "ScheduleSummary",
+    "Schedules",
     "SerializationError",
     "StepInterruptedError",
     "StepNotDoneError",
@@ -169,6 +174,8 @@ __all__ = [
     "resolve",
     "running",
     "runs",
+    "schedule",
+    "schedules",
     "send",
     "send_many",
     "set_attributes",

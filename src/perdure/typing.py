@@ -49,5 +49,10 @@ WaitKind = Literal["children", "run", "message", "event"]
 OVERDUE: Final = "its deadline has passed"
 """The reason of a cancelled run that has ended by its deadline; the SQL writes the same."""
 
+Overlap = Literal["skip", "queue", "cancel", "allow"]
+"""What a schedule does while the run that it started last has not ended."""
+CatchUp = Literal["latest", "all", "skip"]
+"""What it starts of the instants that nobody was there for."""
+
 DEFAULT_QUEUE: Final = ""
 """The queue of runs that were started, not submitted."""

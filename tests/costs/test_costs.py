@@ -20,6 +20,7 @@
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
+| a schedule's instant, beside what its run costs | 1 | 9 | 10 |
 | a batch of a thousand entries | 1 | as of one entry | 1 |
 
 A commit of Postgres is one round trip. SQLite makes none; its statements are calls into the library. A renewal of the
@@ -33,11 +34,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import perdure
+from perdure._engine.duties.scheduling import firing_of
 from perdure._entries import RunReleased
 from perdure.stores.open import open_store
 from tests.costs import programs
@@ -297,3 +301,24 @@ def test_the_database_is_what_the_url_says(url: str, kind: str) -> None:
     store = open_store(url)
     assert type(store).__name__.lower().startswith(kind)
     store.close()
+
+
+def test_a_schedule_is_one_transaction(count: Count, app: perdure.Perdure, kind: str) -> None:
+    """One look at what is due, and one transaction for its step forward and its run, however many workers there are."""
+    runtime = app._launched()
+    schedules = runtime.store.schedules
+    runtime.poller.stop(60.0)  # else it may be faster
+    perdure.schedules.set("once", "elsewhere:work", at=datetime.now(UTC) + timedelta(seconds=0.05))
+    while not schedules.due(1):
+        time.sleep(0.01)
+
+    def fire() -> None:
+        [due] = schedules.due(1)
+        firing = firing_of(due)
+        assert firing is not None
+        assert schedules.fire(runtime.worker.worker_id, firing)
+
+    cost = count(fire)
+    # of a transaction of Postgres its begin, its commit and its two sections are round trips that are not counted
+    assert cost.statements == (9 if kind == "sqlite" else 10 - 4), str(cost)
+    assert cost.commits == (1 if kind == "sqlite" else 0)

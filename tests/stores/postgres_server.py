@@ -27,6 +27,7 @@ TABLES = (
     "audit",
     "attributes",
     "hooks",
+    "schedules",
     "queues",
     "wakes",
     "waits",

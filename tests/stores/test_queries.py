@@ -200,6 +200,7 @@ FEW = {
     ),
     "has_told",
     *("transact", "was_transacted"),
+    *("moment", "write_schedule", "step_schedule", "delete_schedule"),
 }
 """What gives one row, or one for each process of a machine; `mend_runs` is asked at launch alone, `cancel_runs` by
 people.

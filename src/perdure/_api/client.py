@@ -36,6 +36,7 @@ from .inspection import Runs
 from .options import RunOptions, Submission, submission_of
 from .overview import Examination, QueueSummary, WorkerSummary, examination_of, queues_of, workers_of
 from .queue import Queue
+from .schedules import Schedules
 from .starting import bound, definition_of, store_arguments
 from .wanted_runs import queue_name
 
@@ -173,6 +174,8 @@ class Client(Submitter):
         super().__init__(self, Submission())
         self.runs = Runs(self.opened)
         """Finds runs, looks at one, ends many; see `Runs`."""
+        self.schedules = Schedules(self.opened)
+        """Looks at schedules and steers them; see `Schedules`."""
         _CLIENTS.add(self)
 
     @property

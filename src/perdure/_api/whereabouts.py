@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from .._core.lineage import Branch, scope
+from .._core.scheduled import instant_of
 from ..errors import UsageError
 from ..typing import RunId
 
@@ -29,6 +31,8 @@ class Current:
     """When the run is to be over, in seconds since the epoch (`with_options(timeout=, deadline=)`); None where there is
     no such time.
     """
+    scheduled_at: datetime | None
+    """The instant that a schedule has started the run for; None of all other runs, its children too."""
     is_replaying: bool
     """Whether what the workflow does now was done before, by an earlier process: for its logs alone."""
 
@@ -59,5 +63,6 @@ def current() -> Current:
         parent_id=run.parent_id,
         attempt=run.attempts if type(here) is Branch else here.attempt,  # type: ignore[union-attr]  # a StepScope then
         deadline=run.deadline,
+        scheduled_at=instant_of(run.run_id),
         is_replaying=is_workflow and run.is_replaying,
     )

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import copy
+from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
 from .._entries import Stored
 from ..errors import UsageError
-from ..typing import RunKind, Seconds
+from ..typing import CatchUp, Overlap, RunKind, Seconds
 from .binder import Arguments, Binder
 from .bound import bound_parameter, class_of_mark, mark_of
 from .given import flag, seconds_of, text_name, whole_number
 from .identity import Identity, Taken
+from .instants import Rule
 from .names import name_of_function, origin_of
 from .replacing import is_defined_anew, what_differs
 from .retry import NO_RETRY, Retry
@@ -188,6 +190,21 @@ def find_definition(function: object) -> Definition | None:
     return definition if isinstance(definition, Definition) else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A schedule as the program declares it."""
+
+    name: str
+    definition: Definition
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    queue: str
+    priority: int
+    rule: Rule
+    overlap: Overlap
+    catch_up: CatchUp
+
+
 class Definitions:
     """All workflows, steps and queues that this process has defined, by name."""
 
@@ -196,6 +213,7 @@ class Definitions:
         self.revision = 0
         """How often a function was added, or took another's place."""
         self._queues: dict[str, int] = {}
+        self._schedules: dict[str, Declaration] = {}
         self._on_queue: list[Callable[[str, int], None]] = []
         self.types = TypeRegistry()
 
@@ -219,6 +237,23 @@ class Definitions:
         self._queues[name] = concurrency
         for tell in self._on_queue:
             tell(name, concurrency)
+
+    def add_schedule(self, declaration: Declaration) -> None:
+        """This program has the schedule. What is defined anew takes its own place; two of one name are refused."""
+        known = self._schedules.get(declaration.name)
+        if known is not None and (
+            known.definition is declaration.definition or known.definition.name != declaration.definition.name
+        ):
+            raise UsageError(
+                f"two schedules are called {declaration.name!r}, of {known.definition.name} and of "
+                f"{declaration.definition.name}: give one of them `name=`"
+            )
+        self._schedules[declaration.name] = declaration
+        self.revision += 1
+
+    def schedules(self) -> list[Declaration]:
+        """All of them."""
+        return list(self._schedules.values())
 
     def queues(self) -> list[str]:
         """The names of all queues."""

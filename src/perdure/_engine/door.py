@@ -8,6 +8,7 @@ from typing import Protocol
 
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
+from .._entries import RunCreated, Verdict
 from ..stores.protocol import Store
 from ..typing import RunId
 from .hosting.asyncio.wakeups import Wakes
@@ -78,6 +79,9 @@ class Door(Protocol):
     @property
     def execution(self) -> Executes:
         """What is executed here, if anything is."""
+
+    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """The runs of an outsider, durable, and whoever executes them is told."""
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that opened this."""

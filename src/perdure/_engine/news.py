@@ -52,6 +52,8 @@ class News:
         """A run that was executed here has ended: that is committed."""
         self.due: Signal[[float]] = Signal()
         """Something falls due at this time (seconds since the epoch)."""
+        self.scheduled: Signal[[]] = Signal()
+        """The time of a schedule has come."""
         self.unknown: Signal[[]] = Signal()
         """The outcome of a statement is not known: the database may hold for us what we do not know."""
         self.fenced: Signal[[]] = Signal()

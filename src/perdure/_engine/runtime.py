@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
+from .._entries import RunCreated, Verdict
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Hint, Served, Store
 from ..typing import DEFAULT_QUEUE
@@ -21,6 +23,7 @@ from .claiming.starts import Starts
 from .duties.dead_workers import AGAIN_SECONDS, DeadWorkers
 from .duties.duty import Duties, Duty
 from .duties.mending import Mending
+from .duties.scheduling import Scheduling
 from .hosting.asyncio.wakeups import Wakes
 from .hosting.execution import Execution
 from .hosting.histories import Histories
@@ -33,6 +36,7 @@ from .listeners import Listeners
 from .membership.worker import RENEWALS, Worker
 from .news import News
 from .options import Options
+from .outside.creations import parts_of
 from .phase import Phase
 from .watching.arrivals import Arrivals
 from .watching.awaited_ends import Ends
@@ -67,6 +71,7 @@ class Runtime:
         self._make_claiming()
         self._make_hosting()
         self._make_watching()
+        self._make_duties()
         self._connect()
 
     def _make_members(self) -> None:
@@ -179,11 +184,19 @@ class Runtime:
             mailbox=mailbox,
             let_waiting_leave=self.execution.park_if_all_wait,
             expire=self.claims.expire,
-            poll_seconds=self.options.poll_seconds,
             news=self.news,
         )
         self.dead_workers = DeadWorkers(store=self.store, journal=self.journal, worker=self.worker, news=self.news)
         self.mending = Mending(store=self.store, definitions=self.definitions, queues=self.room.queues, news=self.news)
+        self.scheduling = Scheduling(
+            store=self.store,
+            definitions=self.definitions,
+            serializer=self.serializer,
+            worker=self.worker,
+            news=self.news,
+        )
+
+    def _make_duties(self) -> None:
         self.duties = Duties(
             Duty(self.pulse.feel),
             Duty(self.ends.poll),
@@ -195,6 +208,8 @@ class Runtime:
             Duty(self.worker.tell_served),
             Duty(self.dead_workers.check_leases, every=self.options.lease_seconds / RENEWALS, at_once=True),
             Duty(self.mending.mend),
+            Duty(self.scheduling.declare),
+            Duty(self.scheduling.fire, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.scheduling.is_called),
             Duty(self.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
             Duty(self.mending.explain, every=HOUSEKEEPING_SECONDS, is_called=self.mending.is_to_explain),
             Duty(self.claims.reconcile, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.claims.is_unknown),
@@ -219,6 +234,7 @@ class Runtime:
         news.said.reach(self.following.tell, lambda run_id: self.worker.line.say(said=[run_id]))
         news.ended.reach(self.following.tell)
         news.due.reach(self.poller.expect)
+        news.scheduled.reach(self.scheduling.call)
         news.unknown.reach(self.claims.note_unknown)
         news.fenced.reach(self.claims.rejoin)
         news.right_lost.reach(self.claims.lost_right)
@@ -266,8 +282,16 @@ class Runtime:
     def keep_house(self) -> None:
         """What depends on the code that is loaded, and what nobody else would end."""
         self.mending.mend()
+        self.scheduling.declare()
         self.claims.sweep_cancelled()
         self.mending.explain()
+
+    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """Runs of an outsider, durable, and whoever executes them is told. Blocks until the database answers."""
+        verdicts = [verdict for part in parts_of(entries) for verdict in self.store.create(part)]
+        self.news.backlog()
+        self.worker.line.say({entry.queue for entry in entries})
+        return verdicts
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Let running bodies end for `timeout` seconds, hand everything back, leave; tell who waits here."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from .._entries import Arrival as Arrival
 from .._entries import Checkpoint as Checkpoint
@@ -35,6 +35,13 @@ from .claimed import Floor as Floor
 from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
 from .finding import Said as Said
+from .looks import Mail as Mail
+from .looks import Pulse as Pulse
+from .looks import Told as Told
+from .schedules import DueSchedule as DueSchedule
+from .schedules import Firing as Firing
+from .schedules import ScheduleRow as ScheduleRow
+from .schedules import Schedules
 from .steering import Steering
 from .tails import Tail
 
@@ -103,43 +110,6 @@ class RunRow:
     def needs_mend(self) -> bool:
         """Whether only other code can go on with it."""
         return self.stopped == "mend"
-
-
-@dataclass(slots=True)
-class Pulse:
-    """What the bounded poll sees: whether the mailbox has something for this worker or for anybody, whether anything is
-    claimable, and when next to look.
-    """
-
-    has_mail: bool = False
-    has_claimable: bool = False
-    has_last_attempts: bool = False
-    """Whether some of it is to be claimed alone (rule 11)."""
-    next_due_at: float | None = None
-    has_overdue: bool = False
-    """Whether a run's deadline has passed, and nobody has told it so."""
-
-
-class Told(NamedTuple):
-    """A run that this worker holds was told something: a cancel, a pause, or anything else that it may wait for."""
-
-    seq: int
-    run_id: RunId
-    is_cancelled: bool
-    is_paused: bool = False
-
-
-@dataclass(slots=True)
-class Mail:
-    """What a look into the mailbox finds (rule 13).
-
-    `has_read`: runs were told something, and may be claimable now. `has_cancelled`: some of them that nobody holds have
-    a cancel, and keep their rows until they are swept.
-    """
-
-    told: list[Told]
-    has_read: bool
-    has_cancelled: bool
 
 
 @dataclass(slots=True, frozen=True)
@@ -237,6 +207,9 @@ class Store(Protocol):
     """Does what people ask for; see `stores.steering`."""
     said: Said
     """Reads what runs say to others."""
+
+    schedules: Schedules
+    """What comes by the clock."""
 
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than

@@ -31,7 +31,6 @@ class Pulse:
         mailbox: Mailbox,
         let_waiting_leave: Callable[[], None],
         expire: Callable[[], None],
-        poll_seconds: float,
         news: News,
     ) -> None:
         self._store = store
@@ -41,7 +40,6 @@ class Pulse:
         self._mailbox = mailbox
         self._let_waiting_leave = let_waiting_leave
         self._expire = expire
-        self._poll_seconds = poll_seconds
         self._news = news
 
     def feel(self) -> None:
@@ -60,8 +58,8 @@ class Pulse:
         self._room.note_last_attempts(wait=pulse.has_last_attempts)
         if pulse.has_last_attempts:
             self._let_waiting_leave()
+        if pulse.has_schedules:
+            self._news.scheduled()
         if pulse.next_due_at is not None:
-            late = time.time() - pulse.next_due_at
-            # Our clock may say that it is due, the database's, which decides, not yet: look again, ever more rarely.
-            again = time.time() + min(max(late, 0.001), self._poll_seconds)
-            self._news.due(pulse.next_due_at if late < 0 else again)
+            # By how much our clock is off does not matter: how long it is until then is the database's to say.
+            self._news.due(time.time() + max(pulse.next_due_at - pulse.now, 0.001))

@@ -18,7 +18,7 @@ from ..kinds import Kinds
 from ..kinds.kind import Sections
 from ..verdicts import apply_what_is_new
 from .calls import Statement
-from .connections import Connection
+from .connections import Connection, Transaction
 from .decisions import Decisions
 
 _encode = msgspec.json.Encoder().encode
@@ -71,11 +71,19 @@ def apply_in_order(
         if not has_right:
             return None
 
-        def write(sections: Sections) -> None:
-            for query, section in _with_locks(kinds, sections):
-                transaction.run(_statement(connection.decisions, worker_id, query, section))
+        return apply_behind_fence(transaction, connection.decisions, kinds, me, entries)
 
-        return apply_what_is_new(transaction.ask, write, kinds, me, entries)
+
+def apply_behind_fence(
+    transaction: Transaction, decisions: Decisions, kinds: Kinds, me: str, entries: Sequence[Entry]
+) -> list[Verdict]:
+    """The verdicts, within a transaction that has had its fence; `me` as the server spells it."""
+
+    def write(sections: Sections) -> None:
+        for query, section in _with_locks(kinds, sections):
+            transaction.run(_statement(decisions, me, query, section))
+
+    return apply_what_is_new(transaction.ask, write, kinds, me, entries)
 
 
 def create_in_order(

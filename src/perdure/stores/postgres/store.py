@@ -43,15 +43,18 @@ from ..protocol import (
     Told,
     WorkerRow,
 )
+from ..schedules import Schedules
 from ..steering import Steering
 from .addresses import parse_address
 from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
 from .connections import Database
 from .decisions import decisions_of
-from .failures import FAILURES, is_lock, locked_error
+from .failures import is_lock, locked_error
 from .places import own_directory
+from .schedules import PostgresSchedules
 from .schema import check_schema, migrate, missing_sql
+from .sent import SentCall
 from .session import PostgresSession
 from .steering import PostgresSteering
 from .transactions import PostgresTail
@@ -80,6 +83,9 @@ class PostgresStore:
         self.finder = Finder(self._database.ask, text_array)
         self.steering: Steering = PostgresSteering(self._database)
         self.said = Said(self._database.ask)
+        self.schedules: Schedules = PostgresSchedules(
+            self._database, self._kinds, expected=lambda me: self._writes.get(me, 0), count=self._count_write
+        )
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"
@@ -356,34 +362,6 @@ class PostgresStore:
     def _given_id(self, worker_id: str) -> str:
         """A UUID as this process spelled it; the server has its own way to write one."""
         return self._given_ids.get(worker_id, worker_id)
-
-
-class SentCall:
-    """`SentBatch` for one call; `verdicts` reads its answer."""
-
-    def __init__(self, call: Call, connection: int, verdicts: Callable[[], list[Verdict]]) -> None:
-        self._call = call
-        self.connection = connection
-        self.verdicts = verdicts
-
-    @property
-    def is_sent(self) -> bool:
-        return self._call.is_sent
-
-    def fileno(self) -> int:
-        return self._call.fileno()
-
-    def is_answered(self) -> bool:
-        try:
-            return self._call.is_answered()
-        except FAILURES:
-            return True  # `verdicts` says so
-
-    def wait(self, seconds: float | None = None) -> bool:
-        try:
-            return self._call.wait(seconds)
-        except FAILURES:
-            return True
 
 
 def _floors_text(queues: Iterable[str], floors: Mapping[str, Floor]) -> str:

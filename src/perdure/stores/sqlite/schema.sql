@@ -146,6 +146,51 @@ CREATE TABLE queues (
     changed_at         REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What comes by the clock. One of `cron` (in `timezone`), `every_seconds` and `once_at` says when; `function` with what is
+-- stored of its arguments, what. `next_instant` is what it is about, `next_at` when to start it, which is later by a
+-- jitter; NULL: never again. `last_run_id`: of the run that it started last, by which `overlap` goes. `declared`: a digest
+-- of what the program said last: when that changes, it wins over what people have set. Whoever changes a row has seen its
+-- `version`.
+CREATE TABLE schedules (
+    name           TEXT NOT NULL PRIMARY KEY,
+    function       TEXT NOT NULL,
+    kind           TEXT NOT NULL CHECK (kind IN ('workflow', 'step')),
+    queue          TEXT NOT NULL,
+    priority       INTEGER NOT NULL,
+    max_attempts   INTEGER NOT NULL CHECK (max_attempts >= 1),
+    fingerprint    TEXT NOT NULL,
+    codec          TEXT NOT NULL,
+    body           TEXT NOT NULL,
+    cron           TEXT,
+    timezone       TEXT,
+    every_seconds  REAL CHECK (every_seconds > 0),
+    once_at        REAL,
+    jitter_seconds REAL NOT NULL CHECK (jitter_seconds >= 0),
+    overlap        TEXT NOT NULL CHECK (overlap IN ('skip', 'queue', 'cancel', 'allow')),
+    catch_up       TEXT NOT NULL CHECK (catch_up IN ('latest', 'all', 'skip')),
+    declared       TEXT,
+    paused_at      REAL,
+    next_instant   REAL,
+    next_at        REAL,
+    last_instant   REAL,
+    last_run_id    TEXT,
+    skipped_at     REAL,
+    version        INTEGER NOT NULL,
+    CHECK ((cron IS NOT NULL) + (every_seconds IS NOT NULL) + (once_at IS NOT NULL) = 1),
+    CHECK ((next_instant IS NULL) = (next_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedules_next ON schedules (next_at) WHERE paused_at IS NULL AND next_at IS NOT NULL;
+
+-- Which schedules are to be looked at now. One that waits for its last run's end is not.
+CREATE VIEW due_schedules AS
+SELECT *
+  FROM (SELECT schedules.*,
+               EXISTS (SELECT 1 FROM runs
+                        WHERE runs.id = schedules.last_run_id AND runs.finished_at IS NULL) AS is_running
+          FROM schedules
+         WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at <= (SELECT now FROM clock)) AS due
+ WHERE overlap <> 'queue' OR NOT is_running;
+
 -- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
 -- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE messages (

@@ -27,6 +27,7 @@ from ..finding import Finder, Said
 from ..histories import checkpoint_of, histories_of, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
+from ..schedules import Schedules
 from ..steering import Steering
 from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
@@ -35,6 +36,7 @@ from .connections import Connection, Database, Row
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .rows import in_order, texts
+from .schedules import SqliteSchedules
 from .schema import check_schema, migrate, missing_sql
 from .session import SqliteSession
 from .statements import decisions
@@ -63,6 +65,7 @@ class SqliteStore:
         self.finder = Finder(self._find, texts)
         self.steering: Steering = SqliteSteering(self._database)
         self.said = Said(self._find)
+        self.schedules: Schedules = SqliteSchedules(self._database, self._kinds)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
@@ -253,10 +256,11 @@ class SqliteStore:
         names: Collection[str],
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
-        [(*has, next_due_at, has_overdue)] = self._ask("pulse", worker_id, texts(queues), texts(names))
-        has_mail, has_claimable, has_last_attempts = map(bool, has)
+        row = self._ask("pulse", worker_id, texts(queues), texts(names))[0]
+        has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now = row
         due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
-        return Pulse(has_mail, has_claimable, has_last_attempts, due_at, bool(has_overdue))
+        has = bool(has_mail), bool(has_claimable), bool(has_last_attempts)
+        return Pulse(*has, due_at, bool(has_overdue), bool(has_schedules), now)
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]

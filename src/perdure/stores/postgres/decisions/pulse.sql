@@ -4,7 +4,8 @@
 -- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
 CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
                               OUT has_claimable boolean, OUT has_last_attempts boolean,
-                              OUT next_due_at double precision, OUT has_overdue boolean)
+                              OUT next_due_at double precision, OUT has_overdue boolean,
+                              OUT has_schedules boolean, OUT moment double precision)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
@@ -50,4 +51,11 @@ BEGIN
             SELECT extract(epoch FROM deadline_at)::double precision FROM perdure.runs
              WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > (SELECT perdure.now())
              ORDER BY deadline_at LIMIT 1));
+    has_schedules := EXISTS (SELECT 1 FROM perdure.due_schedules);
+    moment := extract(epoch FROM perdure.now())::double precision;
+    next_due_at := least(next_due_at, (SELECT extract(epoch FROM schedules.next_at)::double precision
+                                         FROM perdure.schedules
+                                        WHERE paused_at IS NULL AND next_at IS NOT NULL
+                                          AND next_at > (SELECT perdure.now())
+                                        ORDER BY next_at LIMIT 1));
 END $$;

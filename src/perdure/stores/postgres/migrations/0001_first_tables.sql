@@ -144,6 +144,51 @@ CREATE TABLE perdure.queues (
     changed_at         timestamptz NOT NULL DEFAULT perdure.now()
 );
 
+-- What comes by the clock. One of `cron` (in `timezone`), `every_seconds` and `once_at` says when; `function` with what is
+-- stored of its arguments, what. `next_instant` is what it is about, `next_at` when to start it, which is later by a
+-- jitter; NULL: never again. `last_run_id`: of the run that it started last, by which `overlap` goes. `declared`: a digest
+-- of what the program said last: when that changes, it wins over what people have set. Whoever changes a row has seen its
+-- `version`.
+CREATE TABLE perdure.schedules (
+    name           text COLLATE "C" PRIMARY KEY,
+    function       text NOT NULL,
+    kind           text NOT NULL CHECK (kind IN ('workflow', 'step')),
+    queue          text COLLATE "C" NOT NULL,
+    priority       integer NOT NULL,
+    max_attempts   integer NOT NULL CHECK (max_attempts >= 1),
+    fingerprint    text NOT NULL,
+    codec          text NOT NULL,
+    body           text NOT NULL,
+    cron           text,
+    timezone       text,
+    every_seconds  double precision CHECK (every_seconds > 0),
+    once_at        timestamptz,
+    jitter_seconds double precision NOT NULL CHECK (jitter_seconds >= 0),
+    overlap        text NOT NULL CHECK (overlap IN ('skip', 'queue', 'cancel', 'allow')),
+    catch_up       text NOT NULL CHECK (catch_up IN ('latest', 'all', 'skip')),
+    declared       text,
+    paused_at      timestamptz,
+    next_instant   timestamptz,
+    next_at        timestamptz,
+    last_instant   timestamptz,
+    last_run_id    text COLLATE "C",
+    skipped_at     timestamptz,
+    version        bigint NOT NULL,
+    CHECK (num_nonnulls(cron, every_seconds, once_at) = 1),
+    CHECK ((next_instant IS NULL) = (next_at IS NULL))
+);
+CREATE INDEX schedules_next ON perdure.schedules (next_at) WHERE paused_at IS NULL AND next_at IS NOT NULL;
+
+-- Which schedules are to be looked at now, the longest due first. One that waits for its last run's end is not.
+CREATE VIEW perdure.due_schedules AS
+SELECT *
+  FROM (SELECT schedules.*,
+               EXISTS (SELECT 1 FROM perdure.runs
+                        WHERE runs.id = schedules.last_run_id AND runs.finished_at IS NULL OFFSET 0) AS is_running
+          FROM perdure.schedules
+         WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at <= (SELECT perdure.now())) AS due
+ WHERE overlap <> 'queue' OR NOT is_running;
+
 -- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
 -- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE perdure.messages (

@@ -98,7 +98,7 @@ SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND sta
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due.
-SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue
+SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, moment
   FROM perdure.pulse(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::text[], %(floors)s::json);
 
 -- name: locked_among

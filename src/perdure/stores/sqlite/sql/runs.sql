@@ -210,20 +210,22 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL
                   AND runs.queue = of_queue.value AND runs.name = of_name.value
                   AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1),
-       (SELECT min(min(coalesce((SELECT min(deadline_at) FROM runs
-                                  WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > served.now),
-                                9e999),
-                       coalesce((SELECT min(due_at) FROM runs
-                                  WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
-                                    AND queue = of_queue.value AND name = of_name.value), 9e999),
-                       coalesce((SELECT min(due_at) FROM runs
-                                  WHERE state = 'parked' AND due_at IS NOT NULL AND stopped IS NULL
-                                    AND due_at > served.now
-                                    AND queue = of_queue.value AND name = of_name.value), 9e999)))
-          FROM json_each(served.queues) AS of_queue
-         CROSS JOIN json_each(served.names) AS of_name),
+       min(coalesce((SELECT min(next_at) FROM schedules
+                      WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at > served.now), 9e999),
+           coalesce((SELECT min(deadline_at) FROM runs
+                      WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > served.now), 9e999),
+           coalesce((SELECT min(min(coalesce((SELECT min(due_at) FROM runs
+                                               WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
+                                                 AND queue = of_queue.value AND name = of_name.value), 9e999),
+                                    coalesce((SELECT min(due_at) FROM runs
+                                               WHERE state = 'parked' AND due_at IS NOT NULL AND stopped IS NULL
+                                                 AND due_at > served.now
+                                                 AND queue = of_queue.value AND name = of_name.value), 9e999)))
+                       FROM json_each(served.queues) AS of_queue
+                      CROSS JOIN json_each(served.names) AS of_name), 9e999)),
        EXISTS (SELECT 1 FROM runs
                 WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at <= served.now
                   AND NOT EXISTS (SELECT 1 FROM messages
-                                   WHERE messages.run_id = runs.id AND messages.kind = 'cancel'))
+                                   WHERE messages.run_id = runs.id AND messages.kind = 'cancel')),
+       EXISTS (SELECT 1 FROM due_schedules), served.now
   FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;

@@ -1,0 +1,49 @@
+"""What a worker sees when it looks: the pulse of the database, and its mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..typing import RunId
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What the bounded poll sees: whether the mailbox has something for this worker or for anybody, whether anything is
+    claimable, and when next to look.
+    """
+
+    has_mail: bool = False
+    has_claimable: bool = False
+    has_last_attempts: bool = False
+    """Whether some of it is to be claimed alone (rule 11)."""
+    next_due_at: float | None = None
+    """By the database's clock, which says `now`."""
+    has_overdue: bool = False
+    """Whether a run's deadline has passed, and nobody has told it so."""
+    has_schedules: bool = False
+    """Whether a schedule is to be looked at."""
+    now: float = field(default=0.0, compare=False)
+
+
+class Told(NamedTuple):
+    """A run that this worker holds was told something: a cancel, a pause, or anything else that it may wait for."""
+
+    seq: int
+    run_id: RunId
+    is_cancelled: bool
+    is_paused: bool = False
+
+
+@dataclass(slots=True)
+class Mail:
+    """What a look into the mailbox finds (rule 13).
+
+    `has_read`: runs were told something, and may be claimable now. `has_cancelled`: some of them that nobody holds have
+    a cancel, and keep their rows until they are swept.
+    """
+
+    told: list[Told]
+    has_read: bool
+    has_cancelled: bool
