@@ -158,7 +158,7 @@ CORE: tuple[Guard, ...] = (
         "reply",
         {
             "both": at(
-                "engine/runtime.Runtime._make_watching",
+                "engine/runtime.Runtime._make_duties",
                 "Duty(self.claims.reconcile,",
                 "is_called=lambda: self.claims.is_unknown)",
             ),
@@ -328,7 +328,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/runtime.Runtime._make_watching", "Duty(self.claims.sweep_cancelled, every="),
+            "both": at("engine/runtime.Runtime._make_duties", "Duty(self.claims.sweep_cancelled, every="),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },
