@@ -6,6 +6,7 @@ checkers report ignores that are not needed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from datetime import timedelta
@@ -197,3 +198,16 @@ def clients(client: perdure.Client) -> None:
     client.submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     client.runs.list(state="failed")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.runs.list(status="done")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def several(handles: list[Handle[int]]) -> None:
+    """`wait` gives what it found, and `await wait` the same."""
+    assert_type(perdure.wait(handles, timeout=3).done, list[Handle[int]])
+
+
+async def aseveral(handles: list[Handle[int]], tasks: list[asyncio.Task[str]]) -> None:
+    """Tasks are waited for on an event loop only, so `first` of tasks is a coroutine."""
+    assert_type((await perdure.wait(handles)).pending, list[Handle[int]])
+    assert_type(await perdure.first(*tasks), asyncio.Task[str])
+    async for handle in perdure.as_completed(handles):
+        assert_type(handle, Handle[int])

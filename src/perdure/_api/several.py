@@ -8,10 +8,10 @@ things stand at some moment, which no replay can repeat.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator
 from concurrent import futures
 from contextlib import aclosing, closing
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, overload
 
 from .._core.given import limit_of
 from .._core.lineage import Branch, scope
@@ -27,6 +27,7 @@ Awaited = Handle[Any] | asyncio.Future[Any]
 """What can be waited for: the handle of a run; on an event loop also a task or future."""
 
 T = TypeVar("T", bound=Awaited)
+F = TypeVar("F", bound=asyncio.Future[Any])
 ReturnWhen = Literal["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
 
 
@@ -35,6 +36,11 @@ class Waited(NamedTuple, Generic[T]):
 
     done: list[T]
     pending: list[T]
+
+    def __await__(self) -> Generator[Any, None, Waited[T]]:
+        """Itself: so type checkers know what `await wait(...)` gives, and what `wait(...)` does."""
+        yield from ()
+        return self
 
 
 def as_completed(items: Iterable[T], *, timeout: Seconds | None = None) -> Completed[T]:
@@ -47,7 +53,15 @@ def as_completed(items: Iterable[T], *, timeout: Seconds | None = None) -> Compl
     return Completed(items, timeout, "as_completed")
 
 
-def first(*items: T, timeout: Seconds | None = None) -> Any:
+@overload
+def first(*items: F, timeout: Seconds | None = None) -> Coroutine[Any, Any, F]: ...
+
+
+@overload
+def first(*items: Awaited, timeout: Seconds | None = None) -> Any: ...
+
+
+def first(*items: Awaited, timeout: Seconds | None = None) -> Any:
     """The item that ends first, by a value or an error; in a run the choice is recorded. `await` it on an event loop.
 
     The others go on. `WaitTimeoutError` after `timeout`, in seconds or as a `timedelta`.
@@ -58,14 +72,16 @@ def first(*items: T, timeout: Seconds | None = None) -> Any:
     return _afirst(completed) if completed.is_async else _first(completed)
 
 
-def wait(items: Iterable[T], *, timeout: Seconds | None = None, return_when: ReturnWhen = "ALL_COMPLETED") -> Any:
+def wait(items: Iterable[T], *, timeout: Seconds | None = None, return_when: ReturnWhen = "ALL_COMPLETED") -> Waited[T]:
     """`Waited(done, pending)`, as `concurrent.futures.wait` and `asyncio.wait` give it, but as lists in the order of
     the items: that of a set changes from process to process. `await` it on an event loop. A timeout is no error here.
     """
     if return_when not in get_args(ReturnWhen):
         raise UsageError(f"wait: return_when={return_when!r} is none of {', '.join(get_args(ReturnWhen))}")
     completed = Completed(items, timeout, "wait")
-    return _await_all(completed, return_when) if completed.is_async else _wait_all(completed, return_when)
+    if completed.is_async:
+        return cast("Waited[T]", _await_all(completed, return_when))
+    return _wait_all(completed, return_when)
 
 
 class Completed(Generic[T]):
