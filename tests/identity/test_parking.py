@@ -272,7 +272,7 @@ def test_a_run_that_something_else_may_wake_is_not_parked(program: Callable[...,
 
         host._consider_parking = look_too  # type: ignore[method-assign]  # it is watched, not replaced
         wait_until(lambda: len(looks) >= 2)
-    assert {row.state for row in looks} == {"held"}
+    assert {row.state for row in looks[:2]} == {"held"}  # a later look may meet the shutdown, which hands the run back
 
 
 def test_a_thread_that_will_give_up_waiting_keeps_the_run_in_memory(tmp_path: Path) -> None:
