@@ -42,9 +42,11 @@ class Record:
 class Conductor:
     """Measures shapes on stores; see `measure` and `count`."""
 
-    def __init__(self, databases: Databases, python: str | None = None) -> None:
+    def __init__(self, databases: Databases, python: str | None = None, before: Path | None = None) -> None:
         self._databases = databases
         self._python = python
+        self._before = before
+        """A checkout of another commit, whose own Perdure takes part as the contestant `before`."""
 
     def measure(
         self, shapes: Sequence[Shape], stores: Sequence[str], contestants: Sequence[str], rounds: int, scale: float
@@ -53,6 +55,8 @@ class Conductor:
         for number in range(rounds):
             for shape, variant, store in cases(shapes, stores):
                 taking_part = [n for n in shape.contestants if n in contestants and shape.takes_part(n, variant)]
+                if self._before and has_program(self._before, shape):
+                    taking_part.append("before")
                 turn = number % max(len(taking_part), 1)
                 for contestant in taking_part[turn:] + taking_part[:turn]:
                     yield self._run(shape, variant, store, contestant, number, shape.size(scale))
@@ -80,7 +84,8 @@ class Conductor:
         is_counted: bool = False,
     ) -> Record:
         record = Record(shape.name, variant, store, contestant, number)
-        module = f"benchmarks.programs.{contestant}_{shape.name}"
+        root = self._before if contestant == "before" and self._before else ROOT
+        module = f"benchmarks.programs.{'perdure' if contestant == 'before' else contestant}_{shape.name}"
         with self._databases.fresh(store) as url, tempfile.NamedTemporaryFile(prefix="bench-") as calls:
             command = [self._python or str(python_of(contestant)), "-W", "ignore", "-m", module]
             command += [
@@ -99,11 +104,14 @@ class Conductor:
             if is_traced:
                 command = ["strace", "-f", "-qq", "-c", "-e", "trace=fsync,fdatasync", "-o", calls.name, *command]
             before = self._databases.counters(url) if is_counted and store == "postgres" else {}
-            ran = run_program(command, contestant)
+            worked = self._databases.worked_seconds()
+            ran = run_program(command, contestant, root)
             record.error = ran.error
             if not ran.error:
                 said = json.loads(ran.line)
                 record.count, record.figures, record.counts = said["count"], said["figures"], said["counts"]
+                if store == "postgres" and count:
+                    record.figures["server_us"] = (self._databases.worked_seconds() - worked) / count * 1e6
             if is_traced:
                 record.counts["fsyncs"] = sync_calls(Path(calls.name).read_text())
             if before:
@@ -120,13 +128,13 @@ class Ran:
     error: str
 
 
-def run_program(command: list[str], contestant: str) -> Ran:
-    """Run one program to its end."""
-    paths = [ROOT] if contestant == "dbos" else [ROOT, ROOT / "src"]
+def run_program(command: list[str], contestant: str, root: Path = ROOT) -> Ran:
+    """Run one program of the checkout at `root` to its end."""
+    paths = [root] if contestant == "dbos" else [root, root / "src"]
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     try:
         ran = subprocess.run(  # noqa: S603  # our own
-            command, cwd=ROOT, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+            command, cwd=root, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
         )
     except subprocess.TimeoutExpired:
         return Ran("", f"not done after {PATIENCE_SECONDS} s")
@@ -134,6 +142,11 @@ def run_program(command: list[str], contestant: str) -> Ran:
     if ran.returncode != 0 or not lines:
         return Ran("", f"ended with {ran.returncode}: {ran.stderr.strip()[-LAST_WORDS:]}")
     return Ran(lines[-1], "")
+
+
+def has_program(root: Path, shape: Shape) -> bool:
+    """Whether the checkout has a program of its own for this shape."""
+    return (root / "benchmarks" / "programs" / f"perdure_{shape.name}.py").exists()
 
 
 def cases(shapes: Sequence[Shape], stores: Sequence[str]) -> Iterator[tuple[Shape, str, str]]:

@@ -5,6 +5,7 @@ Both stores lie on the same file system, in `.cache/bench`. What the servers cou
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -69,6 +70,17 @@ class Databases:
             yield f"sqlite:///{file}"
         finally:
             shutil.rmtree(folder)
+
+    def worked_seconds(self) -> float:
+        """How long the server has worked for sessions that have ended: it holds still where wall time does not."""
+        while self._ask("SELECT count(*) > 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"):
+            continue
+        postmaster = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        stat = Path(f"/proc/{postmaster}/stat")
+        if not stat.exists():
+            return 0.0
+        of_ended = stat.read_text().rsplit(")", 1)[1].split()[13:15]  # user and system time of children waited for
+        return sum(map(int, of_ended)) / os.sysconf("SC_CLK_TCK")
 
     def counters(self, url: str) -> dict[str, float]:
         """What the Postgres server has counted so far, once all sessions of this database have ended and told it."""

@@ -35,6 +35,8 @@ def page_of(result: dict[str, Any]) -> str:
             f"## {'Postgres' if store == 'postgres' else 'SQLite'}\n\n"
             + table(comparison(samples, store, is_full=result["scale"] == 1))
         )
+    if result.get("before"):
+        parts.append(f"## Beside {result['before']}\n\n{BESIDE}" + table(beside(samples)))
     parts.append("## How many times the rate of DBOS\n\n```text\n" + "\n".join(bars(samples, stores)) + "\n```")
     parts.append("## Peak memory of each program, MB\n\n" + table(memory(samples, is_full=result["scale"] == 1)))
     parts.append(PROCESSOR + table(processor(samples)))
@@ -51,6 +53,10 @@ PROCESSOR = """## Processor time of each program, µs a unit
 
 What the process itself works, on all its threads, the database's server aside (SQLite is in it). Where a target leaves
 less than that, no waiting can be cut off to reach it: a Python process has one interpreter's lock.
+
+"""
+BESIDE = """Medians of this commit divided by those of the other, which took turns with it: below 1 is less. The
+server's time is that of Postgres for all sessions of the program, their start and the tables' making included.
 
 """
 COUNTED = """## What one unit costs
@@ -140,7 +146,7 @@ def row_of(samples: Samples, case: tuple[str, str, str], wanted: Target | str) -
 
 def ratio(ours: list[float], theirs: list[float]) -> float | None:
     """Median over median, if there are both."""
-    return median(ours) / median(theirs) if ours and theirs else None
+    return median(ours) / median(theirs) if ours and theirs and median(theirs) else None
 
 
 UNITS = {
@@ -209,6 +215,19 @@ def processor(samples: Samples) -> Iterator[list[str]]:
             left = [1e6 / target.at_least[store] / median(theirs["per_second"]) for target in rates if theirs]
             works = [short(median(of["cpu_us"])) if "cpu_us" in of else "" for of in (figures, theirs)]
             yield [shape.title, shape.variants[variant], store, *works, short(min(left)) if left else ""]
+
+
+def beside(samples: Samples) -> Iterator[list[str]]:
+    """What this commit takes of what another one took."""
+    yield ["shape", "", "store", "time", "processor time", "server's time"]
+    for shape in all_shapes():
+        for (name, variant, store, contestant), figures in samples.items():
+            theirs = samples.get((name, variant, store, "before"), {})
+            if (name, contestant) == (shape.name, "perdure") and theirs:
+                found = [
+                    ratio(figures.get(what, []), theirs.get(what, [])) for what in ("seconds", "cpu_us", "server_us")
+                ]
+                yield [shape.title, shape.variants[variant], store, *(f"{x:.2f} ×" if x else "" for x in found)]
 
 
 def counts(records: list[dict[str, Any]]) -> Iterator[list[str]]:

@@ -38,6 +38,9 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--no-counts", action="store_true", help="leave out the statements, commits and fsyncs per unit"
     )
+    parser.add_argument(
+        "--before", metavar="COMMIT", help="measure this commit's Perdure, too, in turn with this one's"
+    )
     parser.add_argument("--page", type=Path, help="write the report to this file too (docs/benchmarks.md)")
     parser.add_argument("--note", default="", help="a sentence for the report's top, such as what else was running")
     return parser.parse_args(arguments)
@@ -52,13 +55,14 @@ def main(arguments: list[str]) -> int:
     stores, contestants = options.store or list(STORES), options.contestant or list(CONTESTANTS)
     environments.prepare()
     with serving() as databases:
-        conductor = Conductor(databases)
+        conductor = Conductor(databases, before=environments.checkout(options.before) if options.before else None)
         result: dict[str, Any] = {
             "date": datetime.now(UTC).date().isoformat(),
             "command": command_of(arguments),
             "note": options.note,
             "runs": options.runs,
             "scale": options.scale,
+            "before": options.before,
             "machine": describe(databases),
         }
         for _ in conductor.measure([s for s in all_shapes() if s.name == "launch"], ["sqlite"], contestants, 1, 0.0):
