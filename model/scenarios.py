@@ -74,7 +74,7 @@ _MAILBOX: dict[str, dict[str, Any]] = {
 }
 SMALL = (
     *("core", "reply", "again", "back", "sleep", "slept", "cancel", "entry", "crashes"),
-    *("failover", "failover+", "freeze", "checkpoints", *_MAILBOX, *_BESIDE),
+    *("failover", "freeze", "checkpoints", *_MAILBOX, *_BESIDE),
 )
 
 

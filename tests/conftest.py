@@ -5,11 +5,21 @@ And the fixtures that several folders share.
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.interpreters import interpreters
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own in it
+"""Where Linux keeps files in memory. The tests end processes, never the machine, so their files need no disk."""
+ENOUGH_BYTES = 2 << 30
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+    folder = MEMORY / f"perdure-tests-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 LONGEST_FIRST = (
     "processes",

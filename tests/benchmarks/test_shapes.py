@@ -25,8 +25,8 @@ PROGRAMS = ROOT / "benchmarks" / "programs"
 
 
 def marks_of(store: str, shape: Shape, variant: str, contestant: str) -> list[pytest.MarkDecorator]:
-    """Perdure's variants are the same on every store: by default each is tried on SQLite, the first on Postgres too."""
-    is_repeated = store == "postgres" and contestant == "perdure" and variant != next(iter(shape.variants))
+    """Programs are the same on every store: by default each is tried on SQLite, on Postgres one of each contestant."""
+    is_repeated = store == "postgres" and (shape.name != "sequential" or variant != next(iter(shape.variants)))
     return [pytest.mark.long] if is_repeated else []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -26,23 +27,37 @@ def record(program: Callable[..., Any], folder: Path, *, chance: int, kind: str 
     return value, outcomes(url, RUN_ID)
 
 
+@pytest.fixture(scope="module")
+def first_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[..., Any]], tuple[Any, Any]]:
+    """What a program gave the first time, in this process: recorded once for all tests that compare with it."""
+
+    @functools.cache
+    def first(program: Callable[..., Any]) -> tuple[Any, Any]:
+        return record(program, tmp_path_factory.mktemp("first"), chance=1)
+
+    return first
+
+
+First = Callable[[Callable[..., Any]], tuple[Any, Any]]
+
+
 @each_program
-def test_the_timing_changes_no_key(program: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_timing_changes_no_key(program: Callable[..., Any], first_of: First, tmp_path: Path) -> None:
     """Bodies and pauses of other lengths give the same outcome under each key."""
-    first = record(program, tmp_path, chance=1)
+    first = first_of(program)
     assert [record(program, tmp_path, chance=chance) for chance in (2, 3)] == [first, first]
 
 
 @each_program
-def test_the_loop_changes_no_key(program: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_loop_changes_no_key(program: Callable[..., Any], first_of: First, tmp_path: Path) -> None:
     """uvloop runs callbacks in other moments than the stock loop."""
-    assert record(program, tmp_path, chance=1) == record(program, tmp_path, chance=2, kind="uvloop")
+    assert first_of(program) == record(program, tmp_path, chance=2, kind="uvloop")
 
 
 @each_program
-def test_the_process_changes_no_key(program: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_process_changes_no_key(program: Callable[..., Any], first_of: First, tmp_path: Path) -> None:
     """A fresh process has other hashes, so its sets have another order."""
-    value, found = record(program, tmp_path, chance=1)
+    value, found = first_of(program)
     url = str(tmp_path / "other.db")
     process = start(url, program.__name__, [], Life(hash_seed=4711), tmp_path / "ledger")
     assert finish(process, url) == {"value": value, "outcomes": found}
@@ -50,10 +65,10 @@ def test_the_process_changes_no_key(program: Callable[..., Any], tmp_path: Path)
 
 @each_program
 def test_the_version_of_python_changes_no_key(
-    program: Callable[..., Any], tmp_path: Path, other_pythons: list[str]
+    program: Callable[..., Any], first_of: First, tmp_path: Path, other_pythons: list[str]
 ) -> None:
     """Versions differ in the tasks that asyncio makes for itself."""
-    value, found = record(program, tmp_path, chance=1)
+    value, found = first_of(program)
     for number, python in enumerate(other_pythons):
         url = str(tmp_path / f"other{number}.db")
         process = start(url, program.__name__, [], Life(python), tmp_path / "ledger")
@@ -85,7 +100,9 @@ def record_with_factory(program: Callable[..., Any], url: str, factory: Any) -> 
 
 
 @each_program
-def test_a_task_factory_of_the_loop_changes_no_key(program: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_task_factory_of_the_loop_changes_no_key(
+    program: Callable[..., Any], first_of: First, tmp_path: Path
+) -> None:
     """The loop's own factory goes on to make the tasks, and their keys are the same."""
     made = 0
 
@@ -94,7 +111,7 @@ def test_a_task_factory_of_the_loop_changes_no_key(program: Callable[..., Any], 
         made += 1
         return asyncio.Task(coro, loop=loop, **options)
 
-    value, found = record(program, tmp_path, chance=1)
+    value, found = first_of(program)
     url = str(tmp_path / "factory.db")
     assert record_with_factory(program, url, factory) == value
     assert outcomes(url, RUN_ID) == found
@@ -103,9 +120,9 @@ def test_a_task_factory_of_the_loop_changes_no_key(program: Callable[..., Any], 
 
 @each_program
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
-def test_eager_tasks_change_no_key(program: Callable[..., Any], tmp_path: Path) -> None:
+def test_eager_tasks_change_no_key(program: Callable[..., Any], first_of: First, tmp_path: Path) -> None:
     """An eager task runs before its maker has it."""
-    value, found = record(program, tmp_path, chance=1)
+    value, found = first_of(program)
     url = str(tmp_path / "eager.db")
     assert record_with_factory(program, url, asyncio.eager_task_factory) == value  # type: ignore[attr-defined]
     assert outcomes(url, RUN_ID) == found

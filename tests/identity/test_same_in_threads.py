@@ -179,8 +179,18 @@ def busy_threads(count: int) -> Iterator[None]:
             thread.join()
 
 
-@pytest.mark.parametrize("busy", [(0, 0), (0, 3), (3, 0)], ids=["quiet", "a busy replay", "busy live"])
-@pytest.mark.parametrize("program", list(CODE))
+BUSY = {"quiet": (0, 0), "a busy replay": (0, 3), "busy live": (3, 0)}
+CASES = [
+    pytest.param(
+        program, busy, id=f"{program}-{name}", marks=() if not any(busy) or program == "handed_on" else pytest.mark.long
+    )
+    for program in CODE
+    for name, busy in BUSY.items()
+]
+"""By default each program is tried where it is quiet, and one beside busy threads."""
+
+
+@pytest.mark.parametrize(("program", "busy"), CASES)
 def test_a_replay_sees_what_was_seen_live(program: str, busy: tuple[int, int], tmp_path: Path) -> None:
     """Whatever the machine does beside it: no reaction is late, for all wait for it."""
     global IS_HELD

@@ -28,7 +28,11 @@ def attempts(rows: Rows) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize(
     ("store_url", "restarts"),
-    [case for case in (("sqlite", 20), ("postgres", 3)) if case[0] in KINDS],
+    [
+        pytest.param(store, restarts, marks=pytest.mark.long if restarts > 3 else ())
+        for store, restarts in (("sqlite", 3), ("sqlite", 20), ("postgres", 3), ("postgres", 20))
+        if store in KINDS
+    ],
     indirect=["store_url"],
 )
 def test_restarts_leave_a_long_runs_attempts_as_they_were(
@@ -98,7 +102,7 @@ def test_a_program_that_ends_meanwhile_ends_as_of_the_signal(console: Console, r
     program = console(shutdown_seconds=10.0)
     program.run("h = perdure.with_options(id='x').start(hold, 'x') and None")
     program.run("wait_for(began['x'])")
-    program.tell("threading.Event().wait(2); __import__('sys').stdin.close()")
+    program.tell("threading.Event().wait(1); __import__('sys').stdin.close()")
     assert end(program) == -signal.SIGTERM
     assert attempts(rows) == [("ready", 0)]
 
