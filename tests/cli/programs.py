@@ -17,3 +17,9 @@ def double(number: int) -> int:
 @perdure.workflow
 def quadruple(number: int) -> int:
     return perdure.start(double, double(number)).result()
+
+
+@perdure.workflow
+def asks(token: str) -> bool:
+    """Waits for an answer."""
+    return perdure.hook(bool, token=token).wait()

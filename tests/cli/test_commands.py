@@ -11,7 +11,7 @@ import pytest
 import perdure
 from perdure.cli.command import all_commands
 from tests.cli.conftest import Perdure
-from tests.cli.programs import double, quadruple, queue
+from tests.cli.programs import asks, double, quadruple, queue
 
 
 @pytest.fixture
@@ -192,3 +192,23 @@ def test_values_cannot_move_the_cursor(command: Perdure, client: perdure.Client)
     run_id = client.submit(double, 1).run_id
     client.with_options(id="evil").submit("a:b", "\x1b[2J")
     assert "\x1b" not in command("runs", "show", "evil").out + command("runs", "show", run_id).out
+
+
+def test_hooks_are_listed_and_answered(command: Perdure, store_url: str) -> None:
+    """With exit codes that tell what went wrong."""
+    with perdure.running(store_url, poll_seconds=0.05):
+        handles = [perdure.start(asks, f"asked {number}") for number in range(2)]
+        while len(command("hooks", "list", "--json").json["hooks"]) < 2:
+            pass
+        assert command("hooks", "list").out.splitlines()[1].split()[:2] == ["asked", "0"]
+        assert "waits for an answer to hook asked 0 (bool), asked" in command("runs", "show", handles[0].run_id).out
+        assert command("hooks", "resolve", "asked 0", "maybe").code == 2
+        said = command("hooks", "resolve", "asked 0", '"yes"')
+        assert (said.code, "is a string, not of type boolean" in said.err) == (1, True)
+        assert command("hooks", "resolve", "asked 0", "true").out == "asked 0 is resolved\n"
+        assert command("hooks", "resolve", "asked 0", "true").code == 1
+        assert command("hooks", "reject", "asked 1", "not today", "--json").json == {"rejected": "asked 1"}
+        assert command("hooks", "reject", "nobody", "no").code == 3
+        assert handles[0].result(60) is True
+        assert str(handles[1].exception(60)).startswith("not today")
+    assert command("hooks", "list").err == "no hook waits for an answer\n"

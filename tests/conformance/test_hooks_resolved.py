@@ -80,11 +80,11 @@ def test_a_token_of_ones_own_is_one_hooks_until_that_is_over() -> None:
     first = perdure.start(takes, "own token")
     until(lambda: perdure.runs.get(first.run_id).hooks)
     assert perdure.start(takes, "own token").result(PATIENCE_SECONDS) == "taken: own token"
-    resolve("own token", "yes")
+    resolve("own token", "yes", key="k")
     assert first.result(PATIENCE_SECONDS) == "yes"
     again = perdure.start(takes, "own token")
     until(lambda: perdure.runs.get(again.run_id).hooks)
-    resolve("own token", "again")
+    resolve("own token", "again", key="k")  # a key of this hook, not of the other one
     assert again.result(PATIENCE_SECONDS) == "again"
 
 

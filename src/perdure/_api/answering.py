@@ -27,10 +27,8 @@ class Answer:
     def __init__(self, token: str, told: list[Any], *, what: str, key: str | None = None, call: str = "") -> None:
         self.token = token_of(token, f"{what}: token")
         self.told = told
-        if key is not None:
-            self.message_id = message_id("hook key", self.token, text_name(key, f"{what}: key"))
-        else:
-            self.message_id = message_id("hook call", call) if call else fresh_id()
+        self._key = None if key is None else text_name(key, f"{what}: key")
+        self._drawn = message_id("hook call", call) if call else fresh_id()
 
     def prepare(self, store: Store, serializer: Serializer, claim: str | None = None) -> HookResolved | Problem:
         """The entry, or why there is none. Reads the hook. Raises `SerializationError`."""
@@ -44,7 +42,8 @@ class Answer:
             except Misfit as misfit:
                 return over(hook) or ["misfit", str(misfit)]
         stored, _ = serializer.accept(told, what=f"the answer to hook {self.token}")
-        return HookResolved(hook.run_id, claim, self.message_id, hook.topic, stored, token=self.token, key=hook.key)
+        own_id = self._drawn if self._key is None else message_id("hook key", hook.run_id, hook.key, self._key)
+        return HookResolved(hook.run_id, claim, own_id, hook.topic, stored, token=self.token, key=hook.key)
 
 
 def fitting(hook: HookRow, value: Any) -> Any:

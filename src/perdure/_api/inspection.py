@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from .._core.given import text_name, whole_number
 from .._core.lineage import Branch, scope
-from ..errors import RunNotFoundError, UsageError
+from ..errors import HookNotFoundError, RunNotFoundError, UsageError
 from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
@@ -74,6 +74,13 @@ class Runs:
         """`get` from an event loop, which goes on meanwhile."""
         self._check("get")
         return await asyncio.to_thread(self.get, run_id, limit=limit)
+
+    def hook(self, token: str) -> HookSummary:
+        """The hook that has this token. Raises `HookNotFoundError`."""
+        row = self._asked("hook").store.finder.hook(text_name(token, "token"))
+        if row is None:
+            raise HookNotFoundError(f"there is no hook {token!r} in this database", token=token)
+        return hook_summary(row)
 
     def hooks(self, *, limit: int = 1_000) -> Sequence[HookSummary]:
         """The hooks that wait for an answer, the oldest first, at most `limit` (up to 10,000); those of one run are

@@ -219,7 +219,7 @@ def steps_of(rows: Sequence[StepRow], serializer: Serializer) -> list[StepDetail
             started_at=maybe(row.started_at),
             recorded_at=moment(row.recorded_at),
             arguments=row.arguments,
-            outcome=error_of(row.outcome, serializer) if row.is_error else text_of(row.outcome) or "",
+            outcome=outcome_of(row, serializer),
             earlier_attempts=[attempt for _, attempt in tried.pop(row.key, ())],
         )
         for row in outcomes
@@ -241,6 +241,15 @@ def steps_of(rows: Sequence[StepRow], serializer: Serializer) -> list[StepDetail
             )
         )
     return steps
+
+
+def outcome_of(row: StepRow, serializer: Serializer) -> str:
+    """How the call has ended."""
+    if not row.is_error:
+        return text_of(row.outcome) or ""
+    if row.kind == "recv" and row.outcome.text == "null":
+        return "nothing came in time"
+    return error_of(row.outcome, serializer)
 
 
 def attempt_of(row: StepRow, serializer: Serializer) -> EarlierAttempt | None:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .. import RunNotFoundError, StoreError, UsageError, __version__
-from .command import DONE, INTERRUPTED, MISUSED, NO_DATABASE, NOT_FOUND, Command, Context, all_commands
+from .. import HookError, HookNotFoundError, RunNotFoundError, StoreError, UsageError, __version__
+from .command import DONE, INTERRUPTED, MISUSED, NO_DATABASE, NOT_FOUND, NOT_SO, Command, Context, all_commands
 from .screen import Screen
 
-CODES = """exit codes: 0 done; 1 what was asked about is not so (doctor found something, nothing to cancel); 2 written
-wrong; 3 no such run; 4 the database cannot be used; 130 interrupted"""
+CODES = """exit codes: 0 done; 1 what was asked about is not so (doctor found something, nothing to cancel, a hook was
+answered before); 2 written wrong; 3 no such run or hook; 4 the database cannot be used; 130 interrupted"""
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -29,16 +29,19 @@ def main(given: Sequence[str] | None = None) -> int:
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (UsageError, RunNotFoundError, StoreError) as error:
-        code = (
-            MISUSED
-            if isinstance(error, UsageError)
-            else NOT_FOUND
-            if isinstance(error, RunNotFoundError)
-            else NO_DATABASE
-        )
+    except (UsageError, RunNotFoundError, HookError, StoreError) as error:
+        code = code_of(error)
         complain(screen, error, code)
     return code
+
+
+def code_of(error: Exception) -> int:
+    """By which a script tells what went wrong."""
+    if isinstance(error, UsageError):
+        return MISUSED
+    if isinstance(error, (RunNotFoundError, HookNotFoundError)):
+        return NOT_FOUND
+    return NOT_SO if isinstance(error, HookError) else NO_DATABASE
 
 
 def complain(screen: Screen, error: Exception, code: int) -> None:

@@ -83,6 +83,11 @@ def lines_of(details: RunDetails) -> list[str]:
         lines.append("waits for its children")
     if details.waits_for:
         lines.append(f"waits for {', '.join(details.waits_for)}")
+    lines += [
+        f"waits for an answer to hook {hook.token} ({hook.type}), asked {since(hook.opened_at)} ago"
+        for hook in details.hooks
+        if hook.state == "open"
+    ]
     if run.reason:
         lines.append(f"reason: {run.reason}")
     if details.attributes:
