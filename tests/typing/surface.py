@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from datetime import timedelta
-from typing import assert_type
+from typing import Any, assert_type
 
 import perdure
 from perdure import Handle, Queue, Retry, start, step, workflow
@@ -211,3 +211,18 @@ async def aseveral(handles: list[Handle[int]], tasks: list[asyncio.Task[str]]) -
     assert_type(await perdure.first(*tasks), asyncio.Task[str])
     async for handle in perdure.as_completed(handles):
         assert_type(handle, Handle[int])
+
+
+# -- hooks -------------------------------------------------------------------------------------------------------------
+async def hooks(client: perdure.Client) -> None:
+    """An answer is of the type that was asked for; of a union nobody can tell."""
+    assert_type(perdure.hook(bool).wait(), bool)
+    assert_type(await perdure.hook(Retry, timeout=timedelta(days=1)), Retry)
+    assert_type(perdure.hook().wait(), Any)
+    await perdure.resolve("token", 1, key="k")
+    await perdure.reject("token", ValueError())
+    assert_type(client.resolve("token", 1), None)
+    assert_type(client.runs.hooks(limit=3)[0].token, str)
+
+    perdure.hook(bool, timeout="1")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    perdure.reject("token", 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
