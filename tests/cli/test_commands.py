@@ -12,6 +12,7 @@ import perdure
 from perdure.cli.command import all_commands
 from tests.cli.conftest import Perdure
 from tests.cli.programs import asks, double, quadruple, queue
+from tests.conformance.ledger import until
 
 
 @pytest.fixture
@@ -198,9 +199,9 @@ def test_hooks_are_listed_and_answered(command: Perdure, store_url: str) -> None
     """With exit codes that tell what went wrong."""
     with perdure.running(store_url, poll_seconds=0.05):
         handles = [perdure.start(asks, f"asked {number}") for number in range(2)]
-        while len(command("hooks", "list", "--json").json["hooks"]) < 2:
-            pass
-        assert command("hooks", "list").out.splitlines()[1].split()[:2] == ["asked", "0"]
+        until(lambda: len(command("hooks", "list", "--json").json["hooks"]) == 2)
+        listed = command("hooks", "list").out.splitlines()[1:]
+        assert sorted(line.split()[1] for line in listed) == ["0", "1"]
         assert "waits for an answer to hook asked 0 (bool), asked" in command("runs", "show", handles[0].run_id).out
         assert command("hooks", "resolve", "asked 0", "maybe").code == 2
         said = command("hooks", "resolve", "asked 0", '"yes"')
