@@ -16,6 +16,7 @@ from ._api import forking as forking
 from ._api.app import Perdure, launch, running, shutdown
 from ._api.attributes import set_attributes
 from ._api.client import Client
+from ._api.continuing import continue_as_new
 from ._api.decorators import step, workflow
 from ._api.events import get_event, set_event
 from ._api.gathering import gather
@@ -156,6 +157,7 @@ __all__ = [
     "as_completed",
     "astart",
     "call",
+    "continue_as_new",
     "current",
     "first",
     "gather",

@@ -211,6 +211,15 @@ class RunFinished(Struct, gc=False):
     """Then the store says whether a cancelled run has ended by it."""
 
 
+class RunContinued(Struct, gc=False):
+    """The run goes on as a new one: with these arguments, and nothing recorded."""
+
+    run_id: RunId
+    claim: str
+    input: Stored
+    has_deadline: bool = False
+
+
 class RunReleased(Struct, gc=False):
     """The run goes back to `ready`. `charged` keeps the attempt (the body wanted to end the process)."""
 
@@ -232,6 +241,7 @@ Entry = (
     | HookTimedOut
     | RunParked
     | RunFinished
+    | RunContinued
     | RunReleased
 )
 
@@ -241,7 +251,7 @@ def entry_bytes(entry: Entry) -> int:
     kind = type(entry)
     if kind is StepRecorded:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]  # as `kind` says
-    if kind is RunCreated:
+    if kind is RunCreated or kind is RunContinued:
         return 300 + len(entry.input.text)  # type: ignore[union-attr]
     if isinstance(entry, RunFinished) and entry.output is not None:
         return 200 + len(entry.output.text)

@@ -79,6 +79,8 @@ class Run(Struct, eq=False, weakref=True):
     """When it is to be over, in seconds since the epoch."""
     is_detached: bool = False
     """It is not cancelled with its parent."""
+    rounds: int = 0
+    """How often it has gone on as a new one: each of these lives names its calls by keys of its own."""
     is_let_go: bool = False
     """Whether what ends the claim is handed in."""
     incarnation: int = 0
@@ -122,6 +124,8 @@ class Run(Struct, eq=False, weakref=True):
         deliveries: list[tuple[int, str]] = []
         calls: dict[str, ChildRow] = {}
         for checkpoint in rows.checkpoints:
+            if checkpoint.kind == "event" and not checkpoint.key.startswith(self.root_path):
+                continue  # said in an earlier round, and kept for whoever asks
             if checkpoint.kind == "order":
                 deliveries.extend(read_order_log(self.serializer.load(checkpoint.outcome)))
                 continue
@@ -144,7 +148,7 @@ class Run(Struct, eq=False, weakref=True):
         for child in rows.children:
             self._expect_branch(child.parent_key)
         self.order = Order(deliveries)
-        self.children.recall(rows.children, calls, is_first_life=not self.incarnation)
+        self.children.recall(rows.children, calls, is_first_life=not (self.incarnation or self.rounds))
         self.has_undoer = bool(self.undos) and not self.incarnation
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
 
@@ -156,6 +160,11 @@ class Run(Struct, eq=False, weakref=True):
     def finished(self, state: EndState, output: Stored | None = None) -> RunFinished:
         """The entry of its end."""
         return RunFinished(self.run_id, self.claim, state, output, has_deadline=self.deadline is not None)
+
+    @property
+    def root_path(self) -> str:
+        """What the keys of its calls begin with."""
+        return f"{self.rounds}:" if self.rounds else ""
 
     @property
     def is_claimed(self) -> bool:

@@ -17,6 +17,7 @@ class ClaimedRun:
 
     `claimed_at`: when, by the database's clock, which alone says what is due. `incarnation`: how often it was started
     anew. `deadline`: when it is to be over. `is_detached`: it is not cancelled with its parent.
+    `rounds`: how often it has gone on as a new one.
     """
 
     run_id: RunId
@@ -36,6 +37,7 @@ class ClaimedRun:
     incarnation: int = 0
     deadline: float | None = None
     is_detached: bool = False
+    rounds: int = 0
 
 
 LastAttempts = Literal["left", "alone", "beside"]

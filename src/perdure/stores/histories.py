@@ -13,7 +13,7 @@ from .protocol import Claimed, ClaimedRun, Served, WorkerRow
 def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
     """A run that was taken under this claim."""
     run_id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, *rest = row
-    parent_id, parent_key, is_cancelled, claimed_at, incarnation, deadline, is_detached = rest
+    parent_id, parent_key, is_cancelled, claimed_at, incarnation, deadline, is_detached, rounds = rest
     return ClaimedRun(
         run_id=run_id,
         claim=claim,
@@ -32,6 +32,7 @@ def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
         incarnation=incarnation,
         deadline=deadline,
         is_detached=bool(is_detached),
+        rounds=rounds,
     )
 
 

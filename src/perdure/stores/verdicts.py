@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec.structs import replace
-
-from .._entries import Accepted, Entry, Refused, RunCreated, RunFinished, Verdict
+from .._entries import Accepted, Entry, Refused, RunContinued, RunCreated, RunFinished, Verdict
 from ..typing import RunId
 from .kinds import Kinds
 from .kinds.kind import Ask, Judgement, Rows, Sections, Situation, Trace
@@ -72,11 +70,11 @@ def _look(ask: Ask, kinds: Kinds, worker_id: str, entries: Sequence[Entry]) -> S
 
 def _decided_by_cancels(ask: Ask, entries: Sequence[Entry]) -> list[Entry]:
     """Rule 8: of a run that has a cancel the end is that, whatever it was to be. After its row was locked."""
-    ending = [entry.run_id for entry in entries if isinstance(entry, RunFinished)]
+    ending = [entry.run_id for entry in entries if isinstance(entry, RunFinished | RunContinued)]
     cancelled = {run_id for (run_id,) in ask("cancelled_among", run_ids=_texts(ending))} if ending else ()
     return [
-        replace(entry, state="cancelled", output=None)
-        if isinstance(entry, RunFinished) and entry.run_id in cancelled
+        RunFinished(entry.run_id, entry.claim, "cancelled", None, has_deadline=entry.has_deadline)
+        if isinstance(entry, RunFinished | RunContinued) and entry.run_id in cancelled
         else entry
         for entry in entries
     ]

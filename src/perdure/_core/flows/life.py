@@ -14,6 +14,7 @@ from ..run import Run
 from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
 from .attempts import run_body
+from .renewal import ContinuedAsNew, renew
 from .step import store_outcome
 
 
@@ -68,7 +69,8 @@ def run_alone(call: StepCall) -> Flow[Outcome]:
 
 def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
     """Turn the outcome of the run's function into the run's end; `what` it is, for errors."""
-    if run.difference is None and run.interruption in MAY_END and outcome.error is None and run.has_recorded:
+    is_whole = outcome.error is None or isinstance(outcome.error, ContinuedAsNew)
+    if run.difference is None and run.interruption in MAY_END and is_whole and run.has_recorded:
         with suppress(RunInterrupted):  # it is kept as `run.difference`
             run.check_all_taken()
     if run.difference is not None:
@@ -83,6 +85,8 @@ def end(run: Run, outcome: Outcome, what: str) -> Flow[None]:
         # Raised by its own code it would be raised again, for ever if that were free.
         reason = f"its code raised {type(outcome.error).__name__}, and no signal had come" if outcome.is_own else None
         yield Commit(RunReleased(run.run_id, run.claim, charged=outcome.is_own, reason=reason))
+    elif isinstance(outcome.error, ContinuedAsNew):
+        yield from renew(run, outcome.error.stored)
     elif isinstance(outcome.error, SystemExit):
         yield Commit(RunReleased(run.run_id, run.claim, charged=True, reason="its code called sys.exit"))
     else:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from ..._core.run import Run
-from ..._entries import Accepted, EndedRun, Entry, RunFinished, RunParked, RunReleased, Verdict
+from ..._entries import Accepted, EndedRun, Entry, RunContinued, RunFinished, RunParked, RunReleased, Verdict
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ...stores.protocol import Fenced, Store
 from ..hosting.threads.pool import Threads
@@ -94,6 +94,11 @@ class Claims:
         return verdicts[0]
 
     def _tell(self, run: Run, entry: Entry, verdict: Accepted) -> None:
+        if isinstance(entry, RunContinued):
+            if verdict.state != "cancelled":
+                self._news.backlog()
+                return
+            entry = run.finished("cancelled")
         if isinstance(entry, RunFinished):
             state = verdict.state or entry.state
             output = entry.output if state == entry.state else None

@@ -52,6 +52,7 @@ def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> R
         serializer=serializer,
         deadline=claimed.deadline,
         is_detached=claimed.is_detached,
+        rounds=claimed.rounds,
     )
     run.lane = Lane(run)
     if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..._entries import Entry, Verdict
 from .attributes import ATTRIBUTES
+from .continued import CONTINUED
 from .created import CREATED
 from .event_set import EVENT_SET
 from .finished import FINISHED
@@ -31,6 +32,7 @@ KINDS: Final = (
     SENT,
     RESOLVED,
     FINISHED,
+    CONTINUED,
     PARKED,
     RELEASED,
 )

@@ -219,7 +219,7 @@ class LoopHost(LoopTurns):
         state: LoopState = run.state
         state.root = root = current_task()
         assert root is not None
-        state.branch = branch = Branch(run, is_async=True, owner=root)
+        state.branch = branch = Branch(run, True, run.root_path, owner=root)
         state.tasks.add(root)
         token = scope.set(branch)
         try:

@@ -129,7 +129,7 @@ class ThreadHost(ThreadTurns):
             scope.reset(token)
 
     def execute(self, run: Run, request: Execute) -> Outcome:
-        branch = Branch(run, is_async=False, owner=threading.get_ident(), within=current_task())
+        branch = Branch(run, False, run.root_path, owner=threading.get_ident(), within=current_task())
         token = scope.set(branch)
         run.state.branches = 1
         try:

@@ -6,7 +6,7 @@ CREATE FUNCTION perdure.take(me uuid, picked text[], claims uuid[], used integer
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
                is_cancelled boolean, claimed_at double precision, incarnation integer,
-               deadline_at double precision, is_detached boolean, seq bigint)
+               deadline_at double precision, is_detached boolean, rounds integer, seq bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -33,14 +33,14 @@ BEGIN
          WHERE run.id = charge.id
         RETURNING charge.nth, run.id, run.kind, run.name, run.queue, run.priority, run.attempts,
                   run.max_attempts, charge.is_fresh, run.parent_id, run.parent_key, run.incarnation, run.deadline_at,
-                  run.is_detached, run.seq
+                  run.is_detached, run.rounds, run.seq
     )
     SELECT held.nth, held.id, held.kind, held.name, held.queue, held.priority, input.codec, input.body,
            held.attempts, held.max_attempts, held.is_fresh, held.parent_id, held.parent_key,
            EXISTS (SELECT 1 FROM perdure.messages
                     WHERE messages.run_id = held.id AND messages.kind = 'cancel' OFFSET 0),
            extract(epoch FROM moment)::double precision, held.incarnation,
-           extract(epoch FROM held.deadline_at)::double precision, held.is_detached, held.seq
+           extract(epoch FROM held.deadline_at)::double precision, held.is_detached, held.rounds, held.seq
       FROM held CROSS JOIN LATERAL (SELECT inputs.codec, inputs.body FROM perdure.inputs
                                      WHERE inputs.run_id = held.id OFFSET 0) AS input
      ORDER BY held.nth;

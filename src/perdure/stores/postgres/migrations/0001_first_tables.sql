@@ -40,7 +40,8 @@ CREATE TABLE perdure.workers (
 -- `stopped`: why a parked run is not woken by what it waits for: its code has to be mended, it was paused, its retries
 -- are used up. `refused_by`: the versions of the code that could not replay it. `incarnation`: how often it was started
 -- anew; the ids of its children are made of it. `flow_key`, `has_slot`, `dedup_key`, `dedup_until_start`: what the limits
--- of its queue go by. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it is not
+-- of its queue go by. `rounds`: how often it has gone on as a new
+-- one. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it is not
 -- cancelled with its parent.
 -- Ids, keys and names compare by their bytes (COLLATE "C"), whatever the database's language is.
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
@@ -75,6 +76,7 @@ CREATE TABLE perdure.runs (
     refused_by    text[],
     reason        text,
     incarnation   integer NOT NULL DEFAULT 0,
+    rounds        integer NOT NULL DEFAULT 0,
     deadline_at   timestamptz,
     is_detached   boolean NOT NULL DEFAULT false,
     flow_key      text COLLATE "C",

@@ -46,7 +46,7 @@ SELECT claim::text FROM perdure.runs
 -- name: claim_runs
 -- The fence, what is due or woken, and the first runs of each queue.
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
-       is_cancelled, claimed_at, incarnation, deadline_at, is_detached, seq
+       is_cancelled, claimed_at, incarnation, deadline_at, is_detached, rounds, seq
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
                           %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s, %(floors)s::json);
 

@@ -35,7 +35,8 @@ CREATE TABLE workers (
 -- `stopped`: why a parked run is not woken by what it waits for: its code has to be mended, it was paused, its retries
 -- are used up. `refused_by` (a JSON array): the versions of the code that could not replay it. `incarnation`: how often it
 -- was started anew; the ids of its children are made of it. `flow_key`, `has_slot`, `dedup_key`, `dedup_until_start`: what
--- the limits of its queue go by. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it
+-- the limits of its queue go by. `rounds`: how often it has gone on as a new
+-- one. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it
 -- is not cancelled with its parent.
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
@@ -69,6 +70,7 @@ CREATE TABLE runs (
     refused_by    TEXT,
     reason        TEXT,
     incarnation   INTEGER NOT NULL DEFAULT 0,
+    rounds        INTEGER NOT NULL DEFAULT 0,
     deadline_at   REAL,
     is_detached   INTEGER NOT NULL DEFAULT 0,
     flow_key      TEXT,

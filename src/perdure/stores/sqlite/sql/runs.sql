@@ -43,7 +43,7 @@ SELECT json_group_array(json_array(
            runs.seq, runs.claim, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body,
            runs.attempts, runs.max_attempts, json_extract(one.value, '$[1]'), runs.parent_id, runs.parent_key,
            EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
-           (SELECT now FROM clock), runs.incarnation, runs.deadline_at, runs.is_detached))
+           (SELECT now FROM clock), runs.incarnation, runs.deadline_at, runs.is_detached, runs.rounds))
   FROM asked
  CROSS JOIN json_each(asked.taken) AS one
  CROSS JOIN runs
