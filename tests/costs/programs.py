@@ -140,3 +140,12 @@ def waits_for_hooks(number: int) -> int:
     hooks = [perdure.hook(int, token=f"{perdure.current().run_id} {each}") for each in range(number)]
     wait_for_word()
     return sum(hook.wait() for hook in hooks)
+
+
+@workflow
+def rounds(number: int) -> int:
+    """A step in each of so many rounds, and in the last."""
+    add(number)
+    if number > 0:
+        perdure.continue_as_new(number - 1)
+    return number

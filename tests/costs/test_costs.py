@@ -17,6 +17,7 @@
 | a workflow that opens n hooks | 1 | 1 | 1 |
 | n hooks resolved from outside, each by itself | n | 2n | 2n |
 | n answers that are there, received | 0 | n | n |
+| a further round of a run that continues as a new one, with a step | 2 | 3; of several queues asked, as a claim | 2 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -191,6 +192,15 @@ def test_a_hook_costs_no_commit_and_its_answer_one(count: Count, number: int) ->
     cost = count(receive)
     assert cost.names["waiting_messages"] == number
     assert (cost.commits, cost.statements) == (1, number + 1), str(cost)
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_round_costs_its_end_and_a_claim(count: Count, number: int) -> None:
+    """The last checkpoint and the end of a life are one commit, and the next life has nothing to read."""
+    cost = count(lambda: perdure.start(programs.rounds, number).result(60))
+    assert cost.commits == 2 * number + 2, str(cost)
+    assert cost.names["write_sections"] == number + 2
+    assert cost.names["history_checkpoints"] == 0
 
 
 def test_a_hundred_async_runs_share_their_commits(count: Count) -> None:

@@ -55,7 +55,7 @@ def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> R
         rounds=claimed.rounds,
     )
     run.lane = Lane(run)
-    if not claimed.is_fresh:  # it may have some, of earlier claims, and be told of their ends at once
+    if not claimed.is_fresh or claimed.rounds:  # it may have some, of earlier claims, and be told of their ends at once
         run.children = Children()
     run.is_cancelled = claimed.is_cancelled or is_overdue(claimed.deadline, claimed.claimed_at)
     run.incarnation = claimed.incarnation

@@ -1,7 +1,8 @@
 -- The claim ends, and with it a life of the run: what it has recorded is gone, its arguments are others, and it is ready
--- for its next round. The row stays what it is for all others: its id, its deadline, what was sent to it, what it has
--- said last by each event. Children that have ended are nobody's from here on: no later round is to count them. It tells
--- itself, so that a claim looks at it although it is older than its floor. A cancel decides instead (rule 8).
+-- for its next round, which is fresh: a claim has nothing to read. The row stays what it is for all others: its id, its
+-- deadline, what was sent to it, what it has said last by each event. Its hooks are over. Children that have ended are
+-- nobody's from here on: no later round is to count them. It tells itself, so that a claim looks at it although it is
+-- older than its floor. A cancel decides instead (rule 8).
 CREATE FUNCTION perdure.write_continued(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -18,7 +19,7 @@ BEGIN
     WITH over AS (
         UPDATE perdure.runs AS run
            SET state = 'ready', worker = NULL, claim = NULL, last_claim = run.claim, last_state = 'ready', due_at = NULL,
-               reason = NULL, attempts = 0, progress_mark = 0, rounds = run.rounds + 1
+               reason = NULL, attempts = 0, progress_mark = 0, started_at = NULL, rounds = run.rounds + 1
           FROM (SELECT entry.run_id
                   FROM json_to_recordset(entries) AS entry (run_id text, claim uuid)
                  CROSS JOIN LATERAL (SELECT 1 FROM perdure.runs
@@ -39,6 +40,8 @@ BEGIN
        AND (kind <> 'event'
             OR seq < (SELECT max(last.seq) FROM perdure.checkpoints AS last
                        WHERE last.run_id = checkpoint.run_id AND last.name = checkpoint.name AND last.kind = 'event'));
+    DELETE FROM perdure.hooks WHERE run_id = ANY (renewed) AND resolved_at IS NOT NULL;
+    UPDATE perdure.hooks SET closed_at = perdure.now() WHERE run_id = ANY (renewed) AND closed_at IS NULL;
     UPDATE perdure.runs SET parent_id = NULL, parent_key = NULL
      WHERE parent_id = ANY (renewed) AND finished_at IS NOT NULL;
     INSERT INTO perdure.wakes (run_id) SELECT unnest(renewed);
