@@ -128,20 +128,9 @@ def test_hooks_are_over(store: Store) -> None:
     """No answer reaches an earlier round, and the next may open one under the same token."""
 
     def opened(number: str, key: str, claim: str) -> HookOpened:
-        topic = f"hook {key}"
+        stored = Stored("json", "1")
         return HookOpened(
-            "r",
-            claim,
-            number,
-            key,
-            "hook",
-            "approve",
-            "f",
-            False,
-            Stored("json", "1"),
-            token="door",
-            topic=topic,
-            shape="",
+            "r", claim, number, key, "hook", "approve", "f", False, stored, None, 1, None, None, "door", key
         )
 
     store.apply(W1, [created("r", held_as=C1)])
