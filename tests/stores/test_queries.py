@@ -18,6 +18,7 @@ from perdure._entries import (
     HookTimedOut,
     MessageReceived,
     MessageSent,
+    RunContinued,
     RunCreated,
     RunFinished,
     RunParked,
@@ -144,6 +145,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "resolved": HookResolved,
     "timed_out": HookTimedOut,
     "finished": RunFinished,
+    "continued": RunContinued,
     "parked": RunParked,
     "released": RunReleased,
 }
