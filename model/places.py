@@ -277,7 +277,11 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: an acknowledged cancel decides how a run ends.",
         "cancel",
         {
-            "both": at("stores/verdicts._decided_by_cancels", "replace(entry, state='cancelled', output=None)"),
+            "both": at(
+                "stores/verdicts._decided_by_cancels",
+                "RunFinished(entry.run_id, entry.claim, 'cancelled', None,",
+                "if isinstance(entry, RunFinished | RunContinued) and entry.run_id in cancelled",
+            ),
             "postgres": at("postgres/perdure.write_finished", "IF FOUND THEN RAISE EXCEPTION 'a cancel decides' USING"),
             "sqlite": at(
                 "sqlite/write_finished", "SELECT RAISE(ABORT, 'a cancel decides') FROM json_each(NEW.entries) AS entry"
