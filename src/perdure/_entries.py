@@ -163,6 +163,8 @@ class HookOpened(StepRecorded, gc=False):
     """The type of the answer, for people."""
     schema: str | None = None
     """The same as JSON Schema, for whoever answers without the code; None where there is none."""
+    question: str | None = None
+    """What people are asked."""
     due_at: float | None = None
 
 
@@ -260,7 +262,7 @@ def entry_bytes(entry: Entry) -> int:
     if kind is MessageReceived or kind is EventSet:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
     if isinstance(entry, HookOpened):
-        return 600 + len(entry.schema or "")
+        return 600 + len(entry.schema or "") + len(entry.question or "")
     return 200
 
 
@@ -370,6 +372,7 @@ class HookRow(Struct, gc=False):
     topic: str
     shape: str
     schema: str | None
+    question: str | None
     opened_at: float
     due_at: float | None
     resolved_at: float | None

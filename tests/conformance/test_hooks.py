@@ -59,7 +59,7 @@ def token_of(handle: perdure.Handle[Any]) -> str:
 @workflow
 def ask(tp: str) -> Any:
     """Waits for one answer, and then for all of it again on replay."""
-    answer = hook(TYPES[tp]).wait()
+    answer = hook(TYPES[tp], question="Really?").wait()
     replay()
     return [type(answer).__name__, repr(answer)]
 
@@ -347,12 +347,14 @@ async def twice() -> str:
 
 @workflow
 def a_wrong_type() -> str:
-    """What is no type."""
-    try:
-        hook(5)
-    except UsageError as error:
-        return str(error)
-    return "taken"
+    """What is no type, and what is no question."""
+    told = []
+    for tp, question in ((5, None), (bool, "\x00")):
+        try:
+            hook(tp, question=question)
+        except UsageError as error:
+            told.append(str(error))
+    return " ".join(told)
 
 
 def test_bad_input_is_refused_where_it_is_given() -> None:
@@ -372,4 +374,6 @@ def test_bad_input_is_refused_where_it_is_given() -> None:
     told = perdure.start(twice).result(PATIENCE_SECONDS)
     assert "another branch of the run waits for this hook" in told
     assert "<Hook of run" in told
-    assert "give the type of the answer" in perdure.start(a_wrong_type).result(PATIENCE_SECONDS)
+    told = perdure.start(a_wrong_type).result(PATIENCE_SECONDS)
+    assert "give the type of the answer" in told
+    assert "hook: question: give a text" in told

@@ -133,7 +133,7 @@ def test_what_waits_for_an_answer_is_shown() -> None:
     handle = perdure.start(ask, "dataclass")
     token = token_of(handle)
     [shown] = [one for one in perdure.runs.hooks() if one.run_id == handle.run_id]
-    assert (shown.token, shown.state, shown.due_at) == (token, "open", None)
+    assert (shown.token, shown.state, shown.question, shown.due_at) == (token, "open", "Really?", None)
     assert shown.type.endswith("test_hooks:Approval")
     assert shown.schema is not None
     assert "approved" in str(shown.schema)

@@ -102,16 +102,17 @@ def answers(store: Store, token: str, run_id: str = "r") -> list[str]:
 
 def test_a_hook_is_opened_by_its_checkpoint(store: Store) -> None:
     """In one commit; sent again it finds itself."""
-    entry = opened("t", schema="{}", due_at=5.0)
+    entry = opened("t", schema="{}", question="really?", due_at=5.0)
     assert store.apply(W1, [entry]) == store.apply(W1, [entry]) == [Accepted()]
     row = store.finder.hook("t")
     assert row is not None
-    assert (row.run_id, row.key, row.topic, row.shape, row.schema, row.due_at, row.state) == (
+    assert (row.run_id, row.key, row.topic, row.shape, row.schema, row.question, row.due_at, row.state) == (
         "r",
         "1",
         "hook:t",
         "app:Approval",
         "{}",
+        "really?",
         5.0,
         "held",
     )

@@ -33,6 +33,7 @@ from .waits import late
 T = TypeVar("T")
 
 TIMED_OUT: Final = Outcome()
+LONGEST_QUESTION: Final = 10_000
 
 
 class Hook(Generic[T]):
@@ -127,13 +128,30 @@ class Waiting:
 
 
 @overload
-def hook(type: type[T], *, token: str | None = None, timeout: Seconds | None = None, default: Any = ...) -> Hook[T]: ...
+def hook(
+    type: type[T],
+    *,
+    token: str | None = None,
+    timeout: Seconds | None = None,
+    default: Any = ...,
+    question: str | None = None,
+) -> Hook[T]: ...
 @overload
 def hook(
-    type: Any = Any, *, token: str | None = None, timeout: Seconds | None = None, default: Any = ...
+    type: Any = Any,
+    *,
+    token: str | None = None,
+    timeout: Seconds | None = None,
+    default: Any = ...,
+    question: str | None = None,
 ) -> Hook[Any]: ...
 def hook(
-    type: Any = Any, *, token: str | None = None, timeout: Seconds | None = None, default: Any = REQUIRED
+    type: Any = Any,
+    *,
+    token: str | None = None,
+    timeout: Seconds | None = None,
+    default: Any = REQUIRED,
+    question: str | None = None,
 ) -> Hook[Any]:
     """Open a hook: something that this workflow waits for, and that somebody outside answers once, by
     `perdure.resolve(hook.token, value)`, a `Client`, an endpoint of `perdure.integrations.hooks` or the command line.
@@ -144,7 +162,8 @@ def hook(
     where it is given. `token`: by default one that nobody can guess, the same at every replay; one of your own is known
     beforehand, and `HookTakenError` is raised where another hook has it that is not over. `timeout`: seconds, or a
     `timedelta`, from here on; a restart does not begin them anew. Then the hook takes no answer any more, and the wait
-    raises `WaitTimeoutError`, or gives the `default` where there is one.
+    raises `WaitTimeoutError`, or gives the `default` where there is one. `question`: a text for people, shown with the
+    hook wherever it is; it is kept, and not compared on replay.
     """
     here = scope.get()
     if not isinstance(here, Branch):
@@ -169,8 +188,21 @@ def hook(
         seconds=None if seconds is None else max(0.0, seconds),
         fingerprint=fingerprint,
         is_instant=branch.is_async,
+        question=None if question is None else asked(question),
     )
     return Hook(drive(flow, branch.run), seconds, default)
+
+
+def asked(question: object) -> str:
+    """What people are asked. Raises `UsageError` where it cannot be kept."""
+    if not isinstance(question, str) or len(question) > LONGEST_QUESTION or not storable(question):
+        raise UsageError(f"hook: question: give a text of at most {LONGEST_QUESTION} characters")
+    return question
+
+
+def storable(text: str) -> bool:
+    """Whether every database takes it."""
+    return "\x00" not in text and text.encode(errors="replace").decode() == text
 
 
 def resolve(token: str, value: object, *, key: str | None = None) -> Awaitable[None]:

@@ -119,6 +119,8 @@ class HookSummary:
     """Of the answer."""
     schema: Mapping[str, Any] | None
     """The same as JSON Schema, where there is one."""
+    question: str | None
+    """What people are asked."""
     opened_at: datetime
     due_at: datetime | None
     resolved_at: datetime | None
@@ -294,6 +296,7 @@ def hook_summary(hook: HookRow) -> HookSummary:
         state=state,
         type=hook.shape,
         schema=None if hook.schema is None else json.loads(hook.schema),
+        question=hook.question,
         opened_at=moment(hook.opened_at),
         due_at=maybe(hook.due_at),
         resolved_at=maybe(hook.resolved_at),

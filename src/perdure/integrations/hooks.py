@@ -124,7 +124,8 @@ class HooksApp:
         except StoreUnavailableError:
             return AWAY
         due_at = None if hook.due_at is None else hook.due_at.isoformat()
-        return Answer(200, {"state": hook.state, "type": hook.type, "schema": hook.schema, "due_at": due_at})
+        shown = {"state": hook.state, "question": hook.question, "type": hook.type, "schema": hook.schema}
+        return Answer(200, {**shown, "due_at": due_at})
 
     async def _read(self, scope: Scope, receive: Receive) -> tuple[Webhook, str | None]:
         """What has come, and the id of its delivery. Raises `RequestRefused`."""

@@ -67,6 +67,7 @@ def open_hook(
     seconds: float | None,
     fingerprint: str,
     is_instant: bool,
+    question: str | None = None,
 ) -> Flow[OpenedHook]:
     """The hook of this call: the recorded one, or one that is recorded now. Of a token that the program chose it waits
     until it is known to be free. `is_instant`: it blocks an event loop.
@@ -98,6 +99,7 @@ def open_hook(
         topic=hook.topic,
         shape=shape.name,
         schema=shape.schema,
+        question=question,
         due_at=due_at,
     )
     verdict = yield OpenHook(entry, waits=is_chosen)

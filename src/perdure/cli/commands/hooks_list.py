@@ -6,6 +6,7 @@ import argparse
 
 from ..command import DONE, Command, Context
 from ..times import since
+from .runs_list import first_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +21,11 @@ def run(context: Context) -> int:
     if context.screen.is_json:
         context.screen.json({"hooks": hooks})
         return DONE
-    rows = [(hook.token, hook.type, hook.run_id, since(hook.opened_at)) for hook in hooks]
-    context.screen.table(("token", "answer", "run", "waits"), rows)
+    rows = [
+        (hook.token, first_line(hook.question, 60) or "", hook.type, hook.run_id, since(hook.opened_at))
+        for hook in hooks
+    ]
+    context.screen.table(("token", "question", "answer", "run", "waits"), rows)
     if not rows:
         context.screen.note("no hook waits for an answer")
     return DONE

@@ -259,7 +259,8 @@ CREATE TABLE perdure.waits (
 CREATE INDEX waits_awaited ON perdure.waits (awaited);
 
 -- What a run waits to be told under a token by somebody outside: one answer, a message of the `topic`. Opened at the call
--- `key`; `shape` and `schema` (JSON Schema) say what the answer must be; `resolved_by` is the message. `closed_at`: no
+-- `key`; `shape` and `schema` (JSON Schema) say what the answer must be, `question` what people are
+-- asked; `resolved_by` is the message. `closed_at`: no
 -- answer came in time, and none is taken any more.
 CREATE TABLE perdure.hooks (
     token       text COLLATE "C" PRIMARY KEY,
@@ -268,6 +269,7 @@ CREATE TABLE perdure.hooks (
     topic       text COLLATE "C" NOT NULL,
     shape       text NOT NULL,
     schema      text,
+    question    text,
     opened_at   timestamptz NOT NULL DEFAULT perdure.now(),
     due_at      timestamptz,
     resolved_at timestamptz,

@@ -256,7 +256,8 @@ CREATE TABLE waits (
 CREATE INDEX waits_awaited ON waits (awaited);
 
 -- What a run waits to be told under a token by somebody outside: one answer, a message of the `topic`. Opened at the call
--- `key`; `shape` and `schema` (JSON Schema) say what the answer must be; `resolved_by` is the message. `closed_at`: no
+-- `key`; `shape` and `schema` (JSON Schema) say what the answer must be, `question` what people are
+-- asked; `resolved_by` is the message. `closed_at`: no
 -- answer came in time, and none is taken any more.
 CREATE TABLE hooks (
     token       TEXT NOT NULL PRIMARY KEY,
@@ -265,6 +266,7 @@ CREATE TABLE hooks (
     topic       TEXT NOT NULL,
     shape       TEXT NOT NULL,
     schema      TEXT,
+    question    TEXT,
     opened_at   REAL NOT NULL,
     due_at      REAL,
     resolved_at REAL,

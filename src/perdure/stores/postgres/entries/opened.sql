@@ -16,14 +16,15 @@ BEGIN
                     FROM json_to_recordset(entries) AS entry (run_id text, key text, token text)
                     JOIN perdure.hooks ON hooks.token = entry.token AND hooks.run_id = entry.run_id
                                       AND hooks.key = entry.key);
-    INSERT INTO perdure.hooks (token, run_id, key, topic, shape, schema, due_at)
-    SELECT token, run_id, key, topic, shape, schema, to_timestamp(due_at)
+    INSERT INTO perdure.hooks (token, run_id, key, topic, shape, schema, question, due_at)
+    SELECT token, run_id, key, topic, shape, schema, question, to_timestamp(due_at)
       FROM json_to_recordset(entries) AS entry (
-               token text, run_id text, key text, topic text, shape text, schema text, due_at double precision)
+               token text, run_id text, key text, topic text, shape text, schema text, question text,
+               due_at double precision)
      ORDER BY token COLLATE "C"
     ON CONFLICT (token) DO UPDATE
        SET run_id = excluded.run_id, key = excluded.key, topic = excluded.topic, shape = excluded.shape,
-           schema = excluded.schema, due_at = excluded.due_at, opened_at = excluded.opened_at,
+           schema = excluded.schema, question = excluded.question, due_at = excluded.due_at, opened_at = excluded.opened_at,
            resolved_at = NULL, resolved_by = NULL, closed_at = NULL
      WHERE hooks.closed_at IS NOT NULL
         OR (hooks.run_id = excluded.run_id AND hooks.key = excluded.key)

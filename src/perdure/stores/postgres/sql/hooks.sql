@@ -1,6 +1,6 @@
 -- part: shown
 -- A hook, with its run's state.
-hooks.token, hooks.run_id, hooks.key, hooks.topic, hooks.shape, hooks.schema,
+hooks.token, hooks.run_id, hooks.key, hooks.topic, hooks.shape, hooks.schema, hooks.question,
        extract(epoch FROM hooks.opened_at)::float8, extract(epoch FROM hooks.due_at)::float8,
        extract(epoch FROM hooks.resolved_at)::float8, extract(epoch FROM hooks.closed_at)::float8, runs.state
 

@@ -12,15 +12,16 @@ BEGIN
                    WHERE hooks.token = json_extract(entry.value, '$.token')
                      AND hooks.run_id = json_extract(entry.value, '$.run_id')
                      AND hooks.key = json_extract(entry.value, '$.key'));
-    INSERT INTO hooks (token, run_id, key, topic, shape, schema, due_at, opened_at)
+    INSERT INTO hooks (token, run_id, key, topic, shape, schema, question, due_at, opened_at)
     SELECT json_extract(entry, '$.token'), json_extract(entry, '$.run_id'), json_extract(entry, '$.key'),
            json_extract(entry, '$.topic'), json_extract(entry, '$.shape'), json_extract(entry, '$.schema'),
+           json_extract(entry, '$.question'),
            json_extract(entry, '$.due_at'), (SELECT now FROM clock)
       FROM (SELECT value AS entry FROM json_each(NEW.entries) LIMIT -1 OFFSET 0)
      WHERE TRUE
     ON CONFLICT (token) DO UPDATE
        SET run_id = excluded.run_id, key = excluded.key, topic = excluded.topic, shape = excluded.shape,
-           schema = excluded.schema, due_at = excluded.due_at, opened_at = excluded.opened_at,
+           schema = excluded.schema, question = excluded.question, due_at = excluded.due_at, opened_at = excluded.opened_at,
            resolved_at = NULL, resolved_by = NULL, closed_at = NULL
      WHERE hooks.closed_at IS NOT NULL
         OR (hooks.run_id = excluded.run_id AND hooks.key = excluded.key)

@@ -1,6 +1,6 @@
 -- part: shown
 -- A hook, with its run's state.
-hooks.token, hooks.run_id, hooks.key, hooks.topic, hooks.shape, hooks.schema, hooks.opened_at, hooks.due_at,
+hooks.token, hooks.run_id, hooks.key, hooks.topic, hooks.shape, hooks.schema, hooks.question, hooks.opened_at, hooks.due_at,
        hooks.resolved_at, hooks.closed_at, runs.state
 
 -- name: hook_traces
