@@ -27,6 +27,7 @@ class TaskParams(RequestParams):
     """Which task."""
 
     task_id: str = Field(serialization_alias="taskId")
+    input_responses: dict[str, Any] = Field(serialization_alias="inputResponses", default_factory=dict)
 
 
 class TaskRequest(Request[TaskParams, str]):
@@ -62,9 +63,10 @@ class Tasks(ClientExtension):
         return [ResultClaim(result_type="task", model=Created, resolve=resolve)]
 
 
-async def send(client: Client, method: str, task: str) -> dict[str, Any]:
+async def send(client: Client, method: str, task: str, **responses: Any) -> dict[str, Any]:
     """One request about a task."""
-    request = TaskRequest(method=method, params=TaskParams(task_id=task))
+    params = TaskParams(task_id=task, input_responses=responses)
+    request = TaskRequest(method=method, params=params)
     return (await client.session.send_request(request, Answered)).model_dump()
 
 
@@ -173,3 +175,56 @@ def test_tasks_end_as_the_extension_says(server: Server, tmp_path: Path) -> None
 
     asyncio.run(declared())
     asyncio.run(undeclared())
+
+
+async def asked(client: Client, task: str) -> tuple[str, dict[str, Any]]:
+    """The next question of the task."""
+    state = await poll(client, task)
+    assert state["status"] == "input_required"
+    [(name, request)] = state["inputRequests"].items()
+    assert request["method"] == "elicitation/create"
+    return name, request["params"]
+
+
+def test_a_task_asks_its_user(server: Server) -> None:
+    """By forms, which are checked; the question is the same after the death of the server; one may be declined."""
+
+    async def begin() -> list[str]:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            tasks = [await create(client, "deliver", item=item) for item in ("tea", "milk")]
+            for task in tasks:
+                name, params = await asked(client, task)
+                assert set(params["requestedSchema"]["properties"]) == {"street", "floor"}
+                assert params["requestedSchema"]["required"] == ["street"]
+                with pytest.raises(MCPError, match=r"\$\.street is a number"):
+                    await send(client, "tasks/update", task, **{name: {"action": "accept", "content": {"street": 1}}})
+            return tasks
+
+    async def finish(tasks: list[str]) -> list[dict[str, Any]]:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            for task, answer in zip(
+                tasks, ({"action": "accept", "content": {"answer": True}}, {"action": "decline"}), strict=True
+            ):
+                name, params = await asked(client, task)
+                assert params["message"] in ("Where shall the tea go?", "Where shall the milk go?")
+                given = {name: {"action": "accept", "content": {"street": "Main"}}, "nobody": {}}
+                for _ in range(2):
+                    await send(client, "tasks/update", task, **given)
+                while (name := (await asked(client, task))[0]) in given:
+                    pass
+                await send(client, "tasks/update", task, **{name: answer})
+            return [(await ended(client, task))["result"]["structuredContent"] for task in tasks]
+
+    async def ended(client: Client, task: str) -> dict[str, Any]:
+        while (state := await poll(client, task))["status"] == "input_required":
+            pass
+        return state
+
+    tasks = asyncio.run(begin())
+    server.kill()
+    server.start()
+    wait_until_up(server)
+    assert asyncio.run(finish(tasks)) == [
+        {"told": "tea to Main, floor 0: True"},
+        {"told": "The user has said: decline"},
+    ]

@@ -22,17 +22,25 @@ from pydantic import Field, ValidationError
 
 from .. import (
     Handle,
+    HookAnswerError,
+    HookError,
+    HookSummary,
     PerdureError,
     RunCancelledError,
     RunDeadError,
+    RunDetails,
     RunNotFoundError,
     RunSummary,
+    SerializationError,
     UsageError,
     handle,
+    reject,
+    resolve,
     runs,
     with_options,
 )
 from ._endpoints import let_go
+from ._mcp_questions import answer_of, open_questions, request_of
 
 IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 """As the client declares it."""
@@ -56,7 +64,9 @@ class PerdureTasks(Extension):
 
     A client that has declared the extension gets a task at once, and asks for its result by `tasks/get`, of this server
     process or of any later one; if the run ends within `answer_within` seconds (0) it gets the result itself. For
-    other clients the call waits for the run. `tasks/cancel` cancels the run. `poll_seconds` (1) is how often clients
+    other clients the call waits for the run. `tasks/cancel` cancels the run. While the run has open hooks the task is
+    `input_required`: it asks each as a form, with the hook's `question`, and `tasks/update` resolves them, or rejects
+    one that the user declines. `poll_seconds` (1) is how often clients
     are asked to look. A task's id is hard to guess, and who knows it may ask: where users are told apart, give
     `allow(context, task_id)`, which says whether this one may; a task that one may not see is not there.
 
@@ -123,10 +133,25 @@ class PerdureTasks(Extension):
         return {**await self._task(params.task_id), "resultType": "complete"}
 
     async def _update(self, ctx: ServerRequestContext[Any, Any], params: _UpdateParams) -> HandlerResult:
-        """No task asks anything yet, so there is nothing to answer: such answers are to be ignored."""
+        """Each answer resolves its hook, once; one to a question that is not open is ignored, as the protocol says."""
         self._check(ctx, params.task_id)
-        await self._find(params.task_id)
+        questions = open_questions((await self._find(params.task_id)).hooks)
+        for name, response in params.input_responses.items():
+            if name in questions and isinstance(response, dict):
+                await self._answer(questions[name], response)
         return {"resultType": "complete"}
+
+    async def _answer(self, hook: HookSummary, response: dict[str, Any]) -> None:
+        action = response.get("action", "accept")
+        try:
+            if action == "accept":
+                await resolve(hook.token, answer_of(hook, response.get("content")))
+            else:
+                await reject(hook.token, f"The user has said: {action}")
+        except (HookAnswerError, SerializationError) as error:
+            raise MCPError(INVALID_PARAMS, str(error).replace(hook.token, "…")) from None
+        except HookError:  # somebody was first, or it is too late
+            return
 
     async def _cancel(self, ctx: ServerRequestContext[Any, Any], params: _TaskParams) -> HandlerResult:
         self._check(ctx, params.task_id)
@@ -140,17 +165,21 @@ class PerdureTasks(Extension):
         if not is_ours or (self._allow is not None and not self._allow(ctx, task_id)):
             raise no_such_task()
 
-    async def _find(self, task_id: str) -> RunSummary:
+    async def _find(self, task_id: str) -> RunDetails:
         try:
-            return (await runs.aget(task_id, limit=1)).run
+            return await runs.aget(task_id, limit=1)
         except RunNotFoundError:
             raise no_such_task() from None
 
     async def _task(self, task_id: str) -> dict[str, Any]:
-        run = await self._find(task_id)
-        task = task_of(run, self._poll_ms)
-        if run.status not in _ENDED:
-            return task
+        details = await self._find(task_id)
+        task = task_of(details.run, self._poll_ms)
+        if details.run.status not in _ENDED:
+            questions = open_questions(details.hooks)
+            if not questions:
+                return task
+            requests = {name: request_of(hook) for name, hook in questions.items()}
+            return {**task, "status": "input_required", "inputRequests": requests}
         ended = await asyncio.to_thread(handle, task_id)
         return {**task, **await self._outcome(ended, self._tools[tool_name_of(task_id)])}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 
@@ -24,7 +26,26 @@ async def refuse(how: str) -> str:
     raise ValueError("there is none left")
 
 
-server = MCPServer("orders", extensions=[PerdureTasks(order, refuse, poll_seconds=0.05)])
+@dataclass
+class Address:
+    """Where it goes."""
+
+    street: str
+    floor: int = 0
+
+
+@perdure.workflow(name="mcp.deliver")
+async def deliver(item: str) -> dict[str, str]:
+    """Asks where to, then whether."""
+    address = await perdure.hook(Address, question=f"Where shall the {item} go?")
+    try:
+        is_sure = await perdure.hook(bool)
+    except perdure.HookRejectedError as error:
+        return {"told": str(error)}
+    return {"told": f"{item} to {address.street}, floor {address.floor}: {is_sure}"}
+
+
+server = MCPServer("orders", extensions=[PerdureTasks(order, refuse, deliver, poll_seconds=0.05)])
 
 
 @server.tool()
