@@ -94,6 +94,8 @@ def _simpler(value: Any) -> Any:
 
 
 def _name(tp: Any) -> str:
+    if get_origin(tp) is Annotated:
+        return _name(get_args(tp)[0])
     return type_name(tp) if isinstance(tp, type) and tp.__module__ != "builtins" else getattr(tp, "__name__", str(tp))
 
 

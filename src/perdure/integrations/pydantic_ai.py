@@ -24,6 +24,7 @@ try:
         JournalCallableOperationBackend,
         RoleBasedOperationConfig,
         conversation_id_from_run_id,
+        external_event_scope,
         record_durable_unit,
         replay_scope,
     )
@@ -31,6 +32,8 @@ except ImportError as error:
     raise ImportError(
         "perdure.integrations.pydantic_ai needs Pydantic AI: pip install 'perdure[pydantic-ai]'"
     ) from error
+
+from ._pydantic_events import HookWaiter
 
 __all__ = ["PerdureDurability", "StepOptions"]
 
@@ -50,6 +53,8 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
     - `model_options`, `tool_options`, `event_options`, `capability_options`: `StepOptions` of those steps: `retries`,
       `timeout`, `at_most_once`. A tool's own are in its metadata, `metadata={"perdure": {"retries": 3}}`; with
       `metadata={"perdure": False}` it is no step and runs as a part of the workflow.
+    - `event_types`: what the answers to external events must be, by the names of the waits; those of deferred tools are
+      `DeferredToolResults`. Each is a hook of the workflow: `perdure.resolve(token, answer)`.
     - `parallel_execution_mode`: of tool calls; `"parallel"` by default, all of an answer at once.
 
     Raises `UsageError` for options that cannot be.
@@ -75,6 +80,7 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
         event_options: StepOptions | None = None,
         capability_options: StepOptions | None = None,
         parallel_execution_mode: Mode = "parallel",
+        event_types: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(models=models, event_stream_handler=event_stream_handler, name=name)
         self._tool_options = step_options(tool_options, "tool_options")
@@ -88,6 +94,7 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
         if parallel_execution_mode not in get_args(Mode):
             raise UsageError(f"parallel_execution_mode={parallel_execution_mode!r}: give one of {get_args(Mode)}")
         self._mode = parallel_execution_mode
+        self._event_types = dict(event_types or {})
 
     def _options_of_tool(self, operation_id: object, tool: Any, tool_name: str) -> StepOptions | Literal[False]:
         own = None if tool is None else (tool.tool_def.metadata or {}).get(METADATA_KEY)
@@ -126,6 +133,7 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
             if self.agent is not None and self.in_durable_context:
                 scopes.enter_context(self.agent.parallel_tool_call_execution_mode(self._mode))
                 scopes.enter_context(self.agent.using_sleep(_pause))
+                scopes.enter_context(external_event_scope(HookWaiter(self.name, self._event_types)))
             return await super().wrap_run(ctx, handler=handler)
 
 
