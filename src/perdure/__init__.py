@@ -28,6 +28,7 @@ from ._api.limits import timeout
 from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
 from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
+from ._api.patching import patched
 from ._api.polling import wait_for
 from ._api.queue import Queue, astart, handle, start, with_options
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
@@ -169,6 +170,7 @@ __all__ = [
     "lifespan",
     "map",
     "now",
+    "patched",
     "random",
     "recv",
     "register",

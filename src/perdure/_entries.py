@@ -196,6 +196,8 @@ class RunParked(Struct, gc=False):
     waits_for: tuple[Wait, ...] = ()
     stopped: Stopped | None = None
     reason: str | None = None
+    is_refused: bool = False
+    """This worker's code cannot replay it: one that has another version of the code is to try, if there is one."""
 
 
 EndState = Literal["succeeded", "failed", "cancelled"]

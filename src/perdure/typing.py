@@ -27,6 +27,7 @@ CheckpointKind = Literal[
     "sleep",
     "order",
     "attributes",
+    "patch",
     "undo",
     "send",
     "recv",
@@ -40,6 +41,7 @@ CheckpointKind = Literal[
 delivery log. `attributes`: by what people find the run, from here on. `send`: whom a message did not reach. `recv`: a
 message, or that none came in time. `event`: what the run says to whoever asks. `get_event`: what another one has said.
 `hook`: the token of a hook. `resolve`: why an answer did not reach its hook.
+`patch`: that the run goes by a change of its code.
 `undo`: what is to be run if the run fails or is cancelled. `child`: which run a call has started, or found.
 """
 

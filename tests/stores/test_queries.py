@@ -200,7 +200,7 @@ FEW = {
         "workers",
         "mend_runs",
     ),
-    "has_told",
+    *("has_told", "has_refused_runs"),
     *("transact", "was_transacted"),
     *("moment", "write_schedule", "step_schedule", "delete_schedule"),
 }

@@ -30,7 +30,7 @@ class WorkerSummary:
     queues: Sequence[str]
     """Those that it serves; an empty name stands for what is started outside queues."""
     version: str | None
-    """Of the program, where that has one."""
+    """Of the program's code, where it has named one: `launch(version=...)`."""
 
     @property
     def is_late(self) -> bool:
@@ -86,10 +86,15 @@ def workers_of(finder: Finder) -> list[WorkerSummary]:
             lease_seconds=seen.lease_seconds,
             held=seen.held,
             queues=seen.queues,
-            version=seen.version,
+            version=named_version(seen.version),
         )
         for seen in finder.workers()
     ]
+
+
+def named_version(version: str | None) -> str | None:
+    """The version of the code, where the program has named one."""
+    return None if version is None or version.startswith("~") else version
 
 
 def queues_of(finder: Finder) -> list[QueueSummary]:

@@ -100,6 +100,8 @@ class Run(Struct, eq=False, weakref=True):
     """What calls have recorded before their outcome: that they began, how often they were tried."""
     transacted: dict[str, Any] = {}
     """What bodies have recorded themselves, in their own transactions, and no flow has handed over yet."""
+    patches: dict[str, bool] = {}
+    """Changes of the code that the run has asked about, and whether it goes by them."""
     has_said: bool = False
     """Whether it has said something to whoever asks: then others may wait for its end."""
     undos: dict[str, tuple[str, str]] = {}
@@ -128,6 +130,9 @@ class Run(Struct, eq=False, weakref=True):
                 continue  # said in an earlier round, and kept for whoever asks
             if checkpoint.kind == "order":
                 deliveries.extend(read_order_log(self.serializer.load(checkpoint.outcome)))
+                continue
+            if checkpoint.kind == "patch":  # asked for by whoever knows the name, or by nobody any more
+                self.patches[checkpoint.name] = True
                 continue
             if checkpoint.kind == "child":
                 calls[checkpoint.key] = called(checkpoint)

@@ -37,6 +37,7 @@ class Settings(TypedDict, total=False):
     codec: Codec
     readable: tuple[Codec, ...]
     serve: Sequence[object] | None
+    version: str | None
 
 
 def options_of(settings: Settings) -> Options:
@@ -71,6 +72,8 @@ def checked(name: str, given: Any) -> Any:
             return tuple(listener_of(one, what) for one in given)
         case "codec":
             return codec_of(given, what)
+        case "version":
+            return None if given is None else text_name(given, what)
         case "serve":
             return None if given is None else served_queues(given, what)
         case _:
@@ -150,6 +153,11 @@ class Options:
     serve: tuple[str, ...] | None = None
     """The queues whose runs this process executes: None, all that the program has; an empty list, none, and nothing
     that is started either. Who serves any queue also executes what is started outside queues, its runs' children too.
+    """
+
+    version: str | None = None
+    """Of the program's code: processes with the same one replay alike, so a run that one of them refuses is passed by
+    all of them. None: each process is a version of its own, and tries for itself.
     """
 
     def serves(self, queue: str) -> bool:

@@ -30,6 +30,7 @@ from .hosting.histories import Histories
 from .hosting.replays import Replays
 from .hosting.surroundings import Surroundings
 from .hosting.threads.pool import Threads
+from .ids import fresh_id
 from .journal.journal import Journal
 from .leaving import Leaving
 from .listeners import Listeners
@@ -50,6 +51,8 @@ STOPPING_SECONDS = 1.0
 """How long the shutdown waits for each loop: one that waits for a database that does not answer must not hold it up."""
 LEAVING_SECONDS = 5.0
 """The same for the hand-back itself: runs that were not handed back are charged."""
+UNNAMED = "~"
+"""So begins the version of a process whose program has named none."""
 HOUSEKEEPING_SECONDS = 30.0
 """How often what nobody calls for is done all the same."""
 
@@ -67,6 +70,7 @@ class Runtime:
         self.news = News()
         self.listeners = Listeners(options.listeners)
         self.phase = Phase()
+        self.version = options.version or f"{UNNAMED}{fresh_id()}"
         self._make_members()
         self._make_claiming()
         self._make_hosting()
@@ -187,7 +191,9 @@ class Runtime:
             news=self.news,
         )
         self.dead_workers = DeadWorkers(store=self.store, journal=self.journal, worker=self.worker, news=self.news)
-        self.mending = Mending(store=self.store, definitions=self.definitions, queues=self.room.queues, news=self.news)
+        self.mending = Mending(
+            store=self.store, definitions=self.definitions, worker=self.worker, queues=self.room.queues, news=self.news
+        )
         self.scheduling = Scheduling(
             store=self.store,
             definitions=self.definitions,
@@ -211,6 +217,7 @@ class Runtime:
             Duty(self.scheduling.declare),
             Duty(self.scheduling.fire, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.scheduling.is_called),
             Duty(self.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
+            Duty(self.mending.reconsider, every=HOUSEKEEPING_SECONDS),
             Duty(self.mending.explain, every=HOUSEKEEPING_SECONDS, is_called=self.mending.is_to_explain),
             Duty(self.claims.reconcile, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.claims.is_unknown),
         )
@@ -250,7 +257,7 @@ class Runtime:
         self.following.heed(hint)
 
     def _serves(self) -> Served:
-        return Served(tuple(sorted(self.room.queues())), tuple(sorted(self.definitions.names())))
+        return Served(tuple(sorted(self.room.queues())), tuple(sorted(self.definitions.names())), self.version)
 
     def launch(self) -> int:
         """Open, join, recover, start the loops; how many runs were recovered. After an error nothing stays behind."""

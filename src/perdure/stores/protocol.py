@@ -289,7 +289,8 @@ class Store(Protocol):
         What it costs does not depend on runs of functions that are not asked for, nor on those of other queues.
 
         Claimable: ready and due; parked and due; parked and told something, where one of its `waits_for` has come: the
-        mailbox is read first (rule 13). Parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim
+        mailbox is read first (rule 13). What the worker's own version of the code has
+        refused is passed by. Parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim
         ids, at least as many as the sum of the slots. Charges the attempt; the count starts anew when step checkpoints
         were added.
         """
@@ -348,6 +349,11 @@ class Store(Protocol):
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         """Make runs of these functions that were stopped for a mend ready again."""
+
+    def reconsider(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> int:
+        """What versions of the code have refused: where none of its workers is left, it waits for a mend; where this
+        worker has another version, knows the function and serves the queue, it is ready. How many became ready.
+        """
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
         """Write `reason` on the first ready runs of these queues whose function is none of `names`, a hundred of each

@@ -109,4 +109,4 @@ def describe(error: Exception) -> str:
 
 def park_for_mend(run: Run, reason: str) -> Flow[None]:
     """The run waits, readable for people, until the code or the data it needs is mended."""
-    yield Commit(RunParked(run.run_id, run.claim, stopped="mend", reason=reason))
+    yield Commit(RunParked(run.run_id, run.claim, stopped="mend", reason=reason, is_refused=True))

@@ -124,7 +124,12 @@ class Claims:
                 self._worker.line.say(is_vague=True)
         elif isinstance(entry, RunParked):
             self._listeners.parked(run, entry)
-            if entry.reason is not None:
+            if verdict.state == "ready":
+                log.warning(
+                    "run %s of %s goes on to a worker that has other code: %s", run.run_id, run.name, entry.reason
+                )
+                self._worker.line.say([run.queue])
+            elif entry.reason is not None:
                 log.error(
                     "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
                 )

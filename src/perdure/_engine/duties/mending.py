@@ -7,16 +7,20 @@ from collections.abc import Callable
 
 from ..._core.definitions import Definitions
 from ...stores.protocol import Store
+from ..membership.worker import Worker
 from ..news import News
 
 log = logging.getLogger("perdure")
 
 
 class Mending:
-    """Two duties."""
+    """Three duties."""
 
-    def __init__(self, *, store: Store, definitions: Definitions, queues: Callable[[], list[str]], news: News) -> None:
+    def __init__(
+        self, *, store: Store, definitions: Definitions, worker: Worker, queues: Callable[[], list[str]], news: News
+    ) -> None:
         self._store = store
+        self._worker = worker
         self._definitions = definitions
         self._queues = queues
         self._news = news
@@ -32,6 +36,11 @@ class Mending:
         self._mended = revision
         if mended:
             log.info("%d runs that waited for a mend are tried again", len(mended))
+            self._news.backlog()
+
+    def reconsider(self) -> None:
+        """Look again at what some version of the code has refused: it may be for this one, or for nobody any more."""
+        if self._store.reconsider(self._worker.worker_id, self._queues(), self._definitions.names()):
             self._news.backlog()
 
     def is_to_explain(self) -> bool:

@@ -70,7 +70,7 @@ class Host:
         else:
             first = replays.first_difference(run.run_id)
             again = f" This was its second try, beside no other replay. The first time: {first}" if first else ""
-            entry = RunParked(run.run_id, run.claim, stopped="mend", reason=reason + again)
+            entry = RunParked(run.run_id, run.claim, stopped="mend", reason=reason + again, is_refused=True)
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
             self.claims.append(run, entry, lambda verdict: self.news.backlog())
 

@@ -338,6 +338,11 @@ class PostgresStore:
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._database.ask("mend_runs", {"names": text_array(names)})]
 
+    def reconsider(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> int:
+        parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
+        [(offered,)] = self._database.ask("reconsider_runs", parameters)
+        return int(offered)
+
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
         parameters = {"queues": text_array(queues), "names": text_array(names), "reason": reason}
         self._database.ask("explain_unknown_runs", parameters)

@@ -265,6 +265,14 @@ class SqliteStore:
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]
 
+    def reconsider(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> int:
+        [(has_any,)] = self._ask("has_refused_runs")
+        if not has_any:
+            return 0
+        with self._database.spare().writing() as connection:
+            connection.change("strand_refused_runs", [texts(names)])
+            return connection.change("offer_refused_runs", [texts(names), texts(queues), worker_id])
+
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
         given = {"queues": texts(queues), "names": texts(names), "reason": reason}
         connection = self._database.spare()

@@ -2,9 +2,9 @@
 -- merged, so that those of all others cost nothing. Locked: NO KEY UPDATE, since UPDATE would skip a run while someone's
 -- open transaction sends to it (rule 4). Those that others have locked just now are passed by, and what follows them is
 -- looked at. Nothing is looked at up to the floor: while somebody has an old snapshot open, what was taken since is still
--- in the index, and every claim would walk all of it. CASE, so that the index of what is ready is not walked for ids.
+-- in the index, and every claim would walk all of it. Nor what the worker's own `version` of the code has refused. CASE, so that the index of what is ready is not walked for ids.
 CREATE FUNCTION perdure.candidates(of_queue text, names text[], most integer, last_attempts text,
-                                   floor_priority integer, floor_seq bigint)
+                                   floor_priority integer, floor_seq bigint, version text)
 RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     picked text[] := '{}';
@@ -24,6 +24,7 @@ BEGIN
                                   AND attempts > 0 AND attempts >= max_attempts - 1
                                   AND perdure.progress_of(id) <= progress_mark
                                   AND (priority, seq) > (floor_priority, floor_seq)
+                                  AND (refused_by IS NULL OR version <> ALL (refused_by))
                                 ORDER BY priority, seq LIMIT looked_at) AS run
                      ORDER BY run.priority, run.seq LIMIT looked_at) AS first;
         ELSE
@@ -37,6 +38,7 @@ BEGIN
                                            WHEN attempts = 0 OR attempts < max_attempts - 1 THEN true
                                            ELSE perdure.progress_of(id) > progress_mark END)
                                   AND (priority, seq) > (floor_priority, floor_seq)
+                                  AND (refused_by IS NULL OR version <> ALL (refused_by))
                                 ORDER BY priority, seq LIMIT looked_at) AS run
                      ORDER BY run.priority, run.seq LIMIT looked_at) AS first;
         END IF;

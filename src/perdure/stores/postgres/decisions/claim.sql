@@ -19,12 +19,14 @@ DECLARE
     short_by text;
     picked text[];
     has_woken boolean;
+    its_version text;
 BEGIN
     IF NOT perdure.fence(me, expected) THEN
         nth := 0;
         RETURN NEXT;
         RETURN;
     END IF;
+    SELECT coalesce(version, '') INTO its_version FROM perdure.workers WHERE workers.id = me;
     has_woken := perdure.wake_due(queues, names);
     has_woken := perdure.read_wakes() OR has_woken;
     IF has_woken THEN
@@ -37,7 +39,7 @@ BEGIN
         IF most > 0 THEN
             picked := perdure.candidates(queues[i], names, most, last_attempts,
                                          coalesce((floors -> i - 1 ->> 0)::integer, -2147483648),
-                                         coalesce((floors -> i - 1 ->> 1)::bigint, 0));
+                                         coalesce((floors -> i - 1 ->> 1)::bigint, 0), its_version);
         END IF;
         IF cardinality(picked) > 0 THEN
             RETURN QUERY SELECT * FROM perdure.take(me, picked, claims, used, last_attempts = 'beside' OR used > 0);

@@ -8,6 +8,8 @@ CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json,
                               OUT has_schedules boolean, OUT moment double precision)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    its_version text := (SELECT coalesce(version, '') FROM perdure.workers WHERE id = me);
 BEGIN
     has_mail := EXISTS (SELECT 1 FROM perdure.wakes WHERE worker IS NULL)
         OR EXISTS (SELECT 1 FROM perdure.wakes WHERE worker = me);
@@ -18,6 +20,7 @@ BEGIN
              CROSS JOIN LATERAL (
                        SELECT 1 FROM perdure.runs
                         WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue.name AND name = of_name
+                          AND (refused_by IS NULL OR its_version <> ALL (refused_by))
                           AND (priority, seq) > (coalesce((floors -> of_queue.nth::integer - 1 ->> 0)::integer,
                                                           -2147483648),
                                                  coalesce((floors -> of_queue.nth::integer - 1 ->> 1)::bigint, 0))
@@ -36,6 +39,7 @@ BEGIN
                        SELECT 1 FROM perdure.runs
                         WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue AND name = of_name
                           AND attempts > 0 AND attempts >= max_attempts - 1
+                          AND (refused_by IS NULL OR its_version <> ALL (refused_by))
                         ORDER BY priority, seq LIMIT 1) AS run);
     next_due_at := (
             SELECT extract(epoch FROM min(run.due_at))::double precision

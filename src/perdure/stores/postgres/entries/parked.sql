@@ -1,7 +1,7 @@
 -- The claim ends and gives its attempt back; the run says what it waits for, and tells itself: of this and of what it
 -- waits for, the later commit brings a row that whoever sees it sees both by (rule 13). Who waits for a time alone needs no
 -- row: that is looked up; but one that is paused does, for its pause may be over. No cancel can be missed, since the run's
--- row is locked, and this a later statement.
+-- row is locked, and this a later statement. What this worker's code cannot replay goes on to one with other code.
 CREATE FUNCTION perdure.write_parked(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -10,15 +10,25 @@ BEGIN
     PERFORM perdure.lock_held(me, entries);
     WITH parked AS (
         UPDATE perdure.runs AS run
-           SET state = 'parked', worker = NULL, claim = NULL, last_claim = run.claim, last_state = 'parked',
+           SET state = CASE WHEN held.goes_on THEN 'ready' ELSE 'parked' END, worker = NULL, claim = NULL,
+               last_claim = run.claim, last_state = 'parked',
                attempts = greatest(run.attempts - 1, 0), due_at = to_timestamp(held.due_at),
                waits_for = CASE WHEN json_array_length(held.waits_for) > 0 THEN held.waits_for END,
-               stopped = held.stopped, reason = held.reason
-          FROM (SELECT entry.*
+               stopped = CASE WHEN held.goes_on THEN NULL ELSE held.stopped END, reason = held.reason,
+               refused_by = CASE WHEN held.is_refused THEN held.refused_by ELSE run.refused_by END
+          FROM (SELECT entry.*, run.refused_by,
+                       CASE WHEN entry.is_refused
+                            THEN perdure.is_for_others(run.queue, run.name, run.refused_by) END AS goes_on
                   FROM json_to_recordset(entries) AS entry (
                            run_id text, claim uuid, due_at double precision, waits_for json, stopped text,
-                           reason text)
-                 CROSS JOIN LATERAL (SELECT 1 FROM perdure.runs
+                           reason text, is_refused boolean)
+                 CROSS JOIN LATERAL (SELECT queue, name,
+                                            CASE WHEN entry.is_refused
+                                                 THEN array_append(refused_by, (SELECT coalesce(version, '')
+                                                                                  FROM perdure.workers
+                                                                                 WHERE workers.id = me))
+                                            END AS refused_by
+                                       FROM perdure.runs
                                       WHERE id = entry.run_id AND claim = entry.claim AND worker = me AND state = 'held'
                                      OFFSET 0) AS run) AS held
          WHERE run.id = held.run_id

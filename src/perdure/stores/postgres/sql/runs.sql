@@ -61,10 +61,14 @@ WITH mended AS MATERIALIZED (
      ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE perdure.runs
-   SET state = 'ready', stopped = NULL, due_at = NULL, waits_for = NULL, reason = NULL
+   SET state = 'ready', stopped = NULL, due_at = NULL, waits_for = NULL, reason = NULL, refused_by = NULL
   FROM mended
  WHERE runs.id = mended.id
 RETURNING runs.id;
+
+-- name: reconsider_runs
+-- What some version of the code has refused may be for this one, or for nobody any more.
+SELECT perdure.reconsider(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::text[]);
 
 -- name: explain_unknown_runs
 -- Nobody here can execute them: say so where people look.

@@ -13,6 +13,22 @@ BEGIN
     SELECT RAISE(ABORT, 'a run that parks is not held')
      WHERE changes() <> json_array_length(NEW.entries);
 
+    -- What this worker's code cannot replay goes on to one with other code, if there is one.
+    UPDATE runs SET refused_by = json_insert(coalesce(refused_by, '[]'), '$[#]', refused_now)
+      FROM (SELECT json_extract(entry.value, '$.run_id') AS of_run, coalesce(workers.version, '') AS refused_now
+              FROM json_each(NEW.entries) AS entry
+             CROSS JOIN workers
+             WHERE json_extract(entry.value, '$.is_refused') AND workers.id = NEW.worker_id) AS refused
+     WHERE id = of_run;
+    UPDATE runs SET state = 'ready', stopped = NULL
+      FROM (SELECT json_extract(value, '$.run_id') AS of_run FROM json_each(NEW.entries)
+             WHERE json_extract(value, '$.is_refused')) AS refused
+     WHERE id = of_run
+       AND EXISTS (SELECT 1 FROM workers
+                    WHERE runs.queue IN (SELECT value FROM json_each(workers.queues))
+                      AND runs.name IN (SELECT value FROM json_each(workers.names))
+                      AND coalesce(workers.version, '') NOT IN (SELECT value FROM json_each(runs.refused_by)));
+
     INSERT INTO waits (waiter, awaited)
     SELECT json_extract(parked.value, '$.run_id'),
            iif(json_extract(wait.value, '$.kind') = 'run', json_extract(wait.value, '$.what'),

@@ -316,6 +316,8 @@ CREATE INDEX runs_waiting ON runs (seq)
 CREATE INDEX runs_overdue ON runs (deadline_at) WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
 -- What waits for new code.
 CREATE INDEX runs_to_mend ON runs (name) WHERE state = 'parked' AND stopped = 'mend';
+-- What some version of the code has refused.
+CREATE INDEX runs_refused ON runs (name) WHERE refused_by IS NOT NULL AND finished_at IS NULL;
 -- What each worker holds; the foreign key's own question, too.
 CREATE INDEX runs_held ON runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, in order of creation, and which of them have ended.

@@ -99,9 +99,32 @@ UPDATE runs
 -- name: mend_runs
 -- Newly registered code may fit runs that were parked because the old one did not.
 UPDATE runs
-   SET state = 'ready', stopped = NULL, due_at = NULL, waits_for = NULL, reason = NULL
+   SET state = 'ready', stopped = NULL, due_at = NULL, waits_for = NULL, reason = NULL, refused_by = NULL
  WHERE state = 'parked' AND stopped = 'mend' AND name IN (SELECT value FROM json_each(:names))
 RETURNING id;
+
+-- name: has_refused_runs
+-- Most of the time there is none, and looking locks nothing.
+SELECT EXISTS (SELECT 1 FROM runs WHERE refused_by IS NOT NULL AND finished_at IS NULL);
+
+-- name: strand_refused_runs
+-- Where no worker is left that could take what some version of the code has refused, it waits for a mend.
+UPDATE runs SET state = 'parked', stopped = 'mend', due_at = NULL
+ WHERE state = 'ready' AND refused_by IS NOT NULL AND finished_at IS NULL
+   AND name IN (SELECT value FROM json_each(:names))
+   AND NOT EXISTS (SELECT 1 FROM workers
+                    WHERE runs.queue IN (SELECT value FROM json_each(workers.queues))
+                      AND runs.name IN (SELECT value FROM json_each(workers.names))
+                      AND coalesce(workers.version, '') NOT IN (SELECT value FROM json_each(runs.refused_by)));
+
+-- name: offer_refused_runs
+-- What waits for a mend, and was refused by other versions of the code than this worker's, is for this one.
+UPDATE runs SET state = 'ready', stopped = NULL
+ WHERE state = 'parked' AND stopped = 'mend' AND refused_by IS NOT NULL AND finished_at IS NULL
+   AND name IN (SELECT value FROM json_each(:names)) AND queue IN (SELECT value FROM json_each(:queues))
+   AND NOT EXISTS (SELECT 1 FROM workers
+                    WHERE workers.id = :worker_id
+                      AND coalesce(workers.version, '') IN (SELECT value FROM json_each(runs.refused_by)));
 
 -- name: explain_unknown_runs
 -- Nobody here can execute them: say so where people look, on the first hundred of each function. The functions are found
@@ -187,7 +210,11 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                 CROSS JOIN json_each(served.names) AS of_name
                 CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL
-                  AND runs.queue = of_queue.value AND runs.name = of_name.value)
+                  AND runs.queue = of_queue.value AND runs.name = of_name.value
+                  AND (runs.refused_by IS NULL
+                       OR NOT EXISTS (SELECT 1 FROM json_each(runs.refused_by) AS refused
+                                       CROSS JOIN workers
+                                       WHERE workers.id = served.worker_id AND workers.version = refused.value)))
        OR EXISTS (SELECT 1
                     FROM json_each(served.queues) AS of_queue
                    CROSS JOIN json_each(served.names) AS of_name
@@ -209,6 +236,10 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                 CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL
                   AND runs.queue = of_queue.value AND runs.name = of_name.value
+                  AND (runs.refused_by IS NULL
+                       OR NOT EXISTS (SELECT 1 FROM json_each(runs.refused_by) AS refused
+                                       CROSS JOIN workers
+                                       WHERE workers.id = served.worker_id AND workers.version = refused.value))
                   AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1),
        min(coalesce((SELECT min(next_at) FROM schedules
                       WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at > served.now), 9e999),
