@@ -263,14 +263,17 @@ def _chosen() -> Perdure | None:
     return blocks[-1] if blocks else _default
 
 
-def current_runtime() -> Runtime:
-    """The runtime that a durable call made here belongs to; launches the default instance if there is none."""
+def current_runtime(*, is_within: bool = False) -> Runtime:
+    """The runtime that a durable call made here belongs to; launches the default instance if there is none.
+    `is_within`: what the call writes goes through the caller's own connection.
+    """
     here = scope.get()
     if here is not None and here.run.interruption != "forked":
-        if isinstance(here, StepScope) and here.holds_database:
+        if isinstance(here, StepScope) and here.holds_database and not is_within:
             raise UsageError(
                 f"{here.call.definition.name if here.call else 'this step'} is a transaction in the file that Perdure "
-                "works in, and nothing else can be written there before it has ended: start runs before or after it"
+                "works in, and nothing else can be written there before it has ended: start runs before or after "
+                "it, or in it, with_options(connection=...)"
             )
         return runtime_of(here.run)
     return default_app().launch_unasked()

@@ -26,6 +26,7 @@ class RunOptions(TypedDict, total=False):
     timeout: Seconds | None
     deadline: datetime | None
     detached: bool
+    connection: Any
     dedup: str | None
     on_duplicate: Literal["reject", "return_existing"]
     dedup_until: Literal["end", "start"]
@@ -47,6 +48,7 @@ class Submission:
     dedup: str | None = None
     shares_duplicates: bool = False
     dedup_until_start: bool | None = None
+    connection: Any = None
 
     def addressed(self, entry: RunCreated) -> RunCreated:
         """The entry with all of this but the id."""
@@ -110,6 +112,7 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         None if deadline is None else moment_of(deadline, "deadline"),
         flag(options.get("detached", False), "detached"),
         *_duplicates(options),
+        connection=options.get("connection"),
     )
 
 

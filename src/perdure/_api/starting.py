@@ -25,6 +25,7 @@ from .._entries import RunCreated, Stored, Verdict
 from ..errors import NotDurableError, RunInterrupted, StoreError
 from ..typing import RunId
 from .app import current_runtime, default_app, runtime_of
+from .enqueued import aenqueue, check_place, enqueue
 from .handle import Handle
 from .options import Submission, explain_misplaced
 
@@ -41,11 +42,14 @@ def start(function: Any, arguments: Arguments, submission: Submission) -> Handle
 def start_all(function: Any, calls: Sequence[Arguments], submission: Submission) -> list[Handle[Any]]:
     """A run for each of the arguments. Outside a run they share their commits; none is started if any is refused."""
     definition = definition_of(function)
+    check_place(submission)
     here = scope.get()
     if type(here) is Branch:
         return [start_in_run(own_branch(here), definition, bound(function, call), submission) for call in calls]
-    runtime = current_runtime()
+    runtime = current_runtime(is_within=submission.connection is not None)
     entries = [make_entry(runtime, definition, bound(function, call), submission) for call in calls]
+    if submission.connection is not None:
+        return enqueue(runtime, entries, submission)
     answers, together = Answers(len(entries)), Lane()
     handed_in: dict[Lane, int] = {}
     for place, entry in enumerate(entries):
@@ -108,6 +112,7 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     loop = needed_loop()
     definition = definition_of(function)
     arguments = bound(function, arguments)
+    check_place(submission)
     here = scope.get()
     if type(here) is Branch:
         branch = own_branch(here)
@@ -115,8 +120,10 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
         return Handle(runtime_of(branch.run), await adrive(starting(branch.run, entry, submission), branch.run))
     if here is None and not (app := default_app()).is_launched:
         await asyncio.to_thread(app.launch_unasked)
-    runtime = current_runtime()
+    runtime = current_runtime(is_within=submission.connection is not None)
     entry = make_entry(runtime, definition, arguments, submission)
+    if submission.connection is not None:
+        return (await aenqueue(runtime, [entry], submission))[0]
     future: asyncio.Future[Verdict] = loop.create_future()
     runtime.starts.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)

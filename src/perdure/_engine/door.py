@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from .._core.definitions import Definitions
@@ -82,6 +82,9 @@ class Door(Protocol):
 
     def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
         """The runs of an outsider, durable, and whoever executes them is told."""
+
+    def say_ready(self, queues: Collection[str]) -> None:
+        """There may be runs in these queues that others have committed. From any thread; nobody waits for it."""
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that opened this."""

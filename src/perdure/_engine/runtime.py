@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
@@ -344,6 +344,11 @@ class Runtime:
     def is_stopping(self) -> bool:
         """Whether it is on its way out."""
         return self.phase.is_stopping
+
+    def say_ready(self, queues: Collection[str]) -> None:
+        """Somebody else has made runs in these queues: look, and tell the other processes."""
+        self.worker.line.say(queues)
+        self._heed(Hint(frozenset(queues)))
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that launched this."""

@@ -44,6 +44,7 @@ from .schedules import ScheduleRow as ScheduleRow
 from .schedules import Schedules
 from .steering import Steering
 from .tails import Tail
+from .within import Within
 
 
 class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake of anybody
@@ -200,6 +201,9 @@ class Store(Protocol):
     """Called within `apply`, or `verdicts`, after a commit, with the runs that this worker holds and somebody has
     cancelled, for as long as they are not ended (rule 8).
     """
+
+    within: Within
+    """Makes runs in a user's own transaction; after `migrate`, or `check`."""
 
     finder: Finder
     """Reads what people ask for; see `stores.finding`."""

@@ -19,6 +19,9 @@ class Statement(NamedTuple):
     parameters: Mapping[str, object]
 
 
+DatabaseKind = Literal["postgres", "sqlite"]
+"""What a connection must reach, to be of use to a store at all."""
+
 TailVerdict = Literal["made", "recorded", "gone", "fenced"]
 """What has become of a checkpoint at the end of a user's transaction. All but the first: it must not be committed."""
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import connections, transaction
 
 from ...stores.queries import load_queries
-from ...stores.tails import Statement
+from ...stores.tails import DatabaseKind, Statement
+from .opened import Complaint, kind_of
 from .sqlite import with_colons
 
 
 class Django:
     """This thread's connection under the alias, in an `atomic` block, so that `on_commit` works as everywhere."""
 
+    is_async = False
+
     def __init__(self, alias: str) -> None:
         self.subject = connections[alias]
         self._alias = alias
         self._block: Any = None
+
+    @property
+    def database(self) -> DatabaseKind:
+        """What it reaches."""
+        return kind_of(self.subject.vendor)
 
     def ask(self, statement: Statement) -> Any:
         self.subject.ensure_connection()
@@ -28,6 +37,14 @@ class Django:
             return cursor.fetchall() if cursor.description is not None else []
         finally:
             cursor.close()
+
+    def complaint(self) -> Complaint | None:
+        if self.subject.needs_rollback:
+            return "failed"
+        return "autocommit" if self.subject.get_autocommit() and not self.subject.in_atomic_block else None
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        transaction.on_commit(tell, using=self._alias, robust=True)
 
     def begin(self, *, is_exclusive: bool) -> None:
         block = transaction.atomic(using=self._alias, durable=True)
@@ -61,6 +78,11 @@ class DjangoSource:
 
     def open(self) -> Django:
         return Django(self._alias)
+
+
+def joined(given: Any) -> Django:
+    """This thread's connection as it is."""
+    return Django(given.alias)
 
 
 def source(given: Any) -> DjangoSource:

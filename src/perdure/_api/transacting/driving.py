@@ -9,7 +9,7 @@ from inspect import isawaitable
 from typing import Any, TypeVar
 
 from ...stores.tails import Statement
-from .opened import Ask, Opened, Source, Work
+from .opened import Ask, Asks, Opened, Source, Work
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ async def whole(awaitable: Any) -> tuple[Any, asyncio.CancelledError | None]:
     return task.result(), cancellation
 
 
-def asking(opened: Opened, statements: Generator[Statement, list[Any], T]) -> Work[T]:
+def asking(opened: Asks, statements: Generator[Statement, list[Any], T]) -> Work[T]:
     """What the statements say, asked of this connection."""
     try:
         statement = next(statements)

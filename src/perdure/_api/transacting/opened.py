@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from importlib import import_module
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 from ...errors import UsageError
-from ...stores.tails import Statement
+from ...stores.tails import DatabaseKind, Statement
 
 T = TypeVar("T")
 
@@ -23,6 +23,13 @@ class Ask(NamedTuple):
 
 Work = Generator[Ask, Any, T]
 """What is done on a connection, written once: driven with calls, or with await."""
+
+
+class Asks(Protocol):
+    """A connection that can be asked."""
+
+    def ask(self, statement: Statement) -> Any:
+        """The rows, or an awaitable of them."""
 
 
 class Opened(Protocol):
@@ -45,6 +52,52 @@ class Opened(Protocol):
 
     def close(self) -> Any:
         """Give the connection back, or close it. After an error of `commit` it may be in any state."""
+
+
+Complaint = Literal["autocommit", "failed", "closed"]
+"""Why nothing can be written in the transaction of a user's connection."""
+
+
+class Joined(Protocol):
+    """A connection, or session, of the user's own, whose transaction he begins and ends."""
+
+    is_async: bool
+
+    @property
+    def database(self) -> DatabaseKind:
+        """What it reaches."""
+
+    def ask(self, statement: Statement) -> Any:
+        """The rows."""
+
+    def complaint(self) -> Any:
+        """Why not, if so, a `Complaint`; or an awaitable of it."""
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """Call this after the commit, where there is a hook."""
+
+
+def kind_of(name: str) -> DatabaseKind:
+    """A database by the name that a library gives it."""
+    if name == "postgresql":
+        return "postgres"
+    if name == "sqlite":
+        return "sqlite"
+    raise UsageError(f"connection= reaches a database of the kind {name}: runs live in Postgres or SQLite")
+
+
+def joined_of(given: Any) -> Joined:
+    """The user's connection, told by where it comes from."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(given).__mro__}
+    modules = {"sqlite3": "sqlite", "sqlalchemy": "sqlalchemy", "psycopg": "psycopg", "django": "django"}
+    module = next((module for package, module in modules.items() if package in packages), None)
+    if module is None:
+        raise UsageError(
+            f"connection={type(given).__name__}: give a connection of psycopg 3 or sqlite3, a connection or session of "
+            "SQLAlchemy 2, or django.db.connections['default']"
+        )
+    made: Joined = import_module(f".{module}", __package__).joined(given)
+    return made
 
 
 class Source(Protocol):

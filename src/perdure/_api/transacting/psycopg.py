@@ -6,11 +6,18 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ...stores.tails import Statement
+from psycopg.pq import TransactionStatus
+
+from ...errors import UsageError
+from ...stores.tails import DatabaseKind, Statement
+from .opened import Complaint
 
 
 class Psycopg:
     """One sync connection. The driver begins the transaction by itself where it is not in autocommit mode."""
+
+    database: DatabaseKind = "postgres"
+    is_async = False
 
     def __init__(self, connection: Any, close: Callable[[], Any]) -> None:
         self.subject = connection
@@ -19,6 +26,17 @@ class Psycopg:
     def ask(self, statement: Statement) -> Any:
         cursor = self.subject.execute(statement.text, statement.parameters)
         return cursor.fetchall() if cursor.description is not None else []
+
+    def complaint(self) -> Complaint | None:
+        status = self.subject.info.transaction_status
+        if status == TransactionStatus.UNKNOWN:
+            return "closed"
+        if status == TransactionStatus.INERROR:
+            return "failed"
+        return "autocommit" if status == TransactionStatus.IDLE and self.subject.autocommit else None
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """There is no hook."""
 
     def begin(self, *, is_exclusive: bool) -> Any:
         self.subject.rollback()  # what has been asked of it before
@@ -36,6 +54,8 @@ class Psycopg:
 
 class AsyncPsycopg(Psycopg):
     """One async connection."""
+
+    is_async = True
 
     async def ask(self, statement: Statement) -> Any:
         cursor = await self.subject.execute(statement.text, statement.parameters)
@@ -62,6 +82,14 @@ class Pooled:
 
     def _opened(self, kind: type[Psycopg], connection: Any) -> Psycopg:
         return kind(connection, lambda: self._pool.putconn(connection))
+
+
+def joined(connection: Any) -> Psycopg:
+    """The user's connection as it is."""
+    if not hasattr(connection, "info"):
+        raise UsageError(f"connection={type(connection).__name__}: give a connection, such as one taken from the pool")
+    kind = AsyncPsycopg if inspect.iscoroutinefunction(connection.execute) else Psycopg
+    return kind(connection, connection.close)
 
 
 def source(pool: Any) -> Pooled:

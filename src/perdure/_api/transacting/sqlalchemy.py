@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
-from sqlalchemy.engine import Engine
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.event import listen
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, scoped_session, sessionmaker
 
 from ...errors import UsageError
-from ...stores.tails import Statement
-from .sqlite import with_colons
+from ...stores.tails import DatabaseKind, Statement
+from .opened import Complaint, kind_of
+from .sqlite import commits_alone, with_colons
 
 
 class Alchemy:
@@ -20,20 +23,38 @@ class Alchemy:
 
     def __init__(self, subject: Any, *, is_async: bool, is_sqlite: bool) -> None:
         self.subject = subject
-        self._is_async = is_async
+        self.is_async = is_async
         self._is_sqlite = is_sqlite
 
     def ask(self, statement: Statement) -> Any:
         asked = self.subject.execute(text(with_colons(statement.text)), dict(statement.parameters))
-        return self._rows(asked) if self._is_async else rows_of(asked)
+        return self._rows(asked) if self.is_async else rows_of(asked)
 
     async def _rows(self, asked: Any) -> Any:
         return rows_of(await asked)
 
+    @property
+    def database(self) -> DatabaseKind:
+        """What it reaches."""
+        subject = self.subject
+        return kind_of((subject.get_bind() if hasattr(subject, "get_bind") else subject).dialect.name)
+
+    def complaint(self) -> Any:
+        return self.subject.run_sync(complaint_of) if self.is_async else complaint_of(self.subject)
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """A session has a hook, a connection none that comes after its commit."""
+        session = getattr(self.subject, "sync_session", self.subject)
+        if isinstance(session, Session):
+            if session not in _told:
+                _told[session] = []
+                listen(session, "after_transaction_end", _tell)
+            _told[session].append(tell)
+
     def begin(self, *, is_exclusive: bool) -> Any:
         if not (is_exclusive and self._is_sqlite):
             return self.subject.rollback()
-        return self._abegin_exclusive() if self._is_async else self._begin_exclusive()
+        return self._abegin_exclusive() if self.is_async else self._begin_exclusive()
 
     def _begin_exclusive(self) -> None:
         self.subject.rollback()
@@ -51,6 +72,43 @@ class Alchemy:
 
     def close(self) -> Any:
         return self.subject.close()
+
+
+_told: WeakKeyDictionary[Session, list[Callable[[], None]]] = WeakKeyDictionary()
+"""Whom to tell when a session's transaction has ended."""
+
+
+def _tell(session: Session, ended: SessionTransaction) -> None:
+    """Also after a rollback: a hint for nothing costs a look."""
+    if ended.parent is None and (told := _told.get(session)):
+        _told[session] = []
+        for tell in told:
+            tell()
+
+
+def complaint_of(subject: Any) -> Complaint | None:
+    """Of a sync connection or session. Nothing is begun for it."""
+    if not getattr(subject, "is_active", True):
+        return "failed"
+    if getattr(subject, "closed", False):
+        return "closed"
+    if not subject.in_transaction():
+        return None
+    connection = subject if isinstance(subject, Connection) else subject.connection()
+    pooled = connection.connection
+    own: Any = pooled.driver_connection
+    if connection.dialect.name == "sqlite":
+        return "autocommit" if not own.in_transaction and commits_alone(own) else None
+    return "autocommit" if getattr(pooled.dbapi_connection, "autocommit", False) is True else None
+
+
+def joined(given: Any) -> Alchemy:
+    """The user's connection or session as it is."""
+    subject = given() if isinstance(given, (scoped_session, async_scoped_session)) else given
+    is_async = isinstance(subject, (AsyncConnection, AsyncSession))
+    if not is_async and not isinstance(subject, (Connection, Session)):
+        raise UsageError(f"connection={type(given).__name__}: of SQLAlchemy give a connection or a session")
+    return Alchemy(subject, is_async=is_async, is_sqlite=False)
 
 
 def rows_of(result: Any) -> list[Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
-from ...stores.tails import Statement
+from ...stores.tails import DatabaseKind, Statement
+from .opened import Complaint
 
 PATIENCE_SECONDS: Final = 30.0
 """How long the transaction waits for the file's write lock."""
@@ -21,14 +23,34 @@ def with_colons(text: str) -> str:
     return _OF_DRIVERS.sub(r":\1", text)
 
 
+def commits_alone(connection: Any) -> bool:
+    """Whether each statement outside a transaction commits by itself."""
+    return connection.isolation_level is None or getattr(connection, "autocommit", False) is True
+
+
+def joined(connection: sqlite3.Connection) -> Sqlite:
+    """The user's connection as it is."""
+    return Sqlite(connection)
+
+
 class Sqlite:
     """One connection; a transaction in Perdure's own file has its write lock from the first statement on."""
+
+    database: DatabaseKind = "sqlite"
+    is_async = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.subject = connection
 
     def ask(self, statement: Statement) -> Any:
         return self.subject.execute(with_colons(statement.text), dict(statement.parameters)).fetchall()
+
+    def complaint(self) -> Complaint | None:
+        """None where a transaction is open, or the driver begins one before the first INSERT."""
+        return "autocommit" if not self.subject.in_transaction and commits_alone(self.subject) else None
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """Nobody need be told: who looks whether the file has changed sees it."""
 
     def begin(self, *, is_exclusive: bool) -> None:
         self.subject.rollback()

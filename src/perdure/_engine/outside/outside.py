@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..._core.definitions import Definitions
 from ..._core.serialization import Serializer
@@ -125,6 +125,11 @@ class Outside:
             for ended in self.store.ended(swept):
                 self.ends.publish(ended, None)
         return cancelled
+
+    def say_ready(self, queues: Collection[str]) -> None:
+        """Somebody else has made runs in these queues."""
+        if not self._is_closed:
+            self._telling.say(queues)
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that opened this."""

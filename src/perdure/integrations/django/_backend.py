@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core import checks
-from django.db import transaction
+from django.db import connections, transaction
 from django.tasks import Task, TaskResult, TaskResultStatus
 from django.tasks.backends.base import BaseTaskBackend
 from django.tasks.base import TaskError
@@ -49,8 +49,8 @@ class PerdureBackend(BaseTaskBackend):
 
     `OPTIONS`: `database`, an alias of `DATABASES` ("default"); `concurrency`, of each queue in each worker; `settings`,
     those of `perdure.Perdure` for the workers. A task is enqueued when the transaction that it is enqueued in commits,
-    and not at all where that is rolled back. It runs at least once, in `manage.py perdure_worker` or another process
-    that has called `serve`; who only enqueues executes nothing.
+    on Postgres in that very commit, and not at all where that is rolled back. It runs at least once, in `manage.py
+    perdure_worker` or another process that has called `serve`; who only enqueues executes nothing.
     """
 
     supports_defer = True
@@ -108,22 +108,34 @@ class PerdureBackend(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
-        transaction.on_commit(partial(self._start, result), using=self.database)
+        connection = connections[self.database]
+        if is_joinable(connection):
+            self._start(result, connection=connection)
+            transaction.on_commit(partial(self._note, result), using=self.database)
+        else:
+            transaction.on_commit(partial(self._start_now, result), using=self.database)
         return result
 
-    def _start(self, result: TaskResult) -> None:
-        """The place that will take the caller's connection, so that the run is part of its transaction."""
+    def _start_now(self, result: TaskResult) -> None:
+        """In a transaction of its own."""
+        self._start(result)
+        self._note(result)
+
+    def _note(self, result: TaskResult) -> None:
+        """It is enqueued, and others may see it."""
+        object.__setattr__(result, "enqueued_at", timezone.now())
+        task_enqueued.send(type(self), task_result=result)
+
+    def _start(self, result: TaskResult, **within: Any) -> None:
         task = result.task
         delay = None
         if task.run_after is not None and (left := task.run_after - timezone.now()) > timedelta(0):
             delay = left
         options = self.client().with_options(
-            queue=f"{self.alias}:{task.queue_name}", id=result.id, priority=-task.priority, delay=delay
+            queue=f"{self.alias}:{task.queue_name}", id=result.id, priority=-task.priority, delay=delay, **within
         )
         function = FUNCTIONS[is_workflow(task.func), iscoroutinefunction(task.func)]
         options.submit(function, self.alias, task.module_path, json.dumps([result.args, result.kwargs]))
-        object.__setattr__(result, "enqueued_at", timezone.now())
-        task_enqueued.send(type(self), task_result=result)
 
     def get_result(self, result_id: str) -> TaskResult:
         """The task's result as it stands in the database now. Raises `TaskResultDoesNotExist`."""
@@ -210,6 +222,14 @@ class PerdureBackend(BaseTaskBackend):
         except (UsageError, TypeError) as error:
             return str(error)
         return None
+
+
+def is_joinable(connection: Any) -> bool:
+    """Whether the run can be a part of the open transaction. Perdure's SQLite file is beside Django's; and what a
+    `TestCase` never commits is shown by its `captureOnCommitCallbacks`.
+    """
+    blocks = connection.atomic_blocks
+    return connection.vendor == "postgresql" and bool(blocks) and not getattr(blocks[0], "_from_testcase", False)
 
 
 def worker_ids(run: Any) -> list[str]:

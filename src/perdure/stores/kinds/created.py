@@ -7,13 +7,22 @@ from collections.abc import Sequence
 
 from ..._entries import Accepted, Existed, Refused, RunCreated
 from ...typing import RunState
-from .kind import Ask, Judgement, Kind, Situation, Trace
+from .kind import Ask, Judgement, Kind, Rows, Situation, Trace
 
 
 def look(ask: Ask, entries: Sequence[RunCreated], situation: Situation) -> None:
     """Which runs have the keys of those that are to have one."""
-    keys = {(entry.queue, entry.dedup_key) for entry in entries if entry.dedup_key is not None}
-    rows = ask("key_holders", keys=json.dumps(sorted(keys))) if keys else ()
+    has_keys = any(entry.dedup_key is not None for entry in entries)
+    note_holders(ask("key_holders", keys=keys_of(entries)) if has_keys else (), situation)
+
+
+def keys_of(entries: Sequence[RunCreated]) -> str:
+    """Queue and key of those that are to have one, as JSON."""
+    return json.dumps(sorted({(entry.queue, entry.dedup_key) for entry in entries if entry.dedup_key is not None}))
+
+
+def note_holders(rows: Rows, situation: Situation) -> None:
+    """Take in which runs have keys."""
     situation.seen["keys"] = {(queue, key): Existed(*holder) for queue, key, *holder in rows}
 
 

@@ -45,6 +45,7 @@ from ..protocol import (
 )
 from ..schedules import Schedules
 from ..steering import Steering
+from ..within import Within
 from .addresses import parse_address
 from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
@@ -58,6 +59,7 @@ from .sent import SentCall
 from .session import PostgresSession
 from .steering import PostgresSteering
 from .transactions import PostgresTail
+from .within import PostgresWithin
 
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
@@ -75,13 +77,14 @@ class PostgresStore:
     def __init__(self, url: str, *, kinds: Iterable[Kind] = KINDS) -> None:
         self._kinds = Kinds(kinds)
         self._database = Database(parse_address(url), decisions_of(self._kinds))
-        self.lock_directory = ""
+        self.lock_directory = self._identity = ""
         self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._writes: dict[str, int] = {}
         self._given_ids: dict[str, str] = {}
         self._is_counted = False
         self.finder = Finder(self._database.ask, text_array)
         self.steering: Steering = PostgresSteering(self._database)
+        self.within: Within = PostgresWithin(self._database, lambda: self._identity)
         self.said = Said(self._database.ask)
         self.schedules: Schedules = PostgresSchedules(
             self._database, self._kinds, expected=lambda me: self._writes.get(me, 0), count=self._count_write
@@ -100,10 +103,12 @@ class PostgresStore:
         self._database.on_statement = listener
 
     def migrate(self) -> None:
-        self.lock_directory = str(own_directory(migrate(self._database)))
+        self._identity = migrate(self._database)
+        self.lock_directory = str(own_directory(self._identity))
 
     def check(self) -> None:
-        self.lock_directory = str(own_directory(check_schema(self._database)))
+        self._identity = check_schema(self._database)
+        self.lock_directory = str(own_directory(self._identity))
 
     def missing_sql(self) -> str:
         return missing_sql(self._database)

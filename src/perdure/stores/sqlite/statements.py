@@ -59,6 +59,18 @@ def decisions(kinds: Kinds) -> tuple[str, ...]:
     return tuple(statement for text in texts for statement in split(text))
 
 
+@cache
+def writing(kinds: Kinds) -> tuple[str, ...]:
+    """Of these only the view `section`, and what an insert of one of these kinds does."""
+    here = files(__package__ or "") / "decisions"
+    made = [next(split((here / "section.sql").read_text(encoding="utf-8")))]
+    for kind in kinds.all:
+        folder = files(kind.folder.format(store="sqlite"))
+        for name in (kind.name, *kind.folds):
+            made += split((folder / f"{name}.sql").read_text(encoding="utf-8"))
+    return tuple(made)
+
+
 def split(script: str) -> Iterator[str]:
     """The statements of a file."""
     statement = ""

@@ -29,6 +29,7 @@ from ..kinds import KINDS, Kind, Kinds
 from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
 from ..schedules import Schedules
 from ..steering import Steering
+from ..within import Within
 from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, hear, put_back_all, sweep, take_claimable
@@ -42,6 +43,7 @@ from .session import SqliteSession
 from .statements import decisions
 from .steering import SqliteSteering
 from .transactions import SqliteTail
+from .within import SqliteWithin
 
 OUTSIDER = ""
 """In the place of a worker's id: who makes runs and executes none."""
@@ -62,6 +64,7 @@ class SqliteStore:
         self._kinds = Kinds(kinds)
         self._database = Database(self.path, patience_seconds, decisions(self._kinds))
         self._checkpointer = Checkpointer(self._database)
+        self.within: Within = SqliteWithin(self.path)
         self.finder = Finder(self._find, texts)
         self.steering: Steering = SqliteSteering(self._database)
         self.said = Said(self._find)

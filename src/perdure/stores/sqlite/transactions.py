@@ -24,8 +24,7 @@ class SqliteTail:
         self._path = path
 
     def is_here(self, worker_id: str) -> Generator[Statement, list[Row], bool]:
-        files = yield _statement("files")
-        return any(name == "main" and file and os.path.realpath(file) == str(self._path) for _, name, file in files)
+        return is_file(self._path, (yield _statement("files")))
 
     def record(self, worker_id: str, entry: StepRecorded) -> Generator[Statement, list[Row], TailVerdict]:
         its = {"run_id": entry.run_id, "claim": entry.claim, "key": entry.key}
@@ -38,6 +37,11 @@ class SqliteTail:
     def was_recorded(self, run_id: str, key: str) -> bool:
         with self._database.spare().writing() as connection:  # whoever has the write lock has committed, or will not
             return bool(connection.query("was_transacted", [run_id, key]))
+
+
+def is_file(path: Path, files: list[Row]) -> bool:
+    """Whether this is the file that a connection has open."""
+    return any(name == "main" and file and os.path.realpath(file) == str(path) for _, name, file in files)
 
 
 def _statement(name: str, **parameters: object) -> Statement:

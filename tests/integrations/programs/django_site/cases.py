@@ -16,7 +16,9 @@ from django.test import SimpleTestCase, TestCase, TransactionTestCase
 from django.urls import reverse
 from django.utils import timezone
 
+from perdure import UsageError
 from perdure.integrations.django import PerdureBackend
+from perdure.integrations.django.models import Run
 from perdure.integrations.django.testing import executed_tasks
 from tests.integrations.programs.django_site import tasks
 
@@ -124,6 +126,19 @@ class Execution(TransactionTestCase):
         assert kept.return_value == 2
         with self.assertRaises(TaskResultDoesNotExist):
             tasks.add.get_result(lost.id)
+
+    def test_on_postgres_a_task_is_part_of_the_transaction(self) -> None:
+        """Its row is there for whoever is in it, so no process can die between the two commits."""
+        with transaction.atomic():
+            result = tasks.add.enqueue(1)
+            is_there = Run.objects.filter(pk=result.id).exists()
+            assert is_there == (connection.vendor == "postgresql")
+        assert Run.objects.filter(pk=result.id).exists()
+        with self.assertRaises(UsageError), transaction.atomic():
+            transaction.set_rollback(True)
+            tasks.add.enqueue(2)
+            if connection.vendor == "sqlite":
+                raise UsageError
 
     def test_what_is_urgent_begins_first(self) -> None:
         """By priority, highest first, and then by age: where a worker executes one at a time."""

@@ -14,3 +14,11 @@ SELECT EXISTS (SELECT 1 FROM perdure.workers WHERE id = CAST(%(worker_id)s AS uu
 -- name: was_transacted
 -- Whether a commit of unknown outcome has happened; waits until it has or never will.
 SELECT perdure.was_transacted(%(run_id)s, %(key)s);
+
+-- name: may_create_within
+-- Whether a connection of the user's reaches a database with these functions.
+SELECT to_regprocedure('perdure.create_within(json)') IS NOT NULL;
+
+-- name: create_within
+-- Runs in a user's own transaction: for each of them who has its id or key, as JSON.
+SELECT CAST(perdure.create_within(CAST(%(entries)s AS json)) AS text);

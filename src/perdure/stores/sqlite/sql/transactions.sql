@@ -15,6 +15,10 @@ SELECT :run_id, :key, :claim, json_extract(:entry, '$.entry_id'), json_extract(:
        json_extract(:entry, '$.outcome.text'), json_extract(:entry, '$.attempts'), json_extract(:entry, '$.started_at'),
        json_extract(:entry, '$.arguments'), (SELECT now FROM clock);
 
+-- name: drop_sections
+-- What the user's connection was given to make runs with.
+DROP VIEW section;
+
 -- name: files
 -- Which file a connection of the user's has open.
 PRAGMA database_list;
