@@ -10,11 +10,14 @@ An entry without a claim comes from outside any run, such as a web request that 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from .typing import DEFAULT_QUEUE, TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
+
+NO_FINGERPRINT: Final = "?"
+"""Of a run that another program has made: nobody has computed one, so it fits all arguments."""
 
 
 class Stored(Struct, gc=False):

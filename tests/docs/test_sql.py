@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import perdure
-from perdure import Queue, step, workflow
+from perdure import Client, Queue, step, workflow
 from tests.docs.pages import blocks_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +120,43 @@ def test_questions_are_found() -> None:
     """The search does not pass by finding nothing."""
     assert len(queries()) >= 8
     assert re.search(r"run_view", queries()[0])
+
+
+OTHER_LANGUAGES = ROOT / "docs" / "how-to" / "other-languages.md"
+
+
+@step(name="shop:send_mail")
+def send_mail(to: str, copies: int) -> str:
+    return f"{copies} mails to {to}"
+
+
+def executed(url: str, expected: int) -> list[object]:
+    """What has become of the runs of the page."""
+    with Client(url) as client, perdure.running(url, poll_seconds=0.2):
+        Queue("mails")
+        runs = client.runs.list(queue="mails").runs
+        assert len(runs) == expected
+        return sorted(str(perdure.handle(run.run_id).result(30)) for run in runs)
+
+
+def test_the_sql_for_other_languages_makes_runs_on_postgres(own_postgres_url: str) -> None:
+    """Each block in turn, the trigger too; a worker executes them."""
+    blocks = [block.text for block in blocks_of(OTHER_LANGUAGES.read_text()) if block.language == "sql"]
+    with psycopg.connect(own_postgres_url) as connection:
+        for text in blocks:
+            if "perdure." in text:
+                connection.execute(text.encode())
+    assert executed(own_postgres_url, 3) == ["18 mails to bob", "3 mails to ada", "3 mails to ada"]
+
+
+def test_the_sql_for_other_languages_makes_runs_on_sqlite(tmp_path: Path) -> None:
+    """The same of the view."""
+    blocks = [block.text for block in blocks_of(OTHER_LANGUAGES.read_text()) if block.language == "sql"]
+    with perdure.running(tmp_path / "shop.db"):
+        pass
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        for text in blocks:
+            if "INTO enqueue" in text:
+                connection.execute(text)
+    connection.close()
+    assert executed(str(tmp_path / "shop.db"), 2) == ["3 mails to ada", "3 mails to ada"]

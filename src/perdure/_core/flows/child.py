@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, Final
 
-from ..._entries import EndedRun, Existed, Refused, RunCreated, StepRecorded, Stored, Verdict
+from ..._entries import NO_FINGERPRINT, EndedRun, Existed, Refused, RunCreated, StepRecorded, Stored, Verdict
 from ...errors import (
     DuplicateRunError,
     PerdureError,
@@ -130,7 +130,7 @@ def check_created(entry: RunCreated, verdict: Verdict, *, shares: bool = False) 
             f"run {entry.run_id} exists and is of {verdict.name}, not of {entry.name}: choose another id",
             run_id=entry.run_id,
         )
-    if isinstance(verdict, Existed) and verdict.fingerprint != entry.fingerprint:
+    if isinstance(verdict, Existed) and verdict.fingerprint not in (entry.fingerprint, NO_FINGERPRINT):
         raise RunExistsError(
             f"run {entry.run_id} of {entry.name} exists with other arguments: the same id means the same work; "
             "choose another id for other work",

@@ -352,3 +352,97 @@ SELECT run_id, name AS key, codec, body AS value, recorded_at AS set_at
  WHERE kind = 'event'
    AND seq = (SELECT max(last.seq) FROM perdure.checkpoints AS last
                WHERE last.run_id = event.run_id AND last.name = event.name AND last.kind = 'event');
+
+-- For psql and programs in other languages: makes a run in the caller's transaction, and gives its id. No worker is told:
+-- one finds it when it polls. `arguments`: an array, by position, or an object, by name. The same `id` again, with the same
+-- function and arguments, is the same run; the fingerprint '?' says that nobody has computed one.
+CREATE FUNCTION perdure.enqueue(
+    name text, arguments json DEFAULT '[]', queue text DEFAULT '', id text DEFAULT NULL, kind text DEFAULT 'workflow',
+    priority integer DEFAULT 0, run_at timestamptz DEFAULT NULL, key text DEFAULT NULL, dedup text DEFAULT NULL,
+    dedup_until text DEFAULT 'end', on_duplicate text DEFAULT 'reject', attributes json DEFAULT NULL,
+    max_attempts integer DEFAULT 10)
+RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    own_id text := coalesce(enqueue.id, perdure.fresh_id());
+    made record;
+    other record;
+BEGIN
+    PERFORM perdure.check_enqueued(enqueue.name, enqueue.arguments, enqueue.queue, own_id, enqueue.kind, enqueue.key,
+                                   enqueue.dedup, enqueue.dedup_until, enqueue.on_duplicate, enqueue.attributes);
+    LOOP
+        INSERT INTO perdure.runs (id, kind, name, queue, state, priority, due_at, attempts, max_attempts, created_by,
+                                  fingerprint, flow_key, dedup_key, dedup_until_start)
+        VALUES (own_id, enqueue.kind, enqueue.name, enqueue.queue, 'ready', enqueue.priority, enqueue.run_at, 0,
+                enqueue.max_attempts, 'sql ' || own_id, '?', enqueue.key, enqueue.dedup,
+                CASE WHEN enqueue.dedup_until = 'start' AND enqueue.dedup IS NOT NULL THEN true END)
+        ON CONFLICT DO NOTHING
+        RETURNING runs.id, runs.seq INTO made;
+        IF FOUND THEN
+            INSERT INTO perdure.inputs (run_id, codec, body) VALUES (made.id, 'json', enqueue.arguments::text);
+            INSERT INTO perdure.attributes (run_id, name, value, seq)
+            SELECT made.id, given.key, given.value, made.seq FROM json_each_text(enqueue.attributes) AS given;
+            RETURN made.id;
+        END IF;
+        SELECT runs.name, (SELECT inputs.body FROM perdure.inputs WHERE inputs.run_id = runs.id AND codec = 'json') AS body
+          INTO other FROM perdure.runs WHERE runs.id = own_id;
+        IF FOUND AND other.name = enqueue.name AND other.body::jsonb = enqueue.arguments::jsonb THEN
+            RETURN own_id;
+        ELSIF FOUND THEN
+            RAISE EXCEPTION 'run % exists, and is of % or has other arguments: choose another id', own_id, other.name
+                USING ERRCODE = 'unique_violation';
+        END IF;
+        SELECT runs.id, runs.name INTO other FROM perdure.runs
+         WHERE runs.queue = enqueue.queue AND runs.dedup_key = enqueue.dedup AND runs.finished_at IS NULL
+           AND (runs.dedup_until_start IS NOT TRUE OR runs.started_at IS NULL);
+        IF FOUND AND other.name = enqueue.name AND enqueue.on_duplicate = 'return_existing' THEN
+            RETURN other.id;
+        ELSIF FOUND THEN
+            RAISE EXCEPTION 'run % of % has the key % of queue %', other.id, other.name, enqueue.dedup, enqueue.queue
+                USING ERRCODE = 'unique_violation';
+        END IF;
+    END LOOP;
+END $$;
+
+-- What `enqueue` was given, or an error that says what is wrong with it.
+CREATE FUNCTION perdure.check_enqueued(name text, arguments json, queue text, id text, kind text, key text, dedup text,
+                                       dedup_until text, on_duplicate text, attributes json)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    wrong text := CASE
+        WHEN arguments IS NULL OR json_typeof(arguments) NOT IN ('array', 'object')
+            THEN 'arguments: give a JSON array, by position, or an object, by name'
+        WHEN jsonb_path_exists(arguments::jsonb,
+                               'strict $.** ? (@.type() == "object").keyvalue() ? (@.key starts with "$")', '{}', true)
+            THEN 'arguments: names that begin with $ are not for other programs'
+        WHEN kind IS NULL OR kind NOT IN ('workflow', 'step') THEN 'kind: give workflow or step'
+        WHEN dedup_until IS NULL OR dedup_until NOT IN ('end', 'start') THEN 'dedup_until: give end or start'
+        WHEN on_duplicate IS NULL OR on_duplicate NOT IN ('reject', 'return_existing')
+            THEN 'on_duplicate: give reject or return_existing'
+        WHEN key IS NOT NULL AND queue = '' THEN 'key: it is whose turn it is in a queue; give one'
+        WHEN json_typeof(attributes) <> 'object' THEN 'attributes: give a JSON object'
+    END;
+BEGIN
+    SELECT coalesce(wrong, min(what || ': give a text of 1 to 500 characters without control characters')) INTO wrong
+      FROM (VALUES ('name', coalesce(name, '')), ('id', id), ('key', key), ('dedup', dedup),
+                   ('queue', coalesce(nullif(queue, ''), 'none'))) AS given (what, text)
+     WHERE text = '' OR length(text) > 500 OR text ~ '[[:cntrl:]]';
+    IF wrong IS NULL AND attributes IS NOT NULL THEN
+        SELECT 'attributes: give at most 32 names, with texts of up to 500 characters, numbers, true or false' INTO wrong
+          FROM json_each(attributes) AS given
+        HAVING count(*) > 32 OR bool_or(given.key = '' OR length(given.key) > 500 OR length(given.value #>> '{}') > 500
+                                        OR (given.value #>> '{}') = ''
+                                        OR json_typeof(given.value) NOT IN ('string', 'number', 'boolean'));
+    END IF;
+    IF wrong IS NOT NULL OR queue IS NULL THEN
+        RAISE EXCEPTION 'perdure.enqueue: %', coalesce(wrong, 'queue: give a text; an empty one is outside any queue')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+
+-- A UUID that begins with the time (version 7).
+CREATE FUNCTION perdure.fresh_id() RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+               PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+               52, 1), 53, 1), 'hex')::uuid::text
+$$;

@@ -374,3 +374,70 @@ SELECT run_id, name AS key, codec, body AS value,
  WHERE kind = 'event'
    AND seq = (SELECT max(last.seq) FROM checkpoints AS last
                WHERE last.run_id = event.run_id AND last.name = event.name AND last.kind = 'event');
+
+-- For programs in other languages: an INSERT makes a run, in the caller's transaction. `arguments`: a JSON array, by
+-- position, or an object, by name; `run_at`: seconds since the epoch. The same `id` again, with the same function and
+-- arguments, is the same run; the fingerprint '?' says that nobody has computed one.
+CREATE VIEW enqueue (name, arguments, queue, id, kind, priority, run_at, key, dedup, dedup_until, on_duplicate, attributes,
+                     max_attempts) AS
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE FALSE;
+
+CREATE TRIGGER enqueue_run INSTEAD OF INSERT ON enqueue
+BEGIN
+    SELECT RAISE(ABORT, 'enqueue: name, id, queue, key and dedup: give texts of 1 to 500 characters')
+      FROM (SELECT coalesce(NEW.name, '') AS given UNION ALL SELECT NEW.id UNION ALL SELECT NEW.key
+             UNION ALL SELECT NEW.dedup UNION ALL SELECT nullif(NEW.queue, ''))
+     WHERE given IS NOT NULL AND (typeof(given) <> 'text' OR given = '' OR length(given) > 500);
+    SELECT RAISE(ABORT, 'enqueue: arguments: give a JSON array, by position, or an object, by name')
+     WHERE NOT json_valid(coalesce(NEW.arguments, '[]'))
+        OR json_type(coalesce(NEW.arguments, '[]')) NOT IN ('array', 'object');
+    SELECT RAISE(ABORT, 'enqueue: arguments: names that begin with $ are not for other programs')
+      FROM json_tree(coalesce(NEW.arguments, '[]'))
+     WHERE typeof(key) = 'text' AND substr(key, 1, 1) = '$';
+    SELECT RAISE(ABORT, 'enqueue: kind: give workflow or step')
+     WHERE coalesce(NEW.kind, 'workflow') NOT IN ('workflow', 'step');
+    SELECT RAISE(ABORT, 'enqueue: dedup_until: give end or start')
+     WHERE coalesce(NEW.dedup_until, 'end') NOT IN ('end', 'start');
+    SELECT RAISE(ABORT, 'enqueue: on_duplicate: give reject or return_existing')
+     WHERE coalesce(NEW.on_duplicate, 'reject') NOT IN ('reject', 'return_existing');
+    SELECT RAISE(ABORT, 'enqueue: key: it is whose turn it is in a queue; give one')
+     WHERE NEW.key IS NOT NULL AND coalesce(NEW.queue, '') = '';
+    SELECT RAISE(ABORT, 'enqueue: priority and max_attempts: give whole numbers; run_at: seconds since the epoch')
+     WHERE typeof(coalesce(NEW.priority, 0)) <> 'integer' OR typeof(coalesce(NEW.max_attempts, 1)) <> 'integer'
+        OR coalesce(NEW.max_attempts, 1) < 1 OR typeof(coalesce(NEW.run_at, 0)) NOT IN ('integer', 'real');
+    SELECT RAISE(ABORT, 'enqueue: attributes: give a JSON object of at most 32 texts, numbers, true or false')
+     WHERE NEW.attributes IS NOT NULL
+       AND (NOT json_valid(NEW.attributes) OR json_type(NEW.attributes) <> 'object'
+            OR (SELECT count(*) > 32 OR max(type NOT IN ('text', 'integer', 'real', 'true', 'false'))
+                       OR max(coalesce(length(key) NOT BETWEEN 1 AND 500 OR length(value) NOT BETWEEN 1 AND 500, 1))
+                  FROM json_each(NEW.attributes)));
+
+    SELECT RAISE(IGNORE)
+      FROM runs JOIN inputs ON inputs.run_id = runs.id
+     WHERE runs.id = NEW.id AND runs.name = NEW.name AND inputs.codec = 'json'
+       AND json(inputs.body) = json(coalesce(NEW.arguments, '[]'));
+    SELECT RAISE(ABORT, 'enqueue: a run with this id exists, of another function or with other arguments')
+      FROM runs WHERE id = NEW.id;
+    SELECT CASE WHEN NEW.on_duplicate = 'return_existing' AND name = NEW.name THEN RAISE(IGNORE)
+                ELSE RAISE(ABORT, 'enqueue: another run of the queue has this key') END
+      FROM runs
+     WHERE queue = coalesce(NEW.queue, '') AND dedup_key = NEW.dedup AND finished_at IS NULL
+       AND (dedup_until_start IS NOT TRUE OR started_at IS NULL);
+
+    INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, attempts, max_attempts, created_by,
+                      fingerprint, flow_key, dedup_key, dedup_until_start)
+    SELECT coalesce(NEW.id, printf('%08x-%04x-7%03x-%s%03x-%s', ms >> 16, ms & 65535, random() & 4095,
+                                   substr('89ab', 1 + (random() & 3), 1), random() & 4095, lower(hex(randomblob(6))))),
+           coalesce(NEW.kind, 'workflow'), NEW.name, coalesce(NEW.queue, ''), 'ready', coalesce(NEW.priority, 0),
+           NEW.run_at, now, 0, coalesce(NEW.max_attempts, 10), 'sql', '?', NEW.key, NEW.dedup,
+           CASE WHEN NEW.dedup_until = 'start' AND NEW.dedup IS NOT NULL THEN 1 END
+      FROM (SELECT now, CAST(now * 1000 AS INTEGER) AS ms FROM clock);
+    INSERT INTO inputs (run_id, codec, body)
+    SELECT id, 'json', coalesce(NEW.arguments, '[]') FROM runs WHERE seq = last_insert_rowid();
+    INSERT INTO attributes (run_id, name, value, seq)
+    SELECT runs.id, given.key, CASE given.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE given.value END,
+           runs.seq
+      FROM json_each(coalesce(NEW.attributes, '{}')) AS given
+     CROSS JOIN runs
+     WHERE runs.id = (SELECT id FROM runs ORDER BY seq DESC LIMIT 1);
+END;
