@@ -25,6 +25,7 @@ from ._api.hooks import Hook, hook, reject, resolve
 from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
+from ._api.logs import LogFilter, RunLogger, logger
 from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
 from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
@@ -109,6 +110,7 @@ __all__ = [
     "JsonCodec",
     "LineageError",
     "Listener",
+    "LogFilter",
     "Mapped",
     "Message",
     "NondeterminismError",
@@ -130,6 +132,7 @@ __all__ = [
     "RunFacts",
     "RunFailedError",
     "RunInterrupted",
+    "RunLogger",
     "RunNotFoundError",
     "RunPage",
     "RunStuckError",
@@ -168,6 +171,7 @@ __all__ = [
     "idempotency_key",
     "launch",
     "lifespan",
+    "logger",
     "map",
     "now",
     "patched",

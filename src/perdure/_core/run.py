@@ -309,6 +309,18 @@ class Run(Struct, eq=False, weakref=True):
         return bool(self.checkpoints) or any(key not in children.asked for key in children.recorded)
 
     @property
+    def is_repeating(self) -> bool:
+        """Whether what the code does now was done before. Unlike `is_replaying` it never stays so: a branch that is not
+        gone again to its end leaves its records untaken.
+        """
+        if self.is_behind:
+            return True
+        recorded = self.children.recorded
+        return any("/" not in key for key in self.checkpoints) or any(
+            "/" not in key and key not in self.children.asked for key in recorded
+        )
+
+    @property
     def has_recorded(self) -> bool:
         """Whether anything is recorded that was not asked for, or children."""
         return bool(self.checkpoints or self.children.recorded)
