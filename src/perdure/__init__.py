@@ -39,12 +39,14 @@ from ._api.several import Waited, as_completed, first, wait
 from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary
 from ._api.shown_schedules import ScheduleSummary
 from ._api.steps import call
+from ._api.streams import Stream, StreamReader, stream
 from ._api.threads import threads
 from ._api.transactions import Transactions
 from ._api.types import register
 from ._api.undoing import undo
 from ._api.whereabouts import Current, current, where
 from ._core.policy import Policy
+from ._core.reading import Chunk, Rewound
 from ._core.retry import Retry
 from ._core.serialization import Codec, JsonCodec, PickleCodec, ZlibCodec
 from ._engine.listeners import Listener, RunFacts
@@ -80,6 +82,7 @@ from .errors import (
     StoreError,
     StoreRefusedError,
     StoreUnavailableError,
+    StreamRewoundError,
     TransactionConflictError,
     UndoFailedError,
     UnsupportedStoreError,
@@ -91,6 +94,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affected",
+    "Chunk",
     "Client",
     "Codec",
     "Current",
@@ -124,6 +128,7 @@ __all__ = [
     "RecordedError",
     "RecordedObject",
     "Retry",
+    "Rewound",
     "RunCancelledError",
     "RunDeadError",
     "RunDetails",
@@ -148,6 +153,9 @@ __all__ = [
     "StoreError",
     "StoreRefusedError",
     "StoreUnavailableError",
+    "Stream",
+    "StreamReader",
+    "StreamRewoundError",
     "StuckRuns",
     "TransactionConflictError",
     "Transactions",
@@ -193,6 +201,7 @@ __all__ = [
     "sleep_until",
     "start",
     "step",
+    "stream",
     "threads",
     "timeout",
     "undo",

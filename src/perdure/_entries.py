@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from ._streams import StreamRewound, StreamWritten
 from .typing import DEFAULT_QUEUE, TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
 
 NO_FINGERPRINT: Final = "?"
@@ -246,6 +247,8 @@ Entry = (
     | HookOpened
     | HookResolved
     | HookTimedOut
+    | StreamWritten
+    | StreamRewound
     | RunParked
     | RunFinished
     | RunContinued
@@ -264,6 +267,8 @@ def entry_bytes(entry: Entry) -> int:
         return 200 + len(entry.output.text)
     if kind is MessageSent or kind is HookResolved:
         return 200 + len(entry.value.text)  # type: ignore[union-attr]
+    if isinstance(entry, StreamWritten):
+        return 300 + sum(map(len, entry.texts))
     if kind is MessageReceived or kind is EventSet:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
     if isinstance(entry, HookOpened):

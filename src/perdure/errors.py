@@ -26,6 +26,7 @@ PerdureError
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
  ├─ WaitTimeoutError         what was waited for did not come in time
+ ├─ StreamRewoundError       what was read of a stream is void: a step that wrote it was tried again
  ├─ StepInterruptedError     a step that may run at most once was cut off: its effect is not known
  └─ StoreError               the database
      ├─ StoreUnavailableError   it is not there, or did not answer
@@ -187,6 +188,18 @@ class HookTakenError(HookError):
 
 class HookRejectedError(HookError):
     """Somebody has rejected the hook, with this message: in the run that waits for it."""
+
+
+class StreamRewoundError(PerdureError):
+    """What was read of a stream from `offset` on is void: the step that wrote it has been begun anew. Read again from
+    there.
+    """
+
+    def __init__(self, message: str, *, run_id: str, stream: str, offset: int) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.stream = stream
+        self.offset = offset
 
 
 class RunFailedError(PerdureError):

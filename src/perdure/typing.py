@@ -36,6 +36,7 @@ CheckpointKind = Literal[
     "get_event",
     "hook",
     "resolve",
+    "stream",
 ]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
 delivery log. `attributes`: by what people find the run, from here on. `send`: whom a message did not reach. `recv`: a
@@ -43,6 +44,7 @@ message, or that none came in time. `event`: what the run says to whoever asks. 
 `hook`: the token of a hook. `resolve`: why an answer did not reach its hook.
 `patch`: that the run goes by a change of its code.
 `undo`: what is to be run if the run fails or is cancelled. `child`: which run a call has started, or found.
+`stream`, in a history only: how much a source has written to a stream.
 """
 
 WaitKind = Literal["children", "run", "message", "event"]

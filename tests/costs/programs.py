@@ -149,3 +149,17 @@ def rounds(number: int) -> int:
     if number > 0:
         perdure.continue_as_new(number - 1)
     return number
+
+
+@step
+def writes(number: int) -> int:
+    """So many chunks."""
+    for each in range(number):
+        perdure.stream("numbers").write(each)
+    return number
+
+
+@workflow
+def streams(number: int) -> int:
+    """By a step."""
+    return writes(number)

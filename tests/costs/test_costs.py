@@ -18,6 +18,7 @@
 | n hooks resolved from outside, each by itself | n | 2n | 2n |
 | n answers that are there, received | 0 | n | n |
 | a further round of a run that continues as a new one, with a step | 2 | 3; of several queues asked, as a claim | 2 |
+| a step that writes n chunks at once to a stream, with its run | 2, and 1 for each 20 ms | the same | the same |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -43,6 +44,7 @@ import pytest
 
 import perdure
 from perdure._engine.duties.scheduling import firing_of
+from perdure._engine.journal.writer import LAGGARD_SECONDS
 from perdure._entries import RunReleased
 from perdure.stores.open import open_store
 from tests.costs import programs
@@ -201,6 +203,17 @@ def test_a_round_costs_its_end_and_a_claim(count: Count, number: int) -> None:
     assert cost.commits == 2 * number + 2, str(cost)
     assert cost.names["write_sections"] == number + 2
     assert cost.names["history_checkpoints"] == 0
+
+
+@pytest.mark.parametrize("number", [10, 1000])
+def test_chunks_share_their_commits(count: Count, number: int) -> None:
+    """However many they are; those that take no time to write cost what the step costs, but for what the writer finds
+    when it looks.
+    """
+    began = time.monotonic()
+    cost = without_hints(count(lambda: programs.streams(number)))
+    looks = (time.monotonic() - began) / LAGGARD_SECONDS
+    assert 2 <= cost.commits == cost.statements <= 3 + looks, str(cost)
 
 
 def test_a_hundred_async_runs_share_their_commits(count: Count) -> None:

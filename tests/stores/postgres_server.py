@@ -24,6 +24,7 @@ from perdure.stores.postgres import PostgresStore
 TEMPLATE = f"perdure_template_{os.getpid()}"
 SHARED = f"perdure_shared_{os.getpid()}"
 TABLES = (
+    "streams",
     "audit",
     "attributes",
     "hooks",

@@ -26,6 +26,7 @@ from perdure._entries import (
     StepRecorded,
     Stored,
 )
+from perdure._streams import StreamRewound, StreamWritten
 from perdure.errors import UsageError
 from perdure.stores import queries as module
 from perdure.stores.finding.wanted import By
@@ -42,7 +43,7 @@ QUESTIONS = {
     *("cancel_run", "cancelled_among", "ended_runs", "explain_unknown_runs", "hand_back_runs", "has_open_cancels"),
     *("history_checkpoints", "history_children", "join_worker", "mend_runs", "pulse", "renew_worker", "run"),
     *("sweep_cancelled_runs", "take_over_worker", "workers", "schema_version", "note_migration"),
-    *("last_events", "events_of_run"),
+    *("last_events", "events_of_run", "next_chunks", "stream_traces", "streams_of_run"),
 }
 """What is one statement in every dialect. Decisions of many are functions of the database in one, and not here."""
 
@@ -140,6 +141,8 @@ SECTIONS: dict[str, type[Struct]] = {
     "recorded": StepRecorded,
     "received": MessageReceived,
     "event_set": EventSet,
+    "written": StreamWritten,
+    "rewound": StreamRewound,
     "sent": MessageSent,
     "opened": HookOpened,
     "resolved": HookResolved,

@@ -48,6 +48,7 @@ from .asking import (
 )
 from .driving import call_recorded
 from .refused import refuse_in_run
+from .streams import StreamReader, reader_of
 from .waits import OwnWait
 
 if TYPE_CHECKING:
@@ -289,6 +290,13 @@ class Handle(Future[R]):
     async def aevents(self) -> dict[str, Any]:
         """`events` from an event loop, which goes on meanwhile."""
         return await self._ask(AEVENTS, aread_events)  # type: ignore[no-any-return]  # as AEVENTS says
+
+    def stream(self, key: str, *, offset: int = 0, timeout: Seconds | None = None) -> StreamReader:
+        """The run's stream of this key, from an offset on: for `for` and `async for`, while the run goes on and after.
+        `timeout`: so long each value is waited for, in seconds or as a `timedelta`, before `WaitTimeoutError`. See
+        `StreamReader`.
+        """
+        return reader_of(self._runtime, self.run_id, key, offset, timeout)
 
     def _ask(self, definition: Definition, outside: Callable[[Door, RunId], Any]) -> Any:
         self._runtime.check_open()

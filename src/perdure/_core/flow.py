@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from msgspec import Struct
 
 from .._entries import Entry, EventSeen, HookOpened, HookTimedOut, MessageSent, RunCreated, Wait
+from .._streams import StreamWritten
 from ..errors import RunInterrupted
 from ..typing import RunId
 from .tracebacks import forget_frames
@@ -49,6 +50,13 @@ class Record(Struct):
 
     entry: Entry
     method: ClassVar = "record"
+
+
+class Write(Struct):
+    """Hand chunks of a stream to the journal, to share a row with those that still wait there; wait for nothing."""
+
+    entry: StreamWritten
+    method: ClassVar = "write"
 
 
 class Commit(Struct):
@@ -239,6 +247,7 @@ class StartChild(Struct):
 Request = (
     Settle
     | Record
+    | Write
     | Commit
     | Attempt
     | Execute

@@ -24,6 +24,7 @@ from .interruption import FOLLOWS, MAY_FINISH, Interruption
 from .marks import call_of_mark
 from .order import Order
 from .serialization import Serializer
+from .streams import Streams
 
 T = TypeVar("T")
 
@@ -102,6 +103,8 @@ class Run(Struct, eq=False, weakref=True):
     """What bodies have recorded themselves, in their own transactions, and no flow has handed over yet."""
     patches: dict[str, bool] = {}
     """Changes of the code that the run has asked about, and whether it goes by them."""
+    streams: Streams | None = None
+    """What it knows of those that it writes to; None before it does."""
     has_said: bool = False
     """Whether it has said something to whoever asks: then others may wait for its end."""
     undos: dict[str, tuple[str, str]] = {}
@@ -137,6 +140,11 @@ class Run(Struct, eq=False, weakref=True):
             if checkpoint.kind == "child":
                 calls[checkpoint.key] = called(checkpoint)
                 self._expect_branch(checkpoint.key)
+                continue
+            if checkpoint.kind == "stream":
+                if checkpoint.key.startswith(self.root_path):  # not what earlier rounds have written
+                    self.streams = self.streams or Streams()
+                    self.streams.recall(checkpoint, int(checkpoint.outcome.text))
                 continue
             if (marked := call_of_mark(checkpoint)) is not None:
                 self.marks[marked] = checkpoint  # in the order of their recording: the latest says all

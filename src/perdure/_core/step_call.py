@@ -34,6 +34,9 @@ class StepCall(Struct):
     is_instant: bool = False
     """A sync step in an async run: nothing can come between its call and its outcome, so it takes no turn."""
 
+    attempt: int = 0
+    """Which attempt is under way: only that may write to streams. 0: none is."""
+
     def __repr__(self) -> str:
         return f"StepCall(definition={self.definition!r}, key={self.key!r})"
 

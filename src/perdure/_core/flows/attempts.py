@@ -18,6 +18,7 @@ from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pa
 from ..marks import MARK, UNTRIED, told, tried_of
 from ..reconciling import NOT_DONE
 from ..step_call import StepCall
+from .stream import begin_anew
 from .undo import announce_undo
 
 UNRECORDED_SECONDS: Final = 0.1
@@ -40,7 +41,7 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
         yield AwaitTime(tried.due_at)
     settled_at: float = yield Settle()  # what any branch of the run has seen is committed
     began_at, number = tried.began_at or settled_at, tried.failed + 1
-    outcome = ended(call, (yield Attempt(call, number)))
+    outcome = yield from attempt(call, number)
     if outcome.error is not None:
         outcome, number = yield from retry(call, outcome, number, began_at)
     return outcome, number, began_at
@@ -68,8 +69,20 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flo
         number += 1
         if call.again is not None:
             call.args, call.kwargs = call.again()
-        outcome = ended(call, (yield Attempt(call, number)))
+        outcome = yield from attempt(call, number)
     return outcome, number
+
+
+def attempt(call: StepCall, number: int) -> Flow[Outcome]:
+    """Run the body once."""
+    if call.run.streams is not None:
+        yield from begin_anew(call, number)
+    call.attempt = number
+    try:
+        outcome = yield Attempt(call, number)
+    finally:
+        call.attempt = 0
+    return ended(call, outcome)
 
 
 def ended(call: StepCall, outcome: Outcome) -> Outcome:

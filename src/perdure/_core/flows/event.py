@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..._entries import EventSeen, EventSet, StepRecorded, Stored, Wait
 from ...typing import RunId
-from ..flow import Await, CallCancelled, Flow, Record, StayOpen, Turn
+from ..flow import Await, CallCancelled, Flow, Record, Settle, StayOpen, Turn
 from ..run import Run
 from ..several import Limit, earliest
 from .recv import reached
@@ -76,6 +76,8 @@ def get_event(
             return (yield from reached(run, limit))
         if run.is_behind:
             yield from catch_up(run, key, f"event {name} of another run")
+        if of_run in run.children:
+            yield Settle()  # its creation may still wait in the journal, and there would be no such run
         times = [time for time in (due_at, None if limit is None else limit.due_at) if time is not None]
         seen: EventSeen | None = yield Await(Wait("event", name, run_id=of_run), min(times, default=None))
         if seen is None and limit is not None and (due_at is None or limit.due_at < due_at):

@@ -13,11 +13,24 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..._core.flow import Chance, Compute, LogTurn, NoteRetry, Now, OpenHook, Outcome, Record, Request, StartChild
+from ..._core.flow import (
+    Chance,
+    Compute,
+    LogTurn,
+    NoteRetry,
+    Now,
+    OpenHook,
+    Outcome,
+    Record,
+    Request,
+    StartChild,
+    Write,
+)
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
 from ..._entries import Accepted, EndedRun, EventSet, MessageSent, RunParked, RunReleased, StepRecorded, Verdict, Wait
+from ..._streams import StreamRewound, StreamWritten
 from ...errors import RunInterrupted
 from ...typing import RunId
 from ..journal.lanes import Lane, OnVerdict
@@ -98,7 +111,7 @@ class Host:
     def record(self, run: Run, request: Record) -> None:
         told: OnVerdict | None = None
         entry = request.entry
-        if type(entry) is EventSet:
+        if type(entry) is EventSet or type(entry) is StreamRewound:
             told = partial(self._said_as, run, entry)
         elif self.listeners.are_any and isinstance(entry, StepRecorded):
             told = partial(self._recorded_as, run, entry)
@@ -109,11 +122,19 @@ class Host:
         if isinstance(verdict, Accepted):
             self.listeners.recorded(run, entry)
 
-    def _said_as(self, run: Run, entry: EventSet, verdict: Verdict) -> None:
-        self._recorded_as(run, entry, verdict)
+    def write(self, run: Run, request: Write) -> None:
+        self.write_chunks(run, request.entry)
+
+    def write_chunks(self, run: Run, entry: StreamWritten) -> None:
+        """Add to a stream of the run; from any thread."""
+        self.journal.append_chunks(run.lane, entry, partial(self._said_as, run, entry))
+
+    def _said_as(self, run: Run, entry: EventSet | StreamRewound | StreamWritten, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):
             self.news.said(run.run_id)
-            self.news.due(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
+            if isinstance(entry, EventSet):
+                self.listeners.recorded(run, entry)
+                self.news.due(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
 
     def log_turn(self, run: Run, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)

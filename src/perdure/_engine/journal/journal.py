@@ -22,9 +22,11 @@ from functools import partial
 
 from ..._core.run import Run
 from ..._entries import Accepted, Entry, Refused, RunCreated, StepRecorded, Verdict, entry_bytes
+from ..._streams import StreamWritten
 from ...errors import RunInterrupted
 from ...stores.protocol import SentBatch, Store
 from ...typing import RunId
+from .chunks import PendingChunks
 from .lanes import Batch, Lane, OnVerdict, Pending, Ring, departure
 from .sender import Sender
 from .writer import Writer
@@ -95,6 +97,14 @@ class Journal:
         self.ring.push_turn(lane, run, position, key)
         if not self._writer.expects_laggards:
             self._writer.expect_laggards()
+
+    def append_chunks(self, lane: Lane, entry: StreamWritten, on_verdict: OnVerdict) -> None:
+        """Add to a stream, in the row that is still waiting if there is one. Any thread; nobody waits for it."""
+        self.ring.push_or_join(lane, PendingChunks.of(entry, on_verdict))
+        if not self._writer.expects_laggards:
+            self._writer.expect_laggards()
+        if self.ring.bytes > QUEUED_BYTES and self._holder != threading.get_ident():
+            self.wait(lane, lane.appended)
 
     def wait(self, lane: Lane, number: int) -> None:
         """Block until the lane's `number`-th entry is committed; commits on this thread where the turn is free."""

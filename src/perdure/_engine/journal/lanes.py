@@ -62,6 +62,10 @@ class Pending(Struct):
         """The entry as it is sent."""
         return self.entry
 
+    def absorb(self, other: Pending) -> bool:
+        """Take in what was handed in right after it, if both can be one entry; whether it did."""
+        return False
+
     @property
     def is_outside(self) -> bool:
         """Whether it was made under no claim: then it outlives the end of this worker's right to write."""
@@ -214,6 +218,17 @@ class Ring:
                 tail.keys.append(key)
                 return
         self.push(lane, PendingTurns.of(run, position, key))
+
+    def push_or_join(self, lane: Lane, item: Pending) -> None:
+        """Queue the item, in the entry that was handed in before it if that still waits and can take it in."""
+        with self.lock:
+            lane.check()
+            tail = lane.pending[-1] if lane.pending else None
+            before = 0 if tail is None else tail.size
+            if tail is not None and tail.absorb(item):
+                self.bytes += tail.size - before
+                return
+        self.push(lane, item)
 
     def take(self, batch: Batch, entries: int = BATCH_ENTRIES) -> None:
         """Move a slice of each lane in turn into the empty batch, so many in all; a large entry alone. Ctrl-C at any

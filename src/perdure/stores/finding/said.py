@@ -1,16 +1,33 @@
-"""Reads what runs say to others: the last of their events. By the named queries of a store; nothing is waited for."""
+"""Reads what runs say to others: their events and streams. By the named queries of a store; nothing is waited for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from ..._entries import EventSeen, Stored
+from ..._streams import StreamRow, StreamSeen
 from ...typing import RunId
 from .finder import Ask
 
 EventWanted = tuple[RunId, str]
 """A run, and the key of an event."""
+
+
+StreamWanted = tuple[RunId, str, int]
+"""A run, the name of a stream, and from which offset on."""
+
+MOST_ROWS: Final = 100
+"""Of one stream at a time."""
+
+
+class StreamKnown(NamedTuple):
+    """A stream: where its next chunk will be, and whether it is closed."""
+
+    name: str
+    upto: int
+    is_closed: bool
 
 
 class Said:
@@ -29,3 +46,24 @@ class Said:
     def all_events(self, run_id: RunId) -> dict[str, Stored]:
         """All of the run, by key."""
         return {key: Stored(codec, body) for key, codec, body in self._ask("events_of_run", {"run_id": run_id})}
+
+    def chunks(self, wanted: Sequence[StreamWanted]) -> list[StreamSeen]:
+        """The next rows of each, in their order; not those that are void."""
+        seen = [StreamSeen(None, [], True) for _ in wanted]
+        for place, state, *row in self._ask("next_chunks", {"wanted": json.dumps(wanted), "most": MOST_ROWS + 1}):
+            found = seen[place]
+            found.state = state
+            if row[0] is not None:
+                found.rows.append(StreamRow(*row))
+        for found in seen:
+            found.rows.sort(key=lambda row: row.first)
+            found.is_all = len(found.rows) <= MOST_ROWS
+            del found.rows[MOST_ROWS:]
+        return seen
+
+    def streams(self, run_id: RunId) -> list[StreamKnown]:
+        """Those that the run has, by name."""
+        return [
+            StreamKnown(name, upto, bool(is_closed))
+            for name, upto, is_closed in self._ask("streams_of_run", {"run_id": run_id})
+        ]

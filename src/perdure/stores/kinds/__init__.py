@@ -20,6 +20,7 @@ from .received import RECEIVED
 from .recorded import RECORDED
 from .released import RELEASED
 from .sent import SENT
+from .streams import REWOUND, WRITTEN
 
 KINDS: Final = (
     CREATED,
@@ -29,6 +30,8 @@ KINDS: Final = (
     RECEIVED,
     TIMED_OUT,
     EVENT_SET,
+    WRITTEN,
+    REWOUND,
     SENT,
     RESOLVED,
     FINISHED,

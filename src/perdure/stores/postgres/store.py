@@ -354,7 +354,7 @@ class PostgresStore:
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         rows = self._database.ask("history_checkpoints", {"run_ids": text_array([run_id])})
-        return [checkpoint_of(row)[1] for row in rows]
+        return [recorded for _, recorded in map(checkpoint_of, rows) if recorded.kind != "stream"]
 
     def health(self) -> dict[str, str]:
         return self.finder.health()

@@ -207,7 +207,7 @@ class SqliteStore:
     def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
         parameters = [texts(run_ids)]
         with self._database.spare().reading() as connection:
-            checkpoints = connection.rows("history_checkpoints", parameters)
+            checkpoints = connection.rows("history_checkpoints", parameters * 2)
             children = connection.rows("history_children", parameters)
             cancelled = connection.rows("cancelled_among", parameters)
         return histories_of(run_ids, in_order(checkpoints), in_order(children), cancelled)
@@ -284,8 +284,8 @@ class SqliteStore:
             connection.change("explain_unknown_runs", [given[name] for name in wanted])
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        rows = self._ask_many("history_checkpoints", texts([run_id]))
-        return [checkpoint_of(row)[1] for row in in_order(rows)]
+        rows = in_order(self._ask_many("history_checkpoints", *[texts([run_id])] * 2))
+        return [recorded for _, recorded in map(checkpoint_of, rows) if recorded.kind != "stream"]
 
     def close(self) -> None:
         self._database.close()

@@ -130,6 +130,33 @@ CREATE TABLE perdure.checkpoints (
 -- Events are checkpoints: a run says something under a key, and the last counts.
 CREATE INDEX checkpoints_events ON perdure.checkpoints (run_id, name, seq) WHERE kind = 'event';
 
+-- Streams: what a run hands out piece by piece. A row has the chunks of one writer that were committed together; of its
+-- `count` offsets the first is `first`, and no offset is ever given twice. `source`: who wrote, a branch of the workflow
+-- (its path and a star) or the call of a step, and at which attempt of which claim. What an attempt has written is `void`
+-- when the next one begins, and a row `rewound` says so to who has read it: from `since` on. `behind`: no checkpoint that
+-- has a higher `seq` was there yet, so that who goes back behind one cuts what came after it.
+CREATE TABLE perdure.streams (
+    run_id     text COLLATE "C" NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    first      bigint NOT NULL,
+    count      integer NOT NULL CHECK (count > 0),
+    kind       text NOT NULL CHECK (kind IN ('chunks', 'void', 'rewound', 'closed')),
+    source     text COLLATE "C" NOT NULL,
+    attempt    integer NOT NULL,
+    claim      uuid NOT NULL,
+    entry_id   text NOT NULL,
+    since      bigint,
+    behind     bigint NOT NULL,
+    codec      text,
+    body       text,
+    written_at timestamptz NOT NULL DEFAULT perdure.now(),
+    PRIMARY KEY (run_id, name, first),
+    CHECK ((kind = 'chunks') = (body IS NOT NULL)),
+    CHECK ((kind = 'rewound') = (since IS NOT NULL))
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+-- An entry that is sent again finds itself.
+CREATE UNIQUE INDEX streams_entries ON perdure.streams (run_id, claim, entry_id, name);
+
 -- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
 CREATE TABLE perdure.queues (
     name               text COLLATE "C" PRIMARY KEY,

@@ -132,6 +132,34 @@ CREATE TABLE checkpoints (
 -- Events are checkpoints: a run says something under a key, and the last counts.
 CREATE INDEX checkpoints_events ON checkpoints (run_id, name, seq) WHERE kind = 'event';
 
+-- Streams: what a run hands out piece by piece. A row has the chunks of one writer that were committed together; of its
+-- `count` offsets the first is `first`, and no offset is ever given twice. `source`: who wrote, a branch of the workflow
+-- (its path and a star) or the call of a step, and at which attempt of which claim. What an attempt has written is `void`
+-- when the next one begins, and a row `rewound` says so to who has read it: from `since` on. `behind`: no checkpoint that
+-- has a higher `seq` was there yet, so that who goes back behind one cuts what came after it.
+CREATE TABLE streams (
+    run_id     TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    name       TEXT NOT NULL,
+    first      INTEGER NOT NULL,
+    count      INTEGER NOT NULL CHECK (count > 0),
+    kind       TEXT NOT NULL CHECK (CASE kind WHEN 'chunks' THEN 1 WHEN 'void' THEN 1 WHEN 'rewound' THEN 1
+                                              ELSE kind = 'closed' END),
+    source     TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    claim      TEXT NOT NULL,
+    entry_id   TEXT NOT NULL,
+    since      INTEGER,
+    behind     INTEGER NOT NULL,
+    codec      TEXT,
+    body       TEXT,
+    written_at REAL NOT NULL,
+    PRIMARY KEY (run_id, name, first),
+    CHECK ((kind = 'chunks') = (body IS NOT NULL)),
+    CHECK ((kind = 'rewound') = (since IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+-- An entry that is sent again finds itself.
+CREATE UNIQUE INDEX streams_entries ON streams (run_id, claim, entry_id, name);
+
 -- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
 CREATE TABLE queues (
     name               TEXT NOT NULL PRIMARY KEY,

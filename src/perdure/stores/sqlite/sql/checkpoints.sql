@@ -26,7 +26,16 @@ SELECT json_group_array(json_array(checkpoints.run_id, checkpoints.key, checkpoi
    AND checkpoints.key = json_extract(wanted.value, '$[1]');
 
 -- name: history_checkpoints
--- What the runs have recorded, each in order of recording.
+-- What the runs have recorded, each in order of recording; and how much each source has written to each stream, and whether
+-- it has closed it.
+SELECT json_group_array(json_array(0, run_id, source, 'stream', name, '-', is_closed, 'json', written, NULL, 1, NULL))
+  FROM (SELECT streams.run_id, streams.source, streams.name, max(streams.kind = 'closed') AS is_closed,
+               CAST(sum(streams.count) AS TEXT) AS written
+          FROM json_each(:run_ids) AS wanted
+         CROSS JOIN streams
+         WHERE streams.run_id = wanted.value AND streams.kind IN ('chunks', 'closed')
+         GROUP BY streams.run_id, streams.source, streams.name)
+ UNION ALL
 SELECT json_group_array(json_array(seq, run_id, checkpoints.key, kind, name, fingerprint, is_error, codec, body,
                                    position, attempts, arguments))
   FROM json_each(:run_ids) AS wanted
