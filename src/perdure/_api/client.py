@@ -34,6 +34,7 @@ from .asking import find_row
 from .enqueued import aenqueue, enqueue
 from .handle import Handle
 from .inspection import Runs
+from .many import calls_of, in_parts, telling
 from .options import RunOptions, Submission, submission_of
 from .overview import Examination, QueueSummary, WorkerSummary, examination_of, queues_of, workers_of
 from .queue import Queue
@@ -113,14 +114,33 @@ class Submitter:
         return self._accept(entry, verdict)
 
     def submit_many(self, fn: Callable[..., Any] | str, calls: Iterable[Iterable[Any]], /) -> list[Handle[Any]]:
-        """A run for each of the argument lists, in as few transactions as they fit in. None is made where one of them
-        cannot be stored.
+        """A run for each of the argument lists, such as `[(1, "a"), (2, "b")]`, in as few transactions as they fit in.
+
+        Up to 10,000 are checked together: none is made where one of them cannot be stored. Of more, those of the ten
+        thousands before are made, and the error says how many.
         """
-        entries = [self._entry(fn, tuple(args), {}) for args in calls]
-        if self._submission.connection is not None:
-            return enqueue(self._writing(), entries, self._submission)
-        verdicts = self._client.outside().make(entries)
-        return [self._accept(entry, verdict) for entry, verdict in zip(entries, verdicts, strict=True)]
+        handles: list[Handle[Any]] = []
+        with telling(handles):
+            for part in in_parts(calls_of(calls, self._submission)):
+                entries = [self._entry(fn, *call) for call in part]
+                if self._submission.connection is not None:
+                    handles += enqueue(self._writing(), entries, self._submission)
+                else:
+                    handles += map(self._accept, entries, self._client.outside().make(entries))
+        return handles
+
+    async def asubmit_many(self, fn: Callable[..., Any] | str, calls: Iterable[Iterable[Any]], /) -> list[Handle[Any]]:
+        """`submit_many` from a coroutine: the event loop goes on meanwhile."""
+        handles: list[Handle[Any]] = []
+        with telling(handles):
+            for part in in_parts(calls_of(calls, self._submission)):
+                if self._submission.connection is not None:
+                    door = await asyncio.to_thread(self._writing)
+                    entries = [self._entry(fn, *call) for call in part]
+                    handles += await aenqueue(door, entries, self._submission)
+                else:
+                    handles += await asyncio.to_thread(self.submit_many, fn, [args for args, _ in part])
+        return handles
 
     def _writing(self) -> Outside:
         """The door, once the database has the functions of this release."""

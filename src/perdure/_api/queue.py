@@ -18,10 +18,11 @@ from ..typing import TERMINAL, RunId, Seconds
 from .app import current_runtime
 from .asking import find_row
 from .handle import Handle
+from .many import calls_of
 from .options import PLAIN, RunOptions, Submission, submission_of
 from .refused import refuse_executor_in_run
 from .starting import astart as _astart
-from .starting import definition_of, start_all
+from .starting import astart_all, definition_of, start_all
 from .starting import start as _start
 
 P = ParamSpec("P")
@@ -166,6 +167,20 @@ class QueueStarter(Executor):
         """`submit` from a coroutine: the event loop goes on until the run is durable."""
         return self._note([await _astart(fn, (args, kwargs), self._submission)])[0]
 
+    def submit_many(self, fn: Callable[..., Any], calls: Iterable[Iterable[Any]], /) -> list[Handle[Any]]:
+        """A run for each of the argument lists, such as `[(1, "a"), (2, "b")]`, in as few commits as they fit in;
+        returns when all are durable, in a run at once.
+
+        Up to 10,000 are checked together: none is made where one of them cannot be stored. Of more, those of the ten
+        thousands before are made, and the error says how many.
+        """
+        refuse_executor_in_run(self._submission.queue)
+        return self._note(start_all(fn, calls_of(calls, self._submission), self._submission))
+
+    async def asubmit_many(self, fn: Callable[..., Any], calls: Iterable[Iterable[Any]], /) -> list[Handle[Any]]:
+        """`submit_many` from a coroutine: the event loop goes on meanwhile."""
+        return self._note(await astart_all(fn, calls_of(calls, self._submission), self._submission))
+
     def map(
         self,
         fn: Callable[..., R],
@@ -180,7 +195,7 @@ class QueueStarter(Executor):
         """
         seconds = limit_of(timeout, "timeout")
         until = None if seconds is None else time.monotonic() + seconds
-        handles = self._note(start_all(fn, [(args, {}) for args in zip(*iterables, strict=False)], self._submission))
+        handles = self._note(start_all(fn, ((args, {}) for args in zip(*iterables, strict=False)), self._submission))
         return (handle.result(None if until is None else max(0.0, until - time.monotonic())) for handle in handles)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from ..typing import RunId
 from .app import current_runtime, default_app, runtime_of
 from .enqueued import aenqueue, check_place, enqueue
 from .handle import Handle
+from .many import in_parts, telling
 from .options import Submission, explain_misplaced
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -39,15 +40,26 @@ def start(function: Any, arguments: Arguments, submission: Submission) -> Handle
     return start_all(function, [arguments], submission)[0]
 
 
-def start_all(function: Any, calls: Sequence[Arguments], submission: Submission) -> list[Handle[Any]]:
-    """A run for each of the arguments. Outside a run they share their commits; none is started if any is refused."""
+def start_all(function: Any, calls: Iterable[Arguments], submission: Submission) -> list[Handle[Any]]:
+    """A run for each of the arguments. Outside a run they share their commits; of those that are checked together none
+    is started if any is refused.
+    """
     definition = definition_of(function)
     check_place(submission)
     here = scope.get()
     if type(here) is Branch:
         return [start_in_run(own_branch(here), definition, bound(function, call), submission) for call in calls]
     runtime = current_runtime(is_within=submission.connection is not None)
-    entries = [make_entry(runtime, definition, bound(function, call), submission) for call in calls]
+    handles: list[Handle[Any]] = []
+    with telling(handles):
+        for part in in_parts(calls):
+            entries = [make_entry(runtime, definition, bound(function, call), submission) for call in part]
+            handles += start_part(runtime, entries, submission)
+    return handles
+
+
+def start_part(runtime: Runtime, entries: Sequence[RunCreated], submission: Submission) -> list[Handle[Any]]:
+    """The runs of these entries, once they are durable."""
     if submission.connection is not None:
         return enqueue(runtime, entries, submission)
     answers, together = Answers(len(entries)), Lane()
@@ -105,6 +117,28 @@ def starting(run: Run, entry: RunCreated, submission: Submission, *, is_instant:
     if submission.dedup is not None:
         return start_deduplicated(run, entry, shares=submission.shares_duplicates, is_instant=is_instant)
     return start_child(run, entry, is_named=submission.id is not None, is_instant=is_instant)
+
+
+async def astart_all(function: Any, calls: Iterable[Arguments], submission: Submission) -> list[Handle[Any]]:
+    """`start_all` on an event loop, which goes on meanwhile."""
+    needed_loop()
+    definition = definition_of(function)
+    check_place(submission)
+    here = scope.get()
+    if type(here) is Branch:
+        return [await astart(function, call, submission) for call in calls]
+    if here is None and not (app := default_app()).is_launched:
+        await asyncio.to_thread(app.launch_unasked)
+    runtime = current_runtime(is_within=submission.connection is not None)
+    handles: list[Handle[Any]] = []
+    with telling(handles):
+        for part in in_parts(calls):
+            if submission.connection is not None:
+                entries = [make_entry(runtime, definition, bound(function, call), submission) for call in part]
+                handles += await aenqueue(runtime, entries, submission)
+            else:
+                handles += await asyncio.to_thread(start_all, function, part, submission)
+    return handles
 
 
 async def astart(function: Any, arguments: Arguments, submission: Submission) -> Handle[Any]:
