@@ -39,6 +39,7 @@ from ._api.several import Waited, as_completed, first, wait
 from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary
 from ._api.shown_schedules import ScheduleSummary
 from ._api.steps import call
+from ._api.stream_pages import StreamPage, StreamTail
 from ._api.streams import Stream, StreamReader, stream
 from ._api.threads import threads
 from ._api.transactions import Transactions
@@ -154,8 +155,10 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnavailableError",
     "Stream",
+    "StreamPage",
     "StreamReader",
     "StreamRewoundError",
+    "StreamTail",
     "StuckRuns",
     "TransactionConflictError",
     "Transactions",

@@ -23,6 +23,7 @@ from .._streams import StreamSeen, StreamWritten
 from ..errors import RunNotFoundError, StreamRewoundError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import running_loop, runtime_of
+from .stream_pages import Paging, StreamPage, StreamTail
 
 
 class Stream:
@@ -119,6 +120,24 @@ class StreamReader:
         all that stands from that offset on comes again. Who keeps a list cuts it there.
         """
         return Chunks(self._door, self._run_id, self._key, self._offset, self._seconds)
+
+    async def apage(self, cursor: str | None = None, *, wait: Seconds = 0.0) -> StreamPage:
+        """What there is behind the cursor of an earlier page, or from the offset on: for who serves a stream to others.
+        Where there is nothing it waits so long for something, in seconds or as a `timedelta`. Raises
+        `RunNotFoundError`.
+        """
+        self._check()
+        return await Paging(self._door, self._run_id, self._key).page(self._offset, cursor, wait)
+
+    async def atail(self) -> StreamTail:
+        """Where the stream ends now, and whether that is for good. Raises `RunNotFoundError`."""
+        self._check()
+        return await Paging(self._door, self._run_id, self._key).tail()
+
+    def _check(self) -> None:
+        if isinstance(scope.get(), Branch):
+            raise UsageError("a stream is read in a step, or outside any run: what a workflow saw of it would change")
+        self._door.check_open()
 
     def __iter__(self) -> Iterator[Any]:
         for item in self.chunks():

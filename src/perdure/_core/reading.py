@@ -40,9 +40,11 @@ class Loads(Protocol):
 class Reading:
     """One reader's way through a stream. `next` is the offset that he wants next; `is_over`: nothing more will come."""
 
-    def __init__(self, serializer: Loads, offset: int) -> None:
+    def __init__(self, serializer: Loads, offset: int, known_upto: int = 0) -> None:
         self._serializer = serializer
         self.next = offset
+        self._known_upto = known_upto
+        """All that he has from elsewhere he has got when the stream was so long already."""
         self.is_over = False
         self._is_closed = False
         self._known_before = offset
@@ -77,7 +79,7 @@ class Reading:
     def is_concerned(self, row: StreamRow) -> bool:
         """Whether he has got something that is void since."""
         since = row.since or 0
-        if self._known_before > since:
+        if self._known_before > since and row.first >= self._known_upto:
             return True
         return any(
             source == row.source and tag != row.tag and last >= since for (source, tag), last in self._got.items()

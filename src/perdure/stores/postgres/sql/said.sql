@@ -33,7 +33,7 @@ SELECT (wanted.place - 1)::integer, run.state, row.first, row.count, row.kind, r
               AND first >= coalesce((SELECT max(earlier.first) FROM perdure.streams AS earlier
                                       WHERE earlier.run_id = wanted.part ->> 0 AND earlier.name = wanted.part ->> 1
                                         AND earlier.first <= (wanted.part ->> 2)::bigint), 0)
-              AND first + count > (wanted.part ->> 2)::bigint
+              AND (first + count > (wanted.part ->> 2)::bigint OR kind = 'closed')
             ORDER BY first LIMIT %(most)s) AS row ON true
  ORDER BY wanted.place, row.first;
 

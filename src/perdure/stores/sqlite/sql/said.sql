@@ -38,7 +38,8 @@ SELECT json_group_array(json_array(wanted.key, runs.state, row.first, row.count,
                                                           WHERE earlier.run_id = runs.id
                                                             AND earlier.name = json_extract(wanted.value, '$[1]')
                                                             AND earlier.first <= json_extract(wanted.value, '$[2]')), 0)
-                            AND later.first + later.count > json_extract(wanted.value, '$[2]')
+                            AND (later.first + later.count > json_extract(wanted.value, '$[2]')
+                                 OR later.kind = 'closed')
                           ORDER BY later.first LIMIT :most)
  WHERE runs.id = json_extract(wanted.value, '$[0]');
 
