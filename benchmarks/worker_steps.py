@@ -7,7 +7,7 @@ from pathlib import Path
 
 from perdure import Queue, step
 
-queue = Queue("workers", concurrency=4)
+queue = Queue("workers", worker_concurrency=4)
 
 
 @step(name="bench:stamp")

@@ -97,7 +97,7 @@ BESIDE: tuple[Guard, ...] = (
         "last_beside",
         "Rule 11: one that could not be had alone for long is claimed beside others.",
         "one lasts",
-        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(asked, solitude.beside(now), floors)")},
+        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(group, solitude.beside(now), floors)")},
     ),
     Guard(
         "alone_no_more",
@@ -187,7 +187,7 @@ BESIDE: tuple[Guard, ...] = (
         "waiting_grants",
         "A run of which a branch waits durably takes no slot, also where another branch had asked for one.",
         "slots",
-        {"both": at("engine/claiming/room.Room.yield_slot", "resumed = self.slots[run.queue].take_asking(run)")},
+        {"both": at("engine/claiming/room.Room.yield_slot", "resumed = slots.take_asking(run)")},
     ),
     Guard(
         "one_slot_per_run",

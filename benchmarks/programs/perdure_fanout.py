@@ -9,7 +9,7 @@ from benchmarks.program import answer, measured, read_order
 WARM_UP = 20
 WIDE = 200
 queue = perdure.Queue("bench")
-wide_queue = perdure.Queue("bench-wide", concurrency=WIDE)
+wide_queue = perdure.Queue("bench-wide", worker_concurrency=WIDE)
 
 
 @perdure.step

@@ -28,10 +28,11 @@ from ._api.limits import timeout
 from ._api.logs import LogFilter, RunLogger, logger
 from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
-from ._api.overview import Examination, QueueSummary, StuckRuns, WorkerSummary
+from ._api.overview import Examination, QueueSummary, SharedLimits, StuckRuns, WorkerSummary
 from ._api.patching import patched
 from ._api.polling import wait_for
 from ._api.queue import Queue, astart, handle, start, with_options
+from ._api.queues import Queues, queues
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from ._api.schedule_options import schedule
 from ._api.schedules import Schedules, schedules
@@ -126,6 +127,7 @@ __all__ = [
     "Policy",
     "Queue",
     "QueueSummary",
+    "Queues",
     "RecordedError",
     "RecordedObject",
     "Retry",
@@ -148,6 +150,7 @@ __all__ = [
     "ScheduleSummary",
     "Schedules",
     "SerializationError",
+    "SharedLimits",
     "StepInterruptedError",
     "StepNotDoneError",
     "StepTimeoutError",
@@ -186,6 +189,7 @@ __all__ = [
     "map",
     "now",
     "patched",
+    "queues",
     "random",
     "recv",
     "register",

@@ -15,6 +15,12 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from ._streams import StreamRewound, StreamWritten
+from ._verdicts import Accepted as Accepted
+from ._verdicts import Existed as Existed
+from ._verdicts import HookMissed as HookMissed
+from ._verdicts import Refused as Refused
+from ._verdicts import Undelivered as Undelivered
+from ._verdicts import Verdict as Verdict
 from .typing import DEFAULT_QUEUE, TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
 
 NO_FINGERPRINT: Final = "?"
@@ -61,10 +67,10 @@ class RunCreated(Struct, gc=False):
     deadline_at: float | None = None
     """When it is to be over (seconds since the epoch), or so long after it may begin; the earlier if both are given."""
     timeout_seconds: float | None = None
-    is_detached: bool = False
-    """Of a child: it is not cancelled with its parent."""
+    is_detached: bool = False  # of a child: it is not cancelled with its parent
     dedup_key: str | None = None
     dedup_until_start: bool | None = None
+    flow_key: str | None = None  # whose turn it is when the run begins, and whose limits it counts for (rule 14)
 
     def due_from(self, now: float) -> float | None:
         """When the run is due, if it is made at that time; None: at once."""
@@ -186,6 +192,13 @@ class HookTimedOut(StepRecorded, gc=False):
     hook_key: str = ""
 
 
+class SlotGiven(Struct, gc=False):
+    """The run waits, in memory: while its queue's limits hold for all workers, others may have its slot (rule 14)."""
+
+    run_id: RunId
+    claim: str
+
+
 class RunParked(Struct, gc=False):
     """The run leaves memory; its claim ends, uncharged.
 
@@ -249,6 +262,7 @@ Entry = (
     | HookTimedOut
     | StreamWritten
     | StreamRewound
+    | SlotGiven
     | RunParked
     | RunFinished
     | RunContinued
@@ -274,51 +288,6 @@ def entry_bytes(entry: Entry) -> int:
     if isinstance(entry, HookOpened):
         return 600 + len(entry.schema or "") + len(entry.question or "")
     return 200
-
-
-class Accepted(Struct, gc=False):
-    """The entry is recorded, now or by an earlier sending of the same entry. `state` is the run's: of an entry that
-    ends a claim; and of a creation whose run is not held any more under the claim that it names. `reason`: why,
-    where the database says more than the entry did.
-    """
-
-    state: RunState | None = None
-    reason: str | None = None
-
-
-class Existed(Struct, gc=False):
-    """A `RunCreated` met another run, `run_id`, which stands for it: compare, then share it or refuse. Another id than
-    the entry's own: that of the run which has its key.
-    """
-
-    run_id: RunId
-    name: str
-    fingerprint: str
-    state: RunState
-
-
-class Undelivered(Struct, gc=False):
-    """A message's receiver does not exist (None), or has ended with this state: nothing was written."""
-
-    state: RunState | None
-
-
-class HookMissed(Struct, gc=False):
-    """Nothing was written, since the hook is not open for it: its token is another hook's (`taken`); or there is none
-    (`unknown`), it was `resolved`, it is `closed` by its timeout, or its run has `ended`, with this state.
-    """
-
-    why: Literal["taken", "unknown", "resolved", "closed", "ended"]
-    state: RunState | None = None
-
-
-class Refused(Struct, gc=False):
-    """The entry's claim is not current any more (or an earlier entry of it was refused): nothing was written."""
-
-    reason: str
-
-
-Verdict = Accepted | Existed | Undelivered | HookMissed | Refused
 
 
 class Checkpoint(Struct, gc=False):

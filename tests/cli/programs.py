@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import perdure
 
-queue = perdure.Queue("cli-tests", concurrency=2)
+queue = perdure.Queue("cli-tests", worker_concurrency=2)
 
 
 @perdure.step

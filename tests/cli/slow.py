@@ -8,7 +8,7 @@ from pathlib import Path
 import perdure
 
 app = perdure.Perdure(shutdown_seconds=0.2)
-queue = perdure.Queue("slow-tests", concurrency=4)
+queue = perdure.Queue("slow-tests", worker_concurrency=4)
 
 
 @perdure.step

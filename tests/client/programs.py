@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import perdure
 
-queue = perdure.Queue("client-tests", concurrency=2)
+queue = perdure.Queue("client-tests", worker_concurrency=2)
 
 
 @perdure.step

@@ -13,7 +13,7 @@ from tests.conformance.ledger import MOMENT_SECONDS, await_signal, ran, signals,
 
 pytestmark = pytest.mark.usefixtures("app")
 
-narrow = Queue("conformance cancelling", concurrency=1)
+narrow = Queue("conformance cancelling", worker_concurrency=1)
 
 
 @step

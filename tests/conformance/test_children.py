@@ -14,7 +14,7 @@ from tests.conformance.ledger import MOMENT_SECONDS, areplay, await_signal, ran,
 
 pytestmark = pytest.mark.usefixtures("app")
 
-family = Queue("conformance children", concurrency=2)
+family = Queue("conformance children", worker_concurrency=2)
 
 
 @step

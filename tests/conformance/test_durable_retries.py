@@ -156,7 +156,7 @@ def test_a_retry_is_a_warning_that_says_what_failed(url: str, caplog: pytest.Log
 
 def test_a_pause_gives_the_slot_back(url: str) -> None:
     """A queue that goes one at a time is not held up by what waits for an hour."""
-    queue = perdure.Queue("durable retries", concurrency=1)
+    queue = perdure.Queue("durable retries", worker_concurrency=1)
     with running(url, park_after_seconds=60.0):
         queue.submit(hourly, "try")
         await_signal("try 1")

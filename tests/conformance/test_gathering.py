@@ -14,7 +14,7 @@ from tests.conformance.ledger import PATIENCE_SECONDS, areplay, await_signal, ra
 
 pytestmark = pytest.mark.usefixtures("app")
 
-wide = Queue("gathering, wide", concurrency=8)
+wide = Queue("gathering, wide", worker_concurrency=8)
 
 
 @step

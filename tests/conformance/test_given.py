@@ -83,7 +83,7 @@ def test_every_duration_may_be_a_timedelta(given: Any, url: str) -> None:
 
 
 WITH_COUNTS: dict[str, Callable[[Any], object]] = {
-    "queue": lambda given: Queue("given:counts", concurrency=given),
+    "queue": lambda given: Queue("given:counts", worker_concurrency=given),
     "threads": perdure.threads,
     "attempts": lambda given: Retry(attempts=given),
     "max_attempts": lambda given: step(max_attempts=given, name="given:never")(echo.__wrapped__),  # type: ignore[attr-defined]

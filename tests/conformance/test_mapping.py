@@ -15,8 +15,8 @@ from tests.conformance.ledger import PATIENCE_SECONDS, areplay, await_signal, ra
 
 pytestmark = pytest.mark.usefixtures("app")
 
-wide = Queue("mapping, wide", concurrency=8)
-narrow = Queue("mapping, narrow", concurrency=1)
+wide = Queue("mapping, wide", worker_concurrency=8)
+narrow = Queue("mapping, narrow", worker_concurrency=1)
 
 
 class Crowd:

@@ -16,9 +16,9 @@ from tests.conformance.ledger import PATIENCE_SECONDS, await_signal, ran, signal
 
 pytestmark = pytest.mark.usefixtures("app")
 
-one = Queue("conformance one", concurrency=1)
-three = Queue("conformance three", concurrency=3)
-inner = Queue("conformance inner", concurrency=1)
+one = Queue("conformance one", worker_concurrency=1)
+three = Queue("conformance three", worker_concurrency=3)
+inner = Queue("conformance inner", worker_concurrency=1)
 
 at_work: list[str] = []
 """Bodies that run right now."""
@@ -184,7 +184,7 @@ def test_a_callback_may_submit_again_and_one_that_fails_harms_nobody() -> None:
 
 def test_a_queue_as_a_context_manager_waits_for_what_was_submitted_in_it() -> None:
     """As a pool does at the end of its block; errors are not raised there."""
-    with Queue("conformance one", concurrency=1) as block:
+    with Queue("conformance one", worker_concurrency=1) as block:
         block.submit(quick, 1)
         block.submit(fails, "x")
         block.submit(quick, 2)

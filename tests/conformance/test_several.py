@@ -14,8 +14,8 @@ from tests.conformance.ledger import PATIENCE_SECONDS, areplay, await_signal, ra
 
 pytestmark = pytest.mark.usefixtures("app")
 
-wide = Queue("several, wide", concurrency=8)
-narrow = Queue("several, narrow", concurrency=1)
+wide = Queue("several, wide", worker_concurrency=8)
+narrow = Queue("several, narrow", worker_concurrency=1)
 
 
 @step

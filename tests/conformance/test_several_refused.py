@@ -16,7 +16,7 @@ from tests.conformance.ledger import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("app")
 
-wide = Queue("several, refused", concurrency=8)
+wide = Queue("several, refused", worker_concurrency=8)
 
 
 @step

@@ -13,7 +13,7 @@ from tests.conformance.ledger import PATIENCE_SECONDS, areplay, await_signal, re
 
 pytestmark = pytest.mark.usefixtures("app")
 
-wide = Queue("time limits", concurrency=8)
+wide = Queue("time limits", worker_concurrency=8)
 
 
 @step

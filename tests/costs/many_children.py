@@ -17,7 +17,7 @@ import perdure
 from perdure import Queue, step, workflow
 
 NUMBER, LIMIT = (int(word) for word in sys.argv[2:4]) if len(sys.argv) > 4 else (1, 1)
-queue = Queue("many", concurrency=LIMIT or None)
+queue = Queue("many", worker_concurrency=LIMIT or None)
 LEDGER = os.open(sys.argv[4], os.O_WRONLY | os.O_CREAT | os.O_APPEND) if len(sys.argv) > 4 else -1
 
 

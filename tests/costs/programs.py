@@ -9,7 +9,7 @@ import perdure
 from perdure import Queue, step, workflow
 
 queue = Queue("costs")
-narrow = Queue("costs, one at a time", concurrency=1)
+narrow = Queue("costs, one at a time", worker_concurrency=1)
 
 
 @step

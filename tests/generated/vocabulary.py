@@ -20,7 +20,7 @@ from tests.generated.notes import note
 
 CHANCE = random.Random()  # noqa: S311  # timing
 BODY_SECONDS = 0.004
-QUEUE = Queue("generated", concurrency=4)
+QUEUE = Queue("generated", worker_concurrency=4)
 ATTEMPTS: Counter[str] = Counter()
 
 __all__ = [

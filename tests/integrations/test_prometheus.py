@@ -11,7 +11,7 @@ import httpx
 import perdure
 from perdure.integrations.prometheus import RunMetrics
 
-queue = perdure.Queue("metrics", concurrency=1)
+queue = perdure.Queue("metrics", worker_concurrency=1)
 
 
 @perdure.step(name="metrics.charge")

@@ -67,7 +67,7 @@ async def branches() -> str:
 
 def test_branches_that_ask_for_one_slot_get_one_slot(database: Path) -> None:
     """Two branches of a run wait for the slot of a queue with limit 1: both go on when it is free."""
-    queue = perdure.Queue("one", concurrency=1)
+    queue = perdure.Queue("one", worker_concurrency=1)
     handle = queue.submit(branches)
     queue.submit(stranger)
 

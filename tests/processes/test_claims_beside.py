@@ -15,7 +15,7 @@ from tests.processes.waiting import PATIENCE_SECONDS
 
 A_MOMENT = 0.2
 THIRD = "third"
-QUEUE = Queue("claims beside", concurrency=2)
+QUEUE = Queue("claims beside", worker_concurrency=2)
 bodies: list[int] = []
 began = {number: threading.Event() for number in range(4)}
 may_end = {number: threading.Event() for number in range(4)}

@@ -14,7 +14,7 @@ import pytest
 import perdure
 from perdure.errors import RunCancelledError
 
-QUEUE = perdure.Queue("beginnings", concurrency=1)
+QUEUE = perdure.Queue("beginnings", worker_concurrency=1)
 
 
 @perdure.workflow

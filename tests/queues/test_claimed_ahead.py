@@ -16,7 +16,7 @@ from perdure._engine.claiming.held_runs import Held
 from perdure.errors import RunCancelledError
 from tests.identity.staging import wait_until
 
-QUEUE = perdure.Queue("claimed ahead", concurrency=1)
+QUEUE = perdure.Queue("claimed ahead", worker_concurrency=1)
 BODIES: Counter[str] = Counter()
 MAY_END = threading.Event()
 HAS_BEGUN = threading.Event()

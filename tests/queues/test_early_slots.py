@@ -19,8 +19,8 @@ from perdure._entries import Entry, RunFinished
 from tests.identity.staging import wait_until
 
 NUMBER = 12
-SINGLE = perdure.Queue("early, one", concurrency=1)
-DOUBLE = perdure.Queue("early, two", concurrency=2)
+SINGLE = perdure.Queue("early, one", worker_concurrency=1)
+DOUBLE = perdure.Queue("early, two", worker_concurrency=2)
 BODIES: list[int] = []
 MAY_END = threading.Event()
 
@@ -69,9 +69,9 @@ def test_bodies_go_on_while_ends_are_committed(
     with perdure.running(tmp_path / "p.db") as app:
         runtime = app._launched()
         ends, slots = Ends(runtime.store), runtime.room.slots[queue.name]
-        handles = [queue.submit(job, number) for number in range(queue.concurrency)]
-        wait_until(lambda: len(BODIES) == queue.concurrency)
-        others = [((number,), {}) for number in range(queue.concurrency, NUMBER)]
+        handles = [queue.submit(job, number) for number in range(queue.worker_concurrency)]
+        wait_until(lambda: len(BODIES) == queue.worker_concurrency)
+        others = [((number,), {}) for number in range(queue.worker_concurrency, NUMBER)]
         handles += start_all(job, others, queue._submission)
 
         def are_ahead() -> bool:  # as after many short ones, whatever the claims so far have found

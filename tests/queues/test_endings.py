@@ -12,7 +12,7 @@ import perdure
 from perdure._engine.claiming.room import Room
 from tests.identity.staging import wait_until
 
-QUEUE = perdure.Queue("endings", concurrency=1)
+QUEUE = perdure.Queue("endings", worker_concurrency=1)
 ASKS, HAS_ENDED, HAS_ASKED = threading.Event(), threading.Event(), threading.Event()
 
 

@@ -8,8 +8,8 @@ import pytest
 
 import perdure
 
-first = perdure.Queue("serving-first", concurrency=1)
-second = perdure.Queue("serving-second", concurrency=1)
+first = perdure.Queue("serving-first", worker_concurrency=1)
+second = perdure.Queue("serving-second", worker_concurrency=1)
 
 
 @perdure.step

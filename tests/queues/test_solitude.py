@@ -19,8 +19,8 @@ with contextlib.suppress(ImportError):
     from tests.stores.postgres_server import postgres_url as postgres_url  # a fixture
 
 AN_HOUR = 3600.0
-QUEUE = perdure.Queue("solitude", concurrency=4)
-OTHER = perdure.Queue("another solitude", concurrency=4)
+QUEUE = perdure.Queue("solitude", worker_concurrency=4)
+OTHER = perdure.Queue("another solitude", worker_concurrency=4)
 BEGAN: dict[str, threading.Event] = {}
 MAY_END = threading.Event()
 

@@ -23,6 +23,7 @@ from perdure._entries import (
     RunFinished,
     RunParked,
     RunReleased,
+    SlotGiven,
     StepRecorded,
     Stored,
 )
@@ -147,6 +148,7 @@ SECTIONS: dict[str, type[Struct]] = {
     "opened": HookOpened,
     "resolved": HookResolved,
     "timed_out": HookTimedOut,
+    "given": SlotGiven,
     "finished": RunFinished,
     "continued": RunContinued,
     "parked": RunParked,
@@ -192,6 +194,7 @@ def test_the_row_of_a_lone_checkpoint_follows_its_statement() -> None:
 
 
 FEW = {
+    *("declared_for", "is_known_queue"),
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
     *(
         "pulse",

@@ -36,8 +36,9 @@ from .handle import Handle
 from .inspection import Runs
 from .many import calls_of, in_parts, telling
 from .options import RunOptions, Submission, submission_of
-from .overview import Examination, QueueSummary, WorkerSummary, examination_of, queues_of, workers_of
+from .overview import Examination, WorkerSummary, examination_of, workers_of
 from .queue import Queue
+from .queues import Queues
 from .schedules import Schedules
 from .starting import bound, definition_of, store_arguments
 from .wanted_runs import queue_name
@@ -210,6 +211,8 @@ class Client(Submitter):
         """Finds runs, looks at one, ends many; see `Runs`."""
         self.schedules = Schedules(self.opened)
         """Looks at schedules and steers them; see `Schedules`."""
+        self.queues = Queues(self.outside)
+        """Lists queues, changes their limits, pauses them; see `Queues`."""
         _CLIENTS.add(self)
 
     @property
@@ -277,10 +280,6 @@ class Client(Submitter):
     def workers(self) -> list[WorkerSummary]:
         """The processes that work on this database, in the order in which they joined."""
         return workers_of(self.opened().store.finder)
-
-    def queues(self) -> list[QueueSummary]:
-        """The queues that have something to do, by name."""
-        return queues_of(self.opened().store.finder)
 
     def examine(self) -> Examination:
         """What the database says that bears on its runs: for `perdure doctor`, and for health checks of your own."""

@@ -30,6 +30,7 @@ class RunOptions(TypedDict, total=False):
     dedup: str | None
     on_duplicate: Literal["reject", "return_existing"]
     dedup_until: Literal["end", "start"]
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Submission:
     shares_duplicates: bool = False
     dedup_until_start: bool | None = None
     connection: Any = None
+    key: str | None = None
 
     def addressed(self, entry: RunCreated) -> RunCreated:
         """The entry with all of this but the id."""
@@ -57,6 +59,7 @@ class Submission:
         entry.deadline_at, entry.timeout_seconds = self.deadline, self.timeout
         entry.attributes = self.given_attributes()
         entry.dedup_key, entry.dedup_until_start = self.dedup, self.dedup_until_start
+        entry.flow_key = self.key
         return entry
 
     @property
@@ -79,6 +82,11 @@ PLAIN = Submission()
 PLACES: Final[Mapping[str, str]] = {
     "queue": "Queue(name).with_options(...).submit(fn, ...)",
     "concurrency": "Queue(name, concurrency=...)",
+    "worker_concurrency": "Queue(name, worker_concurrency=...)",
+    "rate": "Queue(name, rate=...)",
+    "key_concurrency": "Queue(name, key_concurrency=...)",
+    "key_rate": "Queue(name, key_rate=...)",
+    "on_overflow": "Queue(name, on_overflow=...)",
     "retries": "@step(retries=...)",
     "at_most_once": "@step(at_most_once=...)",
     "reconcile": "@step(reconcile=...)",
@@ -101,6 +109,11 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         raise UsageError("with_options: delay= and at= both say when the run begins at the earliest: give one of them")
     if at is not None and deadline is not None and moment_of(deadline, "deadline") <= moment_of(at, "at"):
         raise UsageError(f"with_options: deadline={deadline!r} is not after at={at!r}: the run could never begin")
+    key = options.get("key")
+    if key is not None and not queue:
+        raise UsageError(
+            "with_options: key= is whose turn it is in a queue: Queue(name).with_options(key=...).submit(...)"
+        )
     return Submission(
         None if given_id is None else text_name(given_id, "id"),
         None if delay is None else seconds_of(delay, "delay"),
@@ -113,6 +126,7 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         flag(options.get("detached", False), "detached"),
         *_duplicates(options),
         connection=options.get("connection"),
+        key=None if key is None else text_name(key, "key"),
     )
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..stores.finding.found import QueueSeen
+from ..stores.limits import Overflow, QueueRow
+from .queue_limits import Rate
 from .shown_runs import maybe, moment
 
 if TYPE_CHECKING:
@@ -39,8 +42,23 @@ class WorkerSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLimits:
+    """What was declared or set for a queue, as the database has it: None where there is no limit. See `Queue`."""
+
+    worker_concurrency: int | None
+    """Set from outside for every process; None: each has its own."""
+    concurrency: int | None
+    rate: Rate | None
+    key_concurrency: int | None
+    key_rate: Rate | None
+    on_overflow: Overflow
+    paused_at: datetime | None
+    """Since when nothing new begins; None: it is not paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSummary:
-    """A queue that has something to do."""
+    """A queue that has something to do, or limits."""
 
     name: str | None
     """None: the runs that were started, not submitted."""
@@ -49,6 +67,8 @@ class QueueSummary:
     waiting_since: datetime | None
     """When the run was made that is next."""
     held: int
+    limits: SharedLimits | None = None
+    """None: nothing was declared or set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +117,39 @@ def named_version(version: str | None) -> str | None:
     return None if version is None or version.startswith("~") else version
 
 
-def queues_of(finder: Finder) -> list[QueueSummary]:
-    """Which queues have something to do."""
+def queues_of(store: Store) -> list[QueueSummary]:
+    """Which queues have something to do, or limits."""
+    limits = {row.name: limits_of(row) for row in store.limits.rows()}
+    seen = {one.name: one for one in store.finder.queues()}
+    idle = QueueSeen("", 0, None, 0)
     return [
-        QueueSummary(name=seen.name or None, ready=seen.ready, waiting_since=maybe(seen.waiting_since), held=seen.held)
-        for seen in finder.queues()
+        QueueSummary(
+            name=name or None,
+            ready=seen.get(name, idle).ready,
+            waiting_since=maybe(seen.get(name, idle).waiting_since),
+            held=seen.get(name, idle).held,
+            limits=limits.get(name),
+        )
+        for name in sorted({*seen, *limits})
     ]
+
+
+def limits_of(row: QueueRow) -> SharedLimits:
+    """A row, as it is shown."""
+    return SharedLimits(
+        worker_concurrency=row.worker_concurrency,
+        concurrency=row.concurrency,
+        rate=rate_of(row.rate, row.period_seconds),
+        key_concurrency=row.key_concurrency,
+        key_rate=rate_of(row.key_rate, row.key_period_seconds),
+        on_overflow=row.on_overflow,
+        paused_at=maybe(row.paused_at),
+    )
+
+
+def rate_of(count: int | None, seconds: float | None) -> Rate | None:
+    """So many in so many seconds."""
+    return None if count is None or seconds is None else (count, seconds)
 
 
 def examination_of(store: Store) -> Examination:
@@ -111,7 +158,7 @@ def examination_of(store: Store) -> Examination:
     return Examination(
         facts=store.health(),
         workers=workers_of(finder),
-        queues=queues_of(finder),
+        queues=queues_of(store),
         stuck=[StuckRuns(name=seen.name, count=seen.count, reason=seen.reason) for seen in finder.stuck()],
         unknown=[StuckRuns(name=seen.name, count=seen.count, reason=seen.reason) for seen in finder.unknown()],
     )

@@ -11,15 +11,15 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from .._core.definitions import DEFINITIONS
-from .._core.given import limit_of, text_name, whole_number
+from .._core.given import limit_of, text_name
 from .._core.tracebacks import forget_frames
-from .._engine.options import MOST_AT_ONCE
 from ..typing import TERMINAL, RunId, Seconds
 from .app import current_runtime
 from .asking import find_row
 from .handle import Handle
 from .many import calls_of
 from .options import PLAIN, RunOptions, Submission, submission_of
+from .queue_limits import QueueLimits, declared_limits
 from .refused import refuse_executor_in_run
 from .starting import astart as _astart
 from .starting import astart_all, definition_of, start_all
@@ -210,27 +210,38 @@ class QueueStarter(Executor):
 class Queue(QueueStarter):
     """A durable queue in the place of a `ThreadPoolExecutor`. Making one does no I/O.
 
-    `concurrency` is how many of its runs execute at once in each process, by default as many as that pool has threads:
-    `min(32, cpus + 4)`. With 1 the next run begins when the end of the one before it is durable; with more, as soon as
-    that has ended, while it is committed.
+    `worker_concurrency` is how many of its runs execute at once in each process, by default as many as that pool has
+    threads: `min(32, cpus + 4)`. With 1 the next run begins when the end of the one before it is durable; with more, as
+    soon as that has ended, while it is committed.
+
+    The other limits hold for all processes together, and are None, without limit, unless given. `concurrency`: so many
+    runs at once. `rate`: so many starts within so many seconds, as `(100, 60)`, in whatever window of that length.
+    `key_concurrency` and `key_rate`: the same for the runs of each key (`with_options(key=...)`). `on_overflow`: what
+    becomes of runs for which `key_concurrency`, or else `concurrency`, has no room when a worker looks: they "wait";
+    the oldest that execute are cancelled for them, "cancel_running"; or they are, "cancel_newest". A queue with any of
+    them is asked for each run, so its runs begin in the database's time; one without pays nothing.
+
+    The launch writes them into the database. `perdure.queues.set` changes them there, and `worker_concurrency` too,
+    while all works: of each the last change counts, so that the same program, launched again, takes nothing back.
 
     As a context manager it waits, at the end of the block, for what the code of the block submitted, and the tasks that
-    were made there; other threads have blocks of their own.
+    were made there; other threads have blocks of their own. Raises `UsageError` for a limit that cannot be, and where a
+    queue of the name has others in this program.
     """
 
-    def __init__(self, name: str, concurrency: int | None = None) -> None:
+    def __init__(self, name: str, concurrency: int | None = None, **limits: Unpack[QueueLimits]) -> None:
         self.name = text_name(name, "Queue: name")
-        given = (
-            None
-            if concurrency is None
-            else whole_number(concurrency, f"queue {name!r}: concurrency", most=MOST_AT_ONCE)
-        )
+        given = declared_limits(name, concurrency, limits)
+        own = given.pop("worker_concurrency", None) or min(32, (os.cpu_count() or 1) + 4)
         super().__init__(Submission(queue=name))
-        self.concurrency = given or min(32, (os.cpu_count() or 1) + 4)
-        DEFINITIONS.add_queue(name, self.concurrency)
+        self.concurrency: int | None = given.get("concurrency")
+        self.worker_concurrency: int = own
+        self._declared = given
+        DEFINITIONS.add_queue(name, own, given)
 
     def __repr__(self) -> str:
-        return f"Queue({self.name!r}, concurrency={self.concurrency})"
+        limits = {"worker_concurrency": self.worker_concurrency, **self._declared}
+        return f"Queue({self.name!r}, {', '.join(f'{name}={value!r}' for name, value in limits.items())})"
 
     def with_options(self, **options: Unpack[RunOptions]) -> QueueStarter:
         """How to submit: `queue.with_options(priority=-1).submit(fn, ...)`; see `perdure.with_options`."""

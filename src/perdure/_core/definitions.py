@@ -205,6 +205,15 @@ class Declaration:
     catch_up: CatchUp
 
 
+QueueLimits = Mapping[str, Any]
+"""What a program declares for a queue that holds for all workers, as `stores.limits.Changes`."""
+
+
+def _queue_text(meant: tuple[int, QueueLimits]) -> str:
+    own, declaration = meant
+    return ", ".join(f"{name}={value!r}" for name, value in {"worker_concurrency": own, **declaration}.items())
+
+
 class Definitions:
     """All workflows, steps and queues that this process has defined, by name."""
 
@@ -212,9 +221,9 @@ class Definitions:
         self._by_name: dict[str, Definition] = {}
         self.revision = 0
         """How often a function was added, or took another's place."""
-        self._queues: dict[str, int] = {}
         self._schedules: dict[str, Declaration] = {}
-        self._on_queue: list[Callable[[str, int], None]] = []
+        self._queues: dict[str, tuple[int, QueueLimits]] = {}
+        self._on_queue: list[Callable[[str, int, QueueLimits], None]] = []
         self.types = TypeRegistry()
 
     def add(self, definition: Definition) -> None:
@@ -226,17 +235,20 @@ class Definitions:
         self.revision += 1
         self.types.learn(definition.function)
 
-    def add_queue(self, name: str, concurrency: int) -> None:
-        """This process works on the queue. Named twice, it must mean the same."""
-        known = self._queues.get(name, concurrency)
-        if known != concurrency:
+    def add_queue(self, name: str, worker_concurrency: int, declaration: QueueLimits | None = None) -> None:
+        """This process works on the queue, on so many runs at once; what is declared holds for all workers. Named
+        twice, it must mean the same.
+        """
+        meant = worker_concurrency, declaration or {}
+        known = self._queues.get(name, meant)
+        if known != meant:
             raise UsageError(
-                f"queue {name!r} is defined with concurrency={known} and with concurrency={concurrency}: make it once "
-                "and import it, or give both the same number."
+                f"queue {name!r} is defined with {_queue_text(known)} and with {_queue_text(meant)}: make it once and "
+                "import it, or give both the same limits."
             )
-        self._queues[name] = concurrency
+        self._queues[name] = meant
         for tell in self._on_queue:
-            tell(name, concurrency)
+            tell(name, *meant)
 
     def add_schedule(self, declaration: Declaration) -> None:
         """This program has the schedule. What is defined anew takes its own place; two of one name are refused."""
@@ -259,13 +271,13 @@ class Definitions:
         """The names of all queues."""
         return list(self._queues)
 
-    def tell_queues(self, tell: Callable[[str, int], None]) -> None:
+    def tell_queues(self, tell: Callable[[str, int, QueueLimits], None]) -> None:
         """Call `tell` for every queue there is, and for every one that comes."""
         self._on_queue.append(tell)
-        for name, concurrency in self._queues.items():
-            tell(name, concurrency)
+        for name, meant in self._queues.items():
+            tell(name, *meant)
 
-    def forget_queues(self, tell: Callable[[str, int], None]) -> None:
+    def forget_queues(self, tell: Callable[[str, int, QueueLimits], None]) -> None:
         """Call it no more."""
         if tell in self._on_queue:
             self._on_queue.remove(tell)

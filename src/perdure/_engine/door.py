@@ -24,6 +24,9 @@ class Cancels(Protocol):
     def cancel(self, run_id: RunId) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""
 
+    def tell_limits(self, queues: Collection[str]) -> None:
+        """What is set for these queues has changed: all that work on them look now."""
+
     def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
         """The same for many, in one transaction: those that had not ended."""
 
@@ -88,6 +91,9 @@ class Door(Protocol):
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that opened this."""
+
+    def open(self, *, writes: bool = False) -> None:
+        """Make sure that the database is what this release reads, or writes. Raises `StoreError`."""
 
     def check_open(self) -> None:
         """Raise where nothing can be asked here any more."""

@@ -44,6 +44,8 @@ class News:
         """A run that was claimed cannot begin soon: it goes back."""
         self.made: Signal[[Run, Stored]] = Signal()
         """A run that is made here, with these arguments, has its slot and is expected: it begins."""
+        self.slot_given: Signal[[Run]] = Signal()
+        """A run that waits has no slot, of a queue whose limits hold for all workers: the database is to know."""
         self.look: Signal[[]] = Signal()
         """Something has happened that only the database can tell more of: look now, and not with the next poll."""
         self.said: Signal[[RunId]] = Signal()

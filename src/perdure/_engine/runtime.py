@@ -6,6 +6,7 @@ Here alone all parts are known. Each is handed what it needs; what it has to tel
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Sequence
 
@@ -22,6 +23,7 @@ from .claiming.room import Room
 from .claiming.starts import Starts
 from .duties.dead_workers import AGAIN_SECONDS, DeadWorkers
 from .duties.duty import Duties, Duty
+from .duties.limits import QueueLimits
 from .duties.mending import Mending
 from .duties.scheduling import Scheduling
 from .hosting.asyncio.wakeups import Wakes
@@ -188,6 +190,7 @@ class Runtime:
             mailbox=mailbox,
             let_waiting_leave=self.execution.park_if_all_wait,
             expire=self.claims.expire,
+            held=self.held,
             news=self.news,
         )
         self.dead_workers = DeadWorkers(store=self.store, journal=self.journal, worker=self.worker, news=self.news)
@@ -203,7 +206,9 @@ class Runtime:
         )
 
     def _make_duties(self) -> None:
+        self.limits = QueueLimits(store=self.store, room=self.room, serves=self.options.serves, look=self.news.look)
         self.duties = Duties(
+            Duty(self.limits.declare, every=math.inf, is_called=self.limits.is_to_declare),
             Duty(self.pulse.feel),
             Duty(self.ends.poll),
             Duty(self.ends.poll_stuck),
@@ -218,6 +223,7 @@ class Runtime:
             Duty(self.scheduling.fire, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.scheduling.is_called),
             Duty(self.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
             Duty(self.mending.reconsider, every=HOUSEKEEPING_SECONDS),
+            Duty(self.limits.heal, every=HOUSEKEEPING_SECONDS),
             Duty(self.mending.explain, every=HOUSEKEEPING_SECONDS, is_called=self.mending.is_to_explain),
             Duty(self.claims.reconcile, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.claims.is_unknown),
         )
@@ -237,6 +243,7 @@ class Runtime:
         news.begins.reach(self.execution.begin_claimed)
         news.unwanted.reach(self.execution.return_unbegun)
         news.made.reach(self.execution.begin_made)
+        news.slot_given.reach(self.claims.give_slot)
         news.look.reach(self.poller.poke)
         news.said.reach(self.following.tell, lambda run_id: self.worker.line.say(said=[run_id]))
         news.ended.reach(self.following.tell)
@@ -271,7 +278,8 @@ class Runtime:
         self.store.migrate()
         if self.options.serves(DEFAULT_QUEUE):
             self.room.declare_started(self.options.concurrency)
-        self.definitions.tell_queues(self._declare)
+        self.definitions.tell_queues(self.limits.note)
+        self.limits.declare()
         self.worker.join()
         recovered = self.dead_workers.recover()
         self.keep_house()
@@ -280,11 +288,6 @@ class Runtime:
         self.dispatcher.start()
         self.poller.start()
         return recovered
-
-    def _declare(self, queue: str, concurrency: int) -> None:
-        """The program has this queue."""
-        if self.options.serves(queue):
-            self.room.declare(queue, concurrency)
 
     def keep_house(self) -> None:
         """What depends on the code that is loaded, and what nobody else would end."""
@@ -308,7 +311,7 @@ class Runtime:
         self.ends.close()
         self.following.close()
         self.uncollected.close()
-        self.definitions.forget_queues(self._declare)
+        self.definitions.forget_queues(self.limits.note)
         self.execution.own_loop.stop()
         if is_answered:  # else a thread of ours may still wait for the database, on a connection that cannot be closed
             self.store.close()
@@ -358,6 +361,10 @@ class Runtime:
                 "perdure.handle(run_id) gives the child one of its own"
             )
 
+    def open(self, *, writes: bool = False) -> None:
+        """It is open: the launch has seen to that."""
+        self.check_open()
+
     def check_open(self) -> None:
         """Raise where nothing can be asked here any more."""
         self.check_owner()
@@ -377,6 +384,6 @@ class Runtime:
         self.arrivals.abandon()
         for run in list(self.held.active.values()):
             run.interrupt("forked")
-        self.definitions.forget_queues(self._declare)
+        self.definitions.forget_queues(self.limits.note)
         self.store.abandon()
         self.worker.drop(keep_file=True)

@@ -35,7 +35,7 @@ _INSTEAD: Final = {
     "link": "a workflow that calls one step after the other",
     "link_error": "a workflow with try and except",
     "max_retries": "retries=",
-    "rate_limit": "Queue(concurrency=...)",
+    "rate_limit": "Queue(name, rate=(n, seconds))",
     "retry": "retries=",
     "serializer": "nothing: arguments are stored as JSON, with types",
     "soft_time_limit": "timeout= of an async step",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
@@ -64,10 +64,16 @@ class ClaimRequest:
     names: Collection[str]
     last_attempts: LastAttempts = "left"
     floors: Mapping[str, Floor] = field(default_factory=dict)
+    resuming: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By queue, the claims of runs here that have given their slots back and want to go on: served before anything
+    new.
+    """
 
 
-Shortage = Literal["empty", "full", "paused"]
-"""Why a queue gave less than was asked: nothing more is there; there is no room for more; somebody has paused it."""
+Shortage = Literal["empty", "full", "rate", "paused"]
+"""Why a queue gave less than was asked: nothing more is there; there is no room for more, until a run ends; the window
+is full, until some time; somebody has paused it.
+"""
 
 
 @dataclass(slots=True)
@@ -79,3 +85,21 @@ class Claimed:
     runs: list[ClaimedRun] = field(default_factory=list)
     short: dict[str, Shortage] = field(default_factory=dict)
     floors: dict[str, Floor] = field(default_factory=dict)
+    resumed: set[str] = field(default_factory=set)
+    """The claims among those that are `resuming` that have their slots again."""
+    opens_in: dict[str, float] = field(default_factory=dict)
+    """Where a window is full, in how many seconds it opens, by the database's clock."""
+    ended: list[RunId] = field(default_factory=list)
+    """Runs that were cancelled for want of room."""
+    has_cancelled: bool = False
+    """Whether runs that are held were cancelled, to make room."""
+
+    def add(self, other: Claimed) -> None:
+        """The answer to another claim of the same worker, of other queues."""
+        self.runs += other.runs
+        self.short.update(other.short)
+        self.floors.update(other.floors)
+        self.resumed |= other.resumed
+        self.opens_in.update(other.opens_in)
+        self.ended += other.ended
+        self.has_cancelled |= other.has_cancelled

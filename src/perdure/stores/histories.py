@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._entries import Checkpoint, ChildRow, HistoryRows, Stored
 from ..typing import RunId
+from .limits import SetLimits
 from .protocol import Claimed, ClaimedRun, Served, WorkerRow
 
 
@@ -38,18 +40,38 @@ def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
 
 def claimed_rows(rows: Iterable[Sequence[Any]], claims: Sequence[str]) -> Claimed:
     """The answer to a claim: rows with the number of their claim in front and their `seq` at the end, and those that
-    say why a queue gave less than was asked (number -1).
+    say why a queue gave less than was asked (number -1), or what a claim with limits tells beside (-2).
     """
     claimed = Claimed()
     for nth, *row in rows:
-        if nth < 0:
+        if nth == -1:
             claimed.short[row[3]] = row[2]
+            continue
+        if nth < 0:
+            told = json.loads(row[6])
+            note_told(claimed, row[3], told["resumed"], told.get("opens_in"), told.get("ended"))
+            claimed.has_cancelled |= told.get("has_cancelled", False)
             continue
         *columns, seq = row
         run = claimed_of(claims[nth - 1], columns)
         claimed.runs.append(run)
         claimed.floors[run.queue] = (run.priority, seq)
     return claimed
+
+
+def note_told(
+    claimed: Claimed, queue: str, resumed: Iterable[str], opens_in: float | None, ended: Iterable[str] | None
+) -> None:
+    """What a claim of this queue tells beside its runs."""
+    claimed.resumed.update(resumed)
+    claimed.ended += ended or ()
+    if opens_in is not None:
+        claimed.opens_in[queue] = opens_in
+
+
+def set_limits(rows: Iterable[Sequence[Any]] | None) -> dict[str, SetLimits]:
+    """The limits that a pulse tells."""
+    return {name: SetLimits(own, bool(is_shared)) for name, own, is_shared in rows or ()}
 
 
 def worker_of(row: Sequence[Any], queues: Iterable[str], names: Iterable[str], version: str | None) -> WorkerRow:

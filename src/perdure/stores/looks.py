@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..typing import RunId
+from .limits import SetLimits
 
 
 @dataclass(slots=True)
@@ -25,6 +27,10 @@ class Pulse:
     has_schedules: bool = False
     """Whether a schedule is to be looked at."""
     now: float = field(default=0.0, compare=False)
+    limits: Mapping[str, SetLimits] = field(default_factory=dict)
+    """Of the queues for which something was set."""
+    paused: frozenset[str] = frozenset()
+    """The functions that are paused."""
 
 
 class Told(NamedTuple):

@@ -35,6 +35,8 @@ from .claimed import Floor as Floor
 from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
 from .finding import Said as Said
+from .limits import Limits as Limits
+from .limits import SetLimits as SetLimits
 from .looks import Mail as Mail
 from .looks import Pulse as Pulse
 from .looks import Told as Told
@@ -215,6 +217,10 @@ class Store(Protocol):
     schedules: Schedules
     """What comes by the clock."""
 
+    @property
+    def limits(self) -> Limits:
+        """What is set for queues and functions; see `stores.limits`."""
+
     def migrate(self) -> None:
         """Bring the schema up to date; safe when several processes do it at once. Refuses a schema newer than
         the code.
@@ -266,7 +272,8 @@ class Store(Protocol):
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.
 
-        Kinds are applied in the order: created, recorded, received, sent, finished, parked, released. Applying
+        Kinds are applied in the order: created, recorded, received, sent, given, finished, parked,
+        released. Applying
         the same entries again is success. A refused entry refuses the later ones of its claim. A run that ends
         as `cancelled` passes the cancel on to its unfinished children. The number of statements does not depend
         on the number of entries. A creation that is sent again and whose run is not held under its `held_as`
@@ -289,8 +296,11 @@ class Store(Protocol):
         both would have to make."""
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
-        """Rules 1, 4, 7 and 11: take up to `slots` claimable runs of each queue, oldest of the lowest priority first.
-        What it costs does not depend on runs of functions that are not asked for, nor on those of other queues.
+        """Rules 1, 4, 7, 11 and 14: take up to `slots` claimable runs of each queue, oldest of the lowest priority
+        first; where runs have keys, of each key in its turn. What it costs does not depend on runs of functions that
+        are not asked for, nor on those of other queues. A queue whose limits hold for all workers gives what those
+        leave, after the runs that are `resuming`; another one lets all of these go on. A queue may be asked for no
+        slots.
 
         Claimable: ready and due; parked and due; parked and told something, where one of its `waits_for` has come: the
         mailbox is read first (rule 13). What the worker's own version of the code has

@@ -18,8 +18,8 @@ from tests.processes.ledger import note
 
 PATIENCE_SECONDS = 60.0
 
-one = Queue("one", concurrency=1)
-two = Queue("two", concurrency=2)
+one = Queue("one", worker_concurrency=1)
+two = Queue("two", worker_concurrency=2)
 
 began: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 may_end: defaultdict[str, threading.Event] = defaultdict(threading.Event)

@@ -9,7 +9,7 @@ import time
 import perdure
 from perdure import Queue, step, workflow
 
-queue = Queue("several", concurrency=8)
+queue = Queue("several", worker_concurrency=8)
 IS_FIRST_LIFE = sys.argv[3] == "first"
 
 

@@ -13,8 +13,8 @@ from perdure import Handle, Queue, idempotency_key, step, workflow
 from perdure._api.app import current_runtime
 from tests.processes.ledger import note
 
-narrow = Queue("narrow", concurrency=1)
-wide = Queue("wide", concurrency=8)
+narrow = Queue("narrow", worker_concurrency=1)
+wide = Queue("wide", worker_concurrency=8)
 
 
 @step

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from ..._core.run import Run
-from ..._entries import Accepted, EndedRun, Entry, RunContinued, RunFinished, RunParked, RunReleased, Verdict
+from ..._entries import Accepted, EndedRun, Entry, RunContinued, RunFinished, RunParked, RunReleased, SlotGiven, Verdict
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ...stores.protocol import Fenced, Store
 from ..hosting.threads.pool import Threads
@@ -78,6 +78,8 @@ class Claims:
             try:
                 if isinstance(verdict, Accepted):
                     self._tell(run, entry, verdict)
+                    if self._room.is_shared(run.queue):
+                        self._worker.line.say([run.queue])
             finally:
                 self._room.give_back(run)
                 then(verdict)
@@ -92,6 +94,29 @@ class Claims:
         number = self.append(run, entry, verdicts.append)
         self._journal.wait(run.lane, number)
         return verdicts[0]
+
+    def give_slot(self, run: Run) -> None:
+        """The run waits, and is held: say so in the database, where others count slots (protocol rule 14)."""
+
+        def on_verdict(verdict: Verdict) -> None:
+            self._room.slot_was_given(run)
+            self._worker.line.say([run.queue])
+
+        try:
+            self._journal.append(run.lane, SlotGiven(run.run_id, run.claim), on_verdict)
+        except RunInterrupted:  # its claim has ended, and so has its slot
+            self._room.slot_was_given(run)
+
+    def tell_limits(self, queues: Collection[str]) -> None:
+        """What is set for these queues has changed: all that work on them look now."""
+        self._worker.line.say(queues, is_vague=True)
+        self._news.look()
+
+    def overflowed(self, run_ids: Sequence[str]) -> None:
+        """A claim has cancelled these, for want of room."""
+        for run_id in run_ids:
+            self._ends.publish(EndedRun(run_id, "cancelled", None, None), None)
+        self._worker.line.say(ended=run_ids)
 
     def _tell(self, run: Run, entry: Entry, verdict: Accepted) -> None:
         if isinstance(entry, RunContinued):

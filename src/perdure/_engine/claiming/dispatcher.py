@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from ..._core.definitions import Definitions
+from ..._core.run import Run
 from ...errors import StoreError
 from ...stores.protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, LastAttempts, Store
 from ..background import Background
@@ -17,6 +19,19 @@ from ..trouble import Trouble
 from .claims import Claims
 from .held_runs import Held
 from .room import Room
+
+LEAST_WINDOW_SECONDS = 0.001
+"""A window that opens sooner than that is looked at no sooner."""
+
+
+class Asked(NamedTuple):
+    """What is asked of one queue: slots for runs that go on, and how many new runs."""
+
+    resuming: list[Run]
+    slots: int
+
+
+Asking = Mapping[str, Asked]
 
 
 class Dispatcher:
@@ -67,7 +82,8 @@ class Dispatcher:
             if solitude.goes_first(now) and self._ask_alone(asked):
                 return False
             floors = room.floors(now, asks=True)
-            claimed = self._ask(asked, solitude.beside(now), floors)
+            for group in self._groups(asked):
+                claimed.add(self._ask(group, solitude.beside(now), floors))
             solitude.others_had_their_turn()
             if solitude.is_wanted and not claimed.runs:
                 self._ask_alone(asked)
@@ -76,7 +92,7 @@ class Dispatcher:
         with room.lock:
             return any(room.slots[queue].wants_more for queue in asked)
 
-    def _begin_to_ask(self) -> dict[str, int]:
+    def _begin_to_ask(self) -> dict[str, Asked]:
         room = self._room
         for queue in room.queues():
             room.fill(queue)  # a run at its last attempt may have been in the way
@@ -84,13 +100,26 @@ class Dispatcher:
             if room.solitude.is_kept or not self._worker.may_start:
                 return {}
             now = time.monotonic()
-            return {queue: slots.ask(now) for queue, slots in room.slots.items() if slots.wants_more}
+            wanting = sorted(queue for queue, slots in room.slots.items() if slots.wants_more)
+            return {queue: Asked(room.slots[queue].askers(), room.slots[queue].ask(now)) for queue in wanting}
 
-    def _ask(
-        self, asked: dict[str, int], last_attempts: LastAttempts, floors: Mapping[str, Floor] = NO_FLOORS
-    ) -> Claimed:
-        claims = [fresh_id() for _ in range(sum(asked.values()))]
-        request = ClaimRequest(asked, self._definitions.names(), last_attempts, floors)
+    def _groups(self, asked: Asking) -> list[Asking]:
+        """What is asked for together: a queue whose limits hold for all is locked by its claim, and so asked by
+        itself.
+        """
+        shared = [queue for queue in asked if self._room.is_shared(queue)]
+        plain = {queue: most for queue, most in asked.items() if queue not in shared}
+        return [*([plain] if plain else []), *({queue: asked[queue]} for queue in shared)]
+
+    def _ask(self, asked: Asking, last_attempts: LastAttempts, floors: Mapping[str, Floor] = NO_FLOORS) -> Claimed:
+        claims = [fresh_id() for _ in range(sum(one.slots for one in asked.values()))]
+        request = ClaimRequest(
+            {queue: one.slots for queue, one in asked.items()},
+            self._definitions.names(),
+            last_attempts,
+            floors,
+            {queue: [run.claim for run in one.resuming] for queue, one in asked.items() if one.resuming},
+        )
         worker_id = self._worker.worker_id
         try:
             with self._claims.claiming(alone=last_attempts == "alone"):
@@ -104,14 +133,15 @@ class Dispatcher:
         self._listeners.claimed(claimed.runs)
         return claimed
 
-    def _ask_alone(self, asked: dict[str, int]) -> bool:
+    def _ask_alone(self, asked: Asking) -> bool:
         """Claim a run at its last attempt, if there is one and nothing is held here: nothing else begins until it has
         ended or waits, or for long.
         """
         room = self._room
         if not self._held.is_empty:
             return False
-        for claimed in self._ask(asked, "alone").runs:
+        new = {queue: Asked([], one.slots) for queue, one in asked.items()}
+        for claimed in self._ask(new, "alone").runs:
             room.solitude.begin(claimed, time.monotonic())
             with room.lock:
                 slots = room.slots[claimed.queue]
@@ -121,17 +151,26 @@ class Dispatcher:
         room.solitude.want_no_more()
         return False
 
-    def _receive(self, asked: dict[str, int], claimed: Claimed, asked_at: float) -> None:
+    def _receive(self, asked: Asking, claimed: Claimed, asked_at: float) -> None:
         now = time.monotonic()
-        for queue in asked:
+        for queue, one in asked.items():
             runs = [run for run in claimed.runs if run.queue == queue]
             with self._room.lock:
                 slots = self._room.slots[queue]
-                back = slots.receive(runs, is_all=queue in claimed.short, now=now)
+                back = slots.receive(runs, is_all=queue in claimed.short or not one.slots, now=now)
+                slots.is_full = slots.is_full or claimed.short.get(queue) == "full"
                 slots.floor.learn(claimed.floors.get(queue), asked_at, now)
             for run in back:
                 self._news.unwanted(run)
+            self._room.receive(queue, one.resuming, claimed.resumed)
             self._room.fill(queue)
+        for seconds in claimed.opens_in.values():
+            self._news.due(time.time() + max(seconds, LEAST_WINDOW_SECONDS))
+        if claimed.ended:
+            self._claims.overflowed(claimed.ended)
+        if claimed.has_cancelled:
+            self._worker.line.say(is_vague=True)
+            self._news.look()
 
     def abandon(self) -> None:
         """In a forked child."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 
 from ..._core.definitions import Definitions
 from ..._core.run import Run
 from ..._entries import RunCreated
-from ...stores.protocol import NO_FLOORS, Floor
+from ...stores.protocol import NO_FLOORS, Floor, SetLimits
 from ...typing import DEFAULT_QUEUE
 from ..news import News
 from .slots import Slots
@@ -38,6 +38,7 @@ class Room:
         self.lock = threading.Lock()
         self.slots: dict[str, Slots] = {}
         self.solitude = Solitude(solitude_seconds, time.monotonic())
+        self._paused: frozenset[str] = frozenset()
         self._is_closed = False
 
     def declare_started(self, concurrency: int) -> None:
@@ -52,15 +53,53 @@ class Room:
         definition = self._definitions.get(name)
         return 1 if definition is not None and definition.is_async else TASKS_PER_THREAD
 
-    def declare(self, queue: str, concurrency: int) -> None:
-        """This process works on the queue, on so many runs at once."""
+    def declare(self, queue: str, concurrency: int, *, has_limits: bool = False) -> None:
+        """This process works on the queue, on so many runs at once. `has_limits`: the program declares more of it,
+        which holds for all workers; nothing begins before the database knows that (see `know`).
+        """
         with self.lock:
-            known = self.slots.get(queue)
-            if known is None:
-                self.slots[queue] = Slots(concurrency)
-            else:
-                known.limit = concurrency
+            slots = self.slots.setdefault(queue, Slots(concurrency))
+            if slots.limit == slots.own_limit:
+                slots.limit = concurrency
+            slots.own_limit = concurrency
+            if has_limits:
+                slots.is_known, slots.is_shared = False, True
         self._news.wanted()
+
+    def know(self, queue: str) -> None:
+        """The database knows what the program declares."""
+        with self.lock:
+            if queue in self.slots:
+                self.slots[queue].is_known = True
+        self._news.wanted()
+
+    def learn(self, limits: Mapping[str, SetLimits], paused: Collection[str] = frozenset()) -> list[str]:
+        """What was set for queues, and which functions are paused, as the database says now; the queues whose limits
+        hold for all workers from now on.
+        """
+        self._paused = frozenset(paused)
+        became: list[str] = []
+        is_to_ask = False
+        with self.lock:
+            for queue, slots in self.slots.items():
+                told = limits.get(queue)
+                own = None if told is None else told.worker_concurrency
+                slots.limit = slots.own_limit if own is None else own
+                is_shared = told is not None and told.is_shared
+                if slots.is_known and is_shared != slots.is_shared:
+                    slots.is_shared = is_shared
+                    slots.has_backlog = is_to_ask = True
+                    became += [queue] if is_shared else []
+                if slots.is_shared and slots.resuming:
+                    slots.has_backlog = is_to_ask = True
+        if is_to_ask:
+            self._news.wanted()
+        return became
+
+    def is_shared(self, queue: str) -> bool:
+        """Whether limits of the queue hold for all workers together."""
+        slots = self.slots.get(queue)
+        return slots is not None and slots.is_shared
 
     def queues(self) -> list[str]:
         """The queues that this process works on."""
@@ -72,6 +111,9 @@ class Room:
         with self.lock:
             slots = self.slots.get(entry.queue)
             if slots is None or self._is_closed or self.solitude.is_kept or not self._may_start():
+                return False
+            if entry.flow_key is not None or entry.name in self._paused:
+                slots.has_backlog = True
                 return False
             if not slots.is_free:
                 slots.has_backlog = True
@@ -105,8 +147,14 @@ class Room:
         """The run waits durably: somebody else may use its slot, and its branches that ask for one go on without."""
         if run.state.uses_slots:
             with self.lock:
+                slots = self.slots[run.queue]
                 had_slot, run.state.has_slot = run.state.has_slot, False
-                resumed = self.slots[run.queue].take_asking(run)
+                resumed = slots.take_asking(run)
+                gives = slots.is_shared and bool(had_slot or resumed)
+                if gives:
+                    slots.give(run)
+            if gives:
+                self._news.slot_given(run)
             if had_slot:
                 self.free(run)
             for go_on in resumed:
@@ -126,12 +174,43 @@ class Room:
             slots = self.slots[run.queue]
             if run.state.has_slot or not run.state.uses_slots:  # granted to another branch, or over, since just now
                 return True
-            if slots.used < slots.limit:
+            if slots.used < slots.limit and not slots.is_shared:
                 slots.used += slots.weight(run)
                 run.state.has_slot = True
                 return True
             slots.resuming.append((run, grant))
-            return False
+            is_to_ask = slots.is_shared
+            slots.has_backlog = slots.has_backlog or is_to_ask
+        if is_to_ask:
+            self._news.wanted()
+        return False
+
+    def give_waiting(self, run: Run) -> None:
+        """The limits of the run's queue hold for all from now on: if it waits, it has no slot, and says so."""
+        if run.state is None or not run.state.uses_slots:
+            return
+        with self.lock:
+            if gives := not run.state.has_slot:
+                self.slots[run.queue].give(run)
+        if gives:
+            self._news.slot_given(run)
+
+    def slot_was_given(self, run: Run) -> None:
+        """The database knows that the run has none: somebody else may have it, here or elsewhere."""
+        with self.lock:
+            self.slots[run.queue].was_given(run)
+        self._news.wanted()
+
+    def receive(self, queue: str, asked: Iterable[Run], resumed: Container[str]) -> None:
+        """What a claim says to the runs of the queue that go on."""
+        with self.lock:
+            granted, unwanted = self.slots[queue].go_on(asked, resumed)
+            for run in unwanted:
+                self.slots[queue].give(run)
+        for go_on in granted:
+            go_on()
+        for run in unwanted:
+            self._news.slot_given(run)
 
     def finished(self, run: Run) -> None:
         """The run has left this process."""
@@ -158,6 +237,7 @@ class Room:
         """No branch that is left behind may take a slot, which nobody would give back; whether the run has one."""
         run.state.uses_slots = False
         slots.take_asking(run)
+        slots.giving.pop(run.claim, None)
         had_slot, run.state.has_slot = run.state.has_slot, False
         return bool(had_slot)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 
 from ..._core.run import Run
 from ..._entries import RunCreated
@@ -35,16 +35,32 @@ class Slots:
         "ahead",
         "ending",
         "floor",
+        "giving",
         "has_backlog",
         "is_asking",
+        "is_full",
+        "is_known",
+        "is_shared",
         "limit",
+        "own_limit",
         "ready",
         "resuming",
         "used",
     )
 
     def __init__(self, limit: int, weigh: Callable[[str], int] | None = None, heaviest: int = 1) -> None:
-        self.limit = limit
+        self.limit = self.own_limit = limit
+        """What holds here; and what the program says, where nobody has set another number."""
+        self.is_shared = False
+        """Whether limits hold for all workers together: then nothing begins, or goes on, without the database."""
+        self.is_known = True
+        """Whether the database knows what the program has declared: nothing is claimed before."""
+        self.is_full = False
+        """Whether there was no room the last time: then any end is a reason to ask again."""
+        self.giving: dict[str, int] = {}
+        """By claim, how often the run has given its slot back, and that is not committed yet: till then it asks for
+        none.
+        """
         self._weigh = weigh
         self._unit = heaviest
         """What is claimed is not known before: room is made for the heaviest."""
@@ -75,13 +91,18 @@ class Slots:
     def free(self, run: Run | RunCreated) -> bool:
         """Take the run's slot back; whether anybody wants it."""
         self.used -= self.weight(run)
+        if self.is_shared and (self.is_full or self.resuming):
+            self.has_backlog = True
         return bool(self.has_backlog or self.resuming or self.ready)
 
     @property
     def may_end_early(self) -> bool:
         """Whether a run may give its slot away before its end is committed. Not where runs go one at a time: there none
-        begins that would be repeated after a later one. Nor many: after a crash their bodies are repeated.
+        begins that would be repeated after a later one. Nor many: after a crash their bodies are repeated. Nor where
+        the slot is everybody's: it ends with the claim.
         """
+        if self.is_shared:
+            return False
         return self.limit > self._unit and self.ending < max(self.limit // self._unit, LEAST_ENDING)
 
     def take_asking(self, run: Run) -> list[Callable[[], None]]:
@@ -95,12 +116,50 @@ class Slots:
     def resume(self) -> list[Callable[[], None]]:
         """Give free slots to runs that ask for theirs back: one for all branches of a run."""
         resumed: list[Callable[[], None]] = []
+        if self.is_shared:
+            return resumed  # see `go_on`
         while self.resuming and self.used < self.limit:
             run = self.resuming[0][0]
             resumed += self.take_asking(run)
             self.used += self.weight(run)
             run.state.has_slot = True
         return resumed
+
+    def askers(self) -> list[Run]:
+        """The runs for which a claim is to ask for their slots, as far as there is room here."""
+        if not self.resuming or not self.is_shared:
+            return []
+        runs = {run.claim: run for run, _ in self.resuming if run.claim not in self.giving}
+        return [*runs.values()][: max(0, self.limit - self.used)]
+
+    def go_on(self, asked: Iterable[Run], resumed: Container[str]) -> tuple[list[Callable[[], None]], list[Run]]:
+        """What the claim has given of what was asked: whom it lets go on, and the runs that do not want it any more."""
+        granted: list[Callable[[], None]] = []
+        unwanted: list[Run] = []
+        wanting = {run.claim for run, _ in self.resuming}
+        for run in asked:
+            if run.claim in wanting and run.claim in resumed:
+                granted += self.take_asking(run)
+                self.used += self.weight(run)
+                run.state.has_slot = True
+            elif run.claim in wanting:
+                self.is_full = True
+            elif run.state.uses_slots:
+                unwanted.append(run)
+        return granted, unwanted
+
+    def give(self, run: Run) -> None:
+        """The run gives its slot, or its asking for one, back to all."""
+        self.giving[run.claim] = self.giving.get(run.claim, 0) + 1
+
+    def was_given(self, run: Run) -> None:
+        """That is committed, or has come to nothing."""
+        left = self.giving.get(run.claim, 0) - 1
+        if left > 0:
+            self.giving[run.claim] = left
+        else:
+            self.giving.pop(run.claim, None)
+        self.has_backlog = True
 
     def begin(self) -> list[ClaimedRun]:
         """Give free slots to runs that were claimed ahead."""
@@ -115,7 +174,7 @@ class Slots:
     @property
     def is_free(self) -> bool:
         """Whether a run that is made here may begin past the database: nobody waits for the slot before it."""
-        is_first = not (self.has_backlog or self.is_asking or self.resuming or self.ready)
+        is_first = not (self.has_backlog or self.is_asking or self.resuming or self.ready or self.is_shared)
         return is_first and self.used < self.limit
 
     @property
@@ -126,18 +185,23 @@ class Slots:
     @property
     def wants_more(self) -> bool:
         """Whether it is time for a claim."""
-        if not self.has_backlog or self.is_asking or self.resuming:
+        if not self.has_backlog or self.is_asking or not self.is_known:
+            return False
+        if self.is_shared:
+            return self._room > 0
+        if self.resuming:
             return False
         return self._room > 0 or len(self.ready) < self.ahead // 2
 
     def ask(self, now: float) -> int:
         """Begin a claim: for how many runs."""
         rate = self._began / max(now - self._looked_at, 0.001)
-        may_look_ahead = now >= self._careful_until and not self._has_priorities
+        may_look_ahead = now >= self._careful_until and not self._has_priorities and not self.is_shared
         self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS)) if may_look_ahead else 0
         self._began, self._looked_at = 0, now
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
-        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready)))
+        self.is_full = False
+        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready) - len(self.askers())))
 
     def expect_backlog(self, *, is_newer: bool = False) -> None:
         """Something may have become ready in the database, and be older than what was taken last."""

@@ -111,6 +111,10 @@ class Outside:
         await settled
         return submission.outcome()
 
+    def tell_limits(self, queues: Collection[str]) -> None:
+        """What is set for these queues has changed: all that work on them look now."""
+        self._telling.say(queues, is_vague=True)
+
     def cancel(self, run_id: RunId) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""
         return bool(self.cancel_many([run_id]))

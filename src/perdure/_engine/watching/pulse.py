@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..._core.definitions import Definitions
 from ...stores.protocol import Store
+from ..claiming.held_runs import Held
 from ..claiming.room import Room
 from ..membership.worker import Worker
 from ..news import News
@@ -31,6 +32,7 @@ class Pulse:
         mailbox: Mailbox,
         let_waiting_leave: Callable[[], None],
         expire: Callable[[], None],
+        held: Held,
         news: News,
     ) -> None:
         self._store = store
@@ -40,6 +42,7 @@ class Pulse:
         self._mailbox = mailbox
         self._let_waiting_leave = let_waiting_leave
         self._expire = expire
+        self._held = held
         self._news = news
 
     def feel(self) -> None:
@@ -49,6 +52,10 @@ class Pulse:
         pulse = self._store.pulse(self._worker.worker_id, self._room.queues(), self._definitions.names(), floors)
         if pulse.has_overdue:
             self._expire()
+        if became_shared := self._room.learn(pulse.limits, pulse.paused):
+            for run in list(self._held.active.values()):
+                if run.queue in became_shared:
+                    self._room.give_waiting(run)
         if pulse.has_mail:
             self._mailbox.read()
         if pulse.has_claimable:

@@ -59,7 +59,7 @@ class Look:
         self.at = datetime.now(UTC)
         self.url = client.url
         self.workers = client.workers()
-        self.queues = client.queues()
+        self.queues = client.queues.list()
         self.failed = client.runs.list(status=("failed", "dead"), limit=RECENT).runs
         self.held = client.runs.list(status=("held", "cancelling"), limit=RECENT).runs
         recent = client.runs.list(since=WINDOW, limit=MOST_READ)

@@ -11,6 +11,7 @@ from .continued import CONTINUED
 from .created import CREATED
 from .event_set import EVENT_SET
 from .finished import FINISHED
+from .given import GIVEN
 from .hooks import OPENED, RESOLVED, TIMED_OUT
 from .kind import Kind as Kind
 from .kind import Sections
@@ -34,6 +35,7 @@ KINDS: Final = (
     REWOUND,
     SENT,
     RESOLVED,
+    GIVEN,
     FINISHED,
     CONTINUED,
     PARKED,

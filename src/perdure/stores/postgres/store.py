@@ -27,7 +27,7 @@ from ..._entries import (
 from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder, Said
-from ..histories import checkpoint_of, claimed_rows, histories_of, worker_of
+from ..histories import checkpoint_of, claimed_rows, histories_of, set_limits, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import (
     NO_FLOORS,
@@ -53,6 +53,7 @@ from .connections import Database
 from .decisions import decisions_of
 from .failures import is_lock, locked_error
 from .places import own_directory
+from .queues import PostgresLimits
 from .schedules import PostgresSchedules
 from .schema import check_schema, migrate, missing_sql
 from .sent import SentCall
@@ -89,6 +90,7 @@ class PostgresStore:
         self.schedules: Schedules = PostgresSchedules(
             self._database, self._kinds, expected=lambda me: self._writes.get(me, 0), count=self._count_write
         )
+        self.limits = PostgresLimits(self._database)
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"
@@ -246,7 +248,7 @@ class PostgresStore:
         return not self._is_counted
 
     def claim(self, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
-        slots = {queue: count for queue, count in request.slots.items() if count > 0}
+        slots = {queue: most for queue, most in request.slots.items() if most > 0 or request.resuming.get(queue)}
         parameters = {
             "worker_id": worker_id,
             "expected": self._writes.get(worker_id, 0),
@@ -256,6 +258,7 @@ class PostgresStore:
             "claims": text_array(claims),
             "last_attempts": request.last_attempts,
             "floors": _floors_text(slots, request.floors),
+            "resuming": json.dumps([list(request.resuming.get(queue, ())) for queue in slots]),
         }
         connection = self._database.claims
         with connection.lock:
@@ -338,7 +341,8 @@ class PostgresStore:
     ) -> Pulse:
         parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
         parameters["floors"] = _floors_text(queues, floors)
-        return Pulse(*self._database.ask("pulse", parameters)[0])
+        [(*seen, limits, paused)] = self._database.ask("pulse", parameters)
+        return Pulse(*[*seen, set_limits(limits), frozenset(paused or ())])
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._database.ask("mend_runs", {"names": text_array(names)})]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from operator import itemgetter
 
 from ...typing import RunId
-from ..histories import claimed_of
+from ..histories import claimed_of, note_told
 from ..protocol import Claimed, ClaimRequest, Mail, Told
 from .batches import end_cancelled, tell_ends
 from .connections import Connection
@@ -23,13 +23,17 @@ def take_claimable(connection: Connection, worker_id: str, request: ClaimRequest
     claimed = Claimed()
     names = texts(request.names)
     for queue, slots in request.slots.items():
-        if slots > 0:
+        resuming = texts(request.resuming.get(queue, ()))
+        if slots > 0 or resuming != "[]":
             drawn = claims[len(claimed.runs) : len(claimed.runs) + slots]
-            connection.change("take_runs", [worker_id, queue, slots, names, request.last_attempts, texts(drawn)])
-            [short, *rows] = connection.rows("taken_runs")
+            asked = [worker_id, queue, slots, names, request.last_attempts, texts(drawn), resuming]
+            connection.change("take_runs", asked)
+            [(short_by, opens_in, resumed, ended, has_cancelled), *rows] = connection.rows("taken_runs")
             claimed.runs += [claimed_of(claim, row) for _, claim, *row in sorted(rows, key=itemgetter(6, 0))]
-            if short[0] is not None:
-                claimed.short[queue] = short[0]
+            note_told(claimed, queue, resumed, opens_in, ended)
+            claimed.has_cancelled |= bool(has_cancelled)
+            if short_by is not None:
+                claimed.short[queue] = short_by
     return claimed
 
 

@@ -38,6 +38,8 @@ CREATE TABLE workers (
 -- the limits of its queue go by. `rounds`: how often it has gone on as a new
 -- one. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it
 -- is not cancelled with its parent.
+-- the limits of its queue go by. `has_slot` counts while the run is held: 1, it takes a slot of all that its queue has; 0,
+-- it has given that back, and asks for one.
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
     seq           INTEGER PRIMARY KEY,
@@ -160,7 +162,9 @@ CREATE TABLE streams (
 -- An entry that is sent again finds itself.
 CREATE UNIQUE INDEX streams_entries ON streams (run_id, claim, entry_id, name);
 
--- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
+-- What was set for a queue, in the program or from outside. Most have no row, and cost nothing: then each worker has its own
+-- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `declared`: what a program has
+-- declared last, so that the same declaration, made again, changes nothing that was set since.
 CREATE TABLE queues (
     name               TEXT NOT NULL PRIMARY KEY,
     is_keyed           INTEGER NOT NULL DEFAULT 0 CHECK (is_keyed IN (0, 1)),
@@ -171,9 +175,13 @@ CREATE TABLE queues (
     key_concurrency    INTEGER CHECK (key_concurrency > 0),
     key_rate           INTEGER CHECK (key_rate > 0),
     key_period_seconds REAL CHECK (key_period_seconds > 0),
-    on_overflow        TEXT NOT NULL DEFAULT 'wait',
+    on_overflow        TEXT NOT NULL DEFAULT 'wait' CHECK (on_overflow IN ('wait', 'cancel_running', 'cancel_newest')),
     paused_at          REAL,
-    changed_at         REAL NOT NULL
+    declared           TEXT NOT NULL DEFAULT '{}',
+    changed_at         REAL NOT NULL,
+    CHECK ((rate IS NULL) = (period_seconds IS NULL)),
+    CHECK ((key_rate IS NULL) = (key_period_seconds IS NULL)),
+    CHECK (is_keyed OR (key_concurrency IS NULL AND key_rate IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- What comes by the clock. One of `cron` (in `timezone`), `every_seconds` and `once_at` says when; `function` with what is
@@ -222,6 +230,46 @@ SELECT *
  WHERE overlap <> 'queue' OR NOT is_running;
 
 -- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
+-- Functions whose runs are not to begin.
+CREATE TABLE pauses (
+    name      TEXT NOT NULL PRIMARY KEY,
+    paused_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Rolling windows (rule 14): how many runs of the queue, or of a key of it, had been started in all at that moment, which
+-- is that of their `started_at`. A row for each claim that has started some; those that no window looks at are removed.
+CREATE TABLE starts (
+    queue TEXT NOT NULL,
+    key   TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    at    REAL NOT NULL,
+    PRIMARY KEY (queue, key, total)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX starts_at ON starts (queue, key, at, total);
+
+-- "This key may have something to start": a mailbox, to which whatever makes a run with a key ready, or frees its slot,
+-- adds a row in the same transaction. A claim makes turns of them.
+CREATE TABLE stirs (
+    seq   INTEGER PRIMARY KEY,
+    queue TEXT NOT NULL,
+    key   TEXT NOT NULL
+) STRICT;
+CREATE INDEX stirs_open ON stirs (queue, seq);
+
+-- The line of the keys of a queue, in the order of `turn`, and which of them sleep until their window opens. The empty key
+-- stands for the runs without one.
+CREATE TABLE turns (
+    turn     INTEGER PRIMARY KEY,
+    queue    TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    wakes_at REAL
+) STRICT;
+CREATE UNIQUE INDEX turns_of_keys ON turns (queue, key);
+CREATE INDEX turns_in_line ON turns (queue, turn) WHERE wakes_at IS NULL;
+CREATE INDEX turns_asleep ON turns (queue, wakes_at) WHERE wakes_at IS NOT NULL;
+
+-- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended
+-- by it, or received
 -- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE messages (
     seq         INTEGER PRIMARY KEY,
@@ -328,7 +376,13 @@ CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL A
 
 -- What a claim looks at: ready now, by function, each in order, so that what nobody here can execute costs nothing.
 -- History is in none of the indexes that it uses.
-CREATE INDEX runs_ready ON runs (queue, name, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+CREATE INDEX runs_ready ON runs (queue, name, priority, seq)
+    WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL;
+-- The same of runs with a key, by key.
+CREATE INDEX runs_keyed ON runs (queue, flow_key, priority, seq)
+    WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL;
+-- Who counts for a limit (rule 14): a slot ends with its claim, whatever ends that.
+CREATE INDEX runs_slots ON runs (queue, flow_key) WHERE state = 'held' AND has_slot IS NOT NULL;
 -- Those among them that are to be claimed alone.
 CREATE INDEX runs_last ON runs (queue, name, priority, seq)
     WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
@@ -353,6 +407,35 @@ CREATE INDEX runs_children ON runs (parent_id, seq, finished_at) WHERE parent_id
 -- No two runs of a queue have one key, until the end or until the start of the one that has it.
 CREATE UNIQUE INDEX runs_dedup ON runs (queue, dedup_key)
     WHERE dedup_key IS NOT NULL AND finished_at IS NULL AND (dedup_until_start IS NOT TRUE OR started_at IS NULL);
+
+-- Whatever makes a run with a key ready, or ends its claim, or gives its slot back, stirs its key. Here and not in each of
+-- the statements that do so: none can forget it.
+CREATE TRIGGER stir_new_keys AFTER INSERT ON runs WHEN NEW.flow_key IS NOT NULL
+BEGIN
+    INSERT INTO queues (name, is_keyed, changed_at) SELECT NEW.queue, 1, now FROM clock WHERE true
+    ON CONFLICT (name) DO UPDATE SET is_keyed = 1 WHERE NOT is_keyed;
+    INSERT INTO stirs (queue, key) SELECT NEW.queue, NEW.flow_key WHERE NEW.state = 'ready' AND NEW.due_at IS NULL;
+END;
+CREATE TRIGGER stir_keys AFTER UPDATE OF state, due_at, has_slot ON runs
+WHEN NEW.flow_key IS NOT NULL
+     AND ((NEW.state = 'ready' AND NEW.due_at IS NULL AND (OLD.state <> 'ready' OR OLD.due_at IS NOT NULL))
+          OR (OLD.state = 'held' AND OLD.has_slot IS NOT NULL AND (NEW.state <> 'held' OR NEW.has_slot IS NULL)))
+BEGIN
+    INSERT INTO stirs (queue, key) VALUES (NEW.queue, NEW.flow_key);
+END;
+
+-- Where concurrency is limited from now on, what is held already counts.
+CREATE TRIGGER count_held_of_new AFTER INSERT ON queues
+WHEN coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL
+BEGIN
+    UPDATE runs SET has_slot = 1 WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NULL;
+END;
+CREATE TRIGGER count_held AFTER UPDATE ON queues
+WHEN coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL
+     AND coalesce(OLD.concurrency, OLD.key_concurrency, OLD.rate) IS NULL AND NOT OLD.is_keyed
+BEGIN
+    UPDATE runs SET has_slot = 1 WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NULL;
+END;
 
 -- Cancelled runs that nobody holds: anybody may end them.
 CREATE VIEW sweepable_runs AS

@@ -24,7 +24,7 @@ from ..._entries import (
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder, Said
-from ..histories import checkpoint_of, histories_of, worker_of
+from ..histories import checkpoint_of, histories_of, set_limits, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
 from ..schedules import Schedules
@@ -36,6 +36,7 @@ from .claims import hand_back, hear, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
+from .queues import SqliteLimits
 from .rows import in_order, texts
 from .schedules import SqliteSchedules
 from .schema import check_schema, migrate, missing_sql
@@ -69,6 +70,7 @@ class SqliteStore:
         self.steering: Steering = SqliteSteering(self._database)
         self.said = Said(self._find)
         self.schedules: Schedules = SqliteSchedules(self._database, self._kinds)
+        self.limits = SqliteLimits(self._database)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
@@ -260,10 +262,11 @@ class SqliteStore:
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
         row = self._ask("pulse", worker_id, texts(queues), texts(names))[0]
-        has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now = row
+        has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now, limits, paused = row
         due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
         has = bool(has_mail), bool(has_claimable), bool(has_last_attempts)
-        return Pulse(*has, due_at, bool(has_overdue), bool(has_schedules), now)
+        told = set_limits(json.loads(limits)), frozenset(json.loads(paused))
+        return Pulse(*has, due_at, bool(has_overdue), bool(has_schedules), now, *told)
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]

@@ -33,7 +33,8 @@ BEGIN
                       FROM unnest(names) AS of_name
                      CROSS JOIN LATERAL (
                                SELECT id, priority, seq FROM perdure.runs
-                                WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue AND name = of_name
+                                WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL
+                                  AND queue = of_queue AND name = of_name
                                   AND (last_attempts = 'beside' OR CASE
                                            WHEN attempts = 0 OR attempts < max_attempts - 1 THEN true
                                            ELSE perdure.progress_of(id) > progress_mark END)

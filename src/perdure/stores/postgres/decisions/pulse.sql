@@ -1,11 +1,13 @@
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
--- what is next due, whether a run's deadline has passed.
+-- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
+-- nothing may begin past a claim; and which functions are paused.
 -- A function, so that its own settings hold for its plans whatever the statistics are: no table is walked. Of each queue
 -- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
 CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
                               OUT has_claimable boolean, OUT has_last_attempts boolean,
                               OUT next_due_at double precision, OUT has_overdue boolean,
-                              OUT has_schedules boolean, OUT moment double precision)
+                              OUT has_schedules boolean, OUT moment double precision, OUT limits json,
+                              OUT paused json)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -19,7 +21,8 @@ BEGIN
              CROSS JOIN unnest(names) AS of_name
              CROSS JOIN LATERAL (
                        SELECT 1 FROM perdure.runs
-                        WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue.name AND name = of_name
+                        WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL
+                          AND queue = of_queue.name AND name = of_name
                           AND (refused_by IS NULL OR its_version <> ALL (refused_by))
                           AND (priority, seq) > (coalesce((floors -> of_queue.nth::integer - 1 ->> 0)::integer,
                                                           -2147483648),
@@ -30,7 +33,10 @@ BEGIN
               FROM unnest(queues) AS of_queue
              CROSS JOIN unnest(names) AS of_name
              CROSS JOIN LATERAL (SELECT 1 FROM perdure.due_runs WHERE queue = of_queue AND name = of_name
-                                  ORDER BY due_at LIMIT 1) AS run);
+                                  ORDER BY due_at LIMIT 1) AS run)
+        OR EXISTS (SELECT 1 FROM perdure.stirs WHERE queue = ANY (queues))
+        OR EXISTS (SELECT 1 FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at IS NULL AND key <> '')
+        OR EXISTS (SELECT 1 FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at <= (SELECT perdure.now()));
     has_last_attempts := EXISTS (
             SELECT 1
               FROM unnest(queues) AS of_queue
@@ -62,4 +68,12 @@ BEGIN
                                         WHERE paused_at IS NULL AND next_at IS NOT NULL
                                           AND next_at > (SELECT perdure.now())
                                         ORDER BY next_at LIMIT 1));
+    next_due_at := least(next_due_at, (
+            SELECT extract(epoch FROM min(turns.wakes_at))::double precision
+              FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at > (SELECT perdure.now())));
+    limits := (SELECT json_agg(json_build_array(set_for.name, set_for.worker_concurrency,
+                                                coalesce(set_for.concurrency, set_for.rate) IS NOT NULL OR set_for.is_keyed
+                                                OR set_for.paused_at IS NOT NULL))
+                 FROM perdure.queues AS set_for WHERE set_for.name = ANY (queues));
+    paused := (SELECT json_agg(pauses.name) FROM perdure.pauses);
 END $$;

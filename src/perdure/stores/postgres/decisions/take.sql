@@ -1,16 +1,16 @@
 -- The runs that were picked are held from now on, each under a fresh claim, those from number `used` on. The attempt is
 -- charged here and nowhere else; the count starts anew where steps were recorded since (rule 11). Whether its worker
 -- holds anything else is looked up for a run at its last attempt alone, whose death may be the end of it: the answer for
--- all would walk all that this worker has held since the oldest snapshot.
-CREATE FUNCTION perdure.take(me uuid, picked text[], claims uuid[], used integer, is_not_alone boolean)
+-- all would walk all that this worker has held since the oldest snapshot. `is_shared`: limits of its queue hold for all
+-- workers together, and it counts for them.
+CREATE FUNCTION perdure.take(me uuid, picked text[], claims uuid[], used integer, is_not_alone boolean,
+                             moment timestamptz, is_shared boolean)
 RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority integer, codec text, body text,
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
                is_cancelled boolean, claimed_at double precision, incarnation integer,
                deadline_at double precision, is_detached boolean, rounds integer, seq bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE
-    moment timestamptz := perdure.now();
 BEGIN
     RETURN QUERY
     WITH charge AS MATERIALIZED (
@@ -22,7 +22,8 @@ BEGIN
     ), held AS (
         UPDATE perdure.runs AS run
            SET state = 'held', worker = me, claim = claims[charge.nth], reason = NULL,
-               started_at = coalesce(run.started_at, moment),
+               started_at = coalesce(run.started_at, moment), has_slot = CASE WHEN is_shared THEN true END,
+               last_state = nullif(run.last_state, 'held'),
                attempts = CASE WHEN charge.steps > run.progress_mark THEN 1 ELSE run.attempts + 1 END,
                progress_mark = greatest(run.progress_mark, charge.steps),
                is_beside = CASE

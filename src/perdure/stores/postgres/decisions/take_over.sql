@@ -32,6 +32,7 @@ BEGIN
     ), over AS (
         UPDATE perdure.runs AS run
            SET state = becomes, worker = NULL, claim = NULL,
+               last_state = CASE WHEN becomes = 'ready' THEN 'held' ELSE run.last_state END,  -- its next start counts (14)
                finished_at = CASE WHEN becomes <> 'ready' THEN perdure.now() END,
                reason = CASE WHEN becomes = 'dead' THEN perdure.death(run.max_attempts) ELSE run.reason END
           FROM fate WHERE run.id = fate.run_id

@@ -15,11 +15,11 @@ BEGIN
                    parent_id text, parent_key text, held_as uuid, queue text, priority integer,
                    due_at double precision, max_attempts integer, delay_seconds double precision,
                    deadline_at double precision, timeout_seconds double precision, is_detached boolean, dedup_key text,
-                   dedup_until_start boolean)
+                   dedup_until_start boolean, flow_key text)
     ), run AS (
         INSERT INTO perdure.runs (seq, id, kind, name, queue, state, priority, due_at, created_at, started_at, worker,
                                   claim, attempts, max_attempts, created_by, parent_id, parent_key, fingerprint, deadline_at,
-                                  is_detached, dedup_key, dedup_until_start)
+                                  is_detached, dedup_key, dedup_until_start, flow_key)
         OVERRIDING SYSTEM VALUE
         SELECT seq, run_id, kind, name, queue, CASE WHEN held_as IS NULL THEN 'ready' ELSE 'held' END, priority,
                CASE WHEN held_as IS NULL THEN coalesce(to_timestamp(due_at), moment + make_interval(secs => delay_seconds)) END, moment,
@@ -28,7 +28,7 @@ BEGIN
                least(to_timestamp(deadline_at),
                      coalesce(to_timestamp(due_at), moment + make_interval(secs => coalesce(delay_seconds, 0)))
                      + make_interval(secs => timeout_seconds)),
-               coalesce(is_detached, false), dedup_key, dedup_until_start
+               coalesce(is_detached, false), dedup_key, dedup_until_start, flow_key
           FROM entry
          WHERE claim IS NULL
             OR EXISTS (SELECT 1 FROM perdure.runs AS creator

@@ -43,6 +43,8 @@ CREATE TABLE perdure.workers (
 -- of its queue go by. `rounds`: how often it has gone on as a new
 -- one. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it is not
 -- cancelled with its parent.
+-- of its queue go by. `has_slot` counts while the run is held: true, it takes a slot of all that its queue has; false, it
+-- has given that back, and asks for one.
 -- Ids, keys and names compare by their bytes (COLLATE "C"), whatever the database's language is.
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
@@ -157,7 +159,9 @@ CREATE TABLE perdure.streams (
 -- An entry that is sent again finds itself.
 CREATE UNIQUE INDEX streams_entries ON perdure.streams (run_id, claim, entry_id, name);
 
--- What somebody has set for a queue. Most have no row, and cost nothing: then each worker has its own limit and no more.
+-- What was set for a queue, in the program or from outside. Most have no row, and cost nothing: then each worker has its own
+-- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `declared`: what a program has
+-- declared last, so that the same declaration, made again, changes nothing that was set since.
 CREATE TABLE perdure.queues (
     name               text COLLATE "C" PRIMARY KEY,
     is_keyed           boolean NOT NULL DEFAULT false,
@@ -168,9 +172,13 @@ CREATE TABLE perdure.queues (
     key_concurrency    integer CHECK (key_concurrency > 0),
     key_rate           integer CHECK (key_rate > 0),
     key_period_seconds double precision CHECK (key_period_seconds > 0),
-    on_overflow        text NOT NULL DEFAULT 'wait',
+    on_overflow        text NOT NULL DEFAULT 'wait' CHECK (on_overflow IN ('wait', 'cancel_running', 'cancel_newest')),
     paused_at          timestamptz,
-    changed_at         timestamptz NOT NULL DEFAULT perdure.now()
+    declared           jsonb NOT NULL DEFAULT '{}',
+    changed_at         timestamptz NOT NULL DEFAULT perdure.now(),
+    CHECK ((rate IS NULL) = (period_seconds IS NULL)),
+    CHECK ((key_rate IS NULL) = (key_period_seconds IS NULL)),
+    CHECK (is_keyed OR (key_concurrency IS NULL AND key_rate IS NULL))
 );
 
 -- What comes by the clock. One of `cron` (in `timezone`), `every_seconds` and `once_at` says when; `function` with what is
@@ -219,6 +227,47 @@ SELECT *
  WHERE overlap <> 'queue' OR NOT is_running;
 
 -- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
+-- Functions whose runs are not to begin.
+CREATE TABLE perdure.pauses (
+    name      text COLLATE "C" PRIMARY KEY,
+    paused_at timestamptz NOT NULL DEFAULT perdure.now()
+);
+
+-- Rolling windows (rule 14): how many runs of the queue, or of a key of it, had been started in all at that moment, which
+-- is that of their `started_at`. A row for each claim that has started some; those that no window looks at are removed.
+CREATE TABLE perdure.starts (
+    queue text COLLATE "C" NOT NULL,
+    key   text COLLATE "C" NOT NULL,
+    total bigint NOT NULL,
+    at    timestamptz NOT NULL,
+    PRIMARY KEY (queue, key, total)
+);
+CREATE INDEX starts_at ON perdure.starts (queue, key, at DESC, total DESC);
+
+-- "This key may have something to start": a mailbox, to which whatever makes a run with a key ready, or frees its slot,
+-- adds a row in the same transaction. A claim makes turns of them.
+CREATE TABLE perdure.stirs (
+    seq   bigint GENERATED ALWAYS AS IDENTITY,
+    queue text COLLATE "C" NOT NULL,
+    key   text COLLATE "C" NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+CREATE INDEX stirs_open ON perdure.stirs (queue, seq);
+
+-- The line of the keys of a queue, and which of them sleep until their window opens. Written by whoever has locked the
+-- queue's row, and by nobody else. The empty key stands for the runs without one.
+CREATE TABLE perdure.turns (
+    queue    text COLLATE "C" NOT NULL,
+    key      text COLLATE "C" NOT NULL,
+    turn     bigint NOT NULL,
+    wakes_at timestamptz,
+    PRIMARY KEY (queue, key)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
+CREATE SEQUENCE perdure.turns_given;
+CREATE INDEX turns_in_line ON perdure.turns (queue, turn) WHERE wakes_at IS NULL;
+CREATE INDEX turns_asleep ON perdure.turns (queue, wakes_at) WHERE wakes_at IS NOT NULL;
+
+-- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended
+-- by it, or received
 -- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
 CREATE TABLE perdure.messages (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -318,7 +367,13 @@ CREATE INDEX runs_finished ON perdure.runs (finished_at, seq) WHERE finished_at 
 
 -- What a claim looks at: ready now, by function, each in order, so that what nobody here can execute costs nothing.
 -- History is in none of the indexes that it uses.
-CREATE INDEX runs_ready ON perdure.runs (queue, name, priority, seq) WHERE state = 'ready' AND due_at IS NULL;
+CREATE INDEX runs_ready ON perdure.runs (queue, name, priority, seq)
+    WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL;
+-- The same of runs with a key, by key.
+CREATE INDEX runs_keyed ON perdure.runs (queue, flow_key, priority, seq)
+    WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL;
+-- Who counts for a limit (rule 14): a slot ends with its claim, whatever ends that.
+CREATE INDEX runs_slots ON perdure.runs (queue, flow_key) WHERE state = 'held' AND has_slot IS NOT NULL;
 -- Those among them that are to be claimed alone.
 CREATE INDEX runs_last ON perdure.runs (queue, name, priority, seq)
     WHERE state = 'ready' AND due_at IS NULL AND attempts > 0 AND attempts >= max_attempts - 1;
@@ -338,6 +393,40 @@ CREATE INDEX runs_children ON perdure.runs (parent_id, finished_at) WHERE parent
 -- No two runs of a queue have one key, until the end or until the start of the one that has it.
 CREATE UNIQUE INDEX runs_dedup ON perdure.runs (queue, dedup_key)
     WHERE dedup_key IS NOT NULL AND finished_at IS NULL AND (dedup_until_start IS NOT TRUE OR started_at IS NULL);
+
+-- Whatever makes a run with a key ready, or ends its claim, or gives its slot back, stirs its key. Here and not in each of
+-- the statements that do so: none can forget it, and what has no key pays one comparison.
+CREATE FUNCTION perdure.stir_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (SELECT 1 FROM perdure.queues WHERE name = NEW.queue AND is_keyed) THEN
+        INSERT INTO perdure.queues (name, is_keyed) VALUES (NEW.queue, true)
+        ON CONFLICT (name) DO UPDATE SET is_keyed = true;
+    END IF;
+    IF TG_OP = 'UPDATE' OR (NEW.state = 'ready' AND NEW.due_at IS NULL) THEN
+        INSERT INTO perdure.stirs (queue, key) VALUES (NEW.queue, NEW.flow_key);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER stir_new_keys AFTER INSERT ON perdure.runs FOR EACH ROW WHEN (NEW.flow_key IS NOT NULL)
+EXECUTE FUNCTION perdure.stir_key();
+CREATE TRIGGER stir_keys AFTER UPDATE ON perdure.runs FOR EACH ROW
+WHEN (NEW.flow_key IS NOT NULL
+      AND ((NEW.state = 'ready' AND NEW.due_at IS NULL AND (OLD.state <> 'ready' OR OLD.due_at IS NOT NULL))
+           OR (OLD.state = 'held' AND OLD.has_slot IS NOT NULL AND (NEW.state <> 'held' OR NEW.has_slot IS NULL))))
+EXECUTE FUNCTION perdure.stir_key();
+
+-- Where concurrency is limited from now on, what is held already counts.
+CREATE FUNCTION perdure.count_held() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE perdure.runs SET has_slot = true WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER count_held_of_new AFTER INSERT ON perdure.queues FOR EACH ROW
+WHEN (coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL) EXECUTE FUNCTION perdure.count_held();
+CREATE TRIGGER count_held AFTER UPDATE ON perdure.queues FOR EACH ROW
+WHEN (coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL
+      AND coalesce(OLD.concurrency, OLD.key_concurrency, OLD.rate) IS NULL AND NOT OLD.is_keyed)
+EXECUTE FUNCTION perdure.count_held();
 
 -- Whose time has come: delayed runs, and sleepers without a cancel (one with a cancel is swept, not woken).
 CREATE VIEW perdure.due_runs AS

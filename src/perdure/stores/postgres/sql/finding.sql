@@ -173,24 +173,46 @@ SELECT id::text, hostname, pid, extract(epoch FROM joined_at)::float8,
 
 -- name: queues_seen
 -- Which queues have something to do, for people: how many runs are ready (ten thousand at most are counted), since when
--- the next one waits, and how many are held. The names are found by skipping from one to the next in the claim's index.
+-- the next one waits, and how many are held. The names are found by skipping from one to the next in the claims' indexes.
 WITH RECURSIVE waiting (queue) AS (
-    (SELECT queue FROM perdure.runs WHERE state = 'ready' AND due_at IS NULL ORDER BY queue LIMIT 1)
+    (SELECT queue FROM perdure.runs WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL
+      ORDER BY queue LIMIT 1)
     UNION ALL
     SELECT (SELECT runs.queue FROM perdure.runs
-             WHERE state = 'ready' AND due_at IS NULL AND runs.queue > waiting.queue ORDER BY runs.queue LIMIT 1)
+             WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL AND runs.queue > waiting.queue
+             ORDER BY runs.queue LIMIT 1)
       FROM waiting WHERE waiting.queue IS NOT NULL
+), keyed (queue) AS (
+    (SELECT queue FROM perdure.runs WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL
+      ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT runs.queue FROM perdure.runs
+             WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL AND runs.queue > keyed.queue
+             ORDER BY runs.queue LIMIT 1)
+      FROM keyed WHERE keyed.queue IS NOT NULL
 ), named AS (
     SELECT queue FROM waiting WHERE queue IS NOT NULL
+    UNION
+    SELECT queue FROM keyed WHERE queue IS NOT NULL
     UNION
     SELECT queue FROM perdure.runs WHERE worker IS NOT NULL
 )
 SELECT queue,
-       (SELECT count(*) FROM (SELECT 1 FROM perdure.runs
-                               WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue
-                               LIMIT 10000) AS counted),
-       (SELECT extract(epoch FROM created_at)::float8 FROM perdure.runs
-         WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue ORDER BY priority, seq LIMIT 1),
+       (SELECT least(count(*), 10000)
+          FROM ((SELECT 1 FROM perdure.runs
+                  WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL AND runs.queue = named.queue LIMIT 10000)
+                UNION ALL
+                (SELECT 1 FROM perdure.runs
+                  WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL AND runs.queue = named.queue
+                  LIMIT 10000)) AS counted),
+       (SELECT extract(epoch FROM min(first.created_at))::float8
+          FROM ((SELECT created_at FROM perdure.runs
+                  WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL AND runs.queue = named.queue
+                  ORDER BY priority, seq LIMIT 1)
+                UNION ALL
+                (SELECT created_at FROM perdure.runs
+                  WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL AND runs.queue = named.queue
+                  ORDER BY flow_key, priority, seq LIMIT 1)) AS first),
        (SELECT count(*) FROM perdure.runs WHERE worker IS NOT NULL AND runs.queue = named.queue)
   FROM named ORDER BY queue;
 
@@ -203,7 +225,11 @@ SELECT name, count(*), min(reason)
 -- name: unknown_seen
 -- What is ready and nobody knows, as workers have noted: the same.
 SELECT name, count(*), min(reason)
-  FROM (SELECT name, reason FROM perdure.runs WHERE state = 'ready' AND due_at IS NULL LIMIT 50000) AS ready
+  FROM ((SELECT name, reason FROM perdure.runs
+          WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL LIMIT 50000)
+        UNION ALL
+        (SELECT name, reason FROM perdure.runs
+          WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL LIMIT 50000)) AS ready
  WHERE reason IS NOT NULL
  GROUP BY name ORDER BY name;
 

@@ -48,7 +48,8 @@ SELECT claim::text FROM perdure.runs
 SELECT nth, id, kind, name, queue, priority, codec, body, attempts, max_attempts, is_fresh, parent_id, parent_key,
        is_cancelled, claimed_at, incarnation, deadline_at, is_detached, rounds, seq
   FROM perdure.claim_runs(%(worker_id)s::uuid, %(expected)s, %(queues)s::text[], %(slots)s::integer[],
-                          %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s, %(floors)s::json);
+                          %(names)s::text[], %(claims)s::uuid[], %(last_attempts)s, %(floors)s::json,
+                          %(resuming)s::json);
 
 -- name: hand_back_runs
 -- Uncharged: what this worker holds and does not know of (rule 5).
@@ -102,7 +103,7 @@ SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND sta
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due.
-SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, moment
+SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, moment, limits, paused
   FROM perdure.pulse(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::text[], %(floors)s::json);
 
 -- name: locked_among

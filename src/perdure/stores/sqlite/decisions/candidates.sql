@@ -10,7 +10,7 @@ SELECT seq, id, started_at
          WHERE asked.last_attempts <> 'alone'
            AND run.seq IN (
                    SELECT one.seq FROM runs AS one
-                    WHERE one.state = 'ready' AND one.due_at IS NULL
+                    WHERE one.state = 'ready' AND one.due_at IS NULL AND one.flow_key IS NULL
                       AND one.queue = asked.queue AND one.name = wanted.value
                       AND (one.refused_by IS NULL
                            OR NOT EXISTS (SELECT 1 FROM json_each(one.refused_by) AS refused

@@ -9,8 +9,11 @@ SELECT json_group_array(json_array(
 -- Why the queue gave less than was asked; NULL where it did not.
 CREATE TEMP VIEW shortage AS
 SELECT CASE
+           WHEN asked.is_shared THEN asked.short_by
            WHEN json_array_length(asked.taken) >= asked.slots THEN NULL
            WHEN json_array_length(asked.taken) < least_of.most THEN 'empty'
            ELSE least_of.short_by
-       END AS short_by
+       END AS short_by, asked.resumed,
+       CASE WHEN asked.short_by = 'rate' THEN coalesce(asked.opens_at, asked.moment) - asked.moment END AS opens_in,
+       coalesce(asked.ended, '[]') AS ended, coalesce(asked.has_cancelled, 0) AS has_cancelled
   FROM asked CROSS JOIN room AS least_of;

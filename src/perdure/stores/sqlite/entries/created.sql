@@ -4,7 +4,7 @@ CREATE TEMP TRIGGER write_created INSTEAD OF INSERT ON section WHEN NEW.kind = '
 BEGIN
     INSERT INTO runs (id, kind, name, queue, state, priority, due_at, created_at, started_at, worker, claim, attempts,
                       max_attempts, created_by, parent_id, parent_key, fingerprint, deadline_at,
-                      is_detached, dedup_key, dedup_until_start)
+                      is_detached, dedup_key, dedup_until_start, flow_key)
     SELECT json_extract(entry, '$.run_id'), json_extract(entry, '$.kind'), json_extract(entry, '$.name'),
            json_extract(entry, '$.queue'), iif(held_as IS NULL, 'ready', 'held'), json_extract(entry, '$.priority'),
            iif(held_as IS NULL, coalesce(json_extract(entry, '$.due_at'),
@@ -16,7 +16,7 @@ BEGIN
            min(coalesce(json_extract(entry, '$.deadline_at'), by_timeout),
                coalesce(by_timeout, json_extract(entry, '$.deadline_at'))),
            coalesce(json_extract(entry, '$.is_detached'), 0), json_extract(entry, '$.dedup_key'),
-           json_extract(entry, '$.dedup_until_start')
+           json_extract(entry, '$.dedup_until_start'), json_extract(entry, '$.flow_key')
       FROM (SELECT value AS entry, json_extract(value, '$.held_as') AS held_as,
                    coalesce(json_extract(value, '$.due_at'),
                             (SELECT now FROM clock) + coalesce(json_extract(value, '$.delay_seconds'), 0))

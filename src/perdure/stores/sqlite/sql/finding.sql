@@ -182,24 +182,41 @@ SELECT json_group_array(json_array(id, hostname, pid, joined_at, (SELECT now FRO
 
 -- name: queues_seen
 -- Which queues have something to do, for people: how many runs are ready (ten thousand at most are counted), since when
--- the next one waits, and how many are held. The names are found by skipping from one to the next in the claim's index.
+-- the next one waits, and how many are held. The names are found by skipping from one to the next in the claims' indexes.
 WITH RECURSIVE waiting (queue) AS (
-    SELECT (SELECT min(queue) FROM runs WHERE state = 'ready' AND due_at IS NULL)
+    SELECT (SELECT min(queue) FROM runs WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL)
     UNION ALL
     SELECT (SELECT min(runs.queue) FROM runs
-             WHERE state = 'ready' AND due_at IS NULL AND runs.queue > waiting.queue)
+             WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL AND runs.queue > waiting.queue)
       FROM waiting WHERE waiting.queue IS NOT NULL
+), keyed (queue) AS (
+    SELECT (SELECT min(queue) FROM runs WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL)
+    UNION ALL
+    SELECT (SELECT min(runs.queue) FROM runs
+             WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL AND runs.queue > keyed.queue)
+      FROM keyed WHERE keyed.queue IS NOT NULL
 ), named AS (
     SELECT queue FROM waiting WHERE queue IS NOT NULL
+    UNION
+    SELECT queue FROM keyed WHERE queue IS NOT NULL
     UNION
     SELECT queue FROM runs WHERE worker IS NOT NULL
 )
 SELECT json_group_array(json_array(
            queue,
-           (SELECT count(*) FROM (SELECT 1 FROM runs
-                                   WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue LIMIT 10000)),
-           (SELECT created_at FROM runs
-             WHERE state = 'ready' AND due_at IS NULL AND runs.queue = named.queue ORDER BY priority, seq LIMIT 1),
+           min(10000,
+               (SELECT count(*) FROM (SELECT 1 FROM runs
+                                       WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL
+                                         AND runs.queue = named.queue LIMIT 10000))
+               + (SELECT count(*) FROM (SELECT 1 FROM runs
+                                         WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL
+                                           AND runs.queue = named.queue LIMIT 10000))),
+           coalesce((SELECT created_at FROM runs
+                      WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL AND runs.queue = named.queue
+                      ORDER BY priority, seq LIMIT 1),
+                    (SELECT created_at FROM runs
+                      WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL AND runs.queue = named.queue
+                      ORDER BY flow_key, priority, seq LIMIT 1)),
            (SELECT count(*) FROM runs WHERE worker IS NOT NULL AND runs.queue = named.queue)))
   FROM named;
 
@@ -214,7 +231,11 @@ SELECT json_group_array(json_array(name, times, why))
 -- What is ready and nobody knows, as workers have noted: the same.
 SELECT json_group_array(json_array(name, times, why))
   FROM (SELECT name, count(*) AS times, min(reason) AS why
-          FROM (SELECT name, reason FROM runs WHERE state = 'ready' AND due_at IS NULL LIMIT 50000)
+          FROM (SELECT * FROM (SELECT name, reason FROM runs
+                                WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL LIMIT 50000)
+                UNION ALL
+                SELECT * FROM (SELECT name, reason FROM runs
+                                WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL LIMIT 50000))
          WHERE reason IS NOT NULL
          GROUP BY name);
 

@@ -32,12 +32,13 @@ SELECT json_group_array(json_array(runs.claim))
 
 -- name: take_runs
 -- Wake what is due or has what it waited for, then take of one queue: what this insert does is the trigger of its name.
-INSERT INTO claim (worker_id, queue, slots, names, last_attempts, claims)
-VALUES (:worker_id, :queue, :slots, :names, :last_attempts, :claims);
+INSERT INTO claim (worker_id, queue, slots, names, last_attempts, claims, resuming)
+VALUES (:worker_id, :queue, :slots, :names, :last_attempts, :claims, :resuming);
 
 -- name: taken_runs
--- Why the claim just now got less than it asked for, and what it has taken; nothing if somebody has taken over since.
-SELECT json_group_array(json_array(short_by)) FROM shortage
+-- Why the claim just now got less than it asked for, and what else it tells; what it has taken: nothing if somebody has
+-- taken over since.
+SELECT json_group_array(json_array(short_by, opens_in, json(resumed), json(ended), has_cancelled)) FROM shortage
 UNION ALL
 SELECT json_group_array(json_array(
            runs.seq, runs.claim, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body,
@@ -82,8 +83,8 @@ UPDATE runs
    AND (SELECT steps FROM run_progress WHERE run_progress.id = runs.id) <= progress_mark;
 
 -- name: take_over_runs
--- All others go back to ready; the attempt was charged at the claim and stays charged.
-UPDATE runs SET state = 'ready', worker = NULL, claim = NULL WHERE worker = :worker_id;
+-- All others go back to ready; the attempt was charged at the claim and stays charged. Their next start counts (rule 14).
+UPDATE runs SET state = 'ready', worker = NULL, claim = NULL, last_state = 'held' WHERE worker = :worker_id;
 
 -- name: sweepable
 -- Which runs a sweep would end now.
@@ -128,14 +129,16 @@ UPDATE runs SET state = 'ready', stopped = NULL
 
 -- name: explain_unknown_runs
 -- Nobody here can execute them: say so where people look, on the first hundred of each function. The functions are found
--- one after the other in the index, so that a million runs of one cost what a hundred do.
+-- one after the other in the index, so that a million runs of one cost what a hundred do. Of runs with a key the first
+-- thousand are looked at.
 WITH RECURSIVE waiting (queue, name) AS (
     SELECT wanted.value, (SELECT min(name) FROM runs
-                           WHERE state = 'ready' AND due_at IS NULL AND queue = wanted.value)
+                           WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL AND queue = wanted.value)
       FROM json_each(:queues) AS wanted
      UNION ALL
     SELECT waiting.queue, (SELECT min(name) FROM runs
-                            WHERE state = 'ready' AND due_at IS NULL AND runs.queue = waiting.queue
+                            WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL
+                              AND runs.queue = waiting.queue
                               AND runs.name > waiting.name)
       FROM waiting WHERE waiting.name IS NOT NULL
 ), delayed (queue, name) AS (
@@ -155,7 +158,8 @@ UPDATE runs SET reason = :reason
             CROSS JOIN runs AS run
             WHERE waiting.name NOT IN (SELECT value FROM json_each(:names))
               AND run.seq IN (SELECT seq FROM runs AS one
-                               WHERE one.state = 'ready' AND one.due_at IS NULL AND one.queue = waiting.queue
+                               WHERE one.state = 'ready' AND one.due_at IS NULL AND one.flow_key IS NULL
+                                 AND one.queue = waiting.queue
                                  AND one.name = waiting.name
                                ORDER BY one.priority, one.seq LIMIT 100)
             UNION ALL
@@ -166,7 +170,16 @@ UPDATE runs SET reason = :reason
               AND run.seq IN (SELECT seq FROM runs AS one
                                WHERE one.state = 'ready' AND one.due_at IS NOT NULL AND one.queue = delayed.queue
                                  AND one.name = delayed.name AND one.due_at <= (SELECT now FROM clock)
-                               ORDER BY one.due_at LIMIT 100));
+                               ORDER BY one.due_at LIMIT 100)
+            UNION ALL
+           SELECT keyed.seq
+             FROM json_each(:queues) AS wanted
+            CROSS JOIN runs AS keyed
+            WHERE keyed.name NOT IN (SELECT value FROM json_each(:names))
+              AND keyed.seq IN (SELECT seq FROM runs AS one
+                                 WHERE one.state = 'ready' AND one.due_at IS NULL AND one.flow_key IS NOT NULL
+                                   AND one.queue = wanted.value
+                                 ORDER BY one.flow_key, one.priority, one.seq LIMIT 1000));
 
 -- name: run
 -- One run, as anybody may see it.
@@ -202,19 +215,25 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
 
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
--- what is next due, whether a run's deadline has passed.
+-- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
+-- nothing may begin past a claim; and which functions are paused.
 SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
        EXISTS (SELECT 1
                  FROM json_each(served.queues) AS of_queue
                 CROSS JOIN json_each(served.names) AS of_name
                 CROSS JOIN runs
-                WHERE runs.state = 'ready' AND runs.due_at IS NULL
+                WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.flow_key IS NULL
                   AND runs.queue = of_queue.value AND runs.name = of_name.value
                   AND (runs.refused_by IS NULL
                        OR NOT EXISTS (SELECT 1 FROM json_each(runs.refused_by) AS refused
                                        CROSS JOIN workers
                                        WHERE workers.id = served.worker_id AND workers.version = refused.value)))
+       OR EXISTS (SELECT 1 FROM json_each(served.queues) AS of_queue CROSS JOIN stirs WHERE stirs.queue = of_queue.value)
+       OR EXISTS (SELECT 1 FROM json_each(served.queues) AS of_queue CROSS JOIN turns
+                   WHERE turns.queue = of_queue.value AND turns.wakes_at IS NULL AND turns.key <> '')
+       OR EXISTS (SELECT 1 FROM json_each(served.queues) AS of_queue CROSS JOIN turns
+                   WHERE turns.queue = of_queue.value AND turns.wakes_at <= served.now)
        OR EXISTS (SELECT 1
                     FROM json_each(served.queues) AS of_queue
                    CROSS JOIN json_each(served.names) AS of_name
@@ -241,7 +260,9 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                                        CROSS JOIN workers
                                        WHERE workers.id = served.worker_id AND workers.version = refused.value))
                   AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1),
-       min(coalesce((SELECT min(next_at) FROM schedules
+       min(coalesce((SELECT min(turns.wakes_at) FROM json_each(served.queues) AS of_queue CROSS JOIN turns
+                      WHERE turns.queue = of_queue.value AND turns.wakes_at > served.now), 9e999),
+           coalesce((SELECT min(next_at) FROM schedules
                       WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at > served.now), 9e999),
            coalesce((SELECT min(deadline_at) FROM runs
                       WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > served.now), 9e999),
@@ -258,5 +279,10 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                 WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at <= served.now
                   AND NOT EXISTS (SELECT 1 FROM messages
                                    WHERE messages.run_id = runs.id AND messages.kind = 'cancel')),
-       EXISTS (SELECT 1 FROM due_schedules), served.now
+       EXISTS (SELECT 1 FROM due_schedules), served.now,
+       (SELECT json_group_array(json_array(queues.name, queues.worker_concurrency,
+                                           coalesce(queues.concurrency, queues.rate) IS NOT NULL OR queues.is_keyed
+                                           OR queues.paused_at IS NOT NULL))
+          FROM json_each(served.queues) AS of_queue CROSS JOIN queues WHERE queues.name = of_queue.value),
+       (SELECT json_group_array(name) FROM pauses)
   FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;
