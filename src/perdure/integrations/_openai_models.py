@@ -37,7 +37,7 @@ class PerdureModel(Model):
         """The answer, recorded or asked for."""
 
         async def ask() -> Any:
-            return RESPONSE.dump_python(await self.model.get_response(*args, **kwargs), mode="json")
+            return RESPONSE.dump_python(await self.model.get_response(*args, **kwargs), mode="json", by_alias=True)
 
         return RESPONSE.validate_python(await call(self.name, ask, **self._options))
 
@@ -46,7 +46,7 @@ class PerdureModel(Model):
 
         async def ask() -> Any:
             events = [event async for event in self.model.stream_response(*args, **kwargs)]
-            return EVENTS.dump_python(events, mode="json")
+            return EVENTS.dump_python(events, mode="json", by_alias=True)
 
         for event in EVENTS.validate_python(await call(f"{self.name}, streamed", ask, **self._options)):
             yield event

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from .. import UsageError, where
+from ..typing import Seconds
 from ._openai_agents import DurableAgents
+from ._openai_approvals import Approval, ApprovalRequest, Ask, approved
 from ._openai_models import PerdureModel, PerdureModels
 from ._openai_session import PerdureSession
 from ._step_options import StepOptions, step_options
@@ -22,7 +25,17 @@ except ImportError as error:
         "perdure.integrations.openai_agents needs the OpenAI Agents SDK: pip install 'perdure[openai-agents]'"
     ) from error
 
-__all__ = ["PerdureModel", "PerdureModels", "PerdureSession", "StepOptions", "durable", "run", "run_streamed"]
+__all__ = [
+    "Approval",
+    "ApprovalRequest",
+    "PerdureModel",
+    "PerdureModels",
+    "PerdureSession",
+    "StepOptions",
+    "durable",
+    "run",
+    "run_streamed",
+]
 
 ToolOptions = Mapping[str, "StepOptions | Literal[False]"]
 
@@ -49,14 +62,29 @@ async def run(
     tools: ToolOptions | None = None,
     tool_options: StepOptions | None = None,
     model_options: StepOptions | None = None,
+    ask: Ask | None = None,
+    approval_timeout: Seconds | None = None,
     **others: Any,
 ) -> Any:
     """`Runner.run(agent, input, ...)` with everything durable; see `durable`. `others` are those of `Runner.run`.
 
-    `model_options` are the options of the steps that ask a model that has a name.
+    `model_options` are the options of the steps that ask a model that has a name. `ask`, in a workflow: called, as a
+    step, with an `ApprovalRequest` for each call of a tool that needs approval; it hands the request to somebody, who
+    resolves its token with an `Approval`, or returns one itself. The run waits for that as it waits for any hook, at
+    most `approval_timeout`, then the call is refused; and the agent goes on. Without `ask` the result has the calls as
+    `interruptions`, as the framework's own.
     """
-    config = _config(run_config, model_options)
-    return await Runner.run(durable(agent, tools=tools, tool_options=tool_options), input, run_config=config, **others)
+    config, made = _config(run_config, model_options), durable(agent, tools=tools, tool_options=tool_options)
+    result = await Runner.run(made, input, run_config=config, **others)
+    if ask is None or not result.interruptions:
+        return result
+    if where() != "workflow":
+        raise UsageError("openai_agents.run: ask= waits for a person by a hook, which only a workflow has")
+
+    async def go_on(state: Any) -> Any:
+        return await Runner.run(made, state, run_config=config, **others)
+
+    return await approved(result, ask, approval_timeout, go_on)
 
 
 def run_streamed(
