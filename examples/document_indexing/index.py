@@ -50,6 +50,8 @@ _SAY_FAILED = """
 INSERT INTO documents (url, chunks, failure) VALUES (:url, 0, :failure)
 ON CONFLICT (url) DO UPDATE SET failure = excluded.failure, changed_at = clock_timestamp()"""
 
+_FORGET = "DELETE FROM documents WHERE url = :url"
+
 
 class DocumentError(Exception):
     """This document cannot be indexed; the message says why and what to do."""
@@ -81,6 +83,18 @@ class DocumentStore(PGVectorStore):
                 session.execute(text(_SAY_INDEXED), {"url": url, "chunks": count})
         return [node.node_id for node in nodes]
 
+    def forget(self, url: str) -> int:
+        """Delete a document and its chunks, in one transaction; returns the number of chunks."""
+        table = self._table_class
+        with Session(self._engine) as session, session.begin():
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(url, 0))))
+            gone = session.execute(
+                delete(table).where(table.metadata_["ref_doc_id"].astext == url).returning(table.node_id)
+            )
+            count = len(gone.all())
+            session.execute(text(_FORGET), {"url": url})
+        return count
+
     def set_up(self) -> None:
         """Create what is missing; safe when several processes do so at once."""
         self._initialize()
@@ -110,6 +124,17 @@ class DocumentIndex:
             raise DocumentError(f"{url} has no text, only images perhaps: run text recognition (OCR) on it first")
         self._patiently(lambda index: index.insert_nodes(chunks))
         return len(pages)
+
+    def remove(self, url: str) -> int:
+        """Forget a document; returns the number of its chunks. One that is not there is forgotten already."""
+        found = [0]
+
+        def forget(index: VectorStoreIndex) -> None:
+            store: Any = index.vector_store
+            found[0] = store.forget(url)
+
+        self._patiently(forget)
+        return found[0]
 
     def say_failed(self, url: str, reason: str) -> None:
         """Note that a document could not be indexed; what was indexed of it before stays."""
