@@ -26,6 +26,7 @@ from ._api.inspection import Runs, runs
 from ._api.lifespan import lifespan
 from ._api.limits import timeout
 from ._api.logs import LogFilter, RunLogger, logger
+from ._api.long_steps import progress, save, saved
 from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
 from ._api.overview import Examination, QueueSummary, SharedLimits, StuckRuns, WorkerSummary
@@ -37,7 +38,7 @@ from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_unt
 from ._api.schedule_options import schedule
 from ._api.schedules import Schedules, schedules
 from ._api.several import Waited, as_completed, first, wait
-from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary
+from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary, StepProgress
 from ._api.shown_schedules import ScheduleSummary
 from ._api.steps import call
 from ._api.stream_pages import StreamPage, StreamTail
@@ -153,6 +154,7 @@ __all__ = [
     "SharedLimits",
     "StepInterruptedError",
     "StepNotDoneError",
+    "StepProgress",
     "StepTimeoutError",
     "StoreError",
     "StoreRefusedError",
@@ -189,6 +191,7 @@ __all__ = [
     "map",
     "now",
     "patched",
+    "progress",
     "queues",
     "random",
     "recv",
@@ -197,6 +200,8 @@ __all__ = [
     "resolve",
     "running",
     "runs",
+    "save",
+    "saved",
     "schedule",
     "schedules",
     "send",

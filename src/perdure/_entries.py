@@ -86,14 +86,6 @@ class RunCreated(Struct, gc=False):
         """Whether it is to be over at some time."""
         return self.deadline_at is not None or self.timeout_seconds is not None
 
-    def deadline_from(self, now: float) -> float | None:
-        """When the run is to be over, if it is made at that time."""
-        if self.timeout_seconds is None:
-            return self.deadline_at
-        due_at = self.due_from(now)
-        by_timeout = (now if due_at is None else due_at) + self.timeout_seconds
-        return by_timeout if self.deadline_at is None else min(by_timeout, self.deadline_at)
-
 
 class StepRecorded(Struct, gc=False):
     """A checkpoint: the outcome of one durable call, under its key.
@@ -116,6 +108,27 @@ class StepRecorded(Struct, gc=False):
     attempts: int = 1
     started_at: float | None = None
     arguments: str | None = None
+
+
+class ValueSaved(StepRecorded, gc=False):
+    """What a step's body has saved for its next attempt: under a key of its own, where the last one counts. `is_over`:
+    the step's outcome is recorded, so take it away.
+    """
+
+    is_over: bool = False
+
+
+class ProgressMade(Struct, gc=False):
+    """How far a step's body has come, for people."""
+
+    run_id: RunId
+    claim: str
+    key: str
+    name: str
+    attempt: int
+    done: float
+    total: float | None
+    note: str | None
 
 
 class AttributesSet(Struct, gc=False):
@@ -253,6 +266,8 @@ class RunReleased(Struct, gc=False):
 Entry = (
     RunCreated
     | StepRecorded
+    | ValueSaved
+    | ProgressMade
     | AttributesSet
     | MessageSent
     | MessageReceived
@@ -283,7 +298,7 @@ def entry_bytes(entry: Entry) -> int:
         return 200 + len(entry.value.text)  # type: ignore[union-attr]
     if isinstance(entry, StreamWritten):
         return 300 + sum(map(len, entry.texts))
-    if kind is MessageReceived or kind is EventSet:
+    if kind is MessageReceived or kind is EventSet or kind is ValueSaved:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
     if isinstance(entry, HookOpened):
         return 600 + len(entry.schema or "") + len(entry.question or "")

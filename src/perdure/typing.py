@@ -34,6 +34,7 @@ CheckpointKind = Literal[
     "child",
     "event",
     "get_event",
+    "saved",
     "hook",
     "resolve",
     "stream",
@@ -43,6 +44,7 @@ delivery log. `attributes`: by what people find the run, from here on. `send`: w
 message, or that none came in time. `event`: what the run says to whoever asks. `get_event`: what another one has said.
 `hook`: the token of a hook. `resolve`: why an answer did not reach its hook.
 `patch`: that the run goes by a change of its code.
+`saved`: what a body has saved for its next attempt.
 `undo`: what is to be run if the run fails or is cancelled. `child`: which run a call has started, or found.
 `stream`, in a history only: how much a source has written to a stream.
 """

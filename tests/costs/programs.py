@@ -163,3 +163,18 @@ def writes(number: int) -> int:
 def streams(number: int) -> int:
     """By a step."""
     return writes(number)
+
+
+@step
+def saves(number: int) -> int:
+    """So many values for another attempt."""
+    for each in range(number):
+        perdure.progress(each, number)
+        perdure.save(each)
+    return number
+
+
+@workflow
+def saves_in_a_step(number: int) -> int:
+    """One step."""
+    return saves(number)

@@ -22,6 +22,8 @@
 | n answers that are there, received | 0 | n | n |
 | a further round of a run that continues as a new one, with a step | 2 | 3; of several queues asked, as a claim | 2 |
 | a step that writes n chunks at once to a stream, with its run | 2, and 1 for each 20 ms | the same | the same |
+| a step that saves n times, in a run | n more | n more | n more |
+| n calls of `progress` | 1 each second, for all | 1 each second | 1 each second |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |
 | a replay: its history, read once | 0 | 5 | 3 |
@@ -197,6 +199,13 @@ def test_a_hook_costs_no_commit_and_its_answer_one(count: Count, number: int) ->
     cost = count(receive)
     assert cost.names["waiting_messages"] == number
     assert (cost.commits, cost.statements) == (1, number + 1), str(cost)
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_save_is_a_commit(count: Count, number: int) -> None:
+    """Durable when it returns. What is said of the progress meanwhile is written once, in whatever commit."""
+    cost = count(lambda: programs.saves_in_a_step(number))
+    assert 2 + number <= cost.commits <= 3 + number, str(cost)
 
 
 @pytest.mark.parametrize("number", [1, 5])

@@ -28,6 +28,7 @@ TABLES = (
     "audit",
     "attributes",
     "hooks",
+    "progress",
     "schedules",
     "queues",
     "pauses",

@@ -18,6 +18,7 @@ from perdure._entries import (
     HookTimedOut,
     MessageReceived,
     MessageSent,
+    ProgressMade,
     RunContinued,
     RunCreated,
     RunFinished,
@@ -26,6 +27,7 @@ from perdure._entries import (
     SlotGiven,
     StepRecorded,
     Stored,
+    ValueSaved,
 )
 from perdure._streams import StreamRewound, StreamWritten
 from perdure.errors import UsageError
@@ -141,6 +143,8 @@ SECTIONS: dict[str, type[Struct]] = {
     "lived": Life,
     "recorded": StepRecorded,
     "received": MessageReceived,
+    "saved": ValueSaved,
+    "progressed": ProgressMade,
     "event_set": EventSet,
     "written": StreamWritten,
     "rewound": StreamRewound,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -22,6 +24,12 @@ def call_recorded(branch: Branch, call: StepCall) -> Any:
         return drive(run_step(call), run)
     call.is_instant = True
     return drive(run_step(call), run, runtime_of(run).execution.inline_host)
+
+
+def is_coroutine_frame() -> bool:
+    """Whether the code that calls the function that calls this is a coroutine's, and can await."""
+    flags = sys._getframe(2).f_code.co_flags
+    return bool(flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
 
 def named(coroutine: Any, definition: Definition) -> Coroutine[Any, Any, Any]:

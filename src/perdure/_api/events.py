@@ -22,8 +22,9 @@ from .._entries import EventSeen
 from ..errors import RunEndedError, RunNotFoundError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import current_runtime, running_loop
+from .driving import is_coroutine_frame
 from .handle import Handle
-from .messages import REQUIRED, check_type, is_coroutine_frame
+from .messages import REQUIRED, check_type
 from .waits import late
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
@@ -47,7 +47,9 @@ from .asking import (
     read_status,
 )
 from .driving import call_recorded
+from .long_steps import read_progress
 from .refused import refuse_in_run
+from .shown_runs import StepProgress
 from .streams import StreamReader, reader_of
 from .waits import OwnWait
 
@@ -280,6 +282,12 @@ class Handle(Future[R]):
         the database now, as `status` is.
         """
         return self._ask(REASON, read_reason)  # type: ignore[no-any-return]  # as REASON says
+
+    def progress(self) -> Sequence[StepProgress]:
+        """How far the run's steps have come that are being executed, as their bodies say by `perdure.progress`; at most
+        a second old. Raises `UsageError` in a workflow, for it is another at every replay.
+        """
+        return read_progress(self._runtime, self.run_id)
 
     def events(self) -> dict[str, Any]:
         """What the run has said by `set_event`, the last of each key, read from the database now; while it runs and

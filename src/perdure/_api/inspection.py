@@ -14,7 +14,17 @@ from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
 from .handle import Handle
-from .shown_runs import Affected, HookSummary, RunDetails, RunPage, details_of, hook_summary, summary_of
+from .shown_runs import (
+    Affected,
+    HookSummary,
+    RunDetails,
+    RunPage,
+    StepProgress,
+    details_of,
+    hook_summary,
+    progress_of,
+    summary_of,
+)
 from .wanted_runs import UNFINISHED, RunFilter, wanted_of
 
 if TYPE_CHECKING:
@@ -74,6 +84,13 @@ class Runs:
         """`get` from an event loop, which goes on meanwhile."""
         self._check("get")
         return await asyncio.to_thread(self.get, run_id, limit=limit)
+
+    def progress(self, *run_ids: RunId) -> Sequence[StepProgress]:
+        """How far the steps of these runs have come that are being executed, as far as their bodies say so by
+        `perdure.progress`; at most a second old. Of ended runs, and such as do not exist, nothing.
+        """
+        wanted = [text_name(run_id, "run_id") for run_id in run_ids]
+        return [progress_of(row) for row in self._asked("progress").store.finder.progress(wanted)]
 
     def hook(self, token: str) -> HookSummary:
         """The hook that has this token. Raises `HookNotFoundError`."""

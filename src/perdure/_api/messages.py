@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import sys
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from types import NoneType, UnionType
@@ -26,6 +24,7 @@ from .._entries import MessageSent, Verdict
 from ..errors import PerdureError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import current_runtime, running_loop, runtime_of
+from .driving import is_coroutine_frame
 from .handle import Handle
 from .recorded_values import Done
 from .waits import late
@@ -78,12 +77,6 @@ def message_of(given: object) -> Message:
     if not isinstance(given, tuple) or not 2 <= len(given) <= len(Message._fields):
         raise UsageError(f"send_many: give perdure.Message(run, value), or such tuples, not a {type(given).__name__}")
     return Message(*given)
-
-
-def is_coroutine_frame() -> bool:
-    """Whether the code that calls the function that calls this is a coroutine's, and can await."""
-    flags = sys._getframe(2).f_code.co_flags
-    return bool(flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
 
 def dispatched(messages: Sequence[Message], what: str, *, is_to_await: bool) -> Awaitable[None]:

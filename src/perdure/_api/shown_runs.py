@@ -18,7 +18,7 @@ from ..typing import TERMINAL, CheckpointKind, RunId, RunKind, RunState
 
 if TYPE_CHECKING:
     from .._core.serialization import Serializer
-    from ..stores.finding import FoundRun, RunRecord, StepRow
+    from ..stores.finding import FoundRun, ProgressRow, RunRecord, StepRow
 
 LONGEST_ERROR = 500
 
@@ -99,6 +99,27 @@ class StepDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """How far the body of a step has come that has no outcome yet; see `progress`."""
+
+    run_id: RunId
+    key: str
+    """That of the step's call; empty of a step that is a run by itself."""
+    name: str
+    attempt: int
+    done: float
+    total: float | None
+    note: str | None
+    at: datetime
+    """When it was written, at most a second after it was said."""
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None where nobody knows how much there is."""
+        return None if not self.total else max(0.0, min(1.0, self.done / self.total))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunMessage:
     """Something that a run was told."""
 
@@ -147,6 +168,8 @@ class RunDetails:
     hooks: Sequence[HookSummary]
     """In the order in which they were opened."""
     attributes: Mapping[str, str]
+    progress: Sequence[StepProgress]
+    """Of the steps that are being executed and say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +221,21 @@ def details_of(record: RunRecord, serializer: Serializer) -> RunDetails:
         waits_for_children=any(wait.kind == "children" for wait in record.waits_for),
         hooks=[hook_summary(hook) for hook in record.hooks],
         attributes=record.attributes,
+        progress=[progress_of(row) for row in record.progress],
+    )
+
+
+def progress_of(row: ProgressRow) -> StepProgress:
+    """How far a step has come, as it is shown."""
+    return StepProgress(
+        run_id=row.run_id,
+        key=row.key,
+        name=row.name,
+        attempt=row.attempt,
+        done=row.done,
+        total=row.total,
+        note=row.note,
+        at=moment(row.at),
     )
 
 

@@ -72,6 +72,9 @@ class StepScope(Struct):
     tasks: WeakSet[Any] | None = None
     """The tasks that the body has made, and those that they have."""
 
+    report: Any = None
+    """What the body says of how far it has come; the engine's."""
+
     @property
     def idempotency_key(self) -> str:
         """The same at every attempt, in every process; different for every call of every run."""

@@ -107,6 +107,8 @@ class Run(Struct, eq=False, weakref=True):
     """What it knows of those that it writes to; None before it does."""
     has_said: bool = False
     """Whether it has said something to whoever asks: then others may wait for its end."""
+    saves: dict[str, Stored] = {}
+    """What bodies have saved for their next attempt, by the key of their call."""
     undos: dict[str, tuple[str, str]] = {}
     """What is recorded as to be undone: key -> name and fingerprint of the call."""
     has_undoer: bool = False
@@ -145,6 +147,9 @@ class Run(Struct, eq=False, weakref=True):
                 if checkpoint.key.startswith(self.root_path):  # not what earlier rounds have written
                     self.streams = self.streams or Streams()
                     self.streams.recall(checkpoint, int(checkpoint.outcome.text))
+                continue
+            if checkpoint.kind == "saved":
+                self.saves[checkpoint.key.rpartition("~")[0]] = checkpoint.outcome
                 continue
             if (marked := call_of_mark(checkpoint)) is not None:
                 self.marks[marked] = checkpoint  # in the order of their recording: the latest says all

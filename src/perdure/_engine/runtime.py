@@ -47,6 +47,7 @@ from .watching.following import Following
 from .watching.mailbox import Mailbox
 from .watching.poller import Poller
 from .watching.pulse import Pulse
+from .watching.reports import Reports
 from .watching.uncollected import Uncollected
 
 STOPPING_SECONDS = 1.0
@@ -182,6 +183,7 @@ class Runtime:
             arrivals=self.arrivals,
             news=self.news,
         )
+        self.reports = Reports(journal=self.journal, poll_seconds=self.options.poll_seconds, news=self.news)
         self.pulse = Pulse(
             store=self.store,
             definitions=self.definitions,
@@ -210,6 +212,7 @@ class Runtime:
         self.duties = Duties(
             Duty(self.limits.declare, every=math.inf, is_called=self.limits.is_to_declare),
             Duty(self.pulse.feel),
+            Duty(self.reports.write),
             Duty(self.ends.poll),
             Duty(self.ends.poll_stuck),
             Duty(self.uncollected.look_for_orphans),

@@ -44,6 +44,14 @@ class Branch:
         return self.branches[-1]
 
 
+def share_bar(share: float | None) -> str:
+    """A bar of ten, and how much it is; nothing where that is not known."""
+    if share is None:
+        return ""
+    full = round(10 * share)
+    return f"{'█' * full}{'░' * (10 - full)} {share:.0%}  "
+
+
 class Screen:
     """Standard output. `is_json`: a command gives values, and nothing else is written there."""
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..._entries import StepRecorded, Stored
+from ..._entries import Checkpoint, StepRecorded, Stored
 from ...errors import SerializationError
 from ..flow import CallCancelled, Compute, Flow, Outcome, Record, StayOpen, Turn
 from ..run import Run
@@ -15,6 +15,7 @@ from ..serialization import LONG_TEXT, is_heavy
 from ..step_call import StepCall
 from ..tracebacks import forget_frames
 from .attempts import run_body
+from .saves import forget_saved
 from .turn import NO_TURN, catch_up, log_cancel, log_turn
 
 
@@ -28,12 +29,7 @@ def run_step(call: StepCall) -> Flow[Any]:
             yield StayOpen(key)
         recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview)
         if recorded is not None:
-            give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error)
-            if recorded.position is not None:
-                yield Turn(key)
-            elif not call.is_instant:
-                yield from log_turn(run, key)
-            return give()
+            return (yield from hand_over(call, recorded))
         if run.is_behind:
             yield from catch_up(run, key, f"step {definition.name}", is_instant=call.is_instant)
         outcome, attempts, started_at = yield from run_body(call)
@@ -64,9 +60,24 @@ def run_step(call: StepCall) -> Flow[Any]:
             call.preview,
         )
     )
+    if run.saves:
+        yield from forget_saved(run, key)
     if result.error is not None:
         raise result.error
     return result.value
+
+
+def hand_over(call: StepCall, recorded: Checkpoint) -> Flow[Any]:
+    """What an earlier claim has recorded, when it is its turn."""
+    run, key = call.run, call.key
+    give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error)
+    if run.saves:
+        yield from forget_saved(run, key)
+    if recorded.position is not None:
+        yield Turn(key)
+    elif not call.is_instant:
+        yield from log_turn(run, key)
+    return give()
 
 
 def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcome]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ... import RunDetails, RunSummary, UsageError
+from ... import RunDetails, RunSummary, StepProgress, UsageError
 from ..command import DONE, Command, Context
-from ..screen import STYLES, Branch
+from ..screen import STYLES, Branch, share_bar
 from ..times import between, since, span
 from .runs_list import first_line
 
-HIDDEN_KINDS = ("order", "child")
+HIDDEN_KINDS = ("order", "child", "saved")
 LONGEST = 120
 
 
@@ -83,6 +83,7 @@ def lines_of(details: RunDetails) -> list[str]:
         lines.append("waits for its children")
     if details.waits_for:
         lines.append(f"waits for {', '.join(details.waits_for)}")
+    lines += [progress_line(step) for step in details.progress]
     lines += [
         f"waits for an answer to hook {hook.token} ({hook.type}), asked {since(hook.opened_at)} ago"
         for hook in details.hooks
@@ -99,6 +100,13 @@ def lines_of(details: RunDetails) -> list[str]:
     if details.error is not None:
         lines.append(f"error: {first_line(details.error, LONGEST)}")
     return lines
+
+
+def progress_line(step: StepProgress) -> str:
+    """How far a step has come."""
+    of_all = "" if step.total is None else f" of {step.total:g}"
+    note = f"  {first_line(step.note, LONGEST)}" if step.note else ""
+    return f"{step.name}  {share_bar(step.share)}{step.done:g}{of_all}{note}  ({since(step.at)} ago)"
 
 
 def add_children(root: Branch, children: Sequence[RunSummary], limit: int) -> None:

@@ -8,9 +8,9 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ... import Client, RunSummary, StoreUnavailableError
+from ... import Client, RunSummary, StepProgress, StoreUnavailableError
 from ..command import DONE, Command, Context
-from ..screen import Screen
+from ..screen import Screen, share_bar
 from ..times import since, span
 from .queues import COUNTED
 from .runs_list import first_line
@@ -62,6 +62,7 @@ class Look:
         self.queues = client.queues.list()
         self.failed = client.runs.list(status=("failed", "dead"), limit=RECENT).runs
         self.held = client.runs.list(status=("held", "cancelling"), limit=RECENT).runs
+        self.progress = {step.run_id: step for step in client.runs.progress(*(run.run_id for run in self.held))}
         recent = client.runs.list(since=WINDOW, limit=MOST_READ)
         self.made: list[RunSummary] = list(recent.runs)
         self.is_more = recent.cursor is not None
@@ -121,8 +122,18 @@ def draw(screen: Screen, look: Look) -> None:
     if look.held:
         screen.line()
         screen.table(
-            ("held", "name", "status", "for", "attempt"),
-            [(run.run_id, run.name, run.status, since(run.started_at), run.attempts) for run in look.held],
+            ("held", "name", "status", "for", "attempt", "progress"),
+            [
+                (
+                    run.run_id,
+                    run.name,
+                    run.status,
+                    since(run.started_at),
+                    run.attempts,
+                    shown_progress(look.progress.get(run.run_id)),
+                )
+                for run in look.held
+            ],
         )
     if look.failed:
         screen.line()
@@ -130,6 +141,13 @@ def draw(screen: Screen, look: Look) -> None:
             ("failed lately", "name", "status", "ago", "reason"),
             [(run.run_id, run.name, run.status, since(run.finished_at), first_line(run.reason)) for run in look.failed],
         )
+
+
+def shown_progress(step: StepProgress | None) -> str:
+    """How far the step that a run executes has come, in short."""
+    if step is None:
+        return ""
+    return f"{share_bar(step.share)}{first_line(step.note) or f'{step.done:g}'}"
 
 
 def bar(held: int, ready: int, longest: int) -> str:

@@ -9,6 +9,7 @@ from .finder import Finder as Finder
 from .found import FoundRun as FoundRun
 from .found import MessageRow as MessageRow
 from .found import Page as Page
+from .found import ProgressRow as ProgressRow
 from .found import QueueSeen as QueueSeen
 from .found import RunRecord as RunRecord
 from .found import StepRow as StepRow

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..._entries import HookRow, Stored, Wait
 from ...typing import RunId
-from .found import FoundRun, MessageRow, Page, QueueSeen, RunRecord, StepRow, StuckSeen, WorkerSeen
+from .found import FoundRun, MessageRow, Page, ProgressRow, QueueSeen, RunRecord, StepRow, StuckSeen, WorkerSeen
 from .wanted import Wanted
 
 Ask = Callable[[str, Mapping[str, object]], Sequence[Sequence[Any]]]
@@ -128,6 +128,11 @@ class Finder:
         """What waits for an answer, the oldest first."""
         return sorted((HookRow(*row) for row in self._ask("open_hooks", {"most": most})), key=lambda row: row.opened_at)
 
+    def progress(self, run_ids: Sequence[RunId]) -> list[ProgressRow]:
+        """How far the steps of these runs have come that have no outcome, in one statement."""
+        rows = self._ask("progress", {"run_ids": self._texts(run_ids)}) if run_ids else ()
+        return sorted((ProgressRow(*row) for row in rows), key=lambda row: (row.run_id, row.at, row.key))
+
     def unknown(self) -> list[StuckSeen]:
         """What is ready and no worker that has looked knows, by function."""
         return [StuckSeen(*row) for row in self._ask("unknown_seen", {})]
@@ -152,6 +157,7 @@ class Finder:
                 [MessageRow(*message) for message in self._ask("messages_of", asked)],
                 {str(name): str(value) for name, value in self._ask("attributes_of", asked)},
                 sorted((HookRow(*hook) for hook in self._ask("hooks_of", asked)), key=lambda hook: hook.opened_at),
+                self.progress([run_id]),
             )
         return None
 

@@ -66,6 +66,20 @@ class MessageRow:
 
 
 @dataclass(slots=True, frozen=True)
+class ProgressRow:
+    """What the body of a step that has no outcome has last said of how far it has come."""
+
+    run_id: RunId
+    key: str
+    name: str
+    attempt: int
+    done: float
+    total: float | None
+    note: str | None
+    at: float
+
+
+@dataclass(slots=True, frozen=True)
 class RunRecord:
     """One run, with all that is recorded of it."""
 
@@ -78,6 +92,7 @@ class RunRecord:
     messages: list[MessageRow]
     attributes: dict[str, str]
     hooks: list[HookRow]
+    progress: list[ProgressRow]
 
 
 @dataclass(slots=True, frozen=True)

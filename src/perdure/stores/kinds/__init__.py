@@ -17,15 +17,19 @@ from .kind import Kind as Kind
 from .kind import Sections
 from .lives import lives_in
 from .parked import PARKED
+from .progressed import PROGRESSED
 from .received import RECEIVED
 from .recorded import RECORDED
 from .released import RELEASED
+from .saved import SAVED
 from .sent import SENT
 from .streams import REWOUND, WRITTEN
 
 KINDS: Final = (
     CREATED,
     RECORDED,
+    SAVED,
+    PROGRESSED,
     ATTRIBUTES,
     OPENED,
     RECEIVED,

@@ -366,6 +366,20 @@ CREATE TABLE attributes (
     PRIMARY KEY (run_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- How far the bodies of steps have come, as they have said last: for people. A table of their own: nothing may update the row
+-- of a run that is held (rule 15).
+CREATE TABLE progress (
+    run_id  TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    key     TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    done    REAL NOT NULL,
+    total   REAL,
+    note    TEXT,
+    at      REAL NOT NULL,
+    PRIMARY KEY (run_id, key)
+) STRICT, WITHOUT ROWID;
+
 -- What people list: by attribute, by name, what went wrong, what ended when; newest first, which is by `seq`, that
 -- each index ends with. No index by state: each run would pass through three places of it. `seq > 0` is true of every
 -- run: only a query that says it can use these, so that no statement of a worker is ever planned by them.

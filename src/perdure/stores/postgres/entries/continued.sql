@@ -40,6 +40,7 @@ BEGIN
        AND (kind <> 'event'
             OR seq < (SELECT max(last.seq) FROM perdure.checkpoints AS last
                        WHERE last.run_id = checkpoint.run_id AND last.name = checkpoint.name AND last.kind = 'event'));
+    DELETE FROM perdure.progress WHERE run_id = ANY (renewed);
     DELETE FROM perdure.hooks WHERE run_id = ANY (renewed) AND resolved_at IS NOT NULL;
     UPDATE perdure.hooks SET closed_at = perdure.now() WHERE run_id = ANY (renewed) AND closed_at IS NULL;
     UPDATE perdure.runs SET parent_id = NULL, parent_key = NULL

@@ -354,6 +354,20 @@ CREATE TABLE perdure.attributes (
     PRIMARY KEY (run_id, name)
 );
 
+-- How far the bodies of steps have come, as they have said last: for people. A table of their own: nothing may update the row
+-- of a run that is held (rule 15).
+CREATE TABLE perdure.progress (
+    run_id  text COLLATE "C" NOT NULL,
+    key     text COLLATE "C" NOT NULL,
+    name    text NOT NULL,
+    attempt integer NOT NULL,
+    done    double precision NOT NULL,
+    total   double precision,
+    note    text,
+    at      timestamptz NOT NULL DEFAULT perdure.now(),
+    PRIMARY KEY (run_id, key)
+);
+
 -- What people list: all, by attribute, by name, what went wrong, what ended when; newest first, which is by `seq`, that
 -- each index ends with. No index by state: each run would pass through three places of it. `seq > 0` is true of every
 -- run: only a query that says it can use these, so that no statement of a worker is ever planned by them.

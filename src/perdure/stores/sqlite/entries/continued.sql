@@ -29,6 +29,7 @@ BEGIN
             OR seq < (SELECT max(last.seq) FROM checkpoints AS last
                        WHERE last.run_id = checkpoints.run_id AND last.name = checkpoints.name
                          AND last.kind = 'event'));
+    DELETE FROM progress WHERE run_id IN (SELECT json_extract(value, '$.run_id') FROM json_each(NEW.entries));
     DELETE FROM hooks
      WHERE run_id IN (SELECT json_extract(value, '$.run_id') FROM json_each(NEW.entries)) AND resolved_at IS NOT NULL;
     UPDATE hooks SET closed_at = (SELECT now FROM clock)
