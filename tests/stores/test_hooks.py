@@ -19,6 +19,7 @@ from perdure._entries import (
     HookTimedOut,
     MessageReceived,
     Refused,
+    RunContinued,
     Stored,
     Verdict,
     Wait,
@@ -248,6 +249,18 @@ def test_a_call_opens_its_own_hook_anew(store: Store, store_url: str) -> None:
     assert answers(store, "t") == ['"n"']
 
 
+def test_an_answer_to_a_former_round_is_nothing_to_the_next(store: Store) -> None:
+    """Of a run that goes on as a new one, and opens a hook under the same token, at the same call or another."""
+    store.apply(W1, [opened("t"), opened("u", "2"), resolved("t"), resolved("u", "n", "2")])
+    store.apply(W1, [RunContinued("r", C1, Stored("json", "[]"))])
+    assert len(claim(store, W1, claims=[C3])) == 1
+    batch = [opened("t", claim=C3), opened("u", "3", claim=C3, entry_id="another")]
+    assert store.apply(W1, batch) == [Accepted(), Accepted()]
+    assert answers(store, "t") == answers(store, "u") == []
+    assert store.apply(W1, [resolved("u", "o", "3")]) == [Accepted()]
+    assert answers(store, "u") == ['"o"']
+
+
 @pytest.mark.parametrize("comes", ["before", "after"])
 def test_a_parked_run_wakes_for_its_answer(store: Store, comes: str) -> None:
     """Whether it came before or after the park."""
@@ -291,7 +304,7 @@ def race(ours: Store, theirs: Store, number: int) -> tuple[Verdict, Verdict]:
     return told[0], late
 
 
-@pytest.mark.parametrize("rounds", [30, pytest.param(5000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [30, pytest.param(2000, marks=pytest.mark.long)])
 def test_of_an_answer_and_a_timeout_one_is_accepted(store: Store, open_another: OpenAnother, rounds: int) -> None:
     """Never both, never none; and the accepted answer can be received."""
     other = open_another()

@@ -1,6 +1,6 @@
 -- Checkpoints like all others, and the hooks that they open. A token is free again when its hook is over: closed, its
--- answer received, or its run ended; and to the very call that has opened it, of a run that is started anew, to which
--- the answer to its former life is nothing.
+-- answer received, or its run ended; and to the very call that has opened it, of a run that is started anew. To that, and
+-- to one that goes on as a new one, the answer to its former life is nothing.
 CREATE FUNCTION perdure.write_opened(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -11,11 +11,9 @@ BEGIN
         RAISE EXCEPTION 'two hooks of a batch have one token' USING ERRCODE = 'PD001';
     END IF;
     DELETE FROM perdure.messages
-     WHERE consumed_at IS NULL
-       AND id IN (SELECT hooks.resolved_by
-                    FROM json_to_recordset(entries) AS entry (run_id text, key text, token text)
-                    JOIN perdure.hooks ON hooks.token = entry.token AND hooks.run_id = entry.run_id
-                                      AND hooks.key = entry.key);
+     USING json_to_recordset(entries) AS entry (run_id text, topic text)
+     WHERE messages.run_id = entry.run_id AND messages.topic = entry.topic
+       AND messages.kind = 'message' AND messages.consumed_at IS NULL;
     INSERT INTO perdure.hooks (token, run_id, key, topic, shape, schema, question, due_at)
     SELECT token, run_id, key, topic, shape, schema, question, to_timestamp(due_at)
       FROM json_to_recordset(entries) AS entry (

@@ -1,17 +1,16 @@
 -- Checkpoints like all others, and the hooks that they open. A token is free again when its hook is over: closed, its
--- answer received, or its run ended; and to the very call that has opened it, of a run that is started anew, to which
--- the answer to its former life is nothing.
+-- answer received, or its run ended; and to the very call that has opened it, of a run that is started anew. To that, and
+-- to one that goes on as a new one, the answer to its former life is nothing.
 CREATE TEMP TRIGGER write_opened INSTEAD OF INSERT ON section WHEN NEW.kind = 'opened'
 BEGIN
     INSERT INTO section (kind, worker_id, entries) VALUES ('recorded', NEW.worker_id, NEW.entries);
     DELETE FROM messages
-     WHERE consumed_at IS NULL
-       AND id IN (SELECT hooks.resolved_by
+     WHERE id IN (SELECT messages.id
                     FROM json_each(NEW.entries) AS entry
-                   CROSS JOIN hooks
-                   WHERE hooks.token = json_extract(entry.value, '$.token')
-                     AND hooks.run_id = json_extract(entry.value, '$.run_id')
-                     AND hooks.key = json_extract(entry.value, '$.key'));
+                   CROSS JOIN messages
+                   WHERE messages.run_id = json_extract(entry.value, '$.run_id')
+                     AND messages.topic = json_extract(entry.value, '$.topic')
+                     AND messages.kind = 'message' AND messages.consumed_at IS NULL);
     INSERT INTO hooks (token, run_id, key, topic, shape, schema, question, due_at, opened_at)
     SELECT json_extract(entry, '$.token'), json_extract(entry, '$.run_id'), json_extract(entry, '$.key'),
            json_extract(entry, '$.topic'), json_extract(entry, '$.shape'), json_extract(entry, '$.schema'),
