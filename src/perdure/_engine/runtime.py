@@ -148,8 +148,9 @@ class Runtime:
             news=self.news,
         )
 
-    def _make_hosting(self) -> None:
-        around = Surroundings(
+    def surroundings(self) -> Surroundings:
+        """What the hosts of runs are handed."""
+        return Surroundings(
             instance=self,
             options=self.options,
             journal=self.journal,
@@ -166,12 +167,14 @@ class Runtime:
             listeners=self.listeners,
             news=self.news,
         )
+
+    def _make_hosting(self) -> None:
         self.execution = Execution(
             definitions=self.definitions,
             serializer=self.serializer,
             wakeups=self.wakes,
             phase=self.phase,
-            around=around,
+            around=self.surroundings(),
         )
 
     def _make_watching(self) -> None:

@@ -38,6 +38,12 @@ def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
     )
 
 
+def unclaimed(row: Sequence[Any]) -> tuple[int, ClaimedRun]:
+    """A row of `unfinished_runs`: its number, and the run, which nobody has taken."""
+    seq, *columns = row
+    return seq, claimed_of("", columns)
+
+
 def claimed_rows(rows: Iterable[Sequence[Any]], claims: Sequence[str]) -> Claimed:
     """The answer to a claim: rows with the number of their claim in front and their `seq` at the end, and those that
     say why a queue gave less than was asked (number -1), or what a claim with limits tells beside (-2).

@@ -317,6 +317,11 @@ class Store(Protocol):
         As many statements for many runs as for one.
         """
 
+    def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
+        """Runs that have not ended, whoever holds them, with their numbers: those after this one, at most so many. Read
+        as a claim would give them, and claimed by nobody.
+        """
+
     def run(self, run_id: RunId) -> RunRow | None:
         """The run, or None."""
 

@@ -91,7 +91,7 @@ class Execution:
             self.leave(run)
 
     def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
-        self._enter(run, self.thread_host, ThreadState(uses_slots=True))
+        self.enter(run, self.thread_host, ThreadState(uses_slots=True))
 
         def execute() -> Callable[[], object]:
             Context().run(self.execute, run, definition, stored, is_fresh=is_fresh)
@@ -128,9 +128,10 @@ class Execution:
 
     def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
         state = LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots, has_slot=uses_slots)
-        self._enter(run, self.loop_host, state)
+        self.enter(run, self.loop_host, state)
 
-    def _enter(self, run: Run, host: ThreadHost | TalkingLoopHost, state: ThreadState | LoopState) -> None:
+    def enter(self, run: Run, host: ThreadHost | TalkingLoopHost, state: ThreadState | LoopState) -> None:
+        """It is here from now on, and about to be executed."""
         run.host, run.state = host, state
         self._listeners.begun(run)
         is_held = self._held.enter(run)
@@ -152,7 +153,7 @@ class Execution:
     def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
         """Create a run and execute it on this thread. Its creation shares the commit of whatever it records first."""
         run = made_run(entry, claim, self._serializer)
-        self._enter(run, self.thread_host, ThreadState(uses_slots=False))
+        self.enter(run, self.thread_host, ThreadState(uses_slots=False))
         self._create(run, entry)
         outcome = Context().run(self.execute, run, definition, entry.input, is_fresh=True)
         self._check_created(run)
@@ -168,6 +169,13 @@ class Execution:
         outcome = await asyncio.shield(self._start_task(run, definition, entry.input, is_fresh=True))
         self._check_created(run)
         return run, outcome
+
+    async def replay_async(self, run: Run, definition: Definition, stored: Stored) -> None:
+        """Execute an async run on this loop that nobody has claimed, for who looks whether it can be replayed."""
+        loop = needed_loop()
+        install_factory(loop)
+        self._enter_loop(run, loop, uses_slots=False)
+        await asyncio.shield(self._start_task(run, definition, stored, is_fresh=False))
 
     def _create(self, run: Run, entry: RunCreated) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 from ... import Perdure, UsageError
 from ..._api.working import WorkerProcess
 from ..command import DONE, Command, Context
+from ..programs import program_of
 from ..screen import Screen
 
 AGAIN_SECONDS = 1.0
@@ -73,20 +73,6 @@ def tell_at_end(worker: WorkerProcess) -> None:
 def app_of(context: Context) -> Perdure:
     """The program's instance, or one on the database that is named, with what the command line says."""
     arguments = context.arguments
-    module_name, _, name = arguments.program.partition(":")
-    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  # as Python itself has it
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and module_name.startswith(error.name):
-            raise UsageError(
-                f"there is no module {module_name}: run this where `import {module_name}` works"
-            ) from error
-        raise
-    given = getattr(module, name, None) if name else None
-    if name and given is None:
-        raise UsageError(f"{module_name} has no {name}")
     settings: dict[str, Any] = {"handle_sigterm": False}
     if arguments.queues is not None:
         settings["serve"] = [queue for queue in arguments.queues.split(",") if queue]
@@ -94,9 +80,7 @@ def app_of(context: Context) -> Perdure:
             raise UsageError("worker: --queues names no queue")
     if arguments.concurrency is not None:
         settings["concurrency"] = arguments.concurrency
-    if isinstance(given, Perdure):
-        return given.with_settings(context.url, **settings)
-    return Perdure(context.url, **settings)
+    return program_of(arguments.program, context.url, **settings)
 
 
 class Processes:

@@ -27,11 +27,12 @@ from ..._entries import (
 from ...errors import StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder, Said
-from ..histories import checkpoint_of, claimed_rows, histories_of, set_limits, worker_of
+from ..histories import checkpoint_of, claimed_rows, histories_of, set_limits, unclaimed, worker_of
 from ..kinds import KINDS, Kind, Kinds
 from ..protocol import (
     NO_FLOORS,
     Claimed,
+    ClaimedRun,
     ClaimRequest,
     Fenced,
     Floor,
@@ -289,6 +290,9 @@ class PostgresStore:
             children = connection.ask("history_children", parameters)
             cancelled = connection.ask("cancelled_among", {"run_ids": json.dumps(list(run_ids))})
         return histories_of(run_ids, checkpoints, children, cancelled)
+
+    def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
+        return [unclaimed(row) for row in self._database.ask("unfinished_runs", {"after": after, "most": most})]
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._database.ask("run", {"run_id": run_id}):

@@ -24,9 +24,21 @@ from ..._entries import (
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
 from ..finding import Finder, Said
-from ..histories import checkpoint_of, histories_of, set_limits, worker_of
+from ..histories import checkpoint_of, histories_of, set_limits, unclaimed, worker_of
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, Mail, Pulse, RunRow, Served, WorkerRow
+from ..protocol import (
+    NO_FLOORS,
+    Claimed,
+    ClaimedRun,
+    ClaimRequest,
+    Fenced,
+    Floor,
+    Mail,
+    Pulse,
+    RunRow,
+    Served,
+    WorkerRow,
+)
 from ..schedules import Schedules
 from ..steering import Steering
 from ..within import Within
@@ -213,6 +225,9 @@ class SqliteStore:
             children = connection.rows("history_children", parameters)
             cancelled = connection.rows("cancelled_among", parameters)
         return histories_of(run_ids, in_order(checkpoints), in_order(children), cancelled)
+
+    def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
+        return [unclaimed(row) for row in self._ask_many("unfinished_runs", after, most)]
 
     def run(self, run_id: RunId) -> RunRow | None:
         for row in self._ask("run", run_id):

@@ -75,6 +75,18 @@ SELECT perdure.reconsider(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::te
 -- Nobody here can execute them: say so where people look.
 SELECT perdure.explain_unknown(%(queues)s::text[], %(names)s::text[], %(reason)s);
 
+-- name: unfinished_runs
+-- What a program has to be able to go on with, in order: as a claim gives it, but nothing is taken.
+SELECT runs.seq, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body, runs.attempts,
+       runs.max_attempts, runs.started_at IS NULL, runs.parent_id, runs.parent_key,
+       EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
+       extract(epoch FROM perdure.now())::float8, runs.incarnation, extract(epoch FROM runs.deadline_at)::float8,
+       runs.is_detached, runs.rounds
+  FROM perdure.runs
+  JOIN perdure.inputs ON inputs.run_id = runs.id
+ WHERE runs.finished_at IS NULL AND runs.seq > %(after)s::bigint
+ ORDER BY runs.seq LIMIT %(most)s;
+
 -- name: run
 -- One run, as anybody may see it.
 SELECT id, kind, name, (SELECT state FROM perdure.run_view WHERE run_view.id = runs.id), queue, fingerprint, attempts, extract(epoch FROM created_at)::float8,

@@ -53,6 +53,19 @@ SELECT json_group_array(json_array(
    AND runs.claim = json_extract(asked.claims, '$[' || one.key || ']')
  GROUP BY one.key / :together;
 
+-- name: unfinished_runs
+-- What a program has to be able to go on with, in order: as a claim gives it, but nothing is taken.
+SELECT json_group_array(json_array(
+           seq, id, kind, name, queue, priority, codec, body, attempts, max_attempts, started_at IS NULL, parent_id,
+           parent_key, is_cancelled, (SELECT now FROM clock), incarnation, deadline_at, is_detached, rounds))
+  FROM (SELECT runs.*, inputs.codec, inputs.body,
+               EXISTS (SELECT 1 FROM messages
+                        WHERE messages.run_id = runs.id AND messages.kind = 'cancel') AS is_cancelled
+          FROM runs
+          JOIN inputs ON inputs.run_id = runs.id
+         WHERE runs.finished_at IS NULL AND runs.seq > :after
+         ORDER BY runs.seq LIMIT :most);
+
 -- name: held_runs
 -- All that a worker holds, by what the database says.
 SELECT json_group_array(json_array(id)) FROM runs WHERE worker = :worker_id;

@@ -1,0 +1,107 @@
+"""Hosts that answer a replay from the record, and stop the run where it would do anything that is not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..._core.flow import (
+    Attempt,
+    CloseHook,
+    Commit,
+    LogTurn,
+    NoteRetry,
+    OpenHook,
+    Pause,
+    Record,
+    Request,
+    Send,
+    Settle,
+    StartChild,
+)
+from ..._core.run import Run
+from ..._entries import Accepted, Entry, RunParked, Verdict
+from ...errors import RunInterrupted
+from ...typing import RunId
+from ..claiming.claims import Claims
+from ..hosting.asyncio.talking_host import TalkingLoopHost
+from ..hosting.host import Host
+from ..hosting.threads.host import InlineHost, ThreadHost
+
+NEW: Final = (*(Attempt, CloseHook, Commit, LogTurn, NoteRetry, OpenHook, Pause, Record, Send, Settle, StartChild),)
+"""What is asked for where something is not recorded: up to there the run has been replayed."""
+
+
+class Findings:
+    """What was found of each run: None, it can go on; or the difference. What is found first counts."""
+
+    def __init__(self) -> None:
+        self.of: dict[RunId, str | None] = {}
+        self.is_perhaps_load: set[RunId] = set()
+        """Runs that differ in what may have come in time and not in order."""
+
+    def note(self, run: Run, difference: str | None) -> None:
+        """This was found."""
+        self.of.setdefault(run.run_id, difference)
+
+
+class StopsAtNew(Host):
+    """The part that both kinds of hosts have."""
+
+    findings: Findings
+
+    def answer(self, run: Run, request: Request) -> Any:
+        """From the record; else it is over."""
+        if isinstance(request, NEW):
+            entry = getattr(request, "entry", None)
+            is_refusal = isinstance(entry, RunParked) and entry.is_refused
+            self.findings.note(run, entry.reason if isinstance(entry, RunParked) and is_refusal else None)
+            self.stop(run)
+        return super().answer(run, request)
+
+    def stop(self, run: Run) -> None:
+        """Nothing more is to happen in the run."""
+        run.interrupt("released")
+        self.interrupt(run)
+        raise RunInterrupted(f"run {run.run_id} was replayed as far as it has come")
+
+    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+        """It differs."""
+        if may_be_load is not None:
+            self.findings.is_perhaps_load.add(run.run_id)
+        self.findings.note(run, reason)
+
+
+class CheckingThreadHost(StopsAtNew, ThreadHost):
+    """Of sync runs."""
+
+
+class CheckingInlineHost(StopsAtNew, InlineHost):
+    """Of sync steps in async runs."""
+
+
+class CheckingLoopHost(StopsAtNew, TalkingLoopHost):
+    """Of async runs."""
+
+
+class CheckingClaims(Claims):
+    """Ends of claims, of which there are none: that the run waits is as far as it has come."""
+
+    findings: Findings
+
+    def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
+        is_behind = run.is_behind
+        self.findings.note(
+            run,
+            f"run {run.run_id} of {run.name} does not match its history: the code now waits, and recorded is a call "
+            f"{run.missing_key} that it does not come to."
+            if is_behind
+            else None,
+        )
+        run.is_let_go = True
+        then(Accepted("parked"))
+        committed: int = run.lane.committed
+        return committed
+
+    def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
+        """Nobody holds it here."""

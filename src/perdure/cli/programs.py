@@ -1,0 +1,33 @@
+"""The program that a command is given: a module, and perhaps a `Perdure` instance in it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from .. import Perdure, UsageError
+
+
+def program_of(program: str, url: str | None, **settings: Any) -> Perdure:
+    """Import `module` or `module:NAME`; its instance on the database that is named, or one of its own, with these
+    settings.
+    """
+    module_name, _, name = program.partition(":")
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  # as Python itself has it
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and module_name.startswith(error.name):
+            raise UsageError(
+                f"there is no module {module_name}: run this where `import {module_name}` works"
+            ) from error
+        raise
+    given = getattr(module, name, None) if name else None
+    if name and given is None:
+        raise UsageError(f"{module_name} has no {name}")
+    if isinstance(given, Perdure):
+        return given.with_settings(url, **settings)
+    return Perdure(url, **settings)
