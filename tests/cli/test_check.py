@@ -38,10 +38,10 @@ def deploy(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def under_way(url: str, function: Callable[..., Any], *args: Any, count: int = 1) -> list[str]:
-    """Runs of it that are parked, in a process that is gone."""
+    """Runs of it that are parked for long, in a process that is gone."""
     with perdure.running(url, **SETTINGS):
         handles = [perdure.start(deploy(function), *args) for _ in range(count)]
-        until(lambda: all(len(perdure.runs.get(handle.run_id).steps) >= 3 for handle in handles))
+        until(lambda: all(perdure.runs.get(handle.run_id).attributes for handle in handles))
         until(lambda: all(handle.status() == "parked" for handle in handles))
     return [handle.run_id for handle in handles]
 
@@ -106,17 +106,20 @@ def ends_early() -> str:
 
 async def aold() -> None:
     await asyncio.gather(anote("a"), anote("b"))
+    perdure.set_attributes({"a": 1})
     await perdure.sleep(3600)
     await anote("c")
 
 
 async def anew() -> None:
     await asyncio.gather(anote("a"), anote("b"), anote("c"))
+    perdure.set_attributes({"a": 1})
     await perdure.sleep(3600)
 
 
 async def aless() -> None:
     await anote("a")
+    perdure.set_attributes({"a": 1})
     await perdure.sleep(3600)
 
 
