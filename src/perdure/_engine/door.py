@@ -19,7 +19,10 @@ from .watching.uncollected import Uncollected
 
 
 class Cancels(Protocol):
-    """Ends runs from outside."""
+    """Makes and ends runs from outside."""
+
+    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """Runs of an outsider, durable, and whoever executes them is told. Blocks until the database answers."""
 
     def cancel(self, run_id: RunId) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""
@@ -82,9 +85,6 @@ class Door(Protocol):
     @property
     def execution(self) -> Executes:
         """What is executed here, if anything is."""
-
-    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
-        """The runs of an outsider, durable, and whoever executes them is told."""
 
     def say_ready(self, queues: Collection[str]) -> None:
         """There may be runs in these queues that others have committed. From any thread; nobody waits for it."""

@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
-from .._entries import RunCreated, Verdict
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Hint, Served, Store
 from ..typing import DEFAULT_QUEUE
@@ -39,7 +38,6 @@ from .listeners import Listeners
 from .membership.worker import RENEWALS, Worker
 from .news import News
 from .options import Options
-from .outside.creations import parts_of
 from .phase import Phase
 from .watching.arrivals import Arrivals
 from .watching.awaited_ends import Ends
@@ -301,13 +299,6 @@ class Runtime:
         self.scheduling.declare()
         self.claims.sweep_cancelled()
         self.mending.explain()
-
-    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
-        """Runs of an outsider, durable, and whoever executes them is told. Blocks until the database answers."""
-        verdicts = [verdict for part in parts_of(entries) for verdict in self.store.create(part)]
-        self.news.backlog()
-        self.worker.line.say({entry.queue for entry in entries})
-        return verdicts
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Let running bodies end for `timeout` seconds, hand everything back, leave; tell who waits here."""

@@ -10,7 +10,18 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from ..._core.run import Run
-from ..._entries import Accepted, EndedRun, Entry, RunContinued, RunFinished, RunParked, RunReleased, SlotGiven, Verdict
+from ..._entries import (
+    Accepted,
+    EndedRun,
+    Entry,
+    RunContinued,
+    RunCreated,
+    RunFinished,
+    RunParked,
+    RunReleased,
+    SlotGiven,
+    Verdict,
+)
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ...stores.protocol import Fenced, Store
 from ..hosting.threads.pool import Threads
@@ -19,6 +30,7 @@ from ..journal.lanes import Lane
 from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
+from ..outside.creations import parts_of
 from ..phase import Phase
 from ..watching.awaited_ends import Ends
 from ..watching.uncollected import Uncollected
@@ -87,6 +99,13 @@ class Claims:
         number = self._journal.append(run.lane, entry, on_verdict, leads=True)
         run.is_let_go = True
         return number
+
+    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
+        """Runs of an outsider, durable, and whoever executes them is told. Blocks until the database answers."""
+        verdicts = [verdict for part in parts_of(entries) for verdict in self._store.create(part)]
+        self._news.backlog()
+        self._worker.line.say({entry.queue for entry in entries})
+        return verdicts
 
     def commit(self, run: Run, entry: Entry) -> Verdict:
         """The same on the calling thread, and wait."""
