@@ -19,6 +19,7 @@ from ._api.client import Client
 from ._api.continuing import continue_as_new
 from ._api.decorators import step, workflow
 from ._api.events import get_event, set_event
+from ._api.explaining import Explanation
 from ._api.gathering import gather
 from ._api.handle import Handle
 from ._api.hooks import Hook, hook, reject, resolve
@@ -103,6 +104,7 @@ __all__ = [
     "Current",
     "DuplicateRunError",
     "Examination",
+    "Explanation",
     "ForkedError",
     "Handle",
     "Hook",

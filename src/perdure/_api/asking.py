@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.definitions import Definition
 from ..errors import RunNotFoundError
 from ..typing import RunId, RunState
+from .explaining import explain
 
 if TYPE_CHECKING:
     from .._engine.door import Door
@@ -69,3 +70,4 @@ async def aread_events(runtime: Door, run_id: RunId) -> dict[str, Any]:
 
 EVENTS = Definition(read_events, "step", name="perdure:events")
 AEVENTS = Definition(aread_events, "step", name="perdure:events")
+EXPLAIN = Definition(explain, "step", name="perdure:explain")

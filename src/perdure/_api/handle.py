@@ -10,47 +10,26 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._core.definitions import Definition
 from .._core.flow import Outcome, adrive, drive
 from .._core.flows.child import await_outcome, outcome_of, unwrap
-from .._core.flows.value import NO_ARGUMENTS
 from .._core.given import limit_of
 from .._core.lineage import Branch, scope
-from .._core.step_call import StepCall
 from .._core.tracebacks import forget_frames
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.foreign import check_no_foreign_loop, needed_loop
 from .._entries import EndedRun
 from ..errors import RunCancelledError, RunStuckError, UsageError, WaitTimeoutError
-from ..typing import RunId, RunState, Seconds
+from ..typing import RunId, Seconds
 from .app import blocked_loop, running_loop, runtime_of
-from .asking import (
-    ACANCEL,
-    AEVENTS,
-    ASTATUS,
-    CANCEL,
-    EVENTS,
-    REASON,
-    STATUS,
-    acancel_run,
-    aread_events,
-    aread_status,
-    cancel_run,
-    read_events,
-    read_reason,
-    read_status,
-)
-from .driving import call_recorded
-from .long_steps import read_progress
+from .asking import ACANCEL, CANCEL, acancel_run, cancel_run
+from .questions import Questions
 from .refused import refuse_in_run
-from .shown_runs import StepProgress
-from .streams import StreamReader, reader_of
 from .waits import OwnWait
 
 if TYPE_CHECKING:
@@ -67,7 +46,7 @@ CANCELLING = ": it is cancelled, and ends when what its code does just now retur
 _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 
 
-class Handle(Future[R]):
+class Handle(Questions, Future[R]):
     """A run, for whoever started it or knows its id.
 
     `result(timeout)`, `exception(timeout)`, `add_done_callback` and `concurrent.futures.wait` work as on any future
@@ -266,51 +245,6 @@ class Handle(Future[R]):
             )
         return blocked_loop(runtime)
 
-    def status(self) -> RunState:
-        """The run's state, read from the database now: `ready`, `held` (by a worker), `parked`, or how it has ended.
-        In a run the answer is recorded, as a step's outcome is. Raises `RunNotFoundError` where it was deleted.
-        """
-        return self._ask(STATUS, read_status)  # type: ignore[no-any-return]  # as STATUS says
-
-    async def astatus(self) -> RunState:
-        """`status` from an event loop, which goes on meanwhile."""
-        return await self._ask(ASTATUS, aread_status)  # type: ignore[no-any-return]  # as ASTATUS says
-
-    @property
-    def reason(self) -> str | None:
-        """Why the run is in its state, where there is something to say, such as what it waits to be mended. Read from
-        the database now, as `status` is.
-        """
-        return self._ask(REASON, read_reason)  # type: ignore[no-any-return]  # as REASON says
-
-    def progress(self) -> Sequence[StepProgress]:
-        """How far the run's steps have come that are being executed, as their bodies say by `perdure.progress`; at most
-        a second old. Raises `UsageError` in a workflow, for it is another at every replay.
-        """
-        return read_progress(self._runtime, self.run_id)
-
-    def events(self) -> dict[str, Any]:
-        """What the run has said by `set_event`, the last of each key, read from the database now; while it runs and
-        after. In a run the answer is recorded, as a step's outcome is.
-        """
-        return self._ask(EVENTS, read_events)  # type: ignore[no-any-return]  # as EVENTS says
-
-    async def aevents(self) -> dict[str, Any]:
-        """`events` from an event loop, which goes on meanwhile."""
-        return await self._ask(AEVENTS, aread_events)  # type: ignore[no-any-return]  # as AEVENTS says
-
-    def stream(self, key: str, *, offset: int = 0, timeout: Seconds | None = None) -> StreamReader:
-        """The run's stream of this key, from an offset on: for `for` and `async for`, while the run goes on and after.
-        `timeout`: so long each value is waited for, in seconds or as a `timedelta`, before `WaitTimeoutError`. See
-        `StreamReader`.
-        """
-        return reader_of(self._runtime, self.run_id, key, offset, timeout)
-
-    def _ask(self, definition: Definition, outside: Callable[[Door, RunId], Any]) -> Any:
-        self._runtime.check_open()
-        here = scope.get()
-        return self._record(here, definition) if type(here) is Branch else outside(self._runtime, self.run_id)
-
     def cancel(self) -> bool:
         """End the run, wherever it is, and its children. False when it had ended already. In a run the answer is
         recorded, as a step's outcome is.
@@ -333,11 +267,6 @@ class Handle(Future[R]):
         if type(here) is Branch:
             return await self._record(here, ACANCEL)  # type: ignore[no-any-return]  # as ACANCEL says
         return await acancel_run(self._runtime, self.run_id)
-
-    def _record(self, here: Branch, definition: Definition) -> Any:
-        branch = own_branch(here)
-        arguments = (self._runtime, self.run_id)
-        return call_recorded(branch, StepCall(branch.run, definition, branch.next_key(), arguments, {}, NO_ARGUMENTS))
 
     def cancelled(self) -> bool:
         """Whether the run has ended by being cancelled. Not said to asyncio, which would cancel the waiter for it."""

@@ -13,6 +13,7 @@ from ..errors import HookNotFoundError, RunNotFoundError, UsageError
 from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
+from .explaining import Explanation, explain
 from .handle import Handle
 from .shown_runs import (
     Affected,
@@ -91,6 +92,15 @@ class Runs:
         """
         wanted = [text_name(run_id, "run_id") for run_id in run_ids]
         return [progress_of(row) for row in self._asked("progress").store.finder.progress(wanted)]
+
+    def explain(self, run_id: RunId) -> Explanation:
+        """In words, why the run stands where it does; see `Handle.explain`. Raises `RunNotFoundError`."""
+        return explain(self._asked("explain"), text_name(run_id, "run_id"))
+
+    async def aexplain(self, run_id: RunId) -> Explanation:
+        """`explain` from an event loop, which goes on meanwhile."""
+        self._check("explain")
+        return await asyncio.to_thread(self.explain, run_id)
 
     def hook(self, token: str) -> HookSummary:
         """The hook that has this token. Raises `HookNotFoundError`."""

@@ -141,6 +141,12 @@ class Finder:
         """What the database says of itself."""
         return {what: value for what, value in self._ask("health", {}) if value is not None}
 
+    def explained(self, run_id: RunId) -> dict[str, Any] | None:
+        """What is known of why the run stands where it does, or None."""
+        for (facts,) in self._ask("explained", {"run_id": run_id}):
+            return dict(facts)
+        return None
+
     def record(self, run_id: RunId, most: int) -> RunRecord | None:
         """The run, or None; of its steps and children at most so many: the first steps, the newest children."""
         asked = {"run_id": run_id, "most": most}

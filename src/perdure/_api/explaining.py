@@ -1,0 +1,36 @@
+"""`explain`: in words, why a run does not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._core.explanation import facts_of, sentences
+from ..errors import RunNotFoundError
+from ..typing import RunId, RunState
+
+if TYPE_CHECKING:
+    from .._engine.door import Door
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a run stands where it does, as `explain` found it. `str(...)` is the sentences, a line each."""
+
+    run_id: RunId
+    status: RunState
+    sentences: Sequence[str]
+    """The most telling first."""
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+
+def explain(door: Door, run_id: RunId) -> Explanation:
+    """Read it all by one statement; nothing is written. Raises `RunNotFoundError`."""
+    found = door.store.finder.explained(run_id)
+    if found is None:
+        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+    facts = facts_of(found)
+    return Explanation(run_id=run_id, status=facts.state, sentences=sentences(facts))

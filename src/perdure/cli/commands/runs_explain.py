@@ -1,0 +1,28 @@
+"""`perdure runs explain`: why a run does not go on, in words."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..command import DONE, Command, Context
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which run."""
+    parser.add_argument("run_id", metavar="ID", help="the run's id")
+
+
+def run(context: Context) -> int:
+    """A sentence a line."""
+    with context.client() as client:
+        found = client.runs.explain(context.arguments.run_id)
+    if context.screen.is_json:
+        context.screen.json(found)
+    else:
+        context.screen.line(f"{found.run_id} is {found.status}")
+        for sentence in found.sentences:
+            context.screen.line(sentence)
+    return DONE
+
+
+COMMAND = Command("runs explain", "Why a run does not go on.", "perdure runs explain 0193a5", add_arguments, run)
