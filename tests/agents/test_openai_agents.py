@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,44 @@ async def streamed() -> list[str]:
 async def test_a_stream_is_recorded_as_a_list(tmp_path: Path) -> None:
     """All of its events come again, and the model is not asked again."""
     assert await live_twice(str(tmp_path / "p.db"), streamed) == ["in ", "pieces", "in pieces"]
+    assert ran == {"model": 1}
+
+
+LIVE = asyncio.Event()
+
+
+class Slow(Answers):
+    """Gives its first piece, and the rest when somebody has read that."""
+
+    async def stream_response(self, *args: Any, **kwargs: Any) -> Any:
+        async for event in super().stream_response(*args, **kwargs):
+            yield event
+            await LIVE.wait()
+
+
+@perdure.workflow
+async def streamed_live() -> str:
+    result = run_streamed(Agent(name="slow", model=Slow()), "go", stream="tokens")
+    async for _ in result.stream_events():
+        pass
+    await perdure.sleep(0.1)  # leaves memory, and is replayed
+    return str(result.final_output)
+
+
+async def test_a_stream_is_read_while_the_model_answers(tmp_path: Path) -> None:
+    """Outside the run; a replay writes nothing again, and the model is not asked again."""
+    LIVE.clear()
+    ran.clear()
+    async with perdure.running(str(tmp_path / "p.db"), park_after_seconds=0.0, poll_seconds=0.05):
+        handle = await perdure.astart(streamed_live)
+        tokens = []
+        async for event in handle.stream("tokens", timeout=20):
+            if "delta" in event:
+                tokens.append(event["delta"])
+                LIVE.set()
+        assert await handle == "in pieces"
+        again = [event async for event in handle.stream("tokens")]
+    assert tokens == [event["delta"] for event in again if "delta" in event] == ["in ", "pieces"]
     assert ran == {"model": 1}
 
 

@@ -276,3 +276,50 @@ async def test_calls_of_an_mcp_server_are_steps(tmp_path: Path) -> None:
         "counting__mcp_server__sums.call_tool",
         "counting__mcp_server__sums.get_tools",
     } <= set(step_names(tmp_path / "p.db"))
+
+
+LIVE = asyncio.Event()
+
+
+async def slowly(messages: list[Any], info: Any) -> Any:
+    """Gives its first piece, and the rest when somebody has read that."""
+    async for piece in streams(messages, info):
+        yield piece
+        await LIVE.wait()
+
+
+live = Agent(
+    FunctionModel(stream_function=slowly),
+    name="live",
+    capabilities=[PerdureDurability(stream="events", event_stream_handler=listen)],
+)
+
+
+@perdure.workflow
+async def is_watched() -> str:
+    said = (await live.run("go")).output
+    await perdure.sleep(0.1)  # leaves memory, and is replayed
+    return said
+
+
+async def test_a_stream_is_read_while_the_model_answers(tmp_path: Path) -> None:
+    """Outside the run, beside the handler; a replay writes nothing again, and the model is not asked again."""
+    LIVE.clear()
+    ran.clear()
+    TOLD.clear()
+    async with perdure.running(str(tmp_path / "p.db"), park_after_seconds=0.0, poll_seconds=0.05):
+        handle = await perdure.astart(is_watched)
+        kinds, text = [], ""
+        async for event in handle.stream("events", timeout=20):
+            kinds.append(event["event_kind"])
+            text += event.get("part", event.get("delta", {})).get("content" if "part" in event else "content_delta", "")
+            LIVE.set()
+            if event["event_kind"] == "part_end":
+                break
+        assert await handle == "in pieces"
+        again = [event["event_kind"] async for event in handle.stream("events")]
+    assert {"part_start", "part_delta"} <= set(kinds)
+    assert text.startswith("in pieces")
+    assert again[: len(kinds)] == kinds
+    assert again == TOLD
+    assert ran == {"model": 1}

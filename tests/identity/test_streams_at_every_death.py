@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from perdure._core.definitions import Definition
 from perdure._core.flow import Attempt, Outcome, Request, Write
+from perdure._core.flows.attempts import run_body
 from perdure._core.flows.step import run_step
 from perdure._core.flows.stream import close, streams_of, write
 from perdure._core.lineage import Branch
@@ -23,6 +24,7 @@ from perdure.stores.open import open_store
 from tests.identity.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, join, named_uuid
 
+Program = Callable[["WritingLife", Branch], Generator[Request, Any, None]]
 STEP = Definition(lambda tag: tag, "step", name="dying:writes")
 
 
@@ -76,7 +78,13 @@ def program(life: WritingLife, branch: Branch) -> Generator[Request, Any, None]:
     yield from life.step(branch.next_key(), "end")
 
 
-def live(life: WritingLife) -> None:
+def alone(life: WritingLife, branch: Branch) -> Generator[Request, Any, None]:
+    """A step that is a run by itself, and writes."""
+    outcome, _, _ = yield from run_body(StepCall(life.run, STEP, "", ("one",), {}, ""))
+    assert outcome.value == "one"
+
+
+def live(life: WritingLife, program: Program) -> None:
     """The only branch, to its end."""
     flow = program(life, Branch(life.run, is_async=True))
     try:
@@ -109,27 +117,27 @@ def values_of(world: World, name: str, offset: int = 0) -> list[Any]:
 WHOLE = ["before one", ["one", 0], ["one", 1], "before two", ["two", 0], ["two", 1], "last"]
 
 
-def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> bool:
+def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool, program: Program = program) -> bool:
     """A life that dies there, and one that goes on; whether it came to its death."""
+    whole = [["one", 0], ["one", 1]] if program is alone else WHOLE
     shutil.copy(template, path)
     world = World(open_store(str(path)))
     first, second = named_uuid("first"), named_uuid("second")
     begin(world, first)
     has_died = False
     try:
-        live(WritingLife(world, first, dies_at=dies_at, keeps_unsettled=keeps))
+        live(WritingLife(world, first, dies_at=dies_at, keeps_unsettled=keeps), program)
     except Died:
         has_died = True
         begun = values_of(world, "s")
-        assert begun == WHOLE[: len(begun)]
+        assert begun == whole[: len(begun)]
         begin_again(world, second, first)
-        live(WritingLife(world, second, dies_at=0, keeps_unsettled=False))
-    assert values_of(world, "s") == WHOLE
-    assert values_of(world, "other") == ["one", "two"]
-    assert [(known.name, known.is_closed) for known in world.store.said.streams(RUN_ID)] == [
-        ("other", False),
-        ("s", True),
-    ]
+        live(WritingLife(world, second, dies_at=0, keeps_unsettled=False), program)
+    assert values_of(world, "s") == whole
+    if program is not alone:
+        assert values_of(world, "other") == ["one", "two"]
+        known = [(known.name, known.is_closed) for known in world.store.said.streams(RUN_ID)]
+        assert known == [("other", False), ("s", True)]
     world.store.close()
     return has_died
 
@@ -141,3 +149,11 @@ def test_streams_survive_a_death_at_every_request(keeps: bool, template: Path, t
     while check_death(template, tmp_path / f"{dies_at}.db", dies_at=dies_at, keeps=keeps):
         dies_at += 1
     assert dies_at > 15
+
+
+def test_so_does_that_of_a_step_that_is_a_run(template: Path, tmp_path: Path) -> None:
+    """It records nothing else, and begins anew."""
+    deaths = 0
+    while check_death(template, tmp_path / f"{deaths}.db", dies_at=deaths + 1, keeps=True, program=alone):
+        deaths += 1
+    assert deaths == 2  # before its body is settled, and in it

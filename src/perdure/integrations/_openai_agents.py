@@ -48,8 +48,11 @@ RESULT: Any = TypeAdapter(CallToolResult)
 class DurableAgents:
     """Makes the copies, each agent's once: agents may hand over in a circle."""
 
-    def __init__(self, own: Mapping[str, StepOptions | Literal[False]], options: StepOptions) -> None:
+    def __init__(
+        self, own: Mapping[str, StepOptions | Literal[False]], options: StepOptions, stream: str | None = None
+    ) -> None:
         self._own = own
+        self._stream = stream
         self._options = options
         self._made: dict[int, tuple[Any, Any]] = {}
         """By the agent's identity: the agent, which must not go away meanwhile, and its copy."""
@@ -67,7 +70,7 @@ class DurableAgents:
         made.input_guardrails = [_guardrail(guardrail) for guardrail in agent.input_guardrails]
         made.output_guardrails = [_guardrail(guardrail) for guardrail in agent.output_guardrails]
         if isinstance(agent.model, Model) and not isinstance(agent.model, PerdureModel):
-            made.model = PerdureModel(agent.model)
+            made.model = PerdureModel(agent.model, stream=self._stream)
         return made
 
     def _tool(self, tool: Any) -> Any:

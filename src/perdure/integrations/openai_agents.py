@@ -40,18 +40,25 @@ __all__ = [
 ToolOptions = Mapping[str, "StepOptions | Literal[False]"]
 
 
-def durable(agent: Any, *, tools: ToolOptions | None = None, tool_options: StepOptions | None = None) -> Any:
+def durable(
+    agent: Any,
+    *,
+    tools: ToolOptions | None = None,
+    tool_options: StepOptions | None = None,
+    stream: str | None = None,
+) -> Any:
     """A copy of the agent, and of those that it hands over to, with tools, guardrails and MCP servers as steps.
 
     `tools` are options by the name of a tool, with False for one that shall be no step; `tool_options` are those of all
     others. A model that the agent has as an object is durable too; one that it names needs `PerdureModels`, as `run`
-    has. Raises `UsageError` for options that cannot be.
+    has. `stream` is the key of the run's stream to which such a model's answers are written while they arrive, where
+    they are streamed. Raises `UsageError` for options that cannot be.
     """
     own = {
         name: given if given is False else step_options(given, f"tool {name!r}")
         for name, given in (tools or {}).items()
     }
-    return DurableAgents(own, step_options(tool_options, "tool_options")).durable(agent)
+    return DurableAgents(own, step_options(tool_options, "tool_options"), stream).durable(agent)
 
 
 async def run(
@@ -95,22 +102,24 @@ def run_streamed(
     tools: ToolOptions | None = None,
     tool_options: StepOptions | None = None,
     model_options: StepOptions | None = None,
+    stream: str | None = None,
     **others: Any,
 ) -> Any:
-    """The same of `Runner.run_streamed`. A model's events come when its answer is complete and recorded."""
-    config = _config(run_config, model_options)
-    return Runner.run_streamed(
-        durable(agent, tools=tools, tool_options=tool_options), input, run_config=config, **others
-    )
+    """The same of `Runner.run_streamed`. In the workflow a model's events come when its answer is complete and
+    recorded; with `stream`, the key of a stream of the run, whoever reads that gets them while they arrive.
+    """
+    config = _config(run_config, model_options, stream)
+    made = durable(agent, tools=tools, tool_options=tool_options, stream=stream)
+    return Runner.run_streamed(made, input, run_config=config, **others)
 
 
-def _config(given: Any, options: StepOptions | None) -> Any:
+def _config(given: Any, options: StepOptions | None, stream: str | None = None) -> Any:
     """The framework's configuration of a run, with durable models."""
     config = RunConfig() if given is None else given
     if isinstance(config.model_provider, PerdureModels):
         return config
-    models = PerdureModels(config.model_provider, options=options)
+    models = PerdureModels(config.model_provider, options=options, stream=stream)
     own = config.model
     if own is not None and not isinstance(own, str):
-        own = own if isinstance(own, PerdureModel) else PerdureModel(own, options=options)
+        own = own if isinstance(own, PerdureModel) else PerdureModel(own, options=options, stream=stream)
     return replace(config, model_provider=models, model=own)

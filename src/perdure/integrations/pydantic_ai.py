@@ -34,6 +34,7 @@ except ImportError as error:
     ) from error
 
 from ._pydantic_events import HookWaiter
+from ._pydantic_streams import streamed_to
 
 __all__ = ["PerdureDurability", "StepOptions"]
 
@@ -49,6 +50,8 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
     - `models`: further models by their id, for `agent.run(model=...)`.
     - `event_stream_handler`: told of events. Those of a model's answer come while it arrives, inside the step that asks
       the model; each other one is a step of its own.
+    - `stream`: the key of the run's stream to which all these events are written, as JSON: whoever reads it sees the
+      answer while it arrives.
     - `name`: stands in the names of the steps, by default the agent's. It is kept in the database: leave it as it is.
     - `model_options`, `tool_options`, `event_options`, `capability_options`: `StepOptions` of those steps: `retries`,
       `timeout`, `at_most_once`. A tool's own are in its metadata, `metadata={"perdure": {"retries": 3}}`; with
@@ -81,7 +84,10 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
         capability_options: StepOptions | None = None,
         parallel_execution_mode: Mode = "parallel",
         event_types: Mapping[str, Any] | None = None,
+        stream: str | None = None,
     ) -> None:
+        if stream is not None:
+            event_stream_handler = streamed_to(stream, event_stream_handler)
         super().__init__(models=models, event_stream_handler=event_stream_handler, name=name)
         self._tool_options = step_options(tool_options, "tool_options")
         self._config = RoleBasedOperationConfig(
