@@ -292,10 +292,9 @@ def test_a_client_follows(app: Perdure) -> None:
 def test_who_waits_longer_than_he_likes_is_told() -> None:
     """For each value; the run goes on."""
     handle = perdure.start(counts, 1)
-    reading = iter(handle.stream("numbers", timeout=0.2))
-    assert next(reading) == 0
+    assert next(iter(handle.stream("numbers", timeout=PATIENCE_SECONDS))) == 0
     with pytest.raises(WaitTimeoutError, match="nothing more came of stream 'numbers'"):
-        next(reading)
+        next(iter(handle.stream("numbers", offset=1, timeout=0.1)))
     send(handle, None, topic="more")
     handle.result(PATIENCE_SECONDS)
 
