@@ -158,21 +158,6 @@ def test_a_paused_queue_begins_nothing_until_it_is_resumed(apps: list[Perdure]) 
         assert handle.result(20) == "a"
 
 
-def test_runs_of_a_paused_function_begin_when_it_is_resumed(apps: list[Perdure]) -> None:
-    """In no queue, and in no process; those of others do."""
-    with apps[0].running():
-        perdure.queues.pause_function(work)
-        wait_until(lambda: all(app._launched().room._paused for app in apps))
-        handles = [FREE.submit(work, "a"), perdure.start(work, "b"), SINGLE.submit(work, "c")]
-        assert FREE.submit(free_child, False).result(20) == 1
-        assert not any(handle.done() for handle in handles)
-        assert list(perdure.queues.paused_functions()) == ["limits:work"]
-        perdure.queues.resume_function("limits:work")
-        assert [handle.result(20) for handle in handles] == ["a", "b", "c"]
-        with pytest.raises(perdure.UsageError, match="knows a function"):
-            perdure.queues.pause_function("limits:wrok")
-
-
 def test_the_same_program_launched_again_takes_nothing_back(url: str) -> None:
     """What was set stays."""
     with perdure.running(url):

@@ -96,6 +96,7 @@ def test_both_dialects_carry_the_same_questions() -> None:
 def test_every_query_is_used(package: str) -> None:
     """By its name, somewhere in the dialect's own modules, or where both judge entries or find runs."""
     judging = [STORES / "verdicts.py", *(STORES / "kinds").glob("*.py"), *(STORES / "finding").glob("*.py")]
+    judging += (STORES / "keeping").glob("*.py")
     judging += (STORES.parent / "_api" / "transacting").glob("*.py")  # on connections of the user's
     used: set[str] = set().union(*(strings(source) for source in [*judging, *(STORES / package).glob("*.py")]))
     used |= {f"{what}_by_{by}" for what in ("runs", "floor") for by in get_args(By)}

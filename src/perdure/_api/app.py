@@ -46,7 +46,7 @@ class Perdure:
     Keyword arguments are the settings of `perdure._engine.options.Options`, times in seconds or as a `timedelta`:
     `lease_seconds`, `solitude_seconds`, `poll_seconds`, `park_after_seconds`, `replay_patience_seconds`,
     `shutdown_seconds`, `handle_sigterm`, `concurrency`, `most_threads`, `max_value_bytes`, `strict`, `listeners`,
-    `codec`, `readable`, `serve`. Values that cannot be raise `UsageError` here.
+    `codec`, `readable`, `serve`, `keep_for`, `keep_runs`, `archive`. Values that cannot be raise `UsageError` here.
     """
 
     def __init__(self, url: str | os.PathLike[str] | None = None, **settings: Unpack[Settings]) -> None:

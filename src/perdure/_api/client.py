@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
@@ -42,6 +42,7 @@ from .queues import Queues
 from .schedules import Schedules
 from .starting import bound, definition_of, store_arguments
 from .wanted_runs import queue_name
+from .whole_runs import export, import_text, move
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -284,6 +285,34 @@ class Client(Submitter):
     def examine(self) -> Examination:
         """What the database says that bears on its runs: for `perdure doctor`, and for health checks of your own."""
         return examination_of(self.opened().store)
+
+    def export_run(self, run_id: RunId, *, children: bool = False) -> dict[str, Any]:
+        """A run with its whole history as a document, as JSON can say it; with `children` also the runs that it has
+        made, down the tree, and those that undo what they did (10,000 in all, `UsageError` else). Raises
+        `RunNotFoundError`. A run that executes just now is exported as far as it is committed.
+        """
+        return export(self.opened().store, text_name(run_id, "run_id"), children=flag(children, "children"))
+
+    def import_runs(self, text: str, *, run_id: RunId | None = None, where: str = "the text") -> list[RunId]:
+        """Put the runs of a document, or of many, one on each line as an archive has them, into this database, in one
+        transaction; with `run_id` the document that has that run. Their ids. What has not ended goes on here.
+
+        Raises `UsageError` for what is no such text or of another version of the format, `RunExistsError` where a run
+        of it is there already, and `StoreRefusedError` where its rows do not fit. `where` it comes from, for errors.
+        """
+        outside = self.outside()
+        outside.open(writes=True)
+        return import_text(outside.store, text, run_id=run_id, where=where)
+
+    def move_to(self, url: str | os.PathLike[str], *, tell: Callable[[int], None] | None = None) -> Mapping[str, int]:
+        """Move everything in this database into the one at `url`, runs in flight too, and close this one: how many rows
+        each table had. All or nothing; `tell` is called with the number of runs so far.
+
+        Raises `UsageError` where a worker works on either database, or where the other one has a run of the same id.
+        """
+        outside = self.outside()
+        outside.open(writes=True)
+        return move(outside.store, self._url, text_of_url(url), tell or (lambda moved: None))
 
     def missing_sql(self) -> str:
         """The SQL that brings the schema up to date, for who may not let a program do that; empty where it is. Runs

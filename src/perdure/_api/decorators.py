@@ -25,8 +25,22 @@ R = TypeVar("R")
 @overload
 def workflow(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
-def workflow(*, name: str | None = None, max_attempts: int = 10) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def workflow(function: Any = None, /, *, name: str | None = None, max_attempts: int = 10) -> Any:
+def workflow(
+    *,
+    name: str | None = None,
+    max_attempts: int = 10,
+    keep_for: Seconds | None = None,
+    keep_runs: int | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def workflow(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    max_attempts: int = 10,
+    keep_for: Seconds | None = None,
+    keep_runs: int | None = None,
+) -> Any:
     """Make a function a workflow: called, it executes durably and returns its value.
 
     It wires steps and touches nothing itself: after a crash it is run again from the top, with the recorded outcomes
@@ -35,10 +49,13 @@ def workflow(function: Any = None, /, *, name: str | None = None, max_attempts: 
 
     `name` is what the database calls it, by default `module:qualname`. A run that ends its worker's process at each of
     `max_attempts` attempts without recording a step in between ends as `dead`.
+
+    `keep_for` (a minute or longer) and `keep_runs`: its runs are removed so long after their end, or when so many newer
+    ones have ended, with all that they have made; what it says is in the place of what the settings say.
     """
 
     def decorate(function: Any) -> Any:
-        return wrap(function, "workflow", name=name, max_attempts=max_attempts)
+        return wrap(function, "workflow", name=name, max_attempts=max_attempts, keep_for=keep_for, keep_runs=keep_runs)
 
     return decorate if function is None else decorate(function)
 

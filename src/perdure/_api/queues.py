@@ -5,9 +5,8 @@ client.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Unpack
 
 from .._core.definitions import DEFINITIONS
 from .._core.given import text_name
@@ -16,8 +15,6 @@ from ..errors import UsageError
 from .app import current_runtime
 from .overview import QueueSummary, queues_of
 from .queue_limits import LimitChanges, checked_limits
-from .shown_runs import moment
-from .starting import definition_of
 
 if TYPE_CHECKING:
     from .._engine.door import Door
@@ -66,22 +63,6 @@ class Queues:
         """The queue goes on where it was. Idempotent; errors as of `set`."""
         self._change(queue, {"paused": False}, "resume")
 
-    def pause_function(self, fn: Callable[..., Any] | str, /) -> None:
-        """No run of this workflow or step, or of this name, begins in any process, in whatever queue it is, until
-        `resume_function`. What has begun goes on, and what is called directly begins. Idempotent. Raises `UsageError`
-        for a name that neither this program nor any that works knows.
-        """
-        self._change_function(fn, is_paused=True)
-
-    def resume_function(self, fn: Callable[..., Any] | str, /) -> None:
-        """They begin again. Idempotent; errors as of `pause_function`."""
-        self._change_function(fn, is_paused=False)
-
-    def paused_functions(self) -> Mapping[str, datetime]:
-        """The names of those that are paused, each with since when."""
-        paused = self._opened("paused_functions").store.limits.paused()
-        return {name: moment(since) for name, since in paused}
-
     async def aset(self, queue: Queue | str, /, **changes: Unpack[LimitChanges]) -> None:
         """`set` from an event loop, which goes on meanwhile."""
         self._check("set")
@@ -108,16 +89,6 @@ class Queues:
                 f"{', '.join(map(repr, known)) or 'no queue'}"
             )
         door.claims.tell_limits([name])
-
-    def _change_function(self, fn: Callable[..., Any] | str, *, is_paused: bool) -> None:
-        what = "pause_function" if is_paused else "resume_function"
-        name = text_name(fn, f"queues.{what}: fn") if isinstance(fn, str) else definition_of(fn).name
-        door = self._opened(what, writes=True)
-        served = (worker.serves.names for worker in door.store.workers())
-        if DEFINITIONS.get(name) is None and not any(name in names for names in served):
-            raise UsageError(f"queues.{what}: neither this program nor any that works knows a function {name!r}")
-        door.store.limits.pause(name, is_paused=is_paused)
-        door.claims.tell_limits(list(DEFINITIONS.queues()))
 
     def _opened(self, what: str, *, writes: bool = False) -> Door:
         self._check(what)

@@ -21,6 +21,7 @@ from .bound import bound_parameter, class_of_mark, mark_of
 from .given import flag, seconds_of, text_name, whole_number
 from .identity import Identity, Taken
 from .instants import Rule
+from .kept import kept_of
 from .names import name_of_function, origin_of
 from .replacing import is_defined_anew, what_differs
 from .retry import NO_RETRY, Retry
@@ -37,6 +38,7 @@ class Definition:
         "function",
         "identity",
         "is_async",
+        "kept",
         "kind",
         "max_attempts",
         "name",
@@ -65,6 +67,8 @@ class Definition:
         ignore: Collection[str] = (),
         fingerprint: Callable[..., object] | None = None,
         key: Callable[[Any], object] | None = None,
+        keep_for: Seconds | None = None,
+        keep_runs: int | None = None,
     ) -> None:
         check_decorated(function, kind)
         self.function: Callable[..., Any] = function
@@ -87,6 +91,7 @@ class Definition:
         self.undo: Definition | None = None
         """The step that undoes what this one does; see `reconciling`."""
         self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
+        self.kept = kept_of(keep_for, keep_runs, f"{kind} {self.name}")
         self.binds = bound_parameter(function, self.signature)
         self.identity = Identity(
             f"{kind} {self.name}", self.signature, binds=self.binds, ignore=ignore, fingerprint=fingerprint, key=key

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
 from .._core.given import flag, seconds_of, text_name, whole_number
+from .._core.kept import kept_runs, kept_seconds
 from .._core.serialization import Codec, JsonCodec
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, Seconds
@@ -37,6 +39,9 @@ class Settings(TypedDict, total=False):
     codec: Codec
     readable: tuple[Codec, ...]
     serve: Sequence[object] | None
+    keep_for: Seconds | None
+    keep_runs: int | None
+    archive: str | os.PathLike[str] | None
     version: str | None
 
 
@@ -74,6 +79,12 @@ def checked(name: str, given: Any) -> Any:
             return codec_of(given, what)
         case "version":
             return None if given is None else text_name(given, what)
+        case "keep_for":
+            return kept_seconds(given, what)
+        case "keep_runs":
+            return kept_runs(given, what)
+        case "archive":
+            return None if given is None else text_name(os.fspath(given), what)
         case "serve":
             return None if given is None else served_queues(given, what)
         case _:
@@ -159,6 +170,13 @@ class Options:
     """Of the program's code: processes with the same one replay alike, so a run that one of them refuses is passed by
     all of them. None: each process is a version of its own, and tries for itself.
     """
+
+    keep_for: float | None = None
+    """How long after their end runs are kept, of functions that say nothing of it; None, for ever."""
+    keep_runs: int | None = None
+    """How many of a function's runs that have ended are kept, of those that say nothing of it; None, all."""
+    archive: str | None = None
+    """The folder in which runs are written down before they are removed; None, they are not."""
 
     def serves(self, queue: str) -> bool:
         """Whether runs of this queue are executed here."""

@@ -24,6 +24,7 @@ from .duties.dead_workers import AGAIN_SECONDS, DeadWorkers
 from .duties.duty import Duties, Duty
 from .duties.limits import QueueLimits
 from .duties.mending import Mending
+from .duties.retention import Retention
 from .duties.scheduling import Scheduling
 from .hosting.asyncio.wakeups import Wakes
 from .hosting.execution import Execution
@@ -209,28 +210,9 @@ class Runtime:
         )
 
     def _make_duties(self) -> None:
+        self.retention = Retention(self.store, self.definitions, self.options, self.journal, self.worker, self.news)
         self.limits = QueueLimits(store=self.store, room=self.room, serves=self.options.serves, look=self.news.look)
-        self.duties = Duties(
-            Duty(self.limits.declare, every=math.inf, is_called=self.limits.is_to_declare),
-            Duty(self.pulse.feel),
-            Duty(self.reports.write),
-            Duty(self.ends.poll),
-            Duty(self.ends.poll_stuck),
-            Duty(self.uncollected.look_for_orphans),
-            Duty(self.execution.look_for_stranded),
-            Duty(self.room.return_late),
-            Duty(self.dead_workers.take_over_seen),
-            Duty(self.worker.tell_served),
-            Duty(self.dead_workers.check_leases, every=self.options.lease_seconds / RENEWALS, at_once=True),
-            Duty(self.mending.mend),
-            Duty(self.scheduling.declare),
-            Duty(self.scheduling.fire, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.scheduling.is_called),
-            Duty(self.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
-            Duty(self.mending.reconsider, every=HOUSEKEEPING_SECONDS),
-            Duty(self.limits.heal, every=HOUSEKEEPING_SECONDS),
-            Duty(self.mending.explain, every=HOUSEKEEPING_SECONDS, is_called=self.mending.is_to_explain),
-            Duty(self.claims.reconcile, every=HOUSEKEEPING_SECONDS, is_called=lambda: self.claims.is_unknown),
-        )
+        self.duties = duties_of(self)
         self.poller = Poller(look=self.duties.tick, pause=self._pause, news=self.news)
 
     def _pause(self) -> float:
@@ -384,3 +366,29 @@ class Runtime:
         self.definitions.forget_queues(self.limits.note)
         self.store.abandon()
         self.worker.drop(keep_file=True)
+
+
+def duties_of(parts: Runtime) -> Duties:
+    """What a worker does again and again, for all: a line for each."""
+    return Duties(
+        Duty(parts.limits.declare, every=math.inf, is_called=parts.limits.is_to_declare),
+        Duty(parts.pulse.feel),
+        Duty(parts.reports.write),
+        Duty(parts.ends.poll),
+        Duty(parts.ends.poll_stuck),
+        Duty(parts.uncollected.look_for_orphans),
+        Duty(parts.execution.look_for_stranded),
+        Duty(parts.room.return_late),
+        Duty(parts.dead_workers.take_over_seen),
+        Duty(parts.worker.tell_served),
+        Duty(parts.dead_workers.check_leases, every=parts.options.lease_seconds / RENEWALS, at_once=True),
+        Duty(parts.mending.mend),
+        Duty(parts.scheduling.declare),
+        Duty(parts.scheduling.fire, every=HOUSEKEEPING_SECONDS, is_called=lambda: parts.scheduling.is_called),
+        Duty(parts.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
+        Duty(parts.retention.remove, every=HOUSEKEEPING_SECONDS, is_called=lambda: parts.retention.is_called),
+        Duty(parts.mending.reconsider, every=HOUSEKEEPING_SECONDS),
+        Duty(parts.limits.heal, every=HOUSEKEEPING_SECONDS),
+        Duty(parts.mending.explain, every=HOUSEKEEPING_SECONDS, is_called=parts.mending.is_to_explain),
+        Duty(parts.claims.reconcile, every=HOUSEKEEPING_SECONDS, is_called=lambda: parts.claims.is_unknown),
+    )

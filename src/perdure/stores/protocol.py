@@ -35,6 +35,9 @@ from .claimed import Floor as Floor
 from .claimed import LastAttempts as LastAttempts
 from .finding import Finder
 from .finding import Said as Said
+from .keeping import Expiry as Expiry
+from .keeping import Keeper as Keeper
+from .keeping import Rows as Rows
 from .limits import Limits as Limits
 from .limits import SetLimits as SetLimits
 from .looks import Mail as Mail
@@ -216,6 +219,10 @@ class Store(Protocol):
 
     schedules: Schedules
     """What comes by the clock."""
+
+    @property
+    def keeper(self) -> Keeper:
+        """Takes whole runs out, puts them in, and removes what is old; see `stores.keeping`."""
 
     @property
     def limits(self) -> Limits:

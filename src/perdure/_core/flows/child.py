@@ -114,6 +114,7 @@ def call_recorded(run: Run, entry: RunCreated, run_id: RunId) -> StepRecorded:
         entry.fingerprint,
         False,
         Stored("json", json.dumps(run_id)),
+        attempts=0,  # found, not made: by this it is known that the run is needed
     )
 
 

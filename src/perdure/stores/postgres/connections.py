@@ -261,9 +261,13 @@ class Transaction:
 
     def ask(self, name: str, /, **parameters: object) -> list[Row]:
         """The rows of the named query."""
+        return self.ask_text(name, self._database.decisions.text(name), **parameters)
+
+    def ask_text(self, name: str, text: str, /, **parameters: object) -> list[Row]:
+        """The rows of a statement that was made for one table; `name` is for who counts."""
         if (listener := self._database.on_statement) is not None:
             listener(name)
-        self.cursor.execute(self._database.decisions.text(name), parameters)
+        self.cursor.execute(text, parameters)
         return self.cursor.fetchall() if self.cursor.description is not None else []
 
     def run(self, statement: Statement) -> None:

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from ...errors import UnsupportedStoreError
+from ..keeping.tables import MOVED
 from .connections import Connection, Database, Transaction
 
 
@@ -143,6 +144,11 @@ def _is_behind(connection: Connection, database: Database) -> bool:
 
 def _refuse_newer(version: int, database: Database) -> None:
     newest = migrations()[-1].version
+    if version == MOVED:
+        raise UnsupportedStoreError(
+            f"everything in {database.address.where} was moved to another database: use that one's URL (its name is "
+            "in the table migrations)"
+        )
     if version > newest:
         raise UnsupportedStoreError(
             f"{database.address.where} has schema version {version}, this Perdure knows {newest}: upgrade Perdure"

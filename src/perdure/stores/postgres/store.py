@@ -53,6 +53,7 @@ from .calls import Call, NotNew, Statement
 from .connections import Database
 from .decisions import decisions_of
 from .failures import is_lock, locked_error
+from .keeping import PostgresKeeper
 from .places import own_directory
 from .queues import PostgresLimits
 from .schedules import PostgresSchedules
@@ -92,6 +93,9 @@ class PostgresStore:
             self._database, self._kinds, expected=lambda me: self._writes.get(me, 0), count=self._count_write
         )
         self.limits = PostgresLimits(self._database)
+        self.keeper = PostgresKeeper(
+            self._database, expected=lambda me: self._writes.get(me, 0), count=self._count_write
+        )
 
     def __repr__(self) -> str:
         return f"PostgresStore({self._database.address.where})"

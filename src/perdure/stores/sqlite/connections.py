@@ -70,8 +70,12 @@ class Connection:
 
     def query(self, name: str, parameters: Iterable[object] = ()) -> list[Row]:
         """All rows of one statement."""
+        return self.ask(self._statements[name], parameters)
+
+    def ask(self, statement: Statement, parameters: Iterable[object] = ()) -> list[Row]:
+        """All rows of a statement that was made for one table."""
         try:
-            return self._run(self._statements[name], tuple(parameters)).fetchall()
+            return self._run(statement, tuple(parameters)).fetchall()
         except FAILURES as failure:
             raise self._translated(failure) from failure
 

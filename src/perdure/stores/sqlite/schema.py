@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from ...errors import StoreUnavailableError, UnsupportedStoreError
+from ..keeping.tables import MOVED
 from .connections import Connection, Database
 from .statements import split, statements
 
@@ -97,6 +98,11 @@ def _version(connection: Connection, database: Database) -> int:
         return 0
     [(version,)] = connection.query("schema_version")
     newest = migrations()[-1].version
+    if version == MOVED:
+        raise UnsupportedStoreError(
+            f"everything in {database.path} was moved to another database: use that one's URL (its name is in the "
+            "table migrations)"
+        )
     if version > newest:
         raise UnsupportedStoreError(
             f"the database {database.path} has schema version {version}, this Perdure knows {newest}: upgrade Perdure"

@@ -46,6 +46,7 @@ from .batches import apply_in_order, apply_whole
 from .checkpointing import Checkpointer
 from .claims import hand_back, hear, put_back_all, sweep, take_claimable
 from .connections import Connection, Database, Row
+from .keeping import SqliteKeeper
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .queues import SqliteLimits
@@ -83,6 +84,7 @@ class SqliteStore:
         self.said = Said(self._find)
         self.schedules: Schedules = SqliteSchedules(self._database, self._kinds)
         self.limits = SqliteLimits(self._database)
+        self.keeper = SqliteKeeper(self._database)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"

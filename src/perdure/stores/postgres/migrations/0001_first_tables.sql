@@ -131,6 +131,8 @@ CREATE TABLE perdure.checkpoints (
 
 -- Events are checkpoints: a run says something under a key, and the last counts.
 CREATE INDEX checkpoints_events ON perdure.checkpoints (run_id, name, seq) WHERE kind = 'event';
+-- Calls that found a run of somebody else's, which is not to be removed under them.
+CREATE INDEX checkpoints_found ON perdure.checkpoints (body) WHERE kind = 'child' AND attempts = 0;
 
 -- Streams: what a run hands out piece by piece. A row has the chunks of one writer that were committed together; of its
 -- `count` offsets the first is `first`, and no offset is ever given twice. `source`: who wrote, a branch of the workflow
@@ -299,6 +301,8 @@ CREATE TABLE perdure.audit (
 CREATE INDEX audit_of_run ON perdure.audit (run_id, seq);
 -- What waits to be received.
 CREATE INDEX messages_waiting ON perdure.messages (run_id, topic, seq) WHERE consumed_at IS NULL AND kind = 'message';
+-- What belongs to a run that goes.
+CREATE INDEX messages_of_run ON perdure.messages (run_id);
 -- The cancels that nobody has acted on yet.
 CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
 

@@ -108,25 +108,14 @@ BEGIN
                   GROUP BY flow_key) AS started
      WHERE started.times > 0;
     DELETE FROM starts
-     WHERE queue = (SELECT queue FROM asked) AND key = ''
-       AND total < (SELECT base.total FROM asked CROSS JOIN queues CROSS JOIN starts AS base
-                     WHERE queues.name = asked.queue AND base.queue = asked.queue AND base.key = ''
-                       AND base.at <= asked.moment - period_seconds
+     WHERE queue = (SELECT queue FROM asked)
+       AND key IN (SELECT '' UNION SELECT flow_key FROM picks CROSS JOIN runs
+                    WHERE runs.seq = picks.run AND flow_key IS NOT NULL)
+       AND total < (SELECT base.total FROM starts AS base CROSS JOIN queues
+                     WHERE queues.name = base.queue AND base.queue = starts.queue AND base.key = starts.key
+                       AND base.at <= (SELECT moment FROM asked)
+                                      - coalesce(iif(starts.key = '', period_seconds, key_period_seconds), 0)
                      ORDER BY base.at DESC, base.total DESC LIMIT 1);
-    DELETE FROM starts
-     WHERE (queue, key, total) IN (
-               SELECT old.queue, old.key, old.total
-                 FROM asked
-                CROSS JOIN queues
-                CROSS JOIN (SELECT DISTINCT flow_key AS key FROM picks CROSS JOIN runs
-                             WHERE runs.seq = picks.run AND flow_key IS NOT NULL) AS started
-                CROSS JOIN starts AS old
-                WHERE queues.name = asked.queue AND key_rate IS NOT NULL
-                  AND old.queue = asked.queue AND old.key = started.key
-                  AND old.total < (SELECT base.total FROM starts AS base
-                                    WHERE base.queue = asked.queue AND base.key = started.key
-                                      AND base.at <= asked.moment - key_period_seconds
-                                    ORDER BY base.at DESC, base.total DESC LIMIT 1));
     UPDATE asked
        SET opens_at = (SELECT at + period_seconds FROM starts CROSS JOIN queues
                         WHERE queues.name = asked.queue AND starts.queue = asked.queue AND starts.key = ''

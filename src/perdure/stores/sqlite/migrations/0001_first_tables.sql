@@ -133,6 +133,8 @@ CREATE TABLE checkpoints (
 
 -- Events are checkpoints: a run says something under a key, and the last counts.
 CREATE INDEX checkpoints_events ON checkpoints (run_id, name, seq) WHERE kind = 'event';
+-- Calls that found a run of somebody else's, which is not to be removed under them.
+CREATE INDEX checkpoints_found ON checkpoints (body) WHERE kind = 'child' AND attempts = 0;
 
 -- Streams: what a run hands out piece by piece. A row has the chunks of one writer that were committed together; of its
 -- `count` offsets the first is `first`, and no offset is ever given twice. `source`: who wrote, a branch of the workflow
