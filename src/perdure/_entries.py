@@ -18,6 +18,7 @@ from ._streams import StreamRewound, StreamWritten
 from ._verdicts import Accepted as Accepted
 from ._verdicts import Existed as Existed
 from ._verdicts import HookMissed as HookMissed
+from ._verdicts import Joined as Joined
 from ._verdicts import Refused as Refused
 from ._verdicts import Undelivered as Undelivered
 from ._verdicts import Verdict as Verdict
@@ -85,6 +86,20 @@ class RunCreated(Struct, gc=False):
     def has_deadline(self) -> bool:
         """Whether it is to be over at some time."""
         return self.deadline_at is not None or self.timeout_seconds is not None
+
+
+class RunDebounced(RunCreated, gc=False):
+    """A run that begins when nobody has asked for it again for `debounce_seconds`, at most `longest_seconds` after the
+    first time. A run of its key that has not begun gets its input instead, and is made by this entry from then on.
+    """
+
+    debounce_seconds: float = 0.0
+    longest_seconds: float | None = None
+
+    def due_from(self, now: float) -> float | None:
+        """When the run is due, if nobody asks again."""
+        longest = self.debounce_seconds if self.longest_seconds is None else self.longest_seconds
+        return now + min(self.debounce_seconds, longest)
 
 
 class StepRecorded(Struct, gc=False):
@@ -265,6 +280,7 @@ class RunReleased(Struct, gc=False):
 
 Entry = (
     RunCreated
+    | RunDebounced
     | StepRecorded
     | ValueSaved
     | ProgressMade

@@ -30,6 +30,12 @@ class Existed(Struct, gc=False):
     state: RunState
 
 
+class Joined(Struct, gc=False):
+    """A `RunDebounced` has become the run `run_id`, which was there and had not begun."""
+
+    run_id: RunId
+
+
 class Undelivered(Struct, gc=False):
     """A message's receiver does not exist (None), or has ended with this state: nothing was written."""
 
@@ -51,4 +57,4 @@ class Refused(Struct, gc=False):
     reason: str
 
 
-Verdict = Accepted | Existed | Undelivered | HookMissed | Refused
+Verdict = Accepted | Existed | Joined | Undelivered | HookMissed | Refused

@@ -21,6 +21,7 @@ from perdure._entries import (
     ProgressMade,
     RunContinued,
     RunCreated,
+    RunDebounced,
     RunFinished,
     RunParked,
     RunReleased,
@@ -140,6 +141,7 @@ def test_parameters_are_found_in_order_and_literals_are_left_alone() -> None:
 SECTIONS: dict[str, type[Struct]] = {
     "created": RunCreated,
     "attributed": RunCreated,
+    "debounced": RunDebounced,
     "attributes": AttributesSet,
     "lived": Life,
     "recorded": StepRecorded,

@@ -175,7 +175,7 @@ def entry_of(
 ) -> RunCreated:
     """The entry of an outsider's run."""
     drawn = fresh_id()
-    entry = RunCreated(submission.id or drawn, kind, name, fingerprint, stored, drawn, max_attempts=most)
+    entry = submission.entry_type(submission.id or drawn, kind, name, fingerprint, stored, drawn, max_attempts=most)
     return submission.addressed(entry)
 
 

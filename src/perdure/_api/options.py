@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from .._core.definitions import Definition
 from .._core.given import LEAST_INTEGER, flag, moment_of, one_of, seconds_of, text_name, whole_number
-from .._entries import RunCreated
+from .._entries import RunCreated, RunDebounced
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, RunId, Seconds
 from .attributes import Attribute, given_attributes
@@ -31,6 +31,8 @@ class RunOptions(TypedDict, total=False):
     on_duplicate: Literal["reject", "return_existing"]
     dedup_until: Literal["end", "start"]
     key: str | None
+    debounce: Seconds | None
+    debounce_longest: Seconds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,13 @@ class Submission:
     dedup_until_start: bool | None = None
     connection: Any = None
     key: str | None = None
+    debounce: float | None = None
+    debounce_longest: float | None = None
+
+    @property
+    def entry_type(self) -> type[RunCreated]:
+        """What the run is made by."""
+        return RunCreated if self.debounce is None else RunDebounced
 
     def addressed(self, entry: RunCreated) -> RunCreated:
         """The entry with all of this but the id."""
@@ -60,6 +69,8 @@ class Submission:
         entry.attributes = self.given_attributes()
         entry.dedup_key, entry.dedup_until_start = self.dedup, self.dedup_until_start
         entry.flow_key = self.key
+        if isinstance(entry, RunDebounced) and self.debounce is not None:
+            entry.debounce_seconds, entry.longest_seconds = self.debounce, self.debounce_longest
         return entry
 
     @property
@@ -114,6 +125,7 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         raise UsageError(
             "with_options: key= is whose turn it is in a queue: Queue(name).with_options(key=...).submit(...)"
         )
+    debounce, longest = _debounce(options)
     return Submission(
         None if given_id is None else text_name(given_id, "id"),
         None if delay is None else seconds_of(delay, "delay"),
@@ -127,6 +139,8 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         *_duplicates(options),
         connection=options.get("connection"),
         key=None if key is None else text_name(key, "key"),
+        debounce=debounce,
+        debounce_longest=longest,
     )
 
 
@@ -139,7 +153,25 @@ def _duplicates(options: RunOptions) -> tuple[str | None, bool, bool | None]:
         raise UsageError(
             f"with_options: {lost[0]}= says something of duplicates, and dedup= says what they are: give it"
         )
-    return key, shares == "return_existing", (until == "start" or None) if key is not None else None
+    is_until_start = until == "start" or options.get("debounce") is not None
+    return key, shares == "return_existing", (is_until_start or None) if key is not None else None
+
+
+BESIDE_DEBOUNCE: Final = ("id", "delay", "at", "attributes", "on_duplicate", "dedup_until", "connection")
+"""What a run that others may join cannot be given by each of them."""
+
+
+def _debounce(options: RunOptions) -> tuple[float | None, float | None]:
+    seconds, longest = options.get("debounce"), options.get("debounce_longest")
+    if seconds is None:
+        if longest is not None:
+            raise UsageError("with_options: debounce_longest= is the limit of debounce=: give that too")
+        return None, None
+    if options.get("dedup") is None:
+        raise UsageError("with_options: debounce= waits until nobody asks again, and dedup= says for what: give it")
+    if beside := [name for name in BESIDE_DEBOUNCE if options.get(name) is not None]:
+        raise UsageError(f"with_options: {beside[0]}= cannot be given with debounce=, whose run is that of all who ask")
+    return seconds_of(seconds, "debounce"), None if longest is None else seconds_of(longest, "debounce_longest")
 
 
 def places_of(names: Collection[str]) -> str:

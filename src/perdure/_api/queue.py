@@ -104,6 +104,9 @@ def with_options(**options: Unpack[RunOptions]) -> Starter:
     `dedup` is a key that one run of the queue has at a time, from its submission until it has ended in whatever way,
     or, with `dedup_until="start"`, until it begins. While another run has it, none is made: `DuplicateRunError` names
     that one, or, with `on_duplicate="return_existing"`, the handle is that one's, whatever its arguments.
+
+    `debounce`, with `dedup`: the run begins when nobody has submitted its key for so long, with the arguments of the
+    last, but at most `debounce_longest` after the first. Each gets the handle of that one run.
     """
     return Starter(submission_of(options))
 

@@ -12,7 +12,7 @@ from typing import Any
 from .._core.definitions import Definition, find_definition
 from .._core.flow import Flow, adrive, drive
 from .._core.flows.child import check_created, child_id, start_child
-from .._core.flows.deduplicated import start_deduplicated
+from .._core.flows.deduplicated import start_debounced, start_deduplicated
 from .._core.lineage import Branch, scope
 from .._core.run import Run
 from .._core.serialization import Serializer
@@ -21,7 +21,7 @@ from .._engine.hosting.foreign import needed_loop
 from .._engine.ids import fresh_id
 from .._engine.journal.lanes import Lane
 from .._engine.runtime import Runtime
-from .._entries import RunCreated, Stored, Verdict
+from .._entries import RunCreated, RunDebounced, Stored, Verdict
 from ..errors import NotDurableError, RunInterrupted, StoreError
 from ..typing import RunId
 from .app import current_runtime, default_app, runtime_of
@@ -114,6 +114,8 @@ def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, s
 
 def starting(run: Run, entry: RunCreated, submission: Submission, *, is_instant: bool = False) -> Flow[RunId]:
     """The flow that starts a child, or finds the run that stands for it."""
+    if isinstance(entry, RunDebounced):
+        return start_debounced(run, entry, is_instant=is_instant)
     if submission.dedup is not None:
         return start_deduplicated(run, entry, shares=submission.shares_duplicates, is_instant=is_instant)
     return start_child(run, entry, is_named=submission.id is not None, is_instant=is_instant)
@@ -215,7 +217,7 @@ def make_entry(runtime: Runtime, definition: Definition, arguments: Arguments, s
     """The entry for a run that is started outside any run."""
     stored, fingerprint = store_arguments(runtime.serializer, definition, arguments, submission)
     drawn = fresh_id()
-    entry = RunCreated(
+    entry = submission.entry_type(
         submission.id or drawn, definition.kind, definition.name, fingerprint, stored, drawn,
         max_attempts=definition.max_attempts,
     )  # fmt: skip
@@ -230,7 +232,7 @@ def make_child_entry(
     run.check_alive()
     key = branch.next_key()
     stored, fingerprint = store_arguments(run.serializer, definition, arguments, submission)
-    entry = RunCreated(
+    entry = submission.entry_type(
         submission.id or child_id(run.run_id, key, run.incarnation),
         definition.kind,
         definition.name,

@@ -29,10 +29,13 @@ def apply_what_is_new(ask: Ask, write: Write, kinds: Kinds, worker_id: str, entr
     new = [entry for entry, judgement in zip(entries, judgements, strict=True) if judgement is None]
     if new:
         write(kinds.sort(new, folds_lives=False))
+    beside = _told_by_kinds(ask, kinds, new)
     told = _told(ask, [entry.run_id for entry in new if kinds.of(entry).is_open(entry)])
 
     def accepted(entry: Entry) -> Verdict:
         kind = kinds.of(entry)
+        if kind.tell is not None:
+            return beside[id(entry)]
         return told[entry.run_id] if kind.is_open(entry) else kind.accepted(entry)
 
     return [judgement or accepted(entry) for entry, judgement in zip(entries, judgements, strict=True)]
@@ -78,6 +81,15 @@ def _decided_by_cancels(ask: Ask, entries: Sequence[Entry]) -> list[Entry]:
         else entry
         for entry in entries
     ]
+
+
+def _told_by_kinds(ask: Ask, kinds: Kinds, new: Sequence[Entry]) -> dict[int, Verdict]:
+    """Of those kinds that ask themselves, by the entry's identity."""
+    beside: dict[int, Verdict] = {}
+    for kind in kinds.all:
+        if kind.tell is not None and (of_kind := [entry for entry in new if type(entry) is kind.struct]):
+            beside.update(zip(map(id, of_kind), kind.tell(ask, of_kind), strict=True))
+    return beside
 
 
 def _told(ask: Ask, run_ids: Sequence[RunId]) -> dict[RunId, Verdict]:

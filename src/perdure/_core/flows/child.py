@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, Final
 
-from ..._entries import NO_FINGERPRINT, EndedRun, Existed, Refused, RunCreated, StepRecorded, Stored, Verdict
+from ..._entries import NO_FINGERPRINT, EndedRun, Existed, Joined, Refused, RunCreated, StepRecorded, Stored, Verdict
 from ...errors import (
     DuplicateRunError,
     PerdureError,
@@ -122,6 +122,8 @@ def check_created(entry: RunCreated, verdict: Verdict, *, shares: bool = False) 
     """The run that was made, or the same one that was there already; else the error that says what it is not. `shares`:
     one that has its key stands for it.
     """
+    if isinstance(verdict, Joined):
+        return verdict.run_id
     if isinstance(verdict, Existed) and verdict.run_id != entry.run_id:
         return check_holder(entry, verdict.run_id, verdict.name, shares=shares)
     if isinstance(verdict, Refused):

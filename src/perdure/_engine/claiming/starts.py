@@ -85,7 +85,7 @@ class Starts:
 
         def on_verdict(verdict: Verdict) -> None:
             try:
-                if on_created is not None and isinstance(verdict, Accepted):
+                if on_created is not None and isinstance(verdict, Accepted) and type(entry) is RunCreated:
                     siblings[entry.run_id] = None
                 if isinstance(verdict, Accepted) and entry.held_as is not None and verdict.state is None:
                     self._news.made(self._expect(entry, entry.held_as), entry.input)

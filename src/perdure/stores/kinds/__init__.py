@@ -9,6 +9,7 @@ from ..._entries import Entry, Verdict
 from .attributes import ATTRIBUTES
 from .continued import CONTINUED
 from .created import CREATED
+from .debounced import DEBOUNCED
 from .event_set import EVENT_SET
 from .finished import FINISHED
 from .given import GIVEN
@@ -27,6 +28,7 @@ from .streams import REWOUND, WRITTEN
 
 KINDS: Final = (
     CREATED,
+    DEBOUNCED,
     RECORDED,
     SAVED,
     PROGRESSED,
@@ -88,7 +90,7 @@ class Kinds:
     def are_open(self, entries: Sequence[Entry]) -> bool:
         """Whether what becomes of one of them is the database's to say."""
         by_struct = self._by_struct
-        return any(by_struct[type(entry)].is_open(entry) for entry in entries)
+        return any((kind := by_struct[type(entry)]).tell is not None or kind.is_open(entry) for entry in entries)
 
 
 def _fold_lives(found: dict[str, list[Any]]) -> None:

@@ -22,8 +22,12 @@ def keys_of(entries: Sequence[RunCreated]) -> str:
 
 
 def note_holders(rows: Rows, situation: Situation) -> None:
-    """Take in which runs have keys."""
-    situation.seen["keys"] = {(queue, key): Existed(*holder) for queue, key, *holder in rows}
+    """Take in which runs have keys, which of them until they begin, and by which entries they were made."""
+    keys, may_join = situation.seen.setdefault("keys", {}), situation.seen.setdefault("may_join", {})
+    for queue, key, *holder, until_start, created_by in rows:
+        keys[queue, key] = Existed(*holder)
+        if until_start:
+            may_join[queue, key] = created_by
 
 
 def judge(entry: RunCreated, situation: Situation) -> Judgement:

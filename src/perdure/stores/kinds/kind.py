@@ -84,6 +84,8 @@ class Kind:
     """The verdict on one that is written."""
     is_open: Callable[[Any], bool] = lambda entry: False
     """Whether only the database knows what becomes of its run."""
+    tell: Callable[[Ask, Sequence[Any]], Sequence[Verdict]] | None = None
+    """Asks set-wise for the verdicts on those that were written, where only the database knows them."""
     look: Callable[[Ask, Sequence[Any], Situation], None] = lambda ask, entries, situation: None
     """Asks set-wise for what `judge` has to know beside the runs."""
     ends_claim: bool = False

@@ -125,6 +125,8 @@ class PostgresStore:
         with turn.lock, self._naming_locked(entries):
             for _ in range(MOST_MEETINGS):
                 with suppress(NotNew):
+                    if self._kinds.are_open(entries):
+                        raise NotNew
                     turn.call(
                         "create_runs", outside_statements(self._database.decisions, self._kinds, entries), self._tell
                     )

@@ -31,7 +31,8 @@ SELECT id, name, fingerprint, state, worker::text, claim::text, created_by, fini
 
 -- name: key_holders
 -- Which runs have these keys of these queues now.
-SELECT holder.queue, holder.dedup_key, holder.id, holder.name, holder.fingerprint, holder.state
+SELECT holder.queue, holder.dedup_key, holder.id, holder.name, holder.fingerprint, holder.state,
+       coalesce(holder.dedup_until_start, false), holder.created_by
   FROM json_array_elements(%(keys)s::json) AS wanted
  CROSS JOIN LATERAL (SELECT * FROM perdure.runs
                       WHERE queue = wanted ->> 0 AND dedup_key = wanted ->> 1 AND finished_at IS NULL

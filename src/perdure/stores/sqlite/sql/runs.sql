@@ -16,7 +16,8 @@ SELECT json_group_array(json_array(runs.id, runs.name, runs.fingerprint, runs.st
 
 -- name: key_holders
 -- Which runs have these keys of these queues now.
-SELECT json_group_array(json_array(runs.queue, runs.dedup_key, runs.id, runs.name, runs.fingerprint, runs.state))
+SELECT json_group_array(json_array(runs.queue, runs.dedup_key, runs.id, runs.name, runs.fingerprint, runs.state,
+                                   runs.dedup_until_start IS TRUE, runs.created_by))
   FROM json_each(:keys) AS wanted
  CROSS JOIN runs
  WHERE runs.queue = json_extract(wanted.value, '$[0]') AND runs.dedup_key = json_extract(wanted.value, '$[1]')
