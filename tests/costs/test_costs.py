@@ -11,6 +11,7 @@
 | a queued child of a workflow, with its parent's run | 3 | 3 | 3 |
 | n runs by `submit_many` or `Queue.map`, outside any run | 1 for each 1,000 | 1 for each 1,000 | 1 for each 1,000 |
 | a run under a key (`dedup`), submitted; one that meets another | 1; 0 | 1; at most 8 | 1; at most 8 |
+| a debounced run asked for (`debounce`) | 1 | at most 9 | at most 12 |
 | n runs in a transaction of the caller's own (`connection=`) | 0 | 11 | 3 |
 | n messages sent from outside, each by itself; all by `send_many` | n; 1 | n; 1 | n; 1 |
 | a workflow that sends n messages, each by itself | n + 1 | n + 1 | n + 1 |

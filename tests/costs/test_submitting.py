@@ -63,6 +63,14 @@ def test_a_run_with_a_key_costs_what_any_run_costs(client: Client) -> None:
     assert 1 < len(names) <= 8
 
 
+def test_a_debounced_run_costs_the_slow_way(client: Client, kind: str) -> None:
+    """Whether it is made or joined: who has the key is asked before and after."""
+    for version in range(3):
+        names = statements_of(client)
+        client.with_options(queue=queue, dedup="d", debounce=60).submit(submitted, version)
+        assert 1 < len(names) <= (12 if kind == "postgres" else 9), names
+
+
 class CountingPostgres(psycopg.Connection[Any]):
     """It counts what it is asked."""
 
