@@ -111,6 +111,8 @@ def test_a_run_asks_under_its_claim_and_gets_no_child(store: Store) -> None:
     row = store.run("a")
     assert row is not None
     assert row.parent_id is None
+    assert store.create([debounced("c", key="m", queue="q", flow_key="t", seconds=0)]) == [Accepted()]
+    assert [run.run_id for run in claim(store, W1, queue="q")] == ["c"]
     assert isinstance(store.apply(W1, [debounced("b", claim=C2, key="l", **its)])[0], Refused)
     assert store.run("b") is None
 

@@ -98,9 +98,11 @@ def test_an_id_is_made_that_begins_with_the_time(enqueue: Enqueue, client: Clien
 def test_a_run_is_the_same_as_one_that_a_client_has_made(enqueue: Enqueue, client: Client, store_url: str) -> None:
     """In every column but those that tell them apart."""
     attributes = {"tenant": "a", "size": 3, "is_big": True}
-    enqueue(name="others:job", id="a", kind="step", queue="q", priority=3, attributes=attributes, dedup="a",
+    enqueue(name="others:job", id="a", kind="step", queue="q", priority=3, attributes=attributes, dedup="a", key="t",
             dedup_until="start", arguments=["x"])  # fmt: skip
-    options = client.with_options(id="b", queue="q", priority=3, attributes=attributes, dedup="b", dedup_until="start")
+    options = client.with_options(
+        id="b", queue="q", key="t", priority=3, attributes=attributes, dedup="b", dedup_until="start"
+    )
     options.submit(job, "x")
     schema = "perdure." if store_url.startswith("postgres") else ""
     with closing(connect(store_url)) as connection:

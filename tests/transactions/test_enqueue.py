@@ -179,7 +179,14 @@ def test_what_is_undone_to_a_savepoint_is_not_there(url: str, client: Client) ->
 
 def test_a_run_has_all_that_it_was_given(url: str, client: Client) -> None:
     """The same as if it had been submitted without a transaction."""
-    given: dict[str, Any] = {"priority": 3, "delay": 3600, "attributes": {"tenant": "a"}, "timeout": 60, "queue": "q"}
+    given: dict[str, Any] = {
+        "priority": 3,
+        "delay": 3600,
+        "attributes": {"tenant": "a"},
+        "timeout": 60,
+        "queue": "q",
+        "key": "t",
+    }
     handles = [client.with_options(dedup="a", **given).submit(mail, "ada")]
     with closing(plain(url)) as connection:
         handles.append(client.with_options(connection=connection, dedup="b", **given).submit(mail, "ada"))
