@@ -11,7 +11,7 @@ import pytest
 
 from perdure._entries import Accepted, Existed, Joined, Refused, RunDebounced, Stored
 from perdure.stores.protocol import Store
-from tests.stores.entries import C1, C2, W1, WORK, OpenAnother, claim, created, finished, join
+from tests.stores.entries import C1, C2, W1, WORK, OpenAnother, claim, created, created_at_last, finished, join
 
 
 def debounced(run_id: str, key: str = "k", seconds: float = 3600.0, **changes: Any) -> RunDebounced:
@@ -127,7 +127,7 @@ def test_many_who_ask_at_once_become_one_run(store: Store, open_another: OpenAno
         begun.wait()
         for turn in range(10):
             entries = [debounced(f"{key} {number} {turn}", key=key) for key in chance.sample("xyz", 3)]
-            for entry, verdict in zip(entries, mine.create(entries), strict=True):
+            for entry, verdict in zip(entries, created_at_last(mine, entries), strict=True):
                 assert isinstance(verdict, (Accepted, Joined))
                 told.append(entry.run_id if isinstance(verdict, Accepted) else verdict.run_id)
 

@@ -17,7 +17,7 @@ from ...errors import StoreRefusedError
 from ..kinds import Kinds
 from ..kinds.kind import Sections
 from ..verdicts import apply_what_is_new
-from .calls import Statement
+from .calls import NotNew, Statement
 from .connections import Connection, Transaction
 from .decisions import Decisions
 
@@ -39,7 +39,11 @@ def statements_of(
 def outside_statements(
     decisions: Decisions, kinds: Kinds, entries: Sequence[RunCreated | HookResolved]
 ) -> list[Statement]:
-    """The same of an outsider, who holds nothing and so has no fence: the session is looked at all the same."""
+    """The same of an outsider, who holds nothing and so has no fence: the session is looked at all the same. Raises
+    `NotNew` where only the slow way tells what becomes of them.
+    """
+    if kinds.are_open(entries):
+        raise NotNew
     check = Statement(b"check_session", decisions.numbered("check_session"), ())
     return [check, *(_statement(decisions, None, *section) for section in _with_locks(kinds, kinds.sort(entries)))]
 

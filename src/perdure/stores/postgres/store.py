@@ -67,7 +67,7 @@ from .within import PostgresWithin
 SENT_ENTRIES: Final = 200
 """The most that is sent without waiting: more might not fit into the socket."""
 
-MOST_MEETINGS: Final = 5
+MOST_MEETINGS: Final = 20
 
 
 class PostgresStore:
@@ -125,8 +125,6 @@ class PostgresStore:
         with turn.lock, self._naming_locked(entries):
             for _ in range(MOST_MEETINGS):
                 with suppress(NotNew):
-                    if self._kinds.are_open(entries):
-                        raise NotNew
                     turn.call(
                         "create_runs", outside_statements(self._database.decisions, self._kinds, entries), self._tell
                     )
