@@ -2,7 +2,7 @@
 BEGIN;
 INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body, attempts, recorded_at)
   WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9)
-SELECT runs.id, n, 'claim', n, n, 'step', 'app:step', '0123456789abcdef', 0, 'json', '"an outcome of some length"', 1, runs.created_at
+SELECT runs.id, n, lower(hex(randomblob(16))), n, n, 'step', 'app:step', '0123456789abcdef', 0, 'json', '"an outcome of some length"', 1, runs.created_at
   FROM runs CROSS JOIN numbers ORDER BY runs.seq, n;
 COMMIT;
 ANALYZE;

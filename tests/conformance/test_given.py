@@ -193,7 +193,6 @@ def test_a_setting_that_there_is_none_of_is_refused_with_those_that_there_are() 
     ("option", "place"),
     [
         ("retries", r"@step\(retries"),
-        ("timeout", r"@step\(timeout"),
         ("queue", r"Queue\(name\)"),
         ("concurrency", "Queue"),
         ("prio", "priority="),

@@ -16,7 +16,7 @@ import pytest
 import perdure
 from perdure import Perdure, Queue, step, workflow
 from perdure._engine.duties import retention
-from perdure._engine.duties.archive import ArchiveError
+from perdure._engine.duties.archive import Archive, ArchiveError
 from perdure._engine.ids import fresh_id
 from perdure.stores import keeping
 from perdure.stores.keeping import Expiry, Removed, removing
@@ -251,6 +251,29 @@ def test_what_cannot_be_archived_stays(app: Perdure, store_url: str) -> None:
         remove(app, family, keep_seconds=60.0, archive=refuse)
     assert {row["id"] for row in written[0]["runs"]} == ids(store_url)
     assert remove(app, family, keep_seconds=60.0) == 2
+
+
+def test_a_run_whose_removal_was_cut_off_is_archived_twice_and_never_lost(
+    app: Perdure, store_url: str, tmp_path: Path
+) -> None:
+    """Written, and then the process dies: the run is there, and the next worker does it again."""
+    perdure.with_options(id="r").start(add, 1).result(30)
+    grow_old(store_url)
+    files = [Archive(str(tmp_path), worker_id) for worker_id in (fresh_id(), fresh_id())]
+
+    def write_and_die(rows: Any) -> None:
+        files[0].write(rows)
+        raise SystemExit("killed")
+
+    with pytest.raises(SystemExit):
+        remove(app, add, keep_seconds=60.0, archive=write_and_die)
+    assert ids(store_url) == {"r"}
+    assert remove(app, add, keep_seconds=60.0, archive=files[1].write) == 1
+    lines = "".join(path.read_text(encoding="utf-8") for path in sorted(tmp_path.glob("*.jsonl")))
+    assert len(lines.splitlines()) == 2
+    with perdure.Client(store_url) as client:
+        assert client.import_runs(lines) == ["r"]
+        assert client.handle("r").result(5) == 2
 
 
 def test_two_workers_share_it(app: Perdure, store_url: str) -> None:
