@@ -227,6 +227,19 @@ def test_a_look_costs_the_same_whatever_there_is(store: Store) -> None:
     assert [name for name in asked if name not in ("begin", "commit")] == ["fence", "expired_of"]
 
 
+def test_what_is_removed_from_a_file_leaves_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other commit may come for long: the write-ahead log would grow with all that is removed."""
+    monkeypatch.setattr("perdure.stores.sqlite.checkpointing.WAL_LIMIT_BYTES", 0)
+    url = str(tmp_path / "perdure.db")
+    with perdure.running(url, poll_seconds=5) as app:
+        perdure.start(add, 1).result(30)
+        grow_old(url)
+        asked: list[str] = []
+        store_of(app).on_statement = asked.append  # type: ignore[attr-defined]  # a SQLite store
+        assert remove(app, add, keep_seconds=60.0) == 1
+    assert "checkpoint_wal" in asked[asked.index("remove_runs") :]
+
+
 def test_the_fence_holds(app: Perdure, store_url: str) -> None:
     """Who has no right to write removes nothing."""
     perdure.start(add, 1).result(30)

@@ -56,6 +56,11 @@ class Checkpointer:
             self._unseen_pages = 0
             self.is_due = self._length() > self._threshold
 
+    def note_many(self) -> None:
+        """A commit of many pages is made, by who has the turn: look at the WAL now, and copy it where it is long."""
+        if self._length() > self._threshold:
+            self.checkpoint()
+
     def _length(self) -> int:
         try:
             return self._wal.stat().st_size

@@ -20,6 +20,7 @@ from ..keeping.protocol import Archive
 from ..keeping.removing import Removing, removed
 from ..keeping.tables import MOVED
 from ..protocol import Fenced
+from .checkpointing import Checkpointer
 from .connections import Connection, Database
 from .rows import texts
 from .statements import Statement, split
@@ -34,8 +35,9 @@ write meanwhile.
 class SqliteKeeper:
     """Of one file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, checkpointer: Checkpointer) -> None:
         self._database = database
+        self._checkpointer = checkpointer
 
     def family(self, run_id: RunId, most: int) -> list[RunId]:
         with self._database.spare().reading() as connection:
@@ -65,6 +67,8 @@ class SqliteKeeper:
                 if archive is not None:
                     archive(Tables(connection).rows(chosen))
                 connection.change("remove_runs", [texts(chosen)])
+        if chosen:
+            self._checkpointer.note_many()
         return removed(chosen, after)
 
     @contextmanager

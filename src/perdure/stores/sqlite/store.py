@@ -84,7 +84,7 @@ class SqliteStore:
         self.said = Said(self._find)
         self.schedules: Schedules = SqliteSchedules(self._database, self._kinds)
         self.limits = SqliteLimits(self._database)
-        self.keeper = SqliteKeeper(self._database)
+        self.keeper = SqliteKeeper(self._database, self._checkpointer)
 
     def __repr__(self) -> str:
         return f"SqliteStore({str(self.path)!r})"
