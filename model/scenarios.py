@@ -9,17 +9,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import core_moves, family, locking, mailbox, making, order, silence, slots, solitude
+from . import core_moves, family, locking, mailbox, making, order, pausing, silence, slots, solitude
 from .checker import Model
 from .core import World
 from .guards import Guard, found_in
 from .places import CORE
 from .places_beside import BESIDE
 from .places_making import MAKING
+from .places_pausing import PAUSING
 from .places_told import TOLD
 from .statements import read_statements
 
-GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD)
+GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD, *PAUSING)
 STORES = ("sqlite", "postgres")
 Guards = frozenset[str]
 
@@ -57,6 +58,7 @@ _BESIDE: dict[str, Callable[[Guards], Model]] = {
     "haunted": lambda guards: solitude.model(
         guards - {"alone_no_more"}, kinds=("haunting", "innocent", "killer"), most=2
     ),
+    "pausing": pausing.model,
     "silence": silence.model,
     "slots": slots.model,
     "slots+": partial(slots.model, limit=2, strangers=2),

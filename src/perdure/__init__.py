@@ -39,7 +39,7 @@ from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_unt
 from ._api.schedule_options import schedule
 from ._api.schedules import Schedules, schedules
 from ._api.several import Waited, as_completed, first, wait
-from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary, StepProgress
+from ._api.shown_runs import Affected, HookSummary, RunDetails, RunPage, RunSummary, Steered, StepProgress
 from ._api.shown_schedules import ScheduleSummary
 from ._api.steps import call
 from ._api.stream_pages import StreamPage, StreamTail
@@ -80,6 +80,7 @@ from .errors import (
     RunStuckError,
     RunTimeoutError,
     SerializationError,
+    SteeringError,
     StepInterruptedError,
     StepNotDoneError,
     StepTimeoutError,
@@ -154,6 +155,8 @@ __all__ = [
     "Schedules",
     "SerializationError",
     "SharedLimits",
+    "Steered",
+    "SteeringError",
     "StepInterruptedError",
     "StepNotDoneError",
     "StepProgress",

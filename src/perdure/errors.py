@@ -23,6 +23,7 @@ PerdureError
  │   │   └─ RunTimeoutError  it was not over by its deadline
  │   └─ RunDeadError         it ended its worker too often
  ├─ RunStuckError            the run waits until its code or data is mended
+ ├─ SteeringError            a run cannot be started anew, forked or deleted as things are
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
  ├─ WaitTimeoutError         what was waited for did not come in time
@@ -234,6 +235,14 @@ class RunStuckError(PerdureError):
         super().__init__(message)
         self.run_id = run_id
         self.reason = reason
+
+
+class SteeringError(PerdureError):
+    """A run cannot be started anew, forked or deleted as things are; the message says what to do first."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
 class NondeterminismError(PerdureError):

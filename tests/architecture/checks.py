@@ -21,7 +21,14 @@ MOST_BY_PLACE = 7
 MOST_PARAMETERS = 12
 """Of one function, beside `self`: those that may be given by place, and all."""
 PACKAGE = "perdure"
-WORDS = ("perdure.errors", "perdure.typing", "perdure._entries", "perdure._verdicts", "perdure._streams")
+WORDS = (
+    "perdure.errors",
+    "perdure.typing",
+    "perdure._entries",
+    "perdure._verdicts",
+    "perdure._steering",
+    "perdure._streams",
+)
 ATTACHMENTS = ("perdure.cli", "perdure.dashboard", "perdure.testing", "perdure.integrations")
 
 LAYERS: dict[str, tuple[str, ...]] = {

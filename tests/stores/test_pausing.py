@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from perdure._steering import By
 from perdure.stores.protocol import Store
-from perdure.stores.steering import By
 from tests.stores.entries import (
     C1,
     C2,

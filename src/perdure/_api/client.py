@@ -32,6 +32,7 @@ from .answering import Answer, rejection, resolution
 from .app import DEFAULT_URL, text_of_url
 from .asking import find_row
 from .enqueued import aenqueue, enqueue
+from .existing import settle_existing
 from .handle import Handle
 from .inspection import Runs
 from .many import calls_of, in_parts, telling
@@ -113,7 +114,9 @@ class Submitter:
             door = await asyncio.to_thread(self._writing)
             return (await aenqueue(door, [entry], self._submission))[0]
         [verdict] = await self._client.outside().amake([entry])
-        return self._accept(entry, verdict)
+        if self._submission.on_existing == "return":
+            return self._accept(entry, verdict)
+        return await asyncio.to_thread(self._accept, entry, verdict)
 
     def submit_many(self, fn: Callable[..., Any] | str, calls: Iterable[Iterable[Any]], /) -> list[Handle[Any]]:
         """A run for each of the argument lists, such as `[(1, "a"), (2, "b")]`, in as few transactions as they fit in.
@@ -167,6 +170,7 @@ class Submitter:
 
     def _accept(self, entry: RunCreated, verdict: Verdict) -> Handle[Any]:
         run_id = check_created(entry, verdict, shares=self._submission.shares_duplicates)
+        settle_existing(self._client.outside(), verdict, self._submission)
         return Handle(self._client.outside(), run_id)
 
 
@@ -242,6 +246,8 @@ class Client(Submitter):
         outside = self.opened()
         if find_row(outside, text_name(run_id, "run_id")).state in TERMINAL:
             outside.ends.recall(run_id)
+        else:
+            outside.ends.unlearn([run_id])  # it had ended perhaps, and was started anew since
         return Handle(outside, run_id)
 
     async def ahandle(self, run_id: RunId) -> Handle[Any]:

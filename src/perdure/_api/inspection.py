@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack, cast, overload
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
 
 from .._core.given import text_name, whole_number
 from .._core.lineage import Branch, scope
@@ -14,9 +13,7 @@ from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
 from .explaining import Explanation, explain
-from .handle import Handle
 from .shown_runs import (
-    Affected,
     HookSummary,
     RunDetails,
     RunPage,
@@ -26,26 +23,22 @@ from .shown_runs import (
     progress_of,
     summary_of,
 )
-from .wanted_runs import UNFINISHED, RunFilter, wanted_of
+from .steering import Steering
+from .wanted_runs import RunFilter, wanted_of
 
 if TYPE_CHECKING:
     from .._engine.door import Door
 
 MOST_LISTED = 1_000
 MOST_RECORDS = 10_000
-TOGETHER = 1_000
-"""So many runs are ended by one transaction."""
 
 
-class Runs:
-    """Finds runs; `perdure.runs` is the one of the launched process, `client.runs` that of a client.
+class Runs(Steering):
+    """Finds runs and steers them; `perdure.runs` is the one of the launched process, `client.runs` that of a client.
 
-    In a workflow these questions are refused, but for `cancel` of one run: the answers would be others at a replay.
-    Ask in a step.
+    In a workflow `list` and `get` are refused, since the answers would be others at a replay: ask in a step. What
+    steers runs is recorded there, as a step's outcome is.
     """
-
-    def __init__(self, door: Callable[[], Door]) -> None:
-        self._door = door
 
     def list(self, *, limit: int = 50, cursor: str | None = None, **wanted: Unpack[RunFilter]) -> RunPage:
         """The newest runs of which all of this is so, at most `limit` (up to 1,000), after those of the page whose
@@ -70,8 +63,8 @@ class Runs:
         return await asyncio.to_thread(self.list, limit=limit, cursor=cursor, **wanted)
 
     def get(self, run_id: RunId, *, limit: int = 1_000) -> RunDetails:
-        """The run with its steps and their earlier attempts, its children, what it was told and what it waits for; of
-        steps and children at most `limit` each (up to 10,000). Raises `RunNotFoundError`.
+        """The run with its steps and their earlier attempts, its children, what it was told and what it waits for, and
+        who has steered it; of steps and children at most `limit` each (up to 10,000). Raises `RunNotFoundError`.
         """
         text_name(run_id, "run_id")
         most = whole_number(limit, "limit", most=MOST_RECORDS)
@@ -79,7 +72,7 @@ class Runs:
         record = door.store.finder.record(run_id, most)
         if record is None:
             raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
-        return details_of(record, door.serializer)
+        return details_of(record, door.serializer, door.store.steering.audited(run_id, most))
 
     async def aget(self, run_id: RunId, *, limit: int = 1_000) -> RunDetails:
         """`get` from an event loop, which goes on meanwhile."""
@@ -116,53 +109,6 @@ class Runs:
         most = whole_number(limit, "limit", most=MOST_RECORDS)
         return [hook_summary(row) for row in self._asked("hooks").store.finder.hooks(most)]
 
-    @overload
-    def cancel(self, run_id: RunId, /) -> bool: ...
-    @overload
-    def cancel(self, *, dry_run: bool = False, **wanted: Unpack[RunFilter]) -> Affected: ...
-    def cancel(self, run_id: RunId | None = None, /, *, dry_run: bool = False, **wanted: Any) -> Any:  # type: ignore[misc]  # mypy and Unpack
-        """End a run and its children, wherever they are: by its id, as `Handle.cancel` does, or every unfinished run
-        that a filter finds (see `list`); with `dry_run` it says which these would be, and ends none.
-
-        By id: False where it had ended already; raises `RunNotFoundError`. By filter: at least one part of it must be
-        given, `UsageError` else; a thousand runs share a transaction, so an interruption leaves the rest as it was, and
-        the same call goes on with it.
-        """
-        if run_id is not None:
-            if dry_run or wanted:
-                raise UsageError("runs.cancel() takes an id, or a filter with or without dry_run, not both")
-            return self._cancel_one(text_name(run_id, "run_id"))
-        return self._cancel_found(cast("RunFilter", wanted), dry_run=dry_run)
-
-    @overload
-    async def acancel(self, run_id: RunId, /) -> bool: ...
-    @overload
-    async def acancel(self, *, dry_run: bool = False, **wanted: Unpack[RunFilter]) -> Affected: ...
-    async def acancel(self, run_id: RunId | None = None, /, *, dry_run: bool = False, **wanted: Any) -> Any:  # type: ignore[misc]  # mypy and Unpack
-        """`cancel` from an event loop, which goes on meanwhile."""
-        if run_id is not None and not dry_run and not wanted:
-            return await Handle[object](self._door(), text_name(run_id, "run_id")).acancel()
-        self._check("cancel")
-        if run_id is not None:
-            raise UsageError("runs.acancel() takes an id, or a filter with or without dry_run, not both")
-        return await asyncio.to_thread(self._cancel_found, cast("RunFilter", wanted), dry_run=dry_run)
-
-    def _cancel_found(self, wanted: RunFilter, *, dry_run: bool) -> Affected:
-        sought = unfinished(wanted_of(wanted))
-        door = self._asked("cancel")
-        count, first = 0, list[RunId]()
-        for ids in pages_of_ids(door, sought):
-            affected: Sequence[RunId] = ids if dry_run else door.claims.cancel_many(ids)
-            count += len(affected)
-            first += affected[: TOGETHER - len(first)]
-        return Affected(count=count, run_ids=first, dry_run=dry_run)
-
-    def _cancel_one(self, run_id: RunId) -> bool:
-        door = self._door()
-        if type(scope.get()) is not Branch and door.store.run(run_id) is None:
-            raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
-        return Handle[object](door, run_id).cancel()
-
     def _asked(self, what: str) -> Door:
         self._check(what)
         return self._door()
@@ -184,28 +130,6 @@ def checked_cursor(cursor: str | None, wanted: Wanted) -> str | None:
     if not is_one or len(cursor) > MOST_LISTED or (wanted.by != "id" and len(cursor) > 18):
         raise UsageError(f"cursor={cursor!r}: give the cursor of the page before, of the same filter")
     return cursor
-
-
-def unfinished(wanted: Wanted) -> Wanted:
-    """Those among the wanted that have not ended. Raises `UsageError` where nothing at all is said."""
-    if wanted == Wanted():
-        raise UsageError("runs.cancel() ends every run that the filter finds: give one, or the id of a run")
-    states = UNFINISHED if wanted.states is None else tuple(state for state in wanted.states if state in UNFINISHED)
-    return replace(wanted, states=states)
-
-
-def pages_of_ids(door: Door, wanted: Wanted) -> Iterator[Sequence[RunId]]:
-    """All that are found, in pages."""
-    if not wanted.states:
-        return
-    cursor: str | None = None
-    while True:
-        page = door.store.finder.page(wanted, TOGETHER, cursor)
-        if page.runs:
-            yield [run.run_id for run in page.runs]
-        if page.cursor is None:
-            return
-        cursor = page.cursor
 
 
 runs = Runs(current_runtime)

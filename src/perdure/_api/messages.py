@@ -87,7 +87,9 @@ def dispatched(messages: Sequence[Message], what: str, *, is_to_await: bool) -> 
         runtime, run = runtime_of(branch.run), branch.run
         run.check_alive()
         key = branch.next_key()
-        entries = [entry_of(runtime, m, what, run.claim, run.run_id, key, str(n)) for n, m in enumerate(messages)]
+        life = [str(run.incarnation)] if run.incarnation else []  # a run that was started anew sends anew
+        call = (run.run_id, key, *life)
+        entries = [entry_of(runtime, m, what, run.claim, *call, str(n)) for n, m in enumerate(messages)]
         stored = [[entry.run_id, entry.topic, entry.value.codec, entry.value.text] for entry in entries]
         fingerprint, preview, *_ = run.serializer.accept_call((stored,), {}, what=f"what {what} sends")
         flow = send_flow(run, key, entries, fingerprint, preview)

@@ -19,6 +19,7 @@ class RunOptions(TypedDict, total=False):
     """How a run is to be started; see `perdure.with_options`."""
 
     id: RunId | None
+    on_existing: Literal["return", "refuse", "retry", "restart"]
     delay: Seconds | None
     at: datetime | None
     priority: int
@@ -55,6 +56,7 @@ class Submission:
     key: str | None = None
     debounce: float | None = None
     debounce_longest: float | None = None
+    on_existing: str = "return"
 
     @property
     def entry_type(self) -> type[RunCreated]:
@@ -141,7 +143,16 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         key=None if key is None else text_name(key, "key"),
         debounce=debounce,
         debounce_longest=longest,
+        on_existing=_on_existing(options),
     )
+
+
+def _on_existing(options: RunOptions) -> str:
+    if "on_existing" in options and options.get("id") is None:
+        raise UsageError("with_options: on_existing= says what becomes of a run that has the id already: give id=")
+    if options.get("on_existing", "return") != "return" and options.get("connection") is not None:
+        raise UsageError("with_options: on_existing= is decided after a commit, and connection= leaves that to you")
+    return one_of(options.get("on_existing", "return"), "on_existing", ("return", "refuse", "retry", "restart"))
 
 
 def _duplicates(options: RunOptions) -> tuple[str | None, bool, bool | None]:

@@ -92,7 +92,9 @@ def with_options(**options: Unpack[RunOptions]) -> Starter:
     """How to start: `perdure.with_options(id="order-17").start(fn, ...)`.
 
     `id` makes the start idempotent: the same id and arguments give the same run, other arguments or another workflow
-    raise `RunExistsError`. `delay` in seconds or as a `timedelta`, counted by the database's clock, or `at`, a
+    raise `RunExistsError`. Where it exists, `on_existing="refuse"` raises that too; with `"retry"` a run that has not
+    ended well goes on from where it failed, with `"restart"` one that has ended starts anew: see `perdure.runs`.
+    `delay` in seconds or as a `timedelta`, counted by the database's clock, or `at`, a
     `datetime` with a time zone: not before. Runs of lower `priority`, a whole number, begin first. `attributes`, at
     most 32 names with values (texts, numbers, True or False), are by what people find the run:
     `runs.list(attributes=...)`.
@@ -117,6 +119,8 @@ def handle(run_id: RunId) -> Handle[Any]:
     runtime = current_runtime()
     if find_row(runtime, run_id).state in TERMINAL:
         runtime.ends.recall(run_id)
+    else:
+        runtime.ends.unlearn([run_id])  # it had ended perhaps, and was started anew since
     return Handle(runtime, run_id)
 
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._core.marks import call_of_mark_key, told
 from .._entries import HookRow, Stored
 from ..errors import RecordedError, SerializationError
-from ..typing import TERMINAL, CheckpointKind, RunId, RunKind, RunState
+from ..typing import TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped
 
 if TYPE_CHECKING:
     from .._core.serialization import Serializer
+    from .._steering import AuditRow
     from ..stores.finding import FoundRun, ProgressRow, RunRecord, StepRow
 
 LONGEST_ERROR = 500
@@ -48,6 +49,8 @@ class RunSummary:
     """The worker that holds it."""
     needs_mend: bool
     """It is parked until somebody mends its code or data, for the `reason`."""
+    stopped: Stopped | None
+    """Why nothing that it waits for wakes it: `mend`, it was `paused`, or its `retries` are used up."""
     reason: str | None
     """Why it is as it is, where there is something to say."""
 
@@ -170,6 +173,18 @@ class RunDetails:
     attributes: Mapping[str, str]
     progress: Sequence[StepProgress]
     """Of the steps that are being executed and say so."""
+    steered: Sequence[Steered] = ()
+    """Who has paused it, started it anew, and the like; in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steered:
+    """Something that was done to a run from outside, as the audit has it."""
+
+    at: datetime
+    who: str
+    action: str
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +194,8 @@ class Affected:
     count: int
     run_ids: Sequence[RunId]
     dry_run: bool
+    refused: Mapping[RunId, str] = field(default_factory=dict)
+    """Those that were found and left as they were, with the reason; the first thousand."""
 
 
 def summary_of(found: FoundRun) -> RunSummary:
@@ -198,12 +215,13 @@ def summary_of(found: FoundRun) -> RunSummary:
         finished_at=maybe(found.finished_at),
         parent_id=found.parent_id,
         worker_id=found.worker_id,
-        needs_mend=found.needs_mend,
+        needs_mend=found.stopped == "mend",
+        stopped=found.stopped,
         reason=found.reason,
     )
 
 
-def details_of(record: RunRecord, serializer: Serializer) -> RunDetails:
+def details_of(record: RunRecord, serializer: Serializer, audited: Sequence[AuditRow] = ()) -> RunDetails:
     """A run and its records, as they are shown."""
     run, output = record.run, record.output
     return RunDetails(
@@ -222,6 +240,7 @@ def details_of(record: RunRecord, serializer: Serializer) -> RunDetails:
         hooks=[hook_summary(hook) for hook in record.hooks],
         attributes=record.attributes,
         progress=[progress_of(row) for row in record.progress],
+        steered=[Steered(at=moment(row.at), who=row.who, action=row.action, detail=row.detail) for row in audited],
     )
 
 

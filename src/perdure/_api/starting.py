@@ -26,6 +26,7 @@ from ..errors import NotDurableError, RunInterrupted, StoreError
 from ..typing import RunId
 from .app import current_runtime, default_app, runtime_of
 from .enqueued import aenqueue, check_place, enqueue
+from .existing import check_outside, settle_existing
 from .handle import Handle
 from .many import in_parts, telling
 from .options import Submission, explain_misplaced
@@ -163,7 +164,10 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     future: asyncio.Future[Verdict] = loop.create_future()
     runtime.starts.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
     runtime.execution.loop_host.leaders.of(loop).call(loop)
-    return accept_handle(runtime, entry, await future, submission)
+    verdict = await future
+    if submission.on_existing == "return":
+        return accept_handle(runtime, entry, verdict, submission)
+    return await asyncio.to_thread(accept_handle, runtime, entry, verdict, submission)
 
 
 def definition_of(function: Any) -> Definition:
@@ -228,6 +232,7 @@ def make_child_entry(
     branch: Branch, definition: Definition, arguments: Arguments, submission: Submission
 ) -> RunCreated:
     """The entry for a child of the run that this call is made in."""
+    check_outside(submission)
     run = branch.run
     run.check_alive()
     key = branch.next_key()
@@ -257,4 +262,6 @@ def child_deadline(run: Run, submission: Submission) -> float | None:
 
 def accept_handle(runtime: Runtime, entry: RunCreated, verdict: Verdict, submission: Submission) -> Handle[Any]:
     """The handle of the run that was made, or of the one that was there already and stands for it."""
-    return Handle(runtime, check_created(entry, verdict, shares=submission.shares_duplicates))
+    run_id = check_created(entry, verdict, shares=submission.shares_duplicates)
+    settle_existing(runtime, verdict, submission)
+    return Handle(runtime, run_id)

@@ -77,6 +77,8 @@ def find_undoable(run_id: str) -> list[Undoable]:
 
 def undoable_of(row: Checkpoint, outcomes: dict[str, Checkpoint]) -> Undoable | None:
     """None where the step has not succeeded: there is nothing to undo."""
+    if row.is_error:  # its run was forked from the one that has it to undo
+        return None
     arguments = row.outcome.codec, row.outcome.text
     if not row.key.endswith(UNDO):
         return row.key, row.name, arguments, None

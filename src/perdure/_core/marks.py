@@ -17,11 +17,15 @@ LONGEST_ERROR: Final = 300
 
 
 class Tried(Struct, frozen=True):
-    """What earlier lives of the run have tried: so many attempts have failed, the next one is due then."""
+    """What earlier lives of the run have tried: so many attempts have failed, the next one is due then. The policy
+    counts those since the run was last let go on.
+    """
 
     failed: int = 0
     began_at: float = 0.0
     due_at: float = 0.0
+    before: int = 0
+    """So many of them had failed when people were asked."""
 
 
 UNTRIED: Final = Tried()
@@ -52,6 +56,7 @@ def call_of_mark_key(key: str, kind: str) -> str | None:
 def tried_of(recorded: object) -> Tried:
     """What a mark says; a row may hold anything."""
     match recorded:
-        case [int(failed), float(began_at), float(due_at), *_] if failed > 0:
-            return Tried(failed, began_at, due_at)
+        case [int(failed), float(began_at), float(due_at), *said] if failed > 0:
+            before = said[1] if len(said) > 1 and isinstance(said[1], int) else 0
+            return Tried(failed, began_at, due_at, before)
     raise SerializationError(f"it says no attempts but is a {type(recorded).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import UsageError
 from ..typing import Seconds
@@ -23,6 +24,9 @@ class Retry:
     as `sleep` does. With `within_seconds` no attempt begins later than so long after the first one. Only errors that
     are instances of `on` are tried again; a timeout of the attempt counts as `perdure.StepTimeoutError`, which is a
     `TimeoutError`.
+
+    Where no attempt is left the step fails with the last error. With `then="pause"` the run is paused instead, with the
+    reason, as after `runs.pause`: once that is mended, `runs.resume` lets it go on with as many attempts again.
     """
 
     attempts: int
@@ -32,6 +36,7 @@ class Retry:
     within_seconds: float | None
     jitter: bool
     on: ErrorKinds
+    then: Literal["fail", "pause"]
 
     def __init__(
         self,
@@ -42,6 +47,8 @@ class Retry:
         within_seconds: Seconds | None = None,
         jitter: bool = True,
         on: ErrorKinds = Exception,
+        *,
+        then: Literal["fail", "pause"] = "fail",
     ) -> None:
         within = (
             None if within_seconds is None else seconds_of(within_seconds, "Retry: within_seconds", above_zero=True)
@@ -54,6 +61,7 @@ class Retry:
             "within_seconds": within,
             "jitter": flag(jitter, "Retry: jitter"),
             "on": kinds_of(on),
+            "then": then_of(then),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -62,6 +70,10 @@ class Retry:
     def may_pause(self) -> bool:
         """Whether there may be a pause between two attempts."""
         return self.attempts > 1 and self.initial_seconds > 0 and self.max_seconds > 0
+
+    def pauses_run(self, error: BaseException) -> bool:
+        """Whether the run waits for people where this error came of the last attempt."""
+        return self.then == "pause" and isinstance(error, self.on)
 
     def pause_seconds(
         self, failed: int, error: BaseException, chance: float, elapsed_seconds: float = 0.0
@@ -78,6 +90,13 @@ class Retry:
         pause = pause * (0.5 + chance / 2) if self.jitter else pause
         is_too_late = self.within_seconds is not None and elapsed_seconds + pause > self.within_seconds
         return None if is_too_late else pause
+
+
+def then_of(given: Literal["fail", "pause"]) -> str:
+    """What follows where no attempt is left."""
+    if given not in ("fail", "pause"):
+        raise UsageError(f"Retry: then={given!r}: give 'fail' or 'pause'")
+    return given
 
 
 def factor_of(given: float) -> float:

@@ -155,7 +155,8 @@ class Run(Struct, eq=False, weakref=True):
                 self.marks[marked] = checkpoint  # in the order of their recording: the latest says all
                 continue
             if checkpoint.kind == "undo":
-                self.undos[checkpoint.key] = checkpoint.name, checkpoint.fingerprint
+                if not checkpoint.is_error:  # else it is for the run to undo from which this one was forked
+                    self.undos[checkpoint.key] = checkpoint.name, checkpoint.fingerprint
                 if checkpoint.key.endswith(UNDO):  # recorded beside its step, which is the call
                     continue
             self.checkpoints[checkpoint.key] = checkpoint

@@ -9,10 +9,12 @@ from typing import Protocol
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
 from .._entries import RunCreated, Verdict
+from .._steering import By
 from ..stores.protocol import Store
 from ..typing import RunId
 from .hosting.asyncio.wakeups import Wakes
 from .hosting.threads.pool import Threads
+from .steering import Steers
 from .watching.awaited_ends import Ends
 from .watching.following import Following
 from .watching.uncollected import Uncollected
@@ -30,8 +32,8 @@ class Cancels(Protocol):
     def tell_limits(self, queues: Collection[str]) -> None:
         """What is set for these queues has changed: all that work on them look now."""
 
-    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
-        """The same for many, in one transaction: those that had not ended."""
+    def cancel_many(self, run_ids: Sequence[RunId], by: By | None = None) -> list[RunId]:
+        """The same for many, in one transaction, with who asks: those that had not ended."""
 
 
 class Executes(Protocol):
@@ -81,6 +83,10 @@ class Door(Protocol):
     @property
     def claims(self) -> Cancels:
         """Ends runs."""
+
+    @property
+    def steering(self) -> Steers:
+        """Pauses runs, starts them anew, and the like."""
 
     @property
     def execution(self) -> Executes:

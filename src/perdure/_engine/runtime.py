@@ -40,6 +40,7 @@ from .membership.worker import RENEWALS, Worker
 from .news import News
 from .options import Options
 from .phase import Phase
+from .steering import Steers
 from .watching.arrivals import Arrivals
 from .watching.awaited_ends import Ends
 from .watching.following import Following
@@ -106,7 +107,7 @@ class Runtime:
         self.ends = Ends(store, self.held.active.get, news.look)
         self.following = Following()
         self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news)
-        self.histories = Histories(store, self.threads, lambda: self.phase.is_stopping)
+        self.histories = Histories(store, self.threads, lambda: self.phase.is_stopping, self.ends.unlearn)
 
     def _make_claiming(self) -> None:
         self.room = Room(
@@ -128,6 +129,7 @@ class Runtime:
             listeners=self.listeners,
             news=self.news,
         )
+        self.steering = Steers(self.store, self.serializer, self.claims)
         self.starts = Starts(
             journal=self.journal,
             held=self.held,
@@ -245,7 +247,7 @@ class Runtime:
         """Another process says that it has committed something: look, if it may be for this one."""
         if not hint.queues.isdisjoint(self.room.queues()):
             self.news.backlog()
-        if hint.is_vague or self.ends.waits_for_any(hint.ended):
+        if hint.is_vague or self.ends.are_news(hint.ended):
             self.news.look()
         self.following.heed(hint)
 
@@ -348,9 +350,7 @@ class Runtime:
         """Raise where nothing can be asked here any more."""
         self.check_owner()
         if self.phase.has_left:
-            raise UsageError(
-                "perdure has shut down here: perdure.handle(run_id) gives a handle of the instance that works now"
-            )
+            raise UsageError("perdure has shut down here: perdure.handle(run_id) gives a handle of what works now")
 
     def abandon(self) -> None:
         """In a forked child: everything here belongs to the parent."""

@@ -47,7 +47,7 @@ from .schedules import DueSchedule as DueSchedule
 from .schedules import Firing as Firing
 from .schedules import ScheduleRow as ScheduleRow
 from .schedules import Schedules
-from .steering import Steering
+from .steering import Steering as Steering
 from .tails import Tail
 from .within import Within
 

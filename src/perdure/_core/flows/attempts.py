@@ -7,12 +7,12 @@ other at once cost no commit.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from msgspec.structs import replace
 
 from ..._entries import Checkpoint, StepRecorded
-from ...errors import StepInterruptedError, UsageError
+from ...errors import RunInterrupted, StepInterruptedError, UsageError
 from ..definitions import Definition
 from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
 from ..marks import MARK, UNTRIED, told, tried_of
@@ -43,26 +43,28 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
     began_at, number = tried.began_at or settled_at, tried.failed + 1
     outcome = yield from attempt(call, number)
     if outcome.error is not None:
-        outcome, number = yield from retry(call, outcome, number, began_at)
+        outcome, number = yield from retry(call, outcome, number, began_at, tried.before)
     return outcome, number, began_at
 
 
-def retry(call: StepCall, outcome: Outcome, number: int, began_at: float) -> Flow[tuple[Outcome, int]]:
-    """After so many attempts, the first of which began then: run the body again where the policy says so. The last
-    outcome, and the number of attempts.
+def retry(call: StepCall, outcome: Outcome, number: int, began_at: float, before: int = 0) -> Flow[tuple[Outcome, int]]:
+    """After so many attempts, the first of which began then: run the body again where the policy says so, which counts
+    those after the first `before`. The last outcome, and the number of attempts.
     """
     policy, recorded_at = call.definition.retry, began_at
     while outcome.error is not None and not call.has_failed_for_good:
         chance = yield Chance()
         now: float = yield Now()
-        seconds = policy.pause_seconds(number, outcome.error, chance, now - began_at)
+        seconds = policy.pause_seconds(number - before, outcome.error, chance, now - began_at)
         if seconds is None:
+            if policy.pauses_run(outcome.error):
+                yield from ask_people(call, outcome.error, number, now)
             break
         call.run.check_alive()
         yield NoteRetry(call, number, outcome.error, seconds)
         due_at = now + seconds
         if due_at - recorded_at >= UNRECORDED_SECONDS:
-            yield Record(mark_of(call, str(number), [number, began_at, due_at, told(outcome.error)]))
+            yield Record(mark_of(call, str(number), [number, began_at, due_at, told(outcome.error), before]))
             recorded_at = due_at
         yield AwaitTime(due_at) if seconds >= IN_MEMORY_SECONDS else Pause(seconds)
         yield Settle()
@@ -83,6 +85,20 @@ def attempt(call: StepCall, number: int) -> Flow[Outcome]:
     finally:
         call.attempt = 0
     return ended(call, outcome)
+
+
+def ask_people(call: StepCall, error: BaseException, number: int, now: float) -> Flow[NoReturn]:
+    """No attempt is left: the run waits until somebody has mended what it is, and lets it go on."""
+    run, name = call.run, call.definition.name
+    yield Record(mark_of(call, str(number), [number, 0.0, now, told(error), number]))
+    run.stops_as = "retries"
+    run.stops_for = (
+        f"step {name} of run {run.run_id} has failed {number} times, the last time with {told(error)}. Mend that, and "
+        "resume the run"
+    )
+    if run.interrupt("paused"):
+        run.host.interrupt(run)
+    raise RunInterrupted(run.stops_for)
 
 
 def ended(call: StepCall, outcome: Outcome) -> Outcome:

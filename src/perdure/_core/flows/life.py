@@ -8,7 +8,7 @@ from functools import partial
 from ..._entries import RunParked, RunReleased, Stored
 from ...errors import RunInterrupted, SerializationError, StoreUnavailableError, UnsupportedStoreError
 from ..definitions import Definition
-from ..flow import BeginReplay, Commit, Compute, Execute, Flow, LoadHistory, Outcome
+from ..flow import BeginReplay, Commit, Compute, Execute, Flow, LoadHistory, Outcome, Record
 from ..interruption import GOES_BACK, MAY_END, MAY_END_CANCELLED
 from ..run import Run
 from ..serialization import LONG_TEXT, is_heavy
@@ -16,6 +16,7 @@ from ..step_call import StepCall
 from .attempts import run_body
 from .renewal import ContinuedAsNew, renew
 from .step import store_outcome
+from .undo import undoer_of
 
 
 def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Flow[Outcome | None]:
@@ -34,6 +35,9 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
     if run.is_cancelled:
         yield Commit(run.finished("cancelled"))
         return None
+    if run.incarnation and run.undos:  # who was to undo what is kept was of its former life
+        yield Record(undoer_of(run))
+        run.has_undoer = True
     try:
         load = partial(definition.load_arguments, run.serializer, stored)
         args, kwargs = (yield Compute(load)) if len(stored.text) > LONG_TEXT else load()

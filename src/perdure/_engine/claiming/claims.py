@@ -22,6 +22,7 @@ from ..._entries import (
     SlotGiven,
     Verdict,
 )
+from ..._steering import By
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ...stores.protocol import Fenced, Store
 from ..hosting.threads.pool import Threads
@@ -288,9 +289,10 @@ class Claims:
         self.sweep_cancelled()
         return True
 
-    def cancel_many(self, run_ids: Sequence[str]) -> list[str]:
-        """The same for many, in one transaction: those that had not ended."""
-        cancelled = self._store.cancel_many(run_ids)
+    def cancel_many(self, run_ids: Sequence[str], by: By | None = None) -> list[str]:
+        """The same for many, in one transaction, with who asks: those that had not ended."""
+        store = self._store
+        cancelled = store.cancel_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
         self.tell_elsewhere(cancelled)
         self.cancel_all_here(cancelled)
         if cancelled:
@@ -316,6 +318,19 @@ class Claims:
         run = self._held.active.get(run_id)
         if run is not None and run.interrupt("paused"):
             run.host.interrupt(run)
+
+    def note_paused(self, run_ids: Sequence[str]) -> None:
+        """These are to stop: those that are here now, others when their holders hear of it."""
+        for run_id in run_ids:
+            self.pause_here(run_id)
+        self.tell_elsewhere(run_ids)
+
+    def note_ready(self, run_ids: Sequence[str]) -> None:
+        """These were steered, and go on, or begin anew."""
+        self._ends.unlearn(run_ids)
+        self._worker.line.say(ended=run_ids, is_vague=True)
+        self._news.look()
+        self._news.backlog()
 
     def cancel_all_here(self, run_ids: Iterable[str]) -> None:
         """These have cancels, as the answer to a batch says: for those that are here."""

@@ -9,7 +9,7 @@ from ..._core.flow import Outcome
 from ..._entries import HistoryRows
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...stores.protocol import Store
-from ...typing import RunId
+from ...typing import TERMINAL, RunId
 from ..trouble import Trouble, until_answered
 from .threads.pool import Threads
 
@@ -19,9 +19,16 @@ OnRead = Callable[[Outcome], None]
 
 
 class Histories:
-    """Reads on one thread of ours at a time."""
+    """Reads on one thread of ours at a time. `on_unfinished` is told of children that have not ended."""
 
-    def __init__(self, store: Store, threads: Threads, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        threads: Threads,
+        is_stopping: Callable[[], bool],
+        on_unfinished: Callable[[list[RunId]], None] = lambda run_ids: None,
+    ) -> None:
+        self._on_unfinished = on_unfinished
         self._store = store
         self._threads = threads
         self._is_stopping = is_stopping
@@ -66,7 +73,10 @@ class Histories:
             return [outcome for run_id in run_ids for outcome in self._load([run_id])]
 
     def _ask(self, run_ids: list[RunId]) -> list[HistoryRows]:
-        return until_answered(lambda: self._store.histories(run_ids), self._trouble, self._is_stopping)
+        histories = until_answered(lambda: self._store.histories(run_ids), self._trouble, self._is_stopping)
+        children = [child.run_id for rows in histories for child in rows.children if child.state not in TERMINAL]
+        self._on_unfinished(children)  # one that was started anew may be remembered here as ended
+        return histories
 
 
 def unread(error: Exception) -> Exception:

@@ -73,6 +73,8 @@ class EndWatch:
                 continue
             for hint in hints:
                 self._on_hint(hint)
+            for hint in hints:
+                self._ends().unlearn(hint.ended)
             if any(hint.is_vague or self._ends().waits_for_any(hint.ended) for hint in hints):
                 return
 

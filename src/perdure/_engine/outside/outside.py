@@ -9,12 +9,14 @@ from collections.abc import Collection, Sequence
 from ..._core.definitions import Definitions
 from ..._core.serialization import Serializer
 from ..._entries import HookResolved, RunCreated, Verdict
+from ..._steering import By
 from ...errors import ForkedError, UsageError
 from ...stores.protocol import Store
 from ...typing import RunId
 from ..hosting.asyncio.wakeups import Wakes
 from ..hosting.threads.pool import Threads
 from ..options import Options
+from ..steering import Steers
 from ..watching.awaited_ends import Ends
 from ..watching.following import Following
 from ..watching.uncollected import Uncollected
@@ -51,6 +53,7 @@ class Outside:
         self.ends = Ends(store, lambda run_id: None, self._watch.call)
         self._telling = Telling(self._session, self.threads.run)
         self._creations = Creations(store, self._tell, patience_seconds)
+        self.steering = Steers(store, self.serializer, self, lambda: self.open(writes=True))
         self._is_maker = is_maker
         self._opening = threading.Lock()
         self._may_read = self._may_write = self._is_forked = self._is_closed = False
@@ -119,10 +122,11 @@ class Outside:
         """Ask for a run's end, wherever it is; False when it has ended already."""
         return bool(self.cancel_many([run_id]))
 
-    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
-        """The same for many, in one transaction: those that had not ended."""
+    def cancel_many(self, run_ids: Sequence[RunId], by: By | None = None) -> list[RunId]:
+        """The same for many, in one transaction, with who asks: those that had not ended."""
         self.open(writes=True)
-        cancelled = self.store.cancel_many(run_ids)
+        store = self.store
+        cancelled = store.cancel_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
         if cancelled:
             self._telling.say(is_vague=True)
         while cancelled and (swept := self.store.sweep_cancelled()):
@@ -134,6 +138,15 @@ class Outside:
         """Somebody else has made runs in these queues."""
         if not self._is_closed:
             self._telling.say(queues)
+
+    def note_paused(self, run_ids: Sequence[RunId]) -> None:
+        """These are to stop: their holders look now."""
+        self._telling.say(is_vague=True)
+
+    def note_ready(self, run_ids: Sequence[RunId]) -> None:
+        """These go on, or begin anew."""
+        self.ends.unlearn(run_ids)
+        self._telling.say(ended=run_ids, is_vague=True)
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that opened this."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from ...errors import StoreError
 from ...stores.protocol import Hint, Session
+from ...typing import RunId
 
 SAY_SECONDS: Final = 0.01
 
@@ -22,14 +23,16 @@ class Telling:
         self._run = run
         self._lock = threading.Condition(threading.Lock())
         self._queues: set[str] = set()
+        self._ended: set[RunId] = set()
         self._is_vague = self._is_telling = self._is_closed = False
 
-    def say(self, queues: Collection[str] = (), *, is_vague: bool = False) -> None:
-        """There are runs in these queues; or something has changed."""
+    def say(self, queues: Collection[str] = (), *, ended: Collection[RunId] = (), is_vague: bool = False) -> None:
+        """There are runs in these queues; who knows how these have ended is to ask again; or something has changed."""
         with self._lock:
             self._queues.update(queues)
+            self._ended.update(ended)
             self._is_vague = self._is_vague or is_vague
-            if self._is_telling or self._is_closed or not (self._queues or self._is_vague):
+            if self._is_telling or self._is_closed or not (self._queues or self._ended or self._is_vague):
                 return
             self._is_telling = True
         if not self._run(self._tell):
@@ -49,8 +52,9 @@ class Telling:
     def _tell(self) -> None:
         while True:
             with self._lock:
-                hint = Hint(frozenset(self._queues), is_vague=self._is_vague)
+                hint = Hint(frozenset(self._queues), frozenset(self._ended), self._is_vague)
                 self._queues.clear()
+                self._ended.clear()
                 self._is_vague = False
                 if hint == Hint():
                     self._is_telling = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 
 from ..._core.children import Children
@@ -86,6 +86,15 @@ class Ends:
     def known(self, run_id: RunId) -> EndedRun | None:
         """The end of a run that was published lately."""
         return self._recent.get(run_id) or self._earlier.get(run_id)
+
+    def unlearn(self, run_ids: Collection[RunId]) -> None:
+        """These may not have ended after all: they were started anew, or somebody says that they end now."""
+        if not run_ids:
+            return
+        with self._lock:
+            for run_id in run_ids:
+                self._recent.pop(run_id, None)
+                self._earlier.pop(run_id, None)
 
     def forget(self, run_id: RunId, on_end: OnEnd) -> None:
         """Stop waiting."""
@@ -250,6 +259,11 @@ class Ends:
     def is_waited_for(self) -> bool:
         """Whether anybody waits."""
         return bool(self._watchers)
+
+    def are_news(self, run_ids: frozenset[RunId]) -> bool:
+        """Others say that these have ended, or began anew: forget what was known of them. Whether anybody waits."""
+        self.unlearn(run_ids)
+        return self.waits_for_any(run_ids)
 
     def waits_for_any(self, run_ids: frozenset[RunId]) -> bool:
         """Whether anybody waits for one of them."""

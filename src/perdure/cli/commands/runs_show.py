@@ -93,7 +93,13 @@ def lines_of(details: RunDetails) -> list[str]:
         lines.append(f"reason: {run.reason}")
     if details.attributes:
         lines.append("attributes: " + ", ".join(f"{name}={value}" for name, value in details.attributes.items()))
+    if run.stopped == "paused":
+        lines.append("paused: perdure runs resume lets it go on")
+    if run.stopped == "retries":
+        lines.append("its retries are used up: perdure runs resume lets it go on")
     lines += [f"told: {message.kind}, {since(message.sent_at)} ago" for message in details.messages]
+    for done in details.steered:
+        lines.append(f"{done.action}: by {done.who}, {since(done.at)} ago{f', {done.detail}' if done.detail else ''}")
     lines.append(f"input: {first_line(details.input, LONGEST)}")
     if details.output is not None:
         lines.append(f"output: {first_line(details.output, LONGEST)}")

@@ -169,7 +169,7 @@ class Finder:
 
 
 def _found(row: Sequence[Any]) -> FoundRun:
-    columns: list[Any] = [*row[:15], bool(row[15]), row[16]]
+    columns: list[Any] = [*row[:17]]
     return FoundRun(*columns)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..._entries import HookRow, Stored, Wait
-from ...typing import CheckpointKind, RunId, RunKind, RunState
+from ...typing import CheckpointKind, RunId, RunKind, RunState, Stopped
 
 
 @dataclass(slots=True, frozen=True)
@@ -27,7 +27,7 @@ class FoundRun:
     finished_at: float | None
     parent_id: RunId | None
     worker_id: str | None
-    needs_mend: bool
+    stopped: Stopped | None
     reason: str | None
 
 

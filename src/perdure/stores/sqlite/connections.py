@@ -233,7 +233,8 @@ class Connection:
 class Database:
     """One database file, and this process's connections to it.
 
-    `turn` is the journal's, `heartbeat` the lease's; `spare()` serves everybody else.
+    `turn` is the journal's, `heartbeat` the lease's; `steering` is for what people do to runs, which looks into the
+    mailbox, and may wait where an event loop's commit may not; `spare()` serves everybody else.
     """
 
     def __init__(self, path: Path, patience_seconds: float, decisions: Iterable[str] = ()) -> None:
@@ -243,6 +244,7 @@ class Database:
         self.cancelled: list[str] = []
         """The runs of which a batch was told that they have a cancel: by a function, for a trigger gives no answer."""
         self.turn = Connection(self, decisions)
+        self.steering = Connection(self, decisions)
         self.heartbeat = Connection(self)
         self.checkpointer = Connection(self)
         self._readers = [Connection(self) for _ in range(_READERS)]
@@ -318,4 +320,4 @@ class Database:
         self.abandon()
 
     def _all(self) -> list[Connection]:
-        return [self.turn, self.heartbeat, self.checkpointer, *self._readers]
+        return [self.turn, self.steering, self.heartbeat, self.checkpointer, *self._readers]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
+from ..._steering import AuditRow, By, Deleted, Fork, ForkVerdict, Past, Record, Restart, Undoer
 from ...typing import RunId
-from ..steering import AuditRow, By
+from ..pasts import child_of, past_of, record_of
 from .connections import Connection, Database
 from .rows import in_order, texts
 
@@ -16,21 +18,98 @@ class SqliteSteering:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def cancel(self, run_ids: Sequence[RunId], by: By) -> list[RunId]:
+        with self._database.steering.writing() as connection:
+            asked = [run_id for (run_id,) in connection.query("cancel_runs", [texts(run_ids)])]
+            note_steered(connection, "cancel", asked, by)
+        return asked
+
     def pause(self, run_ids: Sequence[RunId], by: By) -> list[RunId]:
-        with self._database.turn.writing() as connection:
+        with self._database.steering.writing() as connection:
             asked = ids_of(connection, "unfinished_among", run_ids)
             connection.change("ask_for_pauses", [texts(asked)])
             _steered(connection, "pause", asked, by)
         return asked
 
     def resume(self, run_ids: Sequence[RunId], by: By) -> list[RunId]:
-        with self._database.turn.writing() as connection:
+        with self._database.steering.writing() as connection:
             asked = ids_of(connection, "stopped_among", run_ids)
             connection.change("end_pauses", [texts(asked)])
             connection.change("go_on_trying", [texts(asked)])
             connection.change("tell_steered", [texts(asked)])
             _steered(connection, "resume", asked, by)
         return asked
+
+    def past(self, run_id: RunId) -> Past | None:
+        with self._database.spare().reading() as connection:
+            for row in connection.rows("past_run", [run_id]):
+                records = sorted(
+                    (record_of(record) for record in connection.rows("past_records", [run_id])), key=by_seq
+                )
+                children = [child_of(child) for child in in_order(connection.rows("past_children", [run_id]))]
+                return past_of(row, records, children)
+        return None
+
+    def undoer(self, run_id: RunId) -> Undoer | None:
+        connection = self._database.spare()
+        with connection.alone():
+            return undoer_of(connection, run_id)
+
+    def restart(self, plans: Sequence[Restart], action: str, by: By) -> bool:
+        together = {plan.run_id for plan in plans}
+        with self._database.steering.writing() as connection:
+            if not all(still_holds(connection, plan, together) for plan in plans):
+                return False
+            for plan in plans:
+                begin_anew(connection, plan)
+                note_steered(connection, action, [plan.run_id], By(by.who, plan.detail))
+            connection.change("tell_steered", [texts(together)])
+        return True
+
+    def fork(self, plan: Fork, by: By) -> ForkVerdict:
+        with self._database.steering.writing() as connection:
+            if not connection.rows("past_run", [plan.run_id]):
+                return "gone"
+            stored = (None, None) if plan.input is None else (plan.input.codec, plan.input.text)
+            row: dict[str, object] = {
+                "fork_id": plan.fork_id,
+                "run_id": plan.run_id,
+                "codec": stored[0],
+                "body": stored[1],
+            }
+            row |= {"name": plan.name, "max_attempts": plan.max_attempts, "fingerprint": plan.fingerprint}
+            row |= {"kept": texts(plan.kept), "order": json.dumps(plan.order)}
+
+            def change(statement: str) -> int:
+                return connection.change(statement, [row[name] for name in connection.parameters(statement)])
+
+            if change("fork_row") != 1:
+                return "taken"
+            change("fork_input")
+            if change("fork_records") != len(plan.kept):
+                connection.change("delete_family", [texts([plan.fork_id])])
+                return "gone"
+            change("fork_streams")
+            change("fork_attributes")
+            connection.change("tell_steered", [texts([plan.fork_id])])
+            why = "" if by.detail is None else f"; {by.detail}"
+            note_steered(connection, "fork", [plan.run_id], By(by.who, f"into {plan.fork_id}{why}"))
+            note_steered(connection, "forked", [plan.fork_id], By(by.who, f"from {plan.run_id}"))
+        return "made"
+
+    def delete(self, run_ids: Sequence[RunId], by: By) -> Deleted:
+        deleted, total = list[RunId](), 0
+        with self._database.steering.writing() as connection:
+            for run_id in run_ids:
+                family = connection.rows("family_of", [run_id])
+                is_free = all(may_go for root, _, may_go in family if root == run_id)
+                if family and is_free and all(has_ended for _, has_ended, _ in family):
+                    members = [member for member, _, _ in family]
+                    connection.change("delete_family", [texts(members)])
+                    note_steered(connection, "delete", members, by)
+                    deleted.append(run_id)
+                    total += len(members)
+        return Deleted(deleted, total)
 
     def audited(self, run_id: RunId, most: int) -> list[AuditRow]:
         connection = self._database.spare()
@@ -52,3 +131,48 @@ def note_steered(connection: Connection, action: str, run_ids: Sequence[RunId], 
 def ids_of(connection: Connection, statement: str, run_ids: Sequence[RunId]) -> list[RunId]:
     """The runs among these that the statement names."""
     return [run_id for (run_id,) in connection.rows(statement, [texts(run_ids)])]
+
+
+def by_seq(record: Record) -> int:
+    """The order of insertion."""
+    return record.seq
+
+
+def undoer_of(connection: Connection, run_id: RunId) -> Undoer | None:
+    """How far the run has come that undoes another one."""
+    for row in connection.rows("past_undoer", [run_id]):
+        return Undoer(*row)
+    return None
+
+
+def still_holds(connection: Connection, plan: Restart, together: set[RunId]) -> bool:
+    """Whether all that the plan goes by is still so."""
+    for row in connection.rows("past_run", [plan.run_id]):
+        past = past_of(row, [], [])
+        [(last_seq,)] = connection.rows("last_seq", [plan.run_id])
+        undoer = undoer_of(connection, plan.undoer)
+        return (
+            past.state == plan.state != "held"
+            and past.incarnation == plan.incarnation
+            and (last_seq or 0) == plan.last_seq
+            and (undoer or Undoer(None, 0)) == (plan.undoer_state, plan.undoer_records)  # type: ignore[arg-type]  # none
+            and (not past.has_open_parent or past.parent_id in together)
+        )
+    return False
+
+
+def begin_anew(connection: Connection, plan: Restart) -> None:
+    """Its next life, with what it keeps."""
+    dropped = texts(plan.dropped)
+    given = {"run_id": plan.run_id, "is_whole": plan.is_whole, "dropped": dropped}
+    for statement in ("rewind_streams", "void_streams"):
+        connection.change(statement, [given[name] for name in connection.parameters(statement)])
+    for statement in ("drop_records", "return_messages", "forget_answers", "forget_hooks"):
+        connection.change(statement, [plan.run_id, dropped])
+    connection.change("reopen_hooks", [plan.run_id, texts(plan.reopened)])
+    order = json.dumps(plan.order)
+    connection.change("cut_order", [order, plan.run_id, order])
+    for statement in ("forget_cancel", "forget_output", "forget_progress", "forget_waits", "begin_anew"):
+        connection.change(statement, [plan.run_id])
+    connection.change("end_pauses", [texts([plan.run_id])])
+    connection.query("cancel_runs", [texts(plan.cancelled)])

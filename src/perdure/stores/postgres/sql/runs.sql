@@ -110,8 +110,8 @@ SELECT runs.id, runs.state, outputs.codec, outputs.body, runs.reason
  WHERE runs.id = ANY (%(run_ids)s::text[]) AND runs.finished_at IS NOT NULL;
 
 -- name: stuck_runs
--- Which of the awaited runs wait for a mend, and why: who waits for them is told instead of waiting for ever.
-SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND state = 'parked' AND stopped = 'mend';
+-- Which of the awaited runs wait for people, and why: who waits for them is told instead of waiting for ever.
+SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND state = 'parked' AND stopped IN ('mend', 'retries');
 
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when

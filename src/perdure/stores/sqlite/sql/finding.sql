@@ -5,7 +5,7 @@ runs.seq, runs.id, runs.kind, runs.name, runs.queue,
                                             WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
            'cancelling', runs.state),
        runs.priority, runs.attempts, runs.max_attempts, runs.created_at, runs.due_at, runs.started_at,
-       runs.finished_at, runs.parent_id, runs.worker, runs.stopped IS 'mend', runs.reason
+       runs.finished_at, runs.parent_id, runs.worker, runs.stopped, runs.reason
 
 -- part: wanted
 -- Whether a run is one of those that were asked for; of texts the beginning.

@@ -220,11 +220,11 @@ SELECT json_group_array(json_array(runs.id, runs.state, outputs.codec, outputs.b
  GROUP BY wanted.key / :together;
 
 -- name: stuck_runs
--- Which of the awaited runs wait for a mend, and why: who waits for them is told instead of waiting for ever.
+-- Which of the awaited runs wait for people, and why: who waits for them is told instead of waiting for ever.
 SELECT json_group_array(json_array(runs.id, runs.reason))
   FROM json_each(:run_ids) AS wanted
  CROSS JOIN runs
- WHERE runs.id = wanted.value AND runs.state = 'parked' AND runs.stopped = 'mend'
+ WHERE runs.id = wanted.value AND runs.state = 'parked' AND runs.stopped IN ('mend', 'retries')
  GROUP BY wanted.key / :together;
 
 -- name: pulse

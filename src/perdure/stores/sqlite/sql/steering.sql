@@ -43,3 +43,181 @@ SELECT (SELECT now FROM clock), :who, :action, value, :detail FROM json_each(:ru
 -- Who has steered the run.
 SELECT json_group_array(json_array(seq, at, who, action, detail))
   FROM (SELECT * FROM audit WHERE run_id = :run_id ORDER BY seq LIMIT :most) AS first;
+
+-- name: past_run
+-- A run as far as it matters for a new start: what it is, how it ended, and since when somebody wanted its end.
+SELECT json_group_array(json_array(
+           run.id, run.kind, run.name, run.state, run.incarnation, run.worker, run.parent_id,
+           (SELECT parent.finished_at IS NULL FROM runs AS parent WHERE parent.id = run.parent_id), run.finished_at,
+           (SELECT sent_at FROM messages WHERE messages.run_id = run.id AND messages.kind = 'cancel'), outputs.codec,
+           outputs.body))
+  FROM runs AS run LEFT JOIN outputs ON outputs.run_id = run.id
+ WHERE run.id = :run_id;
+
+-- name: past_records
+-- What it has recorded.
+SELECT json_group_array(json_array(seq, key, kind, name, is_error, codec, body, position, claim, entry_id, recorded_at))
+  FROM checkpoints WHERE run_id = :run_id GROUP BY seq / :together;
+
+-- name: past_children
+-- The runs that it has made, and how each ended.
+SELECT json_group_array(json_array(run.seq, run.id, run.state, run.finished_at,
+                                   EXISTS (SELECT 1 FROM messages
+                                            WHERE messages.run_id = run.id AND messages.kind = 'cancel'),
+                                   outputs.codec, outputs.body))
+  FROM runs AS run LEFT JOIN outputs ON outputs.run_id = run.id
+ WHERE run.parent_id = :run_id GROUP BY run.seq / :together;
+
+-- name: past_undoer
+-- The run that undoes what it did: its state, and how much it has recorded.
+SELECT json_group_array(json_array(state, (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id)))
+  FROM runs WHERE id = :undoer;
+
+-- part: voided
+-- What is written to streams by what goes, or by the workflow itself after that.
+streams.run_id = :run_id AND streams.kind IN ('chunks', 'closed')
+   AND (:is_whole OR streams.source IN (SELECT value FROM json_each(:dropped))
+        OR (streams.source LIKE '%*'
+            AND streams.behind >= (SELECT min(gone.seq) FROM checkpoints AS gone
+                                    WHERE gone.run_id = streams.run_id
+                                      AND gone.key IN (SELECT value FROM json_each(:dropped)))))
+
+-- name: rewind_streams
+-- A row at the end of each stream says to who has read it what is void.
+INSERT INTO streams (run_id, name, first, count, kind, source, attempt, claim, entry_id, since, behind, written_at)
+SELECT run_id, name,
+       (SELECT tail.first + tail.count FROM streams AS tail
+         WHERE tail.run_id = streams.run_id AND tail.name = streams.name ORDER BY tail.first DESC LIMIT 1)
+       + row_number() OVER (PARTITION BY name ORDER BY source) - 1,
+       1, 'rewound', source, 0, lower(hex(randomblob(16))), 'restart', min(first),
+       coalesce((SELECT max(seq) FROM checkpoints), 0), (SELECT now FROM clock)
+  FROM streams
+ WHERE {voided}
+ GROUP BY run_id, name, source;
+
+-- name: void_streams
+-- What was written by what goes is void.
+UPDATE streams SET kind = 'void', codec = NULL, body = NULL
+ WHERE {voided};
+
+-- name: drop_records
+-- These records go; what they had received waits to be received again.
+DELETE FROM checkpoints WHERE run_id = :run_id AND key IN (SELECT value FROM json_each(:dropped));
+
+-- name: return_messages
+-- What was received by calls that are made again waits for them.
+UPDATE messages SET consumed_at = NULL, consumed_key = NULL
+ WHERE run_id = :run_id AND kind = 'message' AND consumed_key IN (SELECT value FROM json_each(:dropped));
+
+-- name: forget_answers
+-- A hook that is opened again is another one, and no answer to the former one is an answer to it.
+DELETE FROM messages
+ WHERE run_id = :run_id
+   AND topic IN (SELECT topic FROM hooks
+                  WHERE hooks.run_id = messages.run_id AND hooks.key IN (SELECT value FROM json_each(:dropped)));
+
+-- name: forget_hooks
+-- Those of calls that are made again.
+DELETE FROM hooks WHERE run_id = :run_id AND key IN (SELECT value FROM json_each(:dropped));
+
+-- name: reopen_hooks
+-- These wait for an answer again.
+UPDATE hooks SET closed_at = NULL WHERE run_id = :run_id AND topic IN (SELECT value FROM json_each(:reopened));
+
+-- name: cut_order
+-- What is left of rows of the order log.
+UPDATE checkpoints SET body = (SELECT value FROM json_each(:order) AS part WHERE part.key = checkpoints.key)
+ WHERE run_id = :run_id AND key IN (SELECT key FROM json_each(:order));
+
+-- name: forget_cancel
+-- Nobody asks for its end any more.
+DELETE FROM messages WHERE run_id = :run_id AND kind = 'cancel';
+
+-- name: forget_output
+-- It has not ended, so it has given nothing.
+DELETE FROM outputs WHERE run_id = :run_id;
+
+-- name: forget_progress
+-- No step of it is being executed.
+DELETE FROM progress WHERE run_id = :run_id;
+
+-- name: forget_waits
+-- It waits for nobody.
+DELETE FROM waits WHERE waiter = :run_id;
+
+-- name: begin_anew
+-- Ready, in its next life.
+UPDATE runs
+   SET state = 'ready', finished_at = NULL, due_at = NULL, waits_for = NULL, stopped = NULL, reason = NULL,
+       refused_by = NULL, attempts = 0, progress_mark = 0, dedup_key = NULL, deadline_at = NULL, incarnation = incarnation + 1
+ WHERE id = :run_id;
+
+-- name: fork_row
+-- A new run of the same function and queue, or of other code; begun, if there is a history to read.
+INSERT INTO runs (id, kind, name, queue, state, priority, created_at, started_at, attempts, max_attempts, created_by,
+                  fingerprint, flow_key)
+SELECT :fork_id, kind, coalesce(:name, name), queue, 'ready', priority, (SELECT now FROM clock),
+       iif(:kept = '[]', NULL, (SELECT now FROM clock)), 0,
+       coalesce(:max_attempts, max_attempts), :fork_id, coalesce(:fingerprint, fingerprint), flow_key
+  FROM runs WHERE id = :run_id AND NOT EXISTS (SELECT 1 FROM runs AS taken WHERE taken.id = :fork_id);
+
+-- name: fork_input
+-- With the same arguments, or others.
+INSERT INTO inputs (run_id, codec, body)
+SELECT :fork_id, coalesce(:codec, codec), coalesce(:body, body) FROM inputs WHERE run_id = :run_id;
+
+-- name: fork_records
+-- What it has recorded up to the fork. What was to be undone of it is the other run's to undo.
+INSERT INTO checkpoints (run_id, key, claim, entry_id, position, kind, name, fingerprint, is_error, codec, body, attempts,
+                         started_at, arguments, recorded_at)
+SELECT :fork_id, one.key, claim, entry_id, position, kind, name, fingerprint, is_error OR kind = 'undo', codec,
+       coalesce((SELECT part.value FROM json_each(:order) AS part WHERE part.key = one.key), body), attempts, started_at,
+       arguments, recorded_at
+  FROM json_each(:kept) AS kept CROSS JOIN checkpoints AS one
+ WHERE one.run_id = :run_id AND one.key = kept.value
+ ORDER BY kept.key;
+
+-- name: fork_streams
+-- Streams, as far as they were written by what it has; at the offsets that they have there.
+INSERT INTO streams (run_id, name, first, count, kind, source, attempt, claim, entry_id, since, behind, codec, body,
+                     written_at)
+SELECT :fork_id, name, first, count, iif(is_kept, kind, 'void'), source, attempt, claim, entry_id, since, 0,
+       iif(is_kept, codec, NULL), iif(is_kept, body, NULL), written_at
+  FROM (SELECT streams.*, kind IN ('rewound', 'void') OR source IN (SELECT value FROM json_each(:kept))
+               OR (source LIKE '%*'
+                   AND behind < coalesce((SELECT min(gone.seq) FROM checkpoints AS gone
+                                           WHERE gone.run_id = :run_id
+                                             AND gone.key NOT IN (SELECT value FROM json_each(:kept))), 9e18)) AS is_kept
+          FROM streams WHERE run_id = :run_id AND :kept <> '[]') AS written;
+
+-- name: fork_attributes
+-- It is found as the other one is, and by where it comes from.
+INSERT INTO attributes (run_id, name, value, seq)
+SELECT :fork_id, name, value, (SELECT seq FROM runs WHERE id = :fork_id)
+  FROM attributes WHERE run_id = :run_id AND name <> 'forked_from'
+UNION ALL SELECT :fork_id, 'forked_from', :run_id, (SELECT seq FROM runs WHERE id = :fork_id);
+
+-- name: family_of
+-- The run, its children down the tree, and the runs that undo what they did; whether each has ended, and whether the
+-- first one's parent has.
+WITH RECURSIVE tree (id) AS (
+    SELECT id FROM runs WHERE id = :run_id
+     UNION
+    SELECT runs.id FROM tree CROSS JOIN runs WHERE runs.parent_id = tree.id
+     UNION
+    SELECT undoer.id FROM tree CROSS JOIN attributes CROSS JOIN runs AS undoer
+     WHERE attributes.name = 'undo' AND attributes.value = tree.id
+       AND undoer.id = attributes.run_id AND undoer.name = 'perdure:undo'
+)
+SELECT json_group_array(json_array(runs.id, runs.finished_at IS NOT NULL,
+                                   NOT EXISTS (SELECT 1 FROM runs AS parent
+                                                WHERE parent.id = runs.parent_id AND parent.finished_at IS NULL)))
+  FROM tree CROSS JOIN runs WHERE runs.id = tree.id;
+
+-- name: delete_family
+-- These runs, and by its foreign keys whatever belongs to them.
+DELETE FROM runs WHERE id IN (SELECT value FROM json_each(:run_ids));
+
+-- name: last_seq
+-- Up to where it has recorded.
+SELECT json_group_array(json_array(last)) FROM (SELECT max(seq) AS last FROM checkpoints WHERE run_id = :run_id);

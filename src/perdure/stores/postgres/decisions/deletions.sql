@@ -1,0 +1,49 @@
+-- These runs, their children down the tree, and the runs that undo what they did: all of it, of those of which all has
+-- ended, and which no unfinished run has made. Which of them were deleted, and how many rows of `runs` that were.
+CREATE FUNCTION perdure.delete_runs(wanted text[], by_whom text, why text, OUT deleted text[], OUT total integer)
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    family text[];
+    root text;
+BEGIN
+    deleted := '{}';
+    total := 0;
+    FOREACH root IN ARRAY wanted LOOP
+        CONTINUE WHEN EXISTS (
+            SELECT 1 FROM perdure.runs AS run
+              CROSS JOIN LATERAL (SELECT finished_at FROM perdure.runs AS parent WHERE parent.id = run.parent_id OFFSET 0) AS parent
+             WHERE run.id = root AND parent.finished_at IS NULL);
+        PERFORM 1 FROM perdure.runs WHERE id = root FOR UPDATE;
+        WITH RECURSIVE tree (id) AS (
+            SELECT id FROM perdure.runs WHERE id = root
+             UNION
+            SELECT found.id
+              FROM tree
+             CROSS JOIN LATERAL (
+                       SELECT id FROM perdure.runs AS child WHERE child.parent_id = tree.id
+                        UNION ALL
+                       SELECT id FROM perdure.runs AS undoer
+                        WHERE undoer.id IN (SELECT run_id FROM perdure.attributes WHERE name = 'undo' AND value = tree.id)
+                          AND undoer.name = 'perdure:undo') AS found
+        )
+        SELECT array_agg(id) INTO family FROM tree;
+        CONTINUE WHEN family IS NULL;
+        PERFORM 1 FROM perdure.runs WHERE id = ANY (family) ORDER BY id FOR UPDATE;
+        CONTINUE WHEN EXISTS (SELECT 1 FROM perdure.runs WHERE id = ANY (family) AND finished_at IS NULL);
+        DELETE FROM perdure.inputs WHERE run_id = ANY (family);
+        DELETE FROM perdure.outputs WHERE run_id = ANY (family);
+        DELETE FROM perdure.checkpoints WHERE run_id = ANY (family);
+        DELETE FROM perdure.messages WHERE run_id = ANY (family);
+        DELETE FROM perdure.attributes WHERE run_id = ANY (family);
+        DELETE FROM perdure.hooks WHERE run_id = ANY (family);
+        DELETE FROM perdure.progress WHERE run_id = ANY (family);
+        DELETE FROM perdure.streams WHERE run_id = ANY (family);
+        DELETE FROM perdure.wakes WHERE run_id = ANY (family);
+        DELETE FROM perdure.waits WHERE waiter = ANY (family);
+        DELETE FROM perdure.runs WHERE id = ANY (family);
+        INSERT INTO perdure.audit (who, action, run_id, detail) SELECT by_whom, 'delete', unnest(family), why;
+        deleted := deleted || root;
+        total := total + cardinality(family);
+    END LOOP;
+END $$;
