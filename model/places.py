@@ -158,9 +158,9 @@ CORE: tuple[Guard, ...] = (
         "reply",
         {
             "both": at(
-                "engine/runtime.Runtime._make_duties",
-                "Duty(self.claims.reconcile,",
-                "is_called=lambda: self.claims.is_unknown)",
+                "engine/runtime.duties_of",
+                "Duty(parts.claims.reconcile,",
+                "is_called=lambda: parts.claims.is_unknown)",
             ),
             "postgres": at("postgres/perdure.reconcile", "WHERE worker = me AND id NOT IN (SELECT unnest(known))"),
             "sqlite": at("sqlite/hand_back_runs", "id NOT IN (SELECT value FROM json_each(:known))"),
@@ -332,7 +332,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/runtime.Runtime._make_duties", "Duty(self.claims.sweep_cancelled, every="),
+            "both": at("engine/runtime.duties_of", "Duty(parts.claims.sweep_cancelled, every="),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },
