@@ -244,10 +244,8 @@ class Client(Submitter):
     def handle(self, run_id: RunId) -> Handle[Any]:
         """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
         outside = self.opened()
-        if find_row(outside, text_name(run_id, "run_id")).state in TERMINAL:
-            outside.ends.recall(run_id)
-        else:
-            outside.ends.unlearn([run_id])  # it had ended perhaps, and was started anew since
+        has_ended = find_row(outside, text_name(run_id, "run_id")).state in TERMINAL
+        outside.ends.look_back(run_id, has_ended=has_ended)
         return Handle(outside, run_id)
 
     async def ahandle(self, run_id: RunId) -> Handle[Any]:

@@ -117,10 +117,7 @@ def handle(run_id: RunId) -> Handle[Any]:
     """The handle of a run by its id. Raises `RunNotFoundError` where there is none."""
     text_name(run_id, "run_id")
     runtime = current_runtime()
-    if find_row(runtime, run_id).state in TERMINAL:
-        runtime.ends.recall(run_id)
-    else:
-        runtime.ends.unlearn([run_id])  # it had ended perhaps, and was started anew since
+    runtime.ends.look_back(run_id, has_ended=find_row(runtime, run_id).state in TERMINAL)
     return Handle(runtime, run_id)
 
 

@@ -260,6 +260,13 @@ class Ends:
         """Whether anybody waits."""
         return bool(self._watchers)
 
+    def look_back(self, run_id: RunId, *, has_ended: bool) -> None:
+        """Somebody is about to look at this run: what is remembered of it is what the database says."""
+        if has_ended:
+            self.recall(run_id)
+        else:
+            self.unlearn([run_id])  # it had ended perhaps, and was started anew since
+
     def are_news(self, run_ids: frozenset[RunId]) -> bool:
         """Others say that these have ended, or began anew: forget what was known of them. Whether anybody waits."""
         self.unlearn(run_ids)
