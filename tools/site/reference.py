@@ -30,10 +30,20 @@ import unimported
 PAGES = {
     "workflows-and-steps": ("Workflows and steps", ("decorators", "steps", "_core.retry")),
     "starting": ("Starting runs", ("queue", "handle", "starting")),
-    "waiting": ("Waiting for several", ("several", "limits")),
-    "in-a-run": ("In a run", ("recorded_values", "whereabouts", "threads")),
-    "instances": ("Instances", ("app", "lifespan")),
-    "clients": ("Clients, and finding runs", ("client", "inspection", "shown_runs")),
+    "queues": ("The limits of queues", ("queues",)),
+    "waiting": ("Waiting for several", ("several", "limits", "gathering", "mapping", "_core.policy", "polling")),
+    "talking": (
+        "Messages, hooks, events and streams",
+        ("messages", "hooks", "events", "streams", "stream_pages", "_core.reading"),
+    ),
+    "effects": ("Effects and long steps", ("transactions", "undoing", "long_steps")),
+    "in-a-run": ("In a run", ("recorded_values", "whereabouts", "threads", "continuing", "patching", "logs")),
+    "schedules": ("Schedules", ("schedule_options", "schedules", "shown_schedules")),
+    "instances": ("Instances", ("app", "lifespan", "_engine.listeners")),
+    "clients": (
+        "Clients, finding and steering runs",
+        ("client", "inspection", "steered", "steering", "shown_runs", "explaining", "attributes", "overview"),
+    ),
     "values": ("Types and codecs", ("types", "_core.serialization")),
     "errors": ("Errors", ("errors",)),
 }
@@ -42,10 +52,14 @@ PAGES = {
 SENTENCES = {
     "workflows-and-steps": "What makes a function durable, and how its steps are tried again.",
     "starting": "Runs are started here or put on a queue; a handle is the caller's end of one.",
-    "waiting": "Which of several runs ends first, and how long a block waits.",
+    "queues": "What is set for a queue, changed while all works, and pauses.",
+    "waiting": "Several runs or tasks at once, how long a block waits, and what is asked until it is so.",
+    "talking": "What runs are told, what they ask of people, and what they say to others while they go on.",
+    "effects": "Steps in a transaction of yours, what undoes a step, and how far a long one has come.",
     "in-a-run": "What a workflow asks for instead of the clock, chance and threads, and who it is.",
+    "schedules": "What comes by the clock.",
     "instances": "Perdure on a database: launched, shut down, tied to a web application's life.",
-    "clients": "What a process does that executes nothing: start runs, find them, look at them, end them.",
+    "clients": "What a process does that executes nothing: start runs, find them, look at them, steer them.",
     "values": "How values become text: your own types, and the codecs.",
 }
 
