@@ -164,10 +164,8 @@ def test_the_same_program_launched_again_takes_nothing_back(url: str) -> None:
         perdure.queues.set(TRIPLE, concurrency=7)
     with perdure.running(url):
         limits = {queue.name: queue.limits for queue in perdure.queues.list()}
-    assert {name: shown.concurrency for name, shown in limits.items() if shown} == {
-        "limits, one": 1,
-        "limits, three": 7,
-    }
+    shown = {name: found.concurrency for name, found in limits.items() if found and name.startswith("limits, ")}
+    assert shown == {"limits, one": 1, "limits, three": 7}
 
 
 def test_a_worker_takes_the_number_that_was_set(apps: list[Perdure]) -> None:
