@@ -49,6 +49,7 @@ def import_text(store: Store, text: str, *, run_id: RunId | None, where: str) ->
 
 def move(store: Store, url: str, target_url: str, tell: Callable[[int], None]) -> Mapping[str, int]:
     """All rows of one database into another, in one transaction there; how many, by table. Then the first is closed.
+    What is set there under the same names, of queues and schedules, is replaced.
 
     Raises `UsageError` where a worker works on either, or runs of both have one id.
     """
@@ -63,8 +64,8 @@ def move(store: Store, url: str, target_url: str, tell: Callable[[int], None]) -
             source.close_for(redact(target_url))
     except RowsMeetError as error:
         raise UsageError(
-            f"{redact(target_url)} has runs, queues or schedules of the same name ({error}), and nothing was moved: "
-            "take a database that has none of them"
+            f"{redact(target_url)} has runs of the same ids ({error}), and nothing was moved: take a database "
+            "that has none of them"
         ) from error
     finally:
         target.close()
@@ -95,8 +96,10 @@ def is_there(source: Source, target: Store) -> bool:
 def copy(source: Source, target: Store, counts: Mapping[str, int], tell: Callable[[int], None]) -> None:
     """Everything, and compare the numbers before it is committed."""
     with target.keeper.moving_in() as there:
+        settings = source.settings()
+        there.forget(settings)
         before = there.counts()
-        there.add(source.settings())
+        there.add(settings)
         moved = 0
         for ids in source.run_ids(AT_ONCE):
             there.add(source.rows(ids))

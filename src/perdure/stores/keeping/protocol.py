@@ -74,6 +74,9 @@ class Target(Protocol):
     def counts(self) -> Mapping[str, int]:
         """As of a source."""
 
+    def forget(self, settings: Rows) -> None:
+        """Remove what is set here under the same names."""
+
     def add(self, rows: Rows) -> None:
         """Insert them. Raises `RowsMeetError`."""
 

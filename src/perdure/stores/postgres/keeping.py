@@ -120,6 +120,11 @@ class Tables:
     def has(self, rows: Rows) -> bool:
         return are_the_same(rows, dict(_ask(self._transaction, "known_among", run_ids=ids_of(rows))))
 
+    def forget(self, settings: Rows) -> None:
+        for table in SETTINGS:
+            keys = text_array([row[table.key] for row in settings[table.name]])
+            self._transaction.ask_text(f"forget_{table.name}", self._filling.read("forget_rows", table), keys=keys)
+
     def add(self, rows: Rows) -> None:
         run_ids = ids_of(rows)
         if known := _ask(self._transaction, "known_among", run_ids=run_ids):

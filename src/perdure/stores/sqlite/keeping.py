@@ -114,6 +114,12 @@ class Tables:
     def has(self, rows: Rows) -> bool:
         return are_the_same(rows, dict(_ask(self._connection, "known_among", run_ids=ids_of(rows))))
 
+    def forget(self, settings: Rows) -> None:
+        for table in SETTINGS:
+            text = self._filling.read("forget_rows", table).replace(":keys", "?")
+            keys = texts([row[table.key] for row in settings[table.name]])
+            self._connection.ask(Statement(f"forget_{table.name}", text, ("keys",)), [keys])
+
     def add(self, rows: Rows) -> None:
         run_ids = ids_of(rows)
         if known := _ask(self._connection, "known_among", run_ids=run_ids):

@@ -17,6 +17,10 @@ SELECT to_json(found) FROM perdure.{table} AS found
 -- How many there are.
 SELECT json_build_object('count', count(*)) FROM perdure.{table};
 
+-- name: forget_rows
+-- What rows of another database replace.
+DELETE FROM perdure.{table} WHERE {key} = ANY (%(keys)s::text[]);
+
 -- name: insert_rows
 -- All of them, in order.
 INSERT INTO perdure.{table} ({columns})

@@ -24,6 +24,10 @@ SELECT json_group_array(json_object({pairs}))
 -- How many there are.
 SELECT json_array(json_object('count', count(*))) FROM {table};
 
+-- name: forget_rows
+-- What rows of another database replace.
+DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(:keys));
+
 -- name: insert_rows
 -- All of them, in order.
 INSERT INTO {table} ({columns}) SELECT {values} FROM json_each(:rows) ORDER BY key;
