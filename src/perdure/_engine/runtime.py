@@ -207,6 +207,7 @@ class Runtime:
             store=self.store,
             definitions=self.definitions,
             serializer=self.serializer,
+            journal=self.journal,
             worker=self.worker,
             news=self.news,
         )

@@ -13,6 +13,7 @@ from ..._core.scheduled import Standing, outcome_of
 from ..._core.serialization import Serializer
 from ...errors import UsageError
 from ...stores.protocol import DueSchedule, Fenced, Firing, Store
+from ..journal.journal import Journal
 from ..membership.worker import Worker
 from ..news import News
 from ..schedules import declared_over, row_of, rule_of, run_of
@@ -28,9 +29,17 @@ class Scheduling:
     """Two duties."""
 
     def __init__(
-        self, *, store: Store, definitions: Definitions, serializer: Serializer, worker: Worker, news: News
+        self,
+        *,
+        store: Store,
+        definitions: Definitions,
+        serializer: Serializer,
+        journal: Journal,
+        worker: Worker,
+        news: News,
     ) -> None:
         self._store = store
+        self._journal = journal
         self._definitions = definitions
         self._serializer = serializer
         self._worker = worker
@@ -81,7 +90,8 @@ class Scheduling:
             return
         worker_id = self._worker.worker_id
         try:
-            is_done = self._store.schedules.fire(worker_id, firing)
+            with self._journal.turn():  # a batch of an event loop may be under way on its connection
+                is_done = self._store.schedules.fire(worker_id, firing)
         except Fenced:
             self._news.right_lost(worker_id)
             return
