@@ -47,6 +47,11 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
             "async workflow that calls it: make it `async def`, start it (`await perdure.start(...)`), or give it "
             "Retry(initial_seconds=0)"
         )
+    if branch.is_async and definition.executor is not None:
+        raise UsageError(
+            f"step {definition.name} is sync and runs in an executor: to wait for it would stop the event loop of the "
+            f"async workflow that calls it. Start it: `await perdure.start({definition.function.__name__}, ...)`"
+        )
     return call_recorded(branch, step_call(branch.run, definition, branch.next_key(), args, kwargs))
 
 

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Collection
+from concurrent.futures import Executor
 from typing import Any, ParamSpec, TypeVar, overload
 
 from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition, find_definition
@@ -17,6 +18,7 @@ from .._core.retry import NO_RETRY, Retry, retry_of
 from .._core.tracebacks import forget_frames
 from ..typing import Seconds
 from .calls import call_step, call_workflow
+from .executors import runs_in
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,6 +77,7 @@ def step(
     ignore: Collection[str] = (),
     fingerprint: Callable[..., object] | None = None,
     key: Callable[[Any], object] | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def step(
     function: Any = None,
@@ -90,6 +93,7 @@ def step(
     ignore: Collection[str] = (),
     fingerprint: Callable[..., object] | None = None,
     key: Callable[[Any], object] | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
 ) -> Any:
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
@@ -110,6 +114,10 @@ def step(
     On replay a step must be asked for with the arguments that are recorded. `ignore` names parameters that may differ;
     `fingerprint` is called with all arguments and gives the value that is compared in their place; `key` is called with
     the object that a method is bound to and gives what identifies it, where the object itself cannot be stored.
+
+    `executor`: a `concurrent.futures.Executor`, or a function that makes one, called once at the first use and again
+    where the one that it made has broken. The body of a sync step runs there, found by its module and name; outcome,
+    retries and `timeout` (from being handed over) stay here. An async workflow starts such a step: `perdure.start`.
     """
     retry = retry_of(retries, "@step")
 
@@ -127,16 +135,23 @@ def step(
             ignore=ignore,
             fingerprint=fingerprint,
             key=key,
+            executor=executor,
         )
 
     return decorate if function is None else decorate(function)
 
 
-def wrap(function: Any, kind: Any, *, reconcile: Any = None, undo: Any = None, **options: Any) -> Any:
+def wrap(
+    function: Any, kind: Any, *, reconcile: Any = None, undo: Any = None, executor: Any = None, **options: Any
+) -> Any:
     """The decorated function; a static or class method is unwrapped and wrapped again."""
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(wrap(function.__func__, kind, reconcile=reconcile, undo=undo, **options))
+        inner = wrap(function.__func__, kind, reconcile=reconcile, undo=undo, executor=executor, **options)
+        return type(function)(inner)
+    timeout = options.pop("timeout", None) if executor is not None else None
     definition = Definition(function, kind, **options)
+    if executor is not None:
+        runs_in(definition, executor, timeout)
     if reconcile is not None:
         definition.reconcile = reconciling_of(definition, reconcile)
     if undo is not None:

@@ -35,6 +35,7 @@ class Definition:
         "_binder",
         "at_most_once",
         "binds",
+        "executor",
         "function",
         "identity",
         "is_async",
@@ -88,6 +89,8 @@ class Definition:
         self.at_most_once = flag(at_most_once, f"step {self.name}: at_most_once")
         self.reconcile: Definition | None = None
         """What says how a body ended that was cut off, where it may run at most once; see `reconciling`."""
+        self.executor: Any = None
+        """Where its body runs, or what makes that; None: here."""
         self.undo: Definition | None = None
         """The step that undoes what this one does; see `reconciling`."""
         self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
@@ -102,8 +105,8 @@ class Definition:
         """Raise `UsageError` where the options do not go together."""
         if self.timeout is not None and not self.is_async:
             raise UsageError(
-                f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, or "
-                "give the timeout to what it calls."
+                f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, "
+                "give the timeout to what it calls, or have the body run elsewhere: executor=…"
             )
         if self.at_most_once and self.retry.attempts > 1:
             raise UsageError(f"step {self.name} cannot be retried and run at most once: choose one")

@@ -34,6 +34,8 @@ class Outcome(Struct):
     error: BaseException | None = None
     is_own: bool = False
     """Of an error that ends programs: whether the body raised it by itself, and no signal came."""
+    is_cut_off: bool = False
+    """Of an error: whether what ran the body ended, so that it is not known what the body did."""
 
     def __repr__(self) -> str:
         return "Outcome()"

@@ -83,3 +83,6 @@ class StepScope(Struct):
 
 scope: ContextVar[Branch | StepScope | None] = ContextVar("perdure_scope", default=None)
 """Where the running code stands; None outside any run."""
+
+key_elsewhere: ContextVar[str | None] = ContextVar("perdure_key_elsewhere", default=None)
+"""In the body of a step that an executor runs outside this process, where there is no run: its idempotency key."""

@@ -29,6 +29,8 @@ def reconciling_of(step: Definition, given: Callable[..., Any]) -> Definition:
         raise UsageError(f"{option} is asked of a step that is not repeated: give it at_most_once=True as well")
     if known is not None and (known.kind != "step" or known.at_most_once):
         raise UsageError(f"{option}{known.name}: give a plain function, or a step that may be repeated")
+    if known is not None and known.executor is not None:
+        raise UsageError(f"{option}{known.name} has an executor: what is asked is answered here; leave it out")
     function = given if known is None else known.function
     if (
         not inspect.isfunction(function)
@@ -42,7 +44,7 @@ def reconciling_of(step: Definition, given: Callable[..., Any]) -> Definition:
     check_takes(step, function, option)
     body = ask_async(function, is_async=is_async) if step.is_async else ask(function)
     asked = (step if known is None else known).renamed(step.name, body)
-    asked.at_most_once, asked.is_async, asked.undo = False, step.is_async, None
+    asked.at_most_once, asked.is_async, asked.undo, asked.executor = False, step.is_async, None, None
     if known is None:
         asked.timeout = None
     return asked

@@ -43,8 +43,23 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
     began_at, number = tried.began_at or settled_at, tried.failed + 1
     outcome = yield from attempt(call, number)
     if outcome.error is not None:
+        if call.definition.at_most_once and outcome.is_cut_off:
+            outcome = yield from ask_of_broken(call, outcome)
         outcome, number = yield from retry(call, outcome, number, began_at, tried.before)
     return outcome, number, began_at
+
+
+def ask_of_broken(call: StepCall, outcome: Outcome) -> Flow[Outcome]:
+    """At most once, and what ran the body broke: as if this process had ended. Where the body is said not to have
+    taken effect, that something broke is the outcome.
+    """
+    definition = call.definition
+    if definition.reconcile is None:
+        error = interrupted(call)
+        error.__cause__ = outcome.error
+        return Outcome(error=error)
+    told, _, _ = yield from run_body(replace(call, definition=definition.reconcile))
+    return outcome if told.value is NOT_DONE else told
 
 
 def retry(call: StepCall, outcome: Outcome, number: int, began_at: float, before: int = 0) -> Flow[tuple[Outcome, int]]:

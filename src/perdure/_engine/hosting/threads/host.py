@@ -39,6 +39,7 @@ from ..asyncio.tasks import current_task
 from ..host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
 from ..left_behind import warn_of_threads
 from ..waits import Waits
+from .elsewhere import attempt_elsewhere
 from .state import ThreadState
 from .turns import ThreadTurns
 
@@ -112,8 +113,11 @@ class ThreadHost(ThreadTurns):
 
     def attempt(self, run: Run, request: Attempt) -> Outcome:
         call = request.call
-        token = scope.set(StepScope(run, call.key, request.number, call))
+        inside = StepScope(run, call.key, request.number, call)
+        token = scope.set(inside)
         try:
+            if call.definition.executor is not None:
+                return attempt_elsewhere(run, call, inside)
             value = copy_context().run(call.definition.function, *call.args, **call.kwargs)
         except RunInterrupted:
             raise
