@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,32 @@ def third_time() -> str:
     return threading.current_thread().name
 
 
+class Remembering(Executor):
+    """As Dask: a call with the same arguments is the same call, and its error its outcome."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Future[Any]] = {}
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        key = pickle.dumps((args, kwargs))
+        if key not in self._known:
+            future = self._known[key] = Future[Any]()
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:
+                future.set_exception(error)
+        return self._known[key]
+
+
+@step(executor=Remembering, retries=AT_ONCE)
+def second_time() -> int:
+    """It succeeds when it is tried again."""
+    ran.append(perdure.idempotency_key())
+    if len(ran) < 2:
+        raise ConnectionError("not yet")
+    return len(ran)
+
+
 @step(executor=threads)
 def blocks(name: str) -> str:
     """Until it is told."""
@@ -212,6 +239,12 @@ def test_a_thread_of_an_executor_is_inside_the_run(app: perdure.Perdure) -> None
     handle = perdure.with_options(id="third").start(calls, "third_time")
     assert handle.result(20).startswith("elsewhere")
     assert ran == ["third:0"] * 3
+
+
+def test_an_attempt_is_another_call_than_the_one_before(sqlite_app: perdure.Perdure) -> None:
+    """For an engine that knows calls by their arguments too; the key is the same."""
+    assert calls("second_time") == 2
+    assert len(set(ran)) == 1
 
 
 def test_cancelled_a_run_takes_back_what_has_not_begun(app: perdure.Perdure) -> None:

@@ -71,7 +71,7 @@ def attempt_elsewhere(run: Run, call: StepCall, inside: StepScope) -> Outcome:
     until = None if definition.timeout is None else time.monotonic() + definition.timeout
     executor = EXECUTORS.get(definition.executor)
     try:
-        future = submit(executor, call, inside.idempotency_key)
+        future = submit(executor, call, inside)
     except BrokenExecutor:
         EXECUTORS.drop(definition.executor, executor)
         raise
@@ -99,14 +99,14 @@ def attempt_elsewhere(run: Run, call: StepCall, inside: StepScope) -> Outcome:
         return Outcome(error=error, is_cut_off=True)
 
 
-def submit(executor: Executor, call: StepCall, key: str) -> Future[Any]:
+def submit(executor: Executor, call: StepCall, inside: StepScope) -> Future[Any]:
     """A thread of this process runs the body as it is, in its context; elsewhere it is found by its name."""
     definition = call.definition
     if type(executor) is ThreadPoolExecutor:
         return executor.submit(copy_context().run, partial(definition.function, *call.args, **call.kwargs))
-    module = definition.function.__module__
+    module, attempt = definition.function.__module__, (inside.idempotency_key, inside.attempt)
     body_of(module, definition.qualname, definition.name)
-    return executor.submit(run_body, module, definition.qualname, definition.name, key, call.args, call.kwargs)
+    return executor.submit(run_body, module, definition.qualname, definition.name, attempt, call.args, call.kwargs)
 
 
 def await_future(run: Run, future: Future[Any], until: float | None) -> None:
@@ -124,13 +124,16 @@ def await_future(run: Run, future: Future[Any], until: float | None) -> None:
                 changed.wait(left)
 
 
-def run_body(module: str, qualname: str, name: str, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def run_body(
+    module: str, qualname: str, name: str, attempt: tuple[str, int], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """In the other process: run the body of the step, outside any run. An error that could not be read where it goes
     is told as a `RecordedError`, since a pool would break by it; so is the end of that process, which is not ours.
+    An attempt has its number: Dask takes calls with the same arguments for the same one.
     """
     body = body_of(module, qualname, name).function
     context = Context()
-    context.run(key_elsewhere.set, key)
+    context.run(key_elsewhere.set, attempt[0])
     try:
         return context.run(body, *args, **kwargs)
     except SystemExit as error:
