@@ -22,6 +22,8 @@ from tests.conformance.ledger import MOMENT_SECONDS, await_signal, ran, replay, 
 AT_ONCE = Retry(attempts=2, initial_seconds=0)
 made: list[Executor] = []
 threads = ThreadPoolExecutor(1, thread_name_prefix="elsewhere")
+lonely = ThreadPoolExecutor(1)
+"""For a body that may be left behind: no other test waits for its thread."""
 
 
 def pool() -> Executor:
@@ -33,7 +35,7 @@ def pool() -> Executor:
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_left() -> Iterator[None]:
     yield
-    for executor in (*made, threads):
+    for executor in (*made, threads, lonely):
         executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -101,7 +103,7 @@ def dies_known(path: str) -> str:
     return path
 
 
-@step(executor=threads, timeout=MOMENT_SECONDS)
+@step(executor=lonely, timeout=MOMENT_SECONDS)
 def late() -> None:
     """It waits for longer than it may."""
     await_signal("late")
