@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -41,9 +42,35 @@ def rank(path: Path) -> int:
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
+BY_TURNS = ("conformance", "client", "cli", "processes")
+"""Folders of rules that are the engine's: each test is tried on one store by default, and `make test-long` tries it on
+the other. What the stores themselves promise is always tried on both.
+"""
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put them in order; fixtures of a module or session are still made once, since files stay together."""
     items.sort(key=lambda item: rank(item.path))
+    names = {item.nodeid for item in items}
+    for item in items:
+        other = twin(item)
+        if (
+            other != item.nodeid
+            and other in names
+            and crc32(min(item.nodeid, other).encode()) % 2 == (item.nodeid < other)
+        ):
+            item.add_marker(pytest.mark.long)
+
+
+def twin(item: pytest.Item) -> str:
+    """The same test on the other store, where the two take turns."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    head, bracket, parameters = item.nodeid.partition("[")
+    if folder not in BY_TURNS or not bracket:
+        return ""
+    swapped = {"sqlite": "postgres", "postgres": "sqlite"}
+    return f"{head}[{'-'.join(swapped.get(part, part) for part in parameters[:-1].split('-'))}]"
 
 
 @pytest.fixture
