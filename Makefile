@@ -53,7 +53,7 @@ compare-lock: setup
 	done
 
 test: setup
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 3
 
 test-long: setup
 	$(RUN) -m pytest -n 2 -m long --timeout 3600

@@ -258,7 +258,7 @@ def test_who_calls_while_another_thread_shuts_down_is_told_and_does_not_hang(
     app = perdure.Perdure(tmp_path / "perdure.db", shutdown_seconds=0.0)
     found: list[Runtime] = []
     for module in ("calls", "starting"):  # they have found their instance just before it shuts down
-        monkeypatch.setattr(f"perdure._api.{module}.current_runtime", lambda: found[-1])
+        monkeypatch.setattr(f"perdure._api.{module}.current_runtime", lambda **_: found[-1])
     errors: list[BaseException] = []
     made: list[str] = []
 

@@ -53,6 +53,7 @@ CLAIM = {
     "names": f"{{{WORK}}}",
     "claims": f"{{{C1}}}",
     "last_attempts": "left",
+    "resuming": "[]",
     "floors": "[]",
 }
 

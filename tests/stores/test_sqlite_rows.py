@@ -52,14 +52,14 @@ def shorten_values(store: SqliteStore, limit: int) -> None:
 
 
 def test_a_long_history_is_few_rows_in_order(store: SqliteStore, fetched: list[int]) -> None:
-    """A thousand in each."""
+    """A thousand in each, and one more for what it has streamed."""
     store.apply(W1, [created("r", held_as=C1)])
     keys = [str(number) for number in range(MANY)]
     store.apply(W1, [recorded("r", C1, key) for key in keys])
     fetched.clear()
     assert [checkpoint.key for checkpoint in store.checkpoints("r")] == keys
     assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == keys
-    assert max(fetched) <= MANY // 1_000 + 1
+    assert max(fetched) <= MANY // 1_000 + 2
 
 
 def test_many_ends_and_claims_are_few_rows(store: SqliteStore, fetched: list[int]) -> None:
