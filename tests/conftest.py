@@ -42,7 +42,7 @@ def rank(path: Path) -> int:
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
-BY_TURNS = ("conformance", "client", "cli", "processes")
+BY_TURNS = ("conformance", "client", "cli", "processes", "example", "identity", "queues")
 """Folders of rules that are the engine's: each test is tried on one store by default, and `make test-long` tries it on
 the other. What the stores themselves promise is always tried on both.
 """

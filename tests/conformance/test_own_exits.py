@@ -54,7 +54,7 @@ ERRORS: dict[str, Any] = {"ctrl-c": KeyboardInterrupt, "close": GeneratorExit}
 FUNCTIONS = [raises, calls_it, araises, acalls_it, by_itself]
 
 
-@pytest.mark.parametrize("kind", list(ERRORS))
+@pytest.mark.parametrize("kind", ["ctrl-c", pytest.param("close", marks=pytest.mark.long)])
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_a_body_that_always_ends_the_program_by_itself_is_dead_in_the_end(function: Any, kind: str) -> None:
     """Uncharged it would begin again at once, for ever; the reason says what it did."""

@@ -99,7 +99,7 @@ def test_who_waits_in_the_main_thread_does_not_go_on(console: Console, rows: Row
 
 def test_a_program_that_ends_meanwhile_ends_as_of_the_signal(console: Console, rows: Rows) -> None:
     """Its main thread comes to its end while short work may still end."""
-    program = console(shutdown_seconds=10.0)
+    program = console(shutdown_seconds=4.0)
     program.run("h = perdure.with_options(id='x').start(hold, 'x') and None")
     program.run("wait_for(began['x'])")
     program.tell("threading.Event().wait(1); __import__('sys').stdin.close()")
