@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlunsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / ".cache" / "durable-streams"
@@ -42,7 +43,7 @@ def main() -> None:
     try:
         wait_for(port)
         tests = [npx, "vitest", "run", "read.test.js", "-t", READING, "--root", str(PLACE), "--no-coverage"]
-        environment["CONFORMANCE_TEST_URL"] = f"http://127.0.0.1:{port}"
+        environment["CONFORMANCE_TEST_URL"] = urlunsplit(("http", f"127.0.0.1:{port}", "", "", ""))
         sys.exit(subprocess.run(tests, cwd=PLACE, env=environment, check=False).returncode)
     finally:
         server.terminate()

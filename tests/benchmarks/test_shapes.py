@@ -25,8 +25,9 @@ PROGRAMS = ROOT / "benchmarks" / "programs"
 
 
 def marks_of(store: str, shape: Shape, variant: str, contestant: str) -> list[pytest.MarkDecorator]:
-    """Programs are the same on every store: by default each is tried on SQLite, on Postgres one of each contestant."""
-    is_repeated = store == "postgres" and (shape.name != "sequential" or variant != next(iter(shape.variants)))
+    """By default each program is tried once, on SQLite, and on Postgres one of each contestant."""
+    is_first = variant == next(iter(shape.variants))
+    is_repeated = not is_first or (store == "postgres" and shape.name != "sequential")
     return [pytest.mark.long] if is_repeated else []
 
 

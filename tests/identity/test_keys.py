@@ -63,7 +63,11 @@ def test_the_process_changes_no_key(program: Callable[..., Any], first_of: First
     assert finish(process, url) == {"value": value, "outcomes": found}
 
 
-@each_program
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(one, marks=pytest.mark.long if number % 3 else ()) for number, one in enumerate(programs.KEYED)],
+    ids=lambda program: program.__name__,
+)
 def test_the_version_of_python_changes_no_key(
     program: Callable[..., Any], first_of: First, tmp_path: Path, other_pythons: list[str]
 ) -> None:
