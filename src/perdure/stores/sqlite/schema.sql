@@ -38,7 +38,7 @@ CREATE TABLE workers (
 -- the limits of its queue go by. `rounds`: how often it has gone on as a new
 -- one. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it
 -- is not cancelled with its parent.
--- the limits of its queue go by. `has_slot` counts while the run is held: 1, it takes a slot of all that its queue has; 0,
+-- `has_slot` counts while the run is held: 1, it takes a slot of all that its queue has; 0,
 -- it has given that back, and asks for one.
 -- CASE, not IN: of more than two values SQLite makes a table for every row that it checks, half of what the row costs.
 CREATE TABLE runs (
@@ -231,7 +231,6 @@ SELECT *
          WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at <= (SELECT now FROM clock)) AS due
  WHERE overlap <> 'queue' OR NOT is_running;
 
--- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
 -- Functions whose runs are not to begin.
 CREATE TABLE pauses (
     name      TEXT NOT NULL PRIMARY KEY,

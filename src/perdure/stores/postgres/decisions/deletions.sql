@@ -31,17 +31,7 @@ BEGIN
         CONTINUE WHEN family IS NULL;
         PERFORM 1 FROM perdure.runs WHERE id = ANY (family) ORDER BY id FOR UPDATE;
         CONTINUE WHEN EXISTS (SELECT 1 FROM perdure.runs WHERE id = ANY (family) AND finished_at IS NULL);
-        DELETE FROM perdure.inputs WHERE run_id = ANY (family);
-        DELETE FROM perdure.outputs WHERE run_id = ANY (family);
-        DELETE FROM perdure.checkpoints WHERE run_id = ANY (family);
-        DELETE FROM perdure.messages WHERE run_id = ANY (family);
-        DELETE FROM perdure.attributes WHERE run_id = ANY (family);
-        DELETE FROM perdure.hooks WHERE run_id = ANY (family);
-        DELETE FROM perdure.progress WHERE run_id = ANY (family);
-        DELETE FROM perdure.streams WHERE run_id = ANY (family);
-        DELETE FROM perdure.wakes WHERE run_id = ANY (family);
-        DELETE FROM perdure.waits WHERE waiter = ANY (family);
-        DELETE FROM perdure.runs WHERE id = ANY (family);
+        PERFORM perdure.remove_runs(family);
         INSERT INTO perdure.audit (who, action, run_id, detail) SELECT by_whom, 'delete', unnest(family), why;
         deleted := deleted || root;
         total := total + cardinality(family);

@@ -43,7 +43,7 @@ CREATE TABLE perdure.workers (
 -- of its queue go by. `rounds`: how often it has gone on as a new
 -- one. `deadline_at`: when it is to be over; then it gets a cancel (rule 8). `is_detached`: it is not
 -- cancelled with its parent.
--- of its queue go by. `has_slot` counts while the run is held: true, it takes a slot of all that its queue has; false, it
+-- `has_slot` counts while the run is held: true, it takes a slot of all that its queue has; false, it
 -- has given that back, and asks for one.
 -- Ids, keys and names compare by their bytes (COLLATE "C"), whatever the database's language is.
 -- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
@@ -228,7 +228,6 @@ SELECT *
          WHERE paused_at IS NULL AND next_at IS NOT NULL AND next_at <= (SELECT perdure.now())) AS due
  WHERE overlap <> 'queue' OR NOT is_running;
 
--- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended by it, or received
 -- Functions whose runs are not to begin.
 CREATE TABLE perdure.pauses (
     name      text COLLATE "C" PRIMARY KEY,
