@@ -202,7 +202,7 @@ def test_what_was_missed_is_caught_up_at_the_next_launch(url: str) -> None:
         schedule(every=DAY, name=catch_up, args=(catch_up,), catch_up=catch_up, overlap="allow")(note)  # type: ignore[call-overload, unused-ignore]
     with perdure.running(url, **SETTINGS):
         pass
-    skip_time(url, 3 * DAY.total_seconds() + 3600)
+    skip_time(url, 3 * DAY.total_seconds())
     with perdure.running(url, **SETTINGS):
         until(lambda: all(one.next_at == schedules.instants(one.name)[0] for one in schedules.list()))
         until(lambda: runs_of("all") == ["succeeded"] * 3 and runs_of("latest") == ["succeeded"])
