@@ -1,4 +1,4 @@
-"""One program killed at every boundary of its store: before and after each commit. What must hold is checked here."""
+"""One program killed at every boundary, such as before and after each commit. What must hold is checked here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ SOURCE = str(Path(perdure.__file__).parents[1])
 
 Calls = Counter[tuple[str, str]]
 """How often each call was made: by the key of its step and what was called."""
+Beside = Callable[[str, Path], AbstractContextManager[Any]]
+"""Who is there outside while a run lives and dies, given its database and ledger: such as a reader of its stream."""
 
 
 @dataclass(slots=True)
@@ -56,11 +58,12 @@ class Host:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n", f"{program} cannot be imported"
 
-    def run(self, url: str, ledger: Path, kill_at: int = 0) -> dict[str, Any]:
+    def run(self, url: str, ledger: Path, kills: str = "store", kill_at: int = 0) -> dict[str, Any]:
         """One life, to its end."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps({"url": url, "ledger": str(ledger), "kill_at": kill_at}), file=self._process.stdin, flush=True)
+        life = {"url": url, "ledger": str(ledger), "kills": kills, "kill_at": kill_at}
+        print(json.dumps(life), file=self._process.stdin, flush=True)
         ended: dict[str, Any] = json.loads(self._process.stdout.readline())
         assert ended["status"] in (0, -signal.SIGKILL), "a life failed: its traceback is above"
         return ended
@@ -87,31 +90,48 @@ def recorded_keys(url: str) -> set[str]:
     return {f"{run}:{key}" for run, key, kind, _ in ask(url, STEPS) if run == RUN_ID and kind == "step"}
 
 
+def alone(url: str, ledger: Path) -> AbstractContextManager[None]:
+    """Nobody is beside the lives of a program."""
+    return nullcontext()
+
+
 def kill_everywhere(
-    program: str, answer: str, fresh: Callable[[], str], folder: Path, *, every: int = 1, calls: int = 6
+    program: str,
+    answer: str,
+    fresh: Callable[[], str],
+    folder: Path,
+    *,
+    every: int = 1,
+    calls: int = 6,
+    kills: str = "store",
+    beside: Beside = alone,
 ) -> Outcome:
-    """Die at each boundary (or each `every`-th one), go on in another process, and count."""
+    """Die at each boundary of a kind (or each `every`-th one), go on in another process, and count."""
     folder.mkdir(parents=True, exist_ok=True)
     with hosting(program) as host:
-        whole = host.run(fresh(), folder / "whole")
-        outcome = Outcome(calls=len(read_ledger(folder / "whole")), wrong=whole["answer"] != answer)
+        ledger, url = folder / "whole", fresh()
+        with beside(url, ledger):
+            whole = host.run(url, ledger, kills)
+        outcome = Outcome(calls=len(read_ledger(ledger)), wrong=whole["answer"] != answer)
         assert outcome.calls == calls, f"{program} makes {outcome.calls} calls, not {calls}"
         for kill_at in range(1, whole["boundaries"] + 1, every):
-            die_once(host, fresh(), folder / str(kill_at), kill_at, answer, outcome)
+            ledger, url = folder / str(kill_at), fresh()
+            with beside(url, ledger):
+                die_once(host, url, ledger, (kills, kill_at), answer, outcome)
     return outcome
 
 
-def die_once(host: Host, url: str, ledger: Path, kill_at: int, answer: str, outcome: Outcome) -> None:
+def die_once(host: Host, url: str, ledger: Path, death: tuple[str, int], answer: str, outcome: Outcome) -> None:
     """One death and one life after it. A life may have fewer boundaries than the first one had; then nobody dies."""
-    if host.run(url, ledger, kill_at)["status"] == 0:
+    if host.run(url, ledger, *death)["status"] == 0:
         return
     before, recorded = read_ledger(ledger), recorded_keys(url)
     outcome.deaths += 1
     outcome.wrong += host.run(url, ledger)["answer"] != answer
     after = read_ledger(ledger)
     add_up(outcome, before, recorded, after)
-    assert len(after) == outcome.calls, f"killed at {kill_at}: {sorted(after)}"
-    assert max(after.values()) <= 2, f"killed once, at {kill_at}, called more than twice: {after}"
+    assert len(after) == outcome.calls, f"killed at {death}: {sorted(after)}"
+    assert max(after.values()) <= 2, f"killed once, at {death}, called more than twice: {after}"
 
 
 def add_up(outcome: Outcome, before: Calls, recorded: set[str], after: Calls) -> None:

@@ -7,13 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 import perdure
+from tests.generated.notes import DEATH
 
 _file = -1
+_path = Path()
 
 
 def open_ledger(path: str) -> None:
     """Write to this file from now on."""
-    global _file
+    global _file, _path
+    _path = Path(path)
     _file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
@@ -24,6 +27,12 @@ def note(what: str) -> None:
     key = perdure.idempotency_key()
     if _file >= 0:
         os.write(_file, f"{key} {what}\n".encode())
+        DEATH.tick("note")
+
+
+def reading(ledger: Path | None = None) -> Path:
+    """The file in which a live reader of the run notes what it has seen: beside this ledger, or the one in use."""
+    return (ledger or _path).with_suffix(".read")
 
 
 def read_ledger(path: Path) -> Counter[tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 python -m tests.agents.live PROGRAM
 
-Reads one life as JSON a line: `url`, `ledger`, and `kill_at`, the boundary of the store at which it dies (0: it lives
-to the end of its run). Answers with the child's exit status and what the run gave. Nothing durable happens before the
-fork, so that each life is a process of its own.
+Reads one life as JSON a line: `url`, `ledger`, and `kill_at`, the boundary at which it dies (0: it lives to the end of
+its run), of the kind `kills`: `store`, before and after each commit, or `note`, where a call begins or a token is said.
+Answers with the child's exit status and what the run gave. Nothing durable happens before the fork, so that each life
+is a process of its own.
 """
 
 from __future__ import annotations
@@ -30,29 +31,30 @@ SETTINGS: dict[str, Any] = {"poll_seconds": 0.05, "shutdown_seconds": 0.5}
 PATIENCE_SECONDS = 60.0
 
 
-async def live(program: Any, url: str, kill_at: int) -> dict[str, Any]:
+async def live(program: Any, url: str, kills: str, kill_at: int) -> dict[str, Any]:
     """Begin the run or go on with it; what it gave, and how many boundaries there were."""
     store = open_store(url)
     watch_store(type(store))
     store.close()
-    DEATH.at = kill_at
+    DEATH.kind, DEATH.at = kills, kill_at
     async with perdure.running(url, **SETTINGS):
         handle = await perdure.with_options(id=RUN_ID).astart(program.ask, program.QUESTION)
         async with asyncio.timeout(PATIENCE_SECONDS):
             answer = await handle
-    return {"answer": answer, "boundaries": DEATH.counted["store"]}
+    return {"answer": answer, "boundaries": DEATH.counted[kills]}
 
 
 def execute(program: Any, life: dict[str, Any], end: Path) -> None:
     """In the child: the whole life."""
     open_ledger(life["ledger"])
-    end.write_text(json.dumps(asyncio.run(live(program, life["url"], life["kill_at"]))))
+    end.write_text(json.dumps(asyncio.run(live(program, life["url"], life["kills"], life["kill_at"]))))
 
 
 def main(name: str) -> None:
     """See the module."""
     program = importlib.import_module(f"tests.agents.programs.{name}")
-    asyncio.run(program.ask.__wrapped__(program.QUESTION))  # frameworks import much when they are first used
+    if not hasattr(program, "FRAMEWORK") or program.FRAMEWORK:  # frameworks import much when they are first used
+        asyncio.run(program.ask.__wrapped__(program.QUESTION))
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a framework prints is no answer
     print("ready", file=out, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,3 +56,12 @@ def step_names(url: str | Path) -> list[str]:
     """The names of the recorded steps, without what the tests add, in alphabetical order."""
     rows = ask(str(url), STEPS.replace("outcome", "name"))
     return sorted(name for _, _, kind, name in rows if kind == "step" and ":hold" not in name)
+
+
+async def resolve_when_open(token: str, answer: Any) -> None:
+    """What somebody says to the hook of this token, once a run waits for it."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            with suppress(perdure.HookNotFoundError):
+                return await perdure.resolve(token, answer)
+            await asyncio.sleep(0.01)

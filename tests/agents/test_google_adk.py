@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, step_names
+from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("google.adk", reason="make agents")
 
@@ -22,6 +23,8 @@ from google.adk.tools import FunctionTool, ToolContext
 from google.genai import types
 
 from perdure.integrations.google_adk import PerdurePlugin
+
+SURE = "sure?"
 
 
 class Answers(BaseLlm):
@@ -69,12 +72,17 @@ async def shaky(n: int) -> dict[str, str]:
     return {"result": "steady"}
 
 
+async def person(n: int) -> dict[str, str]:
+    """No step, so that it can wait by a hook of the workflow."""
+    return {"result": await perdure.hook(str, token=SURE)}
+
+
 def seen(tool: Any, args: Any, tool_context: Any) -> None:
     """A callback of the agent's own."""
     ran[f"callback of {tool.name}"] += 1
 
 
-TOOLS = {tool.__name__: tool for tool in (double, inline, shaky)}
+TOOLS = {tool.__name__: tool for tool in (double, inline, person, shaky)}
 AGENTS = {
     name: LlmAgent(name=name, model=Answers(model="answers", wants=name), tools=[tool], before_tool_callback=seen)
     for name, tool in TOOLS.items()
@@ -85,7 +93,11 @@ AGENTS["asking"] = LlmAgent(
     tools=[FunctionTool(double, require_confirmation=True)],
 )
 AGENTS["quiet"] = LlmAgent(name="quiet", model=Answers(model="answers"))
-OWN: dict[str, Any] = {"inline": False, "shaky": {"retries": perdure.Retry(attempts=3, initial_seconds=0.001)}}
+OWN: dict[str, Any] = {
+    "inline": False,
+    "person": False,
+    "shaky": {"retries": perdure.Retry(attempts=3, initial_seconds=0.001)},
+}
 
 
 async def talk(agent: str, mode: str) -> tuple[list[str], dict[str, Any]]:
@@ -133,6 +145,14 @@ async def test_a_tool_may_be_no_step(tmp_path: Path) -> None:
     """It is a part of the workflow then, and runs again with it."""
     await play(tmp_path, "inline")
     assert ran["inline in a workflow"] == 2
+
+
+async def test_a_tool_that_is_no_step_waits_for_a_person(tmp_path: Path) -> None:
+    """By a hook of the workflow, whose answer is recorded."""
+    answering = asyncio.create_task(resolve_when_open(SURE, "yes"))
+    assert (await play(tmp_path, "person"))[0] == ["{'result': 'yes'}"]
+    await answering
+    assert ran["model"] == 2
 
 
 async def test_a_tool_has_options_of_its_own(tmp_path: Path) -> None:

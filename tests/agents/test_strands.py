@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, step_names
+from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("strands", reason="make agents")
 
@@ -18,6 +19,8 @@ from strands import Agent, ToolContext, tool
 from strands.models import Model
 
 from perdure.integrations.strands import PerdureModel, PerdurePlugin
+
+SURE = "sure?"
 
 
 class Sum(BaseModel):
@@ -78,6 +81,16 @@ async def inline(n: int) -> str:
     return "inline"
 
 
+@tool
+async def person(n: int) -> str:
+    """No step, so that it can wait by a hook of the workflow.
+
+    Args:
+        n: A number.
+    """
+    return await perdure.hook(str, token=SURE)
+
+
 @tool(context=True)
 async def asking(n: int, tool_context: ToolContext) -> str:
     """Asks a person.
@@ -88,12 +101,12 @@ async def asking(n: int, tool_context: ToolContext) -> str:
     return str(tool_context.interrupt("sure", reason="it costs"))
 
 
-TOOLS: dict[str, Any] = {"double": double, "inline": inline, "asking": asking}
+TOOLS: dict[str, Any] = {"double": double, "inline": inline, "person": person, "asking": asking}
 
 
 def agent_for(wants: str, **own: Any) -> Agent:
     """An agent whose model asks for this tool."""
-    plugin = PerdurePlugin(tools={"inline": False, **own})
+    plugin = PerdurePlugin(tools={"inline": False, "person": False, **own})
     return Agent(model=Answers(wants), tools=[TOOLS[wants]], plugins=[plugin], callback_handler=None)
 
 
@@ -124,6 +137,14 @@ async def test_a_tool_may_be_no_step(tmp_path: Path) -> None:
     """It is a part of the workflow then, and runs again with it."""
     assert await live_twice(str(tmp_path / "p.db"), asks, "inline") == "inline"
     assert ran["inline in a workflow"] == 2
+
+
+async def test_a_tool_that_is_no_step_waits_for_a_person(tmp_path: Path) -> None:
+    """By a hook of the workflow, whose answer is recorded."""
+    answering = asyncio.create_task(resolve_when_open(SURE, "yes"))
+    assert await live_twice(str(tmp_path / "p.db"), asks, "person") == "yes"
+    await answering
+    assert ran["model"] == 2
 
 
 @perdure.workflow
