@@ -15,9 +15,15 @@ from tests.agents.replays import hold, live_twice, ran, step_names
 pytest.importorskip("agents")
 
 from agents import Agent, Model, ModelResponse, Usage, function_tool, set_tracing_disabled
-from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+from openai.types.responses import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseFunctionToolCall,
+    ResponseOutputMessage,
+    ResponseOutputText,
+)
 
-from perdure.integrations.openai_agents import Approval, ApprovalRequest, PerdureSession, run
+from perdure.integrations.openai_agents import Approval, ApprovalRequest, PerdureSession, run, run_streamed
 
 set_tracing_disabled(True)
 requests: list[ApprovalRequest] = []
@@ -45,8 +51,11 @@ class Deletes(Model):
             ]
         return ModelResponse(output=output, usage=Usage(requests=1), response_id=None)
 
-    def stream_response(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
+    async def stream_response(self, system_instructions: Any, input: Any, *args: Any, **kwargs: Any) -> Any:
+        said = await self.get_response(system_instructions, input)
+        whole = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "object": "response"}
+        response = Response(id="r", created_at=0.0, model="m", output=said.output, **whole)
+        yield ResponseCompletedEvent(response=response, sequence_number=1, type="response.completed")
 
 
 @function_tool(needs_approval=True)
@@ -74,6 +83,36 @@ async def asks(patience: float | None) -> str:
     return str(result.final_output)
 
 
+@perdure.workflow
+async def asks_streamed(patience: float | None) -> str:
+    """The same, streamed."""
+    session = PerdureSession("ada")
+    result = run_streamed(agent, "go", ask=ask, approval_timeout=patience, session=session, stream="tokens")
+    kinds = [event.item.type async for event in result.stream_events() if event.type == "run_item_stream_event"]
+    assert result.is_complete
+    assert kinds.count("tool_call_output_item") == 2
+    await hold()
+    return str(result.final_output)
+
+
+@perdure.workflow
+async def gives_up() -> str:
+    """Stops the stream while it waits for a person."""
+    result = run_streamed(agent, "go", ask=ask)
+
+    async def stop() -> None:
+        await perdure.sleep(0.05)
+        assert not result.is_complete
+        result.cancel()
+
+    stopping = asyncio.create_task(stop())
+    async for _ in result.stream_events():
+        pass
+    await stopping
+    await hold()
+    return f"{len(result.interruptions)} calls were not decided about, complete: {result.is_complete}"
+
+
 async def decide() -> None:
     """Yes to a, no to b."""
     async with asyncio.timeout(20):
@@ -94,30 +133,60 @@ def nobody_was_asked() -> None:
     POLICY.clear()
 
 
-async def test_a_person_decides_about_each_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workflow", [asks, asks_streamed], ids=["whole", "streamed"])
+async def test_a_person_decides_about_each_call(tmp_path: Path, workflow: Any) -> None:
     """Once: on replay nobody is asked again, and nothing is deleted again."""
     deciding = asyncio.create_task(decide())
-    said = await live_twice(str(tmp_path / "o.db"), asks, None)
+    said = await live_twice(str(tmp_path / "o.db"), workflow, None)
     await deciding
     assert said == "a deleted | b is needed"
     assert ran == {"model": 2, "ask": 2, "delete a": 1}
     assert step_names(tmp_path / "o.db").count("openai_agents.approval:delete") == 2
 
 
-async def test_a_policy_decides_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workflow", [asks, asks_streamed], ids=["whole", "streamed"])
+async def test_a_policy_decides_at_once(tmp_path: Path, workflow: Any) -> None:
     """What `ask` says is recorded."""
     POLICY[:] = [Approval(approved=True), Approval(approved=True)]
-    assert await live_twice(str(tmp_path / "o.db"), asks, None) == "a deleted | b deleted"
+    assert await live_twice(str(tmp_path / "o.db"), workflow, None) == "a deleted | b deleted"
     assert ran == {"model": 2, "ask": 2, "delete a": 1, "delete b": 1}
 
 
-async def test_nobody_decides_in_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workflow", [asks, asks_streamed], ids=["whole", "streamed"])
+async def test_nobody_decides_in_time(tmp_path: Path, workflow: Any) -> None:
     """The calls are refused, and the model is told."""
     told = "Nobody has approved this call in time."
-    assert await live_twice(str(tmp_path / "o.db"), asks, 0.05) == f"{told} | {told}"
+    assert await live_twice(str(tmp_path / "o.db"), workflow, 0.05) == f"{told} | {told}"
+
+
+async def test_a_stream_that_waits_for_a_person_can_be_stopped(tmp_path: Path) -> None:
+    """Then nothing that was asked for is done, live and on replay."""
+    said = await live_twice(str(tmp_path / "o.db"), gives_up)
+    assert said == "2 calls were not decided about, complete: True"
+    assert ran == {"model": 1, "ask": 2}
+
+
+async def read_through(url: str) -> list[str]:
+    """What a live reader sees of a run in which a person decides."""
+    async with perdure.running(url, park_after_seconds=0.0, poll_seconds=0.05):
+        handle = await perdure.astart(asks_streamed, None)
+        read = [event["type"] async for event in handle.stream("tokens", timeout=20)]
+        assert await handle == "a deleted | b is needed"
+    return read
+
+
+async def test_who_reads_along_sees_what_comes_after_the_approval(tmp_path: Path) -> None:
+    """Of all answers of the model, though the run has left memory while it waited."""
+    ran.clear()
+    deciding = asyncio.create_task(decide())
+    assert await read_through(str(tmp_path / "o.db")) == ["response.completed"] * 2
+    await deciding
+    assert ran == {"model": 2, "ask": 2, "delete a": 1}
 
 
 async def test_only_a_workflow_can_wait() -> None:
     """Outside one it is said, and not waited for."""
     with pytest.raises(perdure.UsageError, match="waits for a person by a hook"):
         await run(agent, "go", ask=ask)
+    with pytest.raises(perdure.UsageError, match="waits for a person by a hook"):
+        _ = [event async for event in run_streamed(agent, "go", ask=ask).stream_events()]

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .. import HookClosedError, HookRejectedError, HookResolvedError, WaitTimeoutError, call, hook, register, resolve
+from .. import (
+    HookClosedError,
+    HookRejectedError,
+    HookResolvedError,
+    UsageError,
+    WaitTimeoutError,
+    call,
+    hook,
+    register,
+    resolve,
+    where,
+)
 
 
 @register
@@ -43,18 +54,71 @@ Ask = Callable[[ApprovalRequest], "Awaitable[Approval | None] | Approval | None"
 
 
 async def approved(result: Any, ask: Ask, patience: Any, go_on: Callable[[Any], Awaitable[Any]]) -> Any:
-    """The agent's result, once all that it asks for was decided about; calls that wait together are asked together."""
+    """The agent's result, once all that it asks for was decided about."""
     while result.interruptions:
-        items = list(result.interruptions)
-        decisions = await asyncio.gather(*(decision(item, ask, patience) for item in items))
-        state = result.to_state()
-        for item, said in zip(items, decisions, strict=True):
-            if said.approved:
-                state.approve(item, always_approve=said.always)
-            else:
-                state.reject(item, always_reject=said.always, rejection_message=said.message)
-        result = await go_on(state)
+        result = await go_on(await decided(result, ask, patience))
     return result
+
+
+class ApprovedStream:
+    """What `run_streamed` gives with `ask`: the framework's result of a streamed run, whose `stream_events` goes on
+    after calls were decided about. All else is that of the result that it is at.
+    """
+
+    def __init__(self, result: Any, decide: Callable[[Any], Awaitable[Any]], go_on: Callable[[Any], Any]) -> None:
+        self._result = result
+        self._decide = decide
+        self._go_on = go_on
+        self._deciding: asyncio.Future[Any] | None = None
+        self._is_cancelled = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_result"), name)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the agent is done; not while it waits for somebody's word."""
+        return bool(self._result.is_complete and (self._is_cancelled or not self._result.interruptions))
+
+    def cancel(self, *args: Any, **kwargs: Any) -> None:
+        """As the framework's; nobody's word is waited for any more."""
+        self._is_cancelled = True
+        self._result.cancel(*args, **kwargs)
+        if self._deciding is not None:
+            self._deciding.cancel()
+
+    async def stream_events(self) -> AsyncIterator[Any]:
+        """The framework's events, those after approvals too."""
+        while True:
+            async for event in self._result.stream_events():
+                yield event
+            if self._is_cancelled or not self._result.interruptions:
+                return
+            self._deciding = asyncio.ensure_future(self._decide(self._result))
+            try:
+                state = await self._deciding
+            except asyncio.CancelledError:
+                if self._is_cancelled:
+                    return
+                raise
+            self._result = self._go_on(state)
+
+
+async def decided(result: Any, ask: Ask, patience: Any) -> Any:
+    """The state of the agent in which all calls that wait are decided about; they are asked for together. Raises
+    `UsageError` outside a workflow.
+    """
+    if where() != "workflow":
+        raise UsageError("openai_agents: ask= waits for a person by a hook, which only a workflow has")
+    items = list(result.interruptions)
+    decisions = await asyncio.gather(*(decision(item, ask, patience) for item in items))
+    state = result.to_state()
+    for item, said in zip(items, decisions, strict=True):
+        if said.approved:
+            state.approve(item, always_approve=said.always)
+        else:
+            state.reject(item, always_reject=said.always, rejection_message=said.message)
+    return state
 
 
 async def decision(item: Any, ask: Ask, patience: Any) -> Approval:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from .. import UsageError, where
 from ..typing import Seconds
 from ._openai_agents import DurableAgents
-from ._openai_approvals import Approval, ApprovalRequest, Ask, approved
+from ._openai_approvals import Approval, ApprovalRequest, ApprovedStream, Ask, approved, decided
 from ._openai_models import PerdureModel, PerdureModels
 from ._openai_session import PerdureSession
 from ._step_options import StepOptions, step_options
@@ -83,10 +82,8 @@ async def run(
     """
     config, made = _config(run_config, model_options), durable(agent, tools=tools, tool_options=tool_options)
     result = await Runner.run(made, input, run_config=config, **others)
-    if ask is None or not result.interruptions:
+    if ask is None:
         return result
-    if where() != "workflow":
-        raise UsageError("openai_agents.run: ask= waits for a person by a hook, which only a workflow has")
 
     async def go_on(state: Any) -> Any:
         return await Runner.run(made, state, run_config=config, **others)
@@ -103,14 +100,25 @@ def run_streamed(
     tool_options: StepOptions | None = None,
     model_options: StepOptions | None = None,
     stream: str | None = None,
+    ask: Ask | None = None,
+    approval_timeout: Seconds | None = None,
     **others: Any,
 ) -> Any:
     """The same of `Runner.run_streamed`. In the workflow a model's events come when its answer is complete and
     recorded; with `stream`, the key of a stream of the run, whoever reads that gets them while they arrive.
+
+    With `ask`, as of `run`, `stream_events()` waits for the decisions about the calls that need approval, and goes on
+    with the events after them.
     """
     config = _config(run_config, model_options, stream)
     made = durable(agent, tools=tools, tool_options=tool_options, stream=stream)
-    return Runner.run_streamed(made, input, run_config=config, **others)
+
+    def begin(given: Any) -> Any:
+        return Runner.run_streamed(made, given, run_config=config, **others)
+
+    if ask is None:
+        return begin(input)
+    return ApprovedStream(begin(input), lambda result: decided(result, ask, approval_timeout), begin)
 
 
 def _config(given: Any, options: StepOptions | None, stream: str | None = None) -> Any:
