@@ -26,6 +26,7 @@ PerdureError
  ├─ SteeringError            a run cannot be started anew, forked or deleted as things are
  ├─ NondeterminismError      a replay asked for something else than what is recorded
  ├─ StepTimeoutError         an attempt of a step took longer than its timeout
+ ├─ StepCrashedError         the process that a step has to itself ended in its body
  ├─ WaitTimeoutError         what was waited for did not come in time
  ├─ StreamRewoundError       what was read of a stream is void: a step that wrote it was tried again
  ├─ StepInterruptedError     a step that may run at most once was cut off: its effect is not known
@@ -256,6 +257,18 @@ class NondeterminismError(PerdureError):
 
 class StepTimeoutError(PerdureError, TimeoutError):
     """One attempt of a step took longer than the step's `timeout`."""
+
+
+class StepCrashedError(PerdureError):
+    """The process that ran the body of a step with `isolation="process"` has ended; the message says how in words.
+
+    `exit_code` is that of the process, negative for a signal's number; None where it did not begin in time. What the
+    body had done by then is not known.
+    """
+
+    def __init__(self, message: str, *, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class WaitTimeoutError(PerdureError, TimeoutError):

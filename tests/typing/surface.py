@@ -27,6 +27,11 @@ def retried_step(text: str) -> int:
     return len(text)
 
 
+@step(isolation="process", memory=1 << 30, timeout=60)
+def isolated_step(text: str) -> int:
+    return len(text)
+
+
 @step(timeout=10.0, name="named", at_most_once=False)
 async def async_step(text: str) -> bytes:
     return text.encode()
@@ -69,6 +74,7 @@ async def calls(library: Library) -> None:
     """A call has the type of the function's own result."""
     assert_type(bare_step("a"), int)
     assert_type(retried_step("a"), int)
+    assert_type(isolated_step("a"), int)
     assert_type(await async_step("a"), bytes)
     assert_type(bare_workflow(["a"]), int)
     assert_type(await async_workflow("a"), bytes)

@@ -25,6 +25,7 @@ from .._core.given import limit_of
 from .._core.lineage import StepScope, scope
 from .._core.run import Run
 from .._engine.door import Door
+from .._engine.hosting.isolation.role import check_may_work
 from .._engine.options import Options, Settings, changed, options_of
 from .._engine.runtime import Runtime
 from ..errors import UsageError
@@ -120,6 +121,7 @@ class Perdure:
             return self._runtime
 
     def _launch(self) -> Runtime:
+        check_may_work()
         check_served(self._options)
         runtime = Runtime(open_store(self._find_url()), self._options, DEFINITIONS)
         runtime.loop = running_loop()

@@ -49,8 +49,8 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
         )
     if branch.is_async and definition.executor is not None:
         raise UsageError(
-            f"step {definition.name} is sync and runs in an executor: to wait for it would stop the event loop of the "
-            f"async workflow that calls it. Start it: `await perdure.start({definition.function.__name__}, ...)`"
+            f"step {definition.name} is sync and its body runs elsewhere: to wait for it would stop the event loop "
+            f"of the async workflow that calls it. Start it: `await perdure.start({definition.function.__name__}, ...)`"
         )
     return call_recorded(branch, step_call(branch.run, definition, branch.next_key(), args, kwargs))
 

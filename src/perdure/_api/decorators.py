@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Collection
-from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar, overload
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition, find_definition
 from .._core.reconciling import check_undo, reconciling_of
-from .._core.retry import NO_RETRY, Retry, retry_of
+from .._core.retry import NO_RETRY, retry_of
 from .._core.tracebacks import forget_frames
 from ..typing import Seconds
 from .calls import call_step, call_workflow
 from .executors import runs_in
+from .step_options import StepOptions, check_known
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,36 +65,8 @@ def workflow(
 @overload
 def step(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
-def step(
-    *,
-    retries: Retry | int = ...,
-    timeout: Seconds | None = None,
-    at_most_once: bool = False,
-    reconcile: Callable[..., object] | None = None,
-    undo: Callable[..., object] | None = None,
-    name: str | None = None,
-    max_attempts: int = 10,
-    ignore: Collection[str] = (),
-    fingerprint: Callable[..., object] | None = None,
-    key: Callable[[Any], object] | None = None,
-    executor: Executor | Callable[[], Executor] | None = None,
-) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def step(
-    function: Any = None,
-    /,
-    *,
-    retries: Retry | int = NO_RETRY,
-    timeout: Seconds | None = None,
-    at_most_once: bool = False,
-    reconcile: Callable[..., object] | None = None,
-    undo: Callable[..., object] | None = None,
-    name: str | None = None,
-    max_attempts: int = 10,
-    ignore: Collection[str] = (),
-    fingerprint: Callable[..., object] | None = None,
-    key: Callable[[Any], object] | None = None,
-    executor: Executor | Callable[[], Executor] | None = None,
-) -> Any:
+def step(**options: Unpack[StepOptions]) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def step(function: Any = None, /, **options: Any) -> Any:
     """Make a function a step: called in a workflow, its outcome is recorded and its body not run again after that.
 
     The body runs at least once: a crash while it runs repeats it. With `at_most_once` it is not repeated; a crash in it
@@ -118,40 +90,31 @@ def step(
     `executor`: a `concurrent.futures.Executor`, or a function that makes one, called once at the first use and again
     where the one that it made has broken. The body of a sync step runs there, found by its module and name; outcome,
     retries and `timeout` (from being handed over) stay here. An async workflow starts such a step: `perdure.start`.
+
+    `isolation="process"`: the body of a sync step runs in a process that nothing else runs in. It is ended when its
+    `timeout` is over (in seconds, from when the body begins) or the run is cancelled, and with this process. Beside
+    what that process has the body may take `memory` bytes, at least a mebibyte; then there is a `MemoryError`, on
+    Linux. Where the process ends by itself the step has failed with `StepCrashedError`.
     """
-    retry = retry_of(retries, "@step")
+    check_known(options)
+    retry = retry_of(options.pop("retries", NO_RETRY), "@step")
 
     def decorate(function: Any) -> Any:
-        return wrap(
-            function,
-            "step",
-            name=name,
-            retry=retry,
-            timeout=timeout,
-            at_most_once=at_most_once,
-            reconcile=reconcile,
-            undo=undo,
-            max_attempts=max_attempts,
-            ignore=ignore,
-            fingerprint=fingerprint,
-            key=key,
-            executor=executor,
-        )
+        return wrap(function, "step", retry=retry, **options)
 
     return decorate if function is None else decorate(function)
 
 
-def wrap(
-    function: Any, kind: Any, *, reconcile: Any = None, undo: Any = None, executor: Any = None, **options: Any
-) -> Any:
+def wrap(function: Any, kind: Any, **options: Any) -> Any:
     """The decorated function; a static or class method is unwrapped and wrapped again."""
     if isinstance(function, (staticmethod, classmethod)):
-        inner = wrap(function.__func__, kind, reconcile=reconcile, undo=undo, executor=executor, **options)
-        return type(function)(inner)
-    timeout = options.pop("timeout", None) if executor is not None else None
+        return type(function)(wrap(function.__func__, kind, **options))
+    reconcile, undo, where = (options.pop(name, None) for name in ("reconcile", "undo", "executor"))
+    isolation, memory = options.pop("isolation", None), options.pop("memory", None)
+    is_elsewhere = where is not None or isolation is not None
+    timeout = options.pop("timeout", None) if is_elsewhere else None
     definition = Definition(function, kind, **options)
-    if executor is not None:
-        runs_in(definition, executor, timeout)
+    runs_in(definition, where, isolation, memory, timeout)
     if reconcile is not None:
         definition.reconcile = reconciling_of(definition, reconcile)
     if undo is not None:

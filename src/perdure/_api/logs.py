@@ -11,7 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 from .._core.given import text_name
-from .._core.lineage import Branch, scope
+from .._core.lineage import Branch, body_elsewhere, scope
 
 OWN: Final = "perdure"
 """What the library says itself is about this process, and never a repetition."""
@@ -66,7 +66,8 @@ def place() -> Mapping[str, object]:
     """Where the calling code stands, as a record says it."""
     here = scope.get()
     if here is None:
-        return _NOWHERE
+        there = body_elsewhere.get()
+        return _NOWHERE if there is None else there.place or _NOWHERE
     run = here.run
     if type(here) is Branch:
         return {"run_id": run.run_id, "workflow": run.name, "step": None, "attempt": run.attempts}

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .._core.flows.saves import entry_of
-from .._core.lineage import Branch, StepScope, scope
+from .._core.lineage import Branch, StepScope, body_elsewhere, scope
 from .._engine.door import Door
 from .._engine.journal.lanes import Lane
-from .._engine.watching.reports import Report
-from .._entries import Accepted, Stored, ValueSaved, Verdict
-from ..errors import RunInterrupted, UsageError
+from .._engine.watching.reports import report_of
+from .._engine.watching.saving import note_saved, save_now
+from .._entries import Stored, ValueSaved, Verdict
+from ..errors import UsageError
 from ..typing import RunId
 from .app import runtime_of
 from .driving import is_coroutine_frame
@@ -38,10 +39,11 @@ def progress(done: float, total: float | None = None, *, note: str | None = None
     here = scope.get()
     if type(here) is not StepScope:
         check_place(here, "progress")
+        if (worker := worker_elsewhere()) is not None:
+            check_numbers(done, total, note)
+            worker.progress(done, total, note)
         return
-    report = here.report
-    if report is None:
-        here.report = report = Report(here)
+    report = here.report or report_of(here)
     if type(done) is not int or type(total) is not int or note is not None:
         check_numbers(done, total, note)
     report.done, report.total, report.note = done, total, note
@@ -77,6 +79,12 @@ def check_place(here: Branch | StepScope | None, what: str) -> None:
         )
 
 
+def worker_elsewhere() -> Any:
+    """What talks to the process that the run is in, in a body that has a process of its own; None anywhere else."""
+    there = body_elsewhere.get()
+    return None if there is None else there.worker
+
+
 def save(value: object) -> Awaitable[None]:
     """In a step's body: keep a value for its next attempt, whoever makes it; `await` it in async code. It is durable
     when it returns, so a call costs a commit: make one now and then, not with every turn of a loop.
@@ -89,6 +97,8 @@ def save(value: object) -> Awaitable[None]:
     here = scope.get()
     if type(here) is not StepScope:
         check_place(here, "save")
+        if (worker := worker_elsewhere()) is not None:
+            worker.save(value)
         return Done()
     if here.holds_database:
         raise UsageError(
@@ -97,13 +107,10 @@ def save(value: object) -> Awaitable[None]:
     run = here.run
     run.check_not_over()
     stored, _ = run.serializer.accept(value, what="what the step saves")
-    entry, runtime, lane = entry_of(here, stored), runtime_of(run), Lane()
+    runtime = runtime_of(run)
     if is_coroutine_frame():
-        return save_on_loop(runtime, here, entry, stored)
-    verdicts: list[Verdict] = []
-    number = runtime.journal.append(lane, entry, verdicts.append, leads=True)
-    runtime.journal.wait(lane, number)
-    note_saved(here, stored, verdicts[0])
+        return save_on_loop(runtime, here, entry_of(here, stored), stored)
+    save_now(runtime.journal, here, stored)
     return Done()
 
 
@@ -116,13 +123,6 @@ async def save_on_loop(runtime: Any, here: StepScope, entry: ValueSaved, stored:
     note_saved(here, stored, await future)
 
 
-def note_saved(here: StepScope, stored: Stored, verdict: Verdict) -> None:
-    """It is durable; or the run is another worker's."""
-    if not isinstance(verdict, Accepted):
-        raise RunInterrupted(f"run {here.run.run_id} is another worker's: this one saves nothing for it any more")
-    here.run.saves[here.key] = stored
-
-
 def saved(default: D = None) -> Any | D:  # type: ignore[assignment]  # None is a default like any other
     """In a step's body: what an earlier attempt of this call has saved last, in whatever process; else the `default`.
 
@@ -132,6 +132,7 @@ def saved(default: D = None) -> Any | D:  # type: ignore[assignment]  # None is 
     here = scope.get()
     if type(here) is not StepScope:
         check_place(here, "saved")
-        return default
+        worker = worker_elsewhere()
+        return default if worker is None else worker.load_saved(default)
     stored = here.run.saves.get(here.key)
     return default if stored is None else here.run.serializer.load(stored)

@@ -14,7 +14,7 @@ from .._core.flow import Flow, adrive, drive
 from .._core.flows.sleep import sleep as sleep_flow
 from .._core.flows.value import draw_value
 from .._core.given import moment_of, seconds_of
-from .._core.lineage import Branch, StepScope, key_elsewhere, scope
+from .._core.lineage import Branch, StepScope, body_elsewhere, scope
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.foreign import check_no_foreign_loop
 from ..errors import UsageError
@@ -52,8 +52,8 @@ def idempotency_key() -> str:
     Give it to what the step calls, where that can tell a repetition. Raises `UsageError` outside a step of a run.
     """
     here = scope.get()
-    if here is None and (key := key_elsewhere.get()) is not None:
-        return key
+    if here is None and (there := body_elsewhere.get()) is not None:
+        return there.idempotency_key
     if not isinstance(here, StepScope):
         raise UsageError("idempotency_key() is for the body of a step that a run calls")
     return here.idempotency_key

@@ -6,21 +6,22 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar, TypeVarTuple, overload
+from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
 
 from .._core.definitions import Definition, find_definition
 from .._core.given import flag, seconds_of, text_name
-from .._core.retry import NO_RETRY, Retry, retry_of
+from .._core.retry import NO_RETRY, retry_of
 from .._core.tracebacks import forget_frames
 from ..errors import UsageError
-from ..typing import Seconds
 from .calls import call_step
+from .executors import found_elsewhere, runs_in
+from .step_options import CallOptions
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
-OPTIONS = ("retries", "timeout", "at_most_once")
+OPTIONS = tuple(CallOptions.__annotations__)
 
 
 @overload
@@ -29,9 +30,7 @@ def call(
     fn: Callable[[*Ts], Coroutine[Any, Any, R]],
     /,
     *args: *Ts,
-    retries: Retry | int = ...,
-    timeout: Seconds | None = ...,
-    at_most_once: bool = ...,
+    **options: Unpack[CallOptions],
 ) -> Coroutine[Any, Any, R]: ...
 @overload
 def call(
@@ -39,13 +38,13 @@ def call(
     fn: Callable[[*Ts], R],
     /,
     *args: *Ts,
-    retries: Retry | int = ...,
-    timeout: Seconds | None = ...,
-    at_most_once: bool = ...,
+    **options: Unpack[CallOptions],
 ) -> R: ...
 def call(name: str, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Any:  # type: ignore[misc]  # mypy takes *Ts for no *args
     """Call `fn(*args)` as a step that is known by `name`: in a workflow its outcome is recorded, as if it were
-    decorated with `@step(name=name, retries=..., timeout=..., at_most_once=...)`.
+    decorated with `@step(name=name, ...)`: `retries`, `timeout`, `at_most_once`, `executor`, `isolation` and `memory`
+    are options here, too. With the last three it is found by its own name elsewhere, so it stands at the top level of a
+    module.
 
     Of a coroutine function the result is to be awaited. Name and arguments are compared on replay, so what differs
     between two calls belongs into `args`, not into a closure. Keywords are options; those of the function go into
@@ -69,18 +68,23 @@ def definition_of_call(name: str, fn: Callable[..., Any], options: dict[str, Any
         raise UsageError(f"call({name!r}, ...): {called(fn)} is durable already, call it as it is")
     unknown = [option for option in options if option not in OPTIONS]
     if unknown:
+        known = ", ".join(f"{option}=" for option in OPTIONS)
         raise UsageError(
             f"call({name!r}, ...) has no option {', '.join(unknown)}: what is the function's own goes into "
-            f"functools.partial({called(fn)}, {unknown[0]}=...); options are retries=, timeout= and at_most_once="
+            f"functools.partial({called(fn)}, {unknown[0]}=...); options are {known}"
         )
     is_async = is_coroutine_function(fn)
     made = (ASYNC if is_async else SYNC).renamed(
         text_name(name, "call: name"), call_later(fn) if is_async else call_now(fn)
     )
     made.retry = retry_of(options.get("retries", NO_RETRY), "call")
-    timeout = options.get("timeout")
-    made.timeout = None if timeout is None else seconds_of(timeout, "call: timeout", above_zero=True)
     made.at_most_once = flag(options.get("at_most_once", False), "call: at_most_once")
+    timeout, executor, isolation = (options.get(option) for option in ("timeout", "executor", "isolation"))
+    if executor is not None or isolation is not None or options.get("memory") is not None:
+        found_elsewhere(made, fn)
+        runs_in(made, executor, isolation, options.get("memory"), timeout)
+    elif timeout is not None:
+        made.timeout = seconds_of(timeout, "call: timeout", above_zero=True)
     made.check()
     return made
 

@@ -13,7 +13,7 @@ from .._core.flows.stream import check_open, streams_of
 from .._core.flows.stream import close as close_flow
 from .._core.flows.stream import write as write_flow
 from .._core.given import limit_of, text_name
-from .._core.lineage import Branch, StepScope, scope
+from .._core.lineage import Branch, StepScope, body_elsewhere, scope
 from .._core.reading import Chunk, Reading, Rewound
 from .._core.streams import source_of_branch, source_of_step
 from .._engine.door import Door
@@ -53,6 +53,11 @@ class Stream:
             drive(write_flow(branch.run, self.key, source, value, is_instant=branch.is_async), branch.run)
         elif here is not None:
             write_in_step(here, self.key, value)
+        elif body_elsewhere.get() is not None:
+            raise UsageError(
+                "stream.write() in the body of a step that runs in another process would reach no run: return the "
+                "value, and let the workflow write it"
+            )
         else:
             raise UsageError("stream.write() is for workflows and steps: outside a run there is nothing to write to")
 

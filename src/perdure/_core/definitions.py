@@ -36,9 +36,11 @@ class Definition:
         "at_most_once",
         "binds",
         "executor",
+        "found_as",
         "function",
         "identity",
         "is_async",
+        "is_found_decorated",
         "kept",
         "kind",
         "max_attempts",
@@ -90,7 +92,9 @@ class Definition:
         self.reconcile: Definition | None = None
         """What says how a body ended that was cut off, where it may run at most once; see `reconciling`."""
         self.executor: Any = None
-        """Where its body runs, or what makes that; None: here."""
+        """Where its body runs, or what makes that, or an `OwnProcess`; None: here."""
+        self.found_as, self.is_found_decorated = (function.__module__, function.__qualname__), True
+        """Where another process finds the body: module and name; and whether what stands there is the step."""
         self.undo: Definition | None = None
         """The step that undoes what this one does; see `reconciling`."""
         self.max_attempts = whole_number(max_attempts, f"{kind} {self.name}: max_attempts")
@@ -103,10 +107,10 @@ class Definition:
 
     def check(self) -> None:
         """Raise `UsageError` where the options do not go together."""
-        if self.timeout is not None and not self.is_async:
+        if self.timeout is not None and not self.is_async and self.executor is None:
             raise UsageError(
                 f"step {self.name} has a timeout and is not async: a thread cannot be stopped. Make it `async def`, "
-                "give the timeout to what it calls, or have the body run elsewhere: executor=…"
+                "give the timeout to what it calls, or have the body run elsewhere: isolation='process', or executor=…"
             )
         if self.at_most_once and self.retry.attempts > 1:
             raise UsageError(f"step {self.name} cannot be retried and run at most once: choose one")

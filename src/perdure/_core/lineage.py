@@ -84,5 +84,15 @@ class StepScope(Struct):
 scope: ContextVar[Branch | StepScope | None] = ContextVar("perdure_scope", default=None)
 """Where the running code stands; None outside any run."""
 
-key_elsewhere: ContextVar[str | None] = ContextVar("perdure_key_elsewhere", default=None)
-"""In the body of a step that an executor runs outside this process, where there is no run: its idempotency key."""
+
+class Elsewhere(Struct, frozen=True):
+    """The inside of a step's body that runs in another process than its run."""
+
+    idempotency_key: str
+    place: dict[str, str | int | None] = {}
+    """What a log record says of where it was logged."""
+    worker: Any = None
+    """What talks to the process that the run is in; None where nobody does."""
+
+
+body_elsewhere: ContextVar[Elsewhere | None] = ContextVar("perdure_body_elsewhere", default=None)

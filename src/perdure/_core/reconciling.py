@@ -30,7 +30,9 @@ def reconciling_of(step: Definition, given: Callable[..., Any]) -> Definition:
     if known is not None and (known.kind != "step" or known.at_most_once):
         raise UsageError(f"{option}{known.name}: give a plain function, or a step that may be repeated")
     if known is not None and known.executor is not None:
-        raise UsageError(f"{option}{known.name} has an executor: what is asked is answered here; leave it out")
+        raise UsageError(
+            f"{option}{known.name} has an executor or its own process: what is asked is answered here; leave it out"
+        )
     function = given if known is None else known.function
     if (
         not inspect.isfunction(function)

@@ -35,6 +35,14 @@ class Report:
         """Whether it was said since it was written."""
 
 
+def report_of(here: StepScope) -> Report:
+    """The one of this attempt."""
+    if here.report is None:
+        here.report = Report(here)
+    report: Report = here.report
+    return report
+
+
 class Reports:
     """Those that are to be written. Any thread tells, the poller's writes."""
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial
-from importlib import import_module
 from typing import Any
 
-from ...._core.definitions import Definition, find_definition
 from ...._core.flow import Outcome
 from ...._core.interruption import CANCELS_TASKS
-from ...._core.lineage import StepScope, key_elsewhere
+from ...._core.lineage import Elsewhere, StepScope, body_elsewhere
 from ...._core.run import Run
 from ...._core.step_call import StepCall
 from ....errors import RecordedError, StepTimeoutError, UsageError
-from ..host import interrupted
+from ..found import found_function
+from .leaving import check_program_goes_on
 
 Made = Callable[[], Executor]
 
@@ -76,10 +74,8 @@ def attempt_elsewhere(run: Run, call: StepCall, inside: StepScope) -> Outcome:
         EXECUTORS.drop(definition.executor, executor)
         raise
     except RuntimeError as error:
-        if "interpreter shutdown" not in str(error):
-            raise
-        run.interrupt("released")  # the program ends: that is not what became of the step
-        raise interrupted(run) from None
+        check_program_goes_on(run, error)
+        raise
     try:
         await_future(run, future, until)
         if not future.done():
@@ -104,9 +100,10 @@ def submit(executor: Executor, call: StepCall, inside: StepScope) -> Future[Any]
     definition = call.definition
     if type(executor) is ThreadPoolExecutor:
         return executor.submit(copy_context().run, partial(definition.function, *call.args, **call.kwargs))
-    module, attempt = definition.function.__module__, (inside.idempotency_key, inside.attempt)
-    body_of(module, definition.qualname, definition.name)
-    return executor.submit(run_body, module, definition.qualname, definition.name, attempt, call.args, call.kwargs)
+    module, qualname = definition.found_as
+    name, attempt = definition.name if definition.is_found_decorated else "", (inside.idempotency_key, inside.attempt)
+    found_function(module, qualname, name)
+    return executor.submit(run_body, module, qualname, name, attempt, call.args, call.kwargs)
 
 
 def await_future(run: Run, future: Future[Any], until: float | None) -> None:
@@ -127,13 +124,14 @@ def await_future(run: Run, future: Future[Any], until: float | None) -> None:
 def run_body(
     module: str, qualname: str, name: str, attempt: tuple[str, int], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """In the other process: run the body of the step, outside any run. An error that could not be read where it goes
-    is told as a `RecordedError`, since a pool would break by it; so is the end of that process, which is not ours.
+    """In the other process: run the body of the step, or without a name the function, outside any run. An error that
+    could not be read where it goes is told as a `RecordedError`, since a pool would break by it; so is the end of that
+    process, which is not ours.
     An attempt has its number: Dask takes calls with the same arguments for the same one.
     """
-    body = body_of(module, qualname, name).function
+    body = found_function(module, qualname, name)
     context = Context()
-    context.run(key_elsewhere.set, attempt[0])
+    context.run(body_elsewhere.set, Elsewhere(attempt[0]))
     try:
         return context.run(body, *args, **kwargs)
     except SystemExit as error:
@@ -145,19 +143,3 @@ def run_body(
             kind = type(error)
             raise RecordedError(f"{kind.__module__}:{kind.__qualname__}", str(error)) from None
         raise
-
-
-def body_of(module: str, qualname: str, name: str) -> Definition:
-    """The step of this name in its module. Raises `UsageError` where something else is found there."""
-    found: Any = sys.modules.get(module) or import_module(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    while found is not None:
-        definition = find_definition(found)
-        if definition is not None and definition.name == name:
-            return definition
-        found = getattr(found, "__wrapped__", None)
-    raise UsageError(
-        f"step {name} has an executor, and {module}:{qualname} is not that step where its body is to run: the executor "
-        "finds it by this name. Keep the step at the top level of its module under its own name."
-    )

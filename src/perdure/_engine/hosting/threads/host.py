@@ -30,6 +30,7 @@ from ...._core.flow import (
     Settle,
 )
 from ...._core.lineage import Branch, StepScope, scope
+from ...._core.own_process import OwnProcess
 from ...._core.run import Run
 from ...._entries import Arrival, EndedRun, EventSeen, HistoryRows, Verdict
 from ....errors import RunInterrupted
@@ -37,6 +38,7 @@ from ...journal.lanes import Lane
 from ...watching.several_ends import Watching
 from ..asyncio.tasks import current_task
 from ..host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
+from ..isolation.attempt import attempt_isolated
 from ..left_behind import warn_of_threads
 from ..waits import Waits
 from .elsewhere import attempt_elsewhere
@@ -116,7 +118,9 @@ class ThreadHost(ThreadTurns):
         inside = StepScope(run, call.key, request.number, call)
         token = scope.set(inside)
         try:
-            if call.definition.executor is not None:
+            if (where := call.definition.executor) is not None:
+                if isinstance(where, OwnProcess):
+                    return attempt_isolated(run, call, inside, where)
                 return attempt_elsewhere(run, call, inside)
             value = copy_context().run(call.definition.function, *call.args, **call.kwargs)
         except RunInterrupted:
