@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -9,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, step_names
+from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("langgraph", reason="make agents")
 
@@ -61,6 +62,30 @@ async def asks_somebody(state: State) -> dict[str, Any]:
     return {"seen": [interrupt("sure?")]}
 
 
+def asks_twice(name: str) -> Any:
+    """A node that asks two things, one after the other."""
+
+    async def asks(state: State) -> dict[str, Any]:
+        ran[name] += 1
+        return {"seen": [f"{name}: {interrupt(f'{name}, first?')}, {interrupt(f'{name}, second?')}"]}
+
+    return asks
+
+
+def asking_all() -> Any:
+    """Three nodes beside each other that ask, one of them in a graph of its own."""
+    inside = StateGraph(State)
+    inside.add_node("deep", asks_twice("deep"))
+    inside.add_edge(START, "deep")
+    builder = StateGraph(State)
+    builder.add_node("b", asks_twice("b"))
+    builder.add_node("a", asks_twice("a"))
+    builder.add_node("inside", inside.compile())
+    for name in ("b", "a", "inside"):
+        builder.add_edge(START, name)
+    return builder.compile(checkpointer=InMemorySaver())
+
+
 def inner() -> Any:
     """A graph that is a node of another one."""
     builder = StateGraph(State)
@@ -93,7 +118,7 @@ def asking() -> Any:
     return builder.compile(checkpointer=InMemorySaver())
 
 
-GRAPHS = {"outer": outer(), "asking": asking()}
+GRAPHS = {"outer": outer(), "asking": asking(), "asking all": asking_all()}
 
 
 @perdure.workflow
@@ -132,6 +157,106 @@ async def test_a_graph_stops_and_goes_on_inside_its_run(tmp_path: Path) -> None:
     """What a node asks is recorded, and so is what it does with the answer."""
     assert await live_twice(str(tmp_path / "p.db"), is_asked) == ["sure?", "yes"]
     assert ran == {"asks": 2}
+
+
+asked: list[str] = []
+
+
+@perdure.step
+async def tell_people(question: str, interrupt_id: str) -> None:
+    """Is compared with its record, so that an interrupt's id must be the same in each life."""
+    asked.append(question)
+
+
+@perdure.workflow
+async def all_are_asked(at_hold: int) -> list[str]:
+    """Each by a hook of its own, known by its question. In the first life it holds after so many rounds."""
+    graph = durable(GRAPHS["asking all"])
+    config = {"configurable": {"thread_id": "one"}}
+    state, rounds = await graph.ainvoke({"seen": []}, config), 0
+    while interrupts := state.get("__interrupt__"):
+        hooks = {found.id: perdure.hook(str, token=found.value) for found in interrupts}
+        for found in interrupts:
+            await tell_people(found.value, found.id)
+        if rounds == at_hold:
+            await hold()
+        answers = {interrupt_id: await hook for interrupt_id, hook in hooks.items()}
+        state, rounds = await graph.ainvoke(Command(resume=answers), config), rounds + 1
+    if rounds <= at_hold:
+        await hold()
+    return sorted(state["seen"])
+
+
+async def answer_all(questions: list[str]) -> None:
+    """In this order."""
+    for question in questions:
+        await resolve_when_open(question, f"{question[:-1]}!")
+
+
+@pytest.mark.parametrize("at_hold", [0, 1, 2])
+@pytest.mark.parametrize("order", [1, -1])
+async def test_several_ask_at_once_and_are_answered_in_any_order(tmp_path: Path, at_hold: int, order: int) -> None:
+    """Each gets its own answer, wherever the run was cut off: before any, between the two of each, after all."""
+    asked.clear()
+    questions = [f"{name}, {which}?" for which in ("first", "second") for name in ("a", "b", "deep")]
+    answering = asyncio.create_task(answer_all(questions[:3][::order] + questions[3:][::order]))
+    said = await live_twice(str(tmp_path / "p.db"), all_are_asked, at_hold)
+    await answering
+    assert said == [f"{name}: {name}, first!, {name}, second!" for name in ("a", "b", "deep")]
+    assert ran == {"a": 3, "b": 3, "deep": 3}
+    assert sorted(asked) == sorted(questions)
+
+
+@perdure.workflow
+async def asks_and_goes_on() -> list[str]:
+    """One node, answered without ids."""
+    builder = StateGraph(State)
+    builder.add_node("alone", asks_twice("alone"))
+    builder.add_edge(START, "alone")
+    graph, config = durable(builder.compile(checkpointer=InMemorySaver())), {"configurable": {"thread_id": "one"}}
+    await graph.ainvoke({"seen": []}, config)
+    await graph.ainvoke(Command(resume="yes"), config)
+    await hold()
+    state: dict[str, list[str]] = await graph.ainvoke(Command(resume="no"), config)
+    return state["seen"]
+
+
+async def test_a_node_keeps_its_first_answer_for_its_second_question(tmp_path: Path) -> None:
+    """Which is asked in another life."""
+    assert await live_twice(str(tmp_path / "p.db"), asks_and_goes_on) == ["alone: yes, no"]
+    assert ran == {"alone": 3}
+
+
+def unsteady() -> Any:
+    """A node that asks, and whose first attempt after the answer fails."""
+
+    async def asks(state: State) -> dict[str, Any]:
+        answer = interrupt("sure?")
+        ran["asked"] += 1
+        if ran["asked"] == 1:
+            raise ConnectionError("again")
+        return {"seen": [answer]}
+
+    builder = StateGraph(State)
+    builder.add_node("asks", asks)
+    builder.add_edge(START, "asks")
+    return builder.compile(checkpointer=InMemorySaver())
+
+
+@perdure.workflow
+async def asks_unsteadily() -> list[str]:
+    retried: Any = {"retries": perdure.Retry(attempts=2, initial_seconds=0.001)}
+    graph = durable(unsteady(), node_options=retried)
+    config = {"configurable": {"thread_id": "one"}}
+    await graph.ainvoke({"seen": []}, config)
+    state: dict[str, list[str]] = await graph.ainvoke(Command(resume="yes"), config)
+    await hold()
+    return state["seen"]
+
+
+async def test_a_node_that_is_tried_again_has_its_answer(tmp_path: Path) -> None:
+    """It is not asked for once more."""
+    assert await live_twice(str(tmp_path / "p.db"), asks_unsteadily) == ["yes"]
 
 
 def test_options_that_cannot_be_are_refused() -> None:

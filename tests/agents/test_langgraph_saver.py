@@ -13,6 +13,7 @@ from tests.stores.conftest import KINDS
 
 pytest.importorskip("langgraph", reason="make agents")
 
+from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
@@ -53,7 +54,7 @@ def graph(saver: Any) -> Any:
 
 @both
 async def test_it_passes_the_conformance_suite(url: str) -> None:
-    """All that a checkpointer must do; what is optional is what it does not have."""
+    """All that a checkpointer must do, and all that is optional."""
 
     @checkpointer_test(name="PerdureSaver")
     async def savers() -> Any:
@@ -66,8 +67,70 @@ async def test_it_passes_the_conformance_suite(url: str) -> None:
     report = await validate(savers)
 
     failures = {name: result.failures for name, result in report.results.items() if result.failures}
-    assert report.passed_all_base(), failures
+    assert report.passed_all(), failures
     assert not failures
+    assert not [name for name, result in report.results.items() if not result.detected]
+
+
+class Delta(TypedDict, total=False):
+    """Of a graph whose checkpoints have only now and then what was said, and else what was added."""
+
+    said: Annotated[list[str], DeltaChannel(lambda said, added: [*said, *(word for words in added for word in words)])]
+
+
+def talking(saver: Any) -> Any:
+    """Says more at every call."""
+    builder = StateGraph(Delta)
+    builder.add_node("says", lambda state: {"said": [f"{len(state['said'])}"]})
+    builder.add_edge(START, "says")
+    return builder.compile(checkpointer=saver)
+
+
+async def count_checkpoints(saver: Any, config: Any) -> int:
+    return len([found async for found in saver.alist(config)])
+
+
+@both
+async def test_what_a_delta_channel_is_made_of_outlives_pruning(url: str) -> None:
+    """In the thread and in its copy; of other threads nothing goes."""
+    saver = PerdureSaver(url)
+    config, copied, other = ({"configurable": {"thread_id": name}} for name in ("delta", "copied", "one"))
+    await graph(saver).ainvoke({"said": ["hello"]}, other)
+    for word in ("a", "b"):
+        state = await talking(saver).ainvoke({"said": [word]}, config)
+    await saver.acopy_thread("delta", "copied")
+    others = await count_checkpoints(saver, other)
+
+    await saver.aprune(["delta", "copied"])
+    saver.prune(["delta"], strategy="delete")
+
+    assert state["said"] == ["a", "1", "b", "3"]
+    assert (await talking(saver).aget_state(copied)).values == state
+    assert (await talking(saver).ainvoke({"said": ["c"]}, copied))["said"] == [*state["said"], "c", "5"]
+    assert await count_checkpoints(saver, config) == 0
+    assert await count_checkpoints(saver, other) == others
+    with pytest.raises(perdure.UsageError, match="strategy='oldest'"):
+        saver.prune(["delta"], strategy="oldest")
+    saver.close()
+
+
+@both
+async def test_pruning_leaves_one_checkpoint_and_what_it_is_made_of(url: str) -> None:
+    """With which the thread goes on."""
+    saver = PerdureSaver(url)
+    config = {"configurable": {"thread_id": "pruned"}}
+    await saver.adelete_thread("pruned")
+    await graph(saver).ainvoke({"said": ["hello"]}, config)
+    await graph(saver).ainvoke(Command(resume="yes"), config)
+    stopped = await graph(saver).ainvoke({"said": ["again"]}, config)
+    before = await count_checkpoints(saver, config)
+
+    saver.prune(["pruned"])
+
+    assert (before, await count_checkpoints(saver, config)) == (5, 1)
+    assert len(saver._rows.select("all_values", thread_id="pruned")) <= len(stopped) + 3
+    assert (await graph(saver).ainvoke(Command(resume="no"), config))["said"][-1] == "no after 3"
+    saver.close()
 
 
 @both

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -20,6 +20,8 @@ BUSY_SECONDS = 30.0
 Row = tuple[Any, ...]
 Work = Iterable[tuple[str, dict[str, Any]]]
 """Statements by their names, each with its parameters."""
+Select = Callable[..., list[Row]]
+"""Gives what a statement finds, by its name and parameters."""
 
 
 def statements() -> dict[str, str]:
@@ -57,8 +59,16 @@ class Rows:
 
     def change(self, work: Work) -> None:
         """Do all of it in one transaction."""
+        self.revise(lambda select: work)
+
+    def revise(self, decide: Callable[[Select], Work]) -> None:
+        """Look and then do what `decide` makes of it, in one transaction."""
         with self._transaction() as connection:
-            for name, parameters in work:
+
+            def select(name: str, **parameters: Any) -> list[Row]:
+                return list(connection.execute(self._statements[name], parameters).fetchall())
+
+            for name, parameters in decide(select):
                 connection.execute(self._statements[name], parameters)
 
     def close(self) -> None:

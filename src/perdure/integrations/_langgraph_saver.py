@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from .. import UsageError, where
-from ._langgraph_rows import Rows
+from ._langgraph_pruning import deletions
+from ._langgraph_rows import Rows, Select
 
 try:
     from langgraph.checkpoint.base import BaseCheckpointSaver, get_checkpoint_id
@@ -95,6 +97,50 @@ class PerdureSaver(BaseCheckpointSaver):  # type: ignore[type-arg,unused-ignore]
         key = {"thread_id": thread_id}
         self._rows.change((name, key) for name in ("delete_writes", "delete_values", "delete_checkpoints"))
 
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy all that is kept of a thread to another one, beside what that has, in one transaction."""
+        _check()
+        key = {"source": source_thread_id, "target": target_thread_id}
+        self._rows.change((name, key) for name in ("copy_checkpoints", "copy_values", "copy_writes"))
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete all checkpoints of the threads, with `"delete"`, or all but the latest of each namespace, with
+        `"keep_latest"`. Those that delta channels of the latest are built on stay. One transaction for each thread; no
+        graph may go on from an older checkpoint of it meanwhile. Raises `UsageError` for another strategy.
+        """
+        _check()
+        if strategy not in ("keep_latest", "delete"):
+            raise UsageError(f"PerdureSaver.prune: strategy={strategy!r}; these are: 'keep_latest', 'delete'")
+        for thread_id in thread_ids:
+            if strategy == "delete":
+                self.delete_thread(thread_id)
+            else:
+                self._rows.revise(partial(self._all_but_latest, thread_id))
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints that these runs of graphs have made, but for those that delta channels of later ones
+        are built on. One transaction; it looks at the metadata of all checkpoints.
+        """
+        _check()
+        wanted = set(run_ids)
+        if wanted:
+            self._rows.revise(partial(self._of_runs, wanted))
+
+    def _all_but_latest(self, thread_id: str, select: Select) -> Iterator[Any]:
+        scratch = self._thread(thread_id, select)
+        latest = {(ns, max(checkpoints)) for ns, checkpoints in scratch.storage[thread_id].items()}
+        yield from deletions(scratch, thread_id, lambda place, metadata: place in latest)
+
+    def _of_runs(self, run_ids: set[str], select: Select) -> Iterator[Any]:
+        found = {
+            thread_id
+            for thread_id, kind, metadata in select("all_metadata")
+            if self.serde.loads_typed((kind, bytes(metadata))).get("run_id") in run_ids
+        }
+        for thread_id in sorted(found):
+            scratch = self._thread(thread_id, select)
+            yield from deletions(scratch, thread_id, lambda place, metadata: metadata.get("run_id") not in run_ids)
+
     async def aget_tuple(self, config: Any) -> Any:
         """`get_tuple`, in a thread."""
         _check()
@@ -128,15 +174,30 @@ class PerdureSaver(BaseCheckpointSaver):  # type: ignore[type-arg,unused-ignore]
         _check()
         await asyncio.to_thread(self.delete_thread, thread_id)
 
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """`copy_thread`, in a thread."""
+        _check()
+        await asyncio.to_thread(self.copy_thread, source_thread_id, target_thread_id)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """`prune`, in a thread."""
+        _check()
+        await asyncio.to_thread(lambda: self.prune(thread_ids, strategy=strategy))
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """`delete_for_runs`, in a thread."""
+        _check()
+        await asyncio.to_thread(self.delete_for_runs, run_ids)
+
     def _scratch(self) -> Any:
         """The framework's saver in memory: it knows what a checkpoint is made of, this one only keeps it."""
         return InMemorySaver(serde=self.serde)
 
-    def _thread(self, thread_id: str) -> Any:
-        scratch = self._scratch()
+    def _thread(self, thread_id: str, select: Select | None = None) -> Any:
+        scratch, select = self._scratch(), select or self._rows.select
         keepers = {"all_checkpoints": _keep_checkpoint, "all_values": _keep_value, "all_writes": _keep_write}
         for name, keep in keepers.items():
-            for row in self._rows.select(name, thread_id=thread_id):
+            for row in select(name, thread_id=thread_id):
                 keep(scratch, thread_id, row)
         return scratch
 

@@ -95,3 +95,36 @@ DELETE FROM langgraph_values WHERE thread_id = :thread_id;
 
 -- name: delete_writes
 DELETE FROM langgraph_writes WHERE thread_id = :thread_id;
+
+-- name: all_metadata
+SELECT thread_id, metadata_kind, metadata FROM langgraph_checkpoints;
+
+-- name: delete_checkpoint
+DELETE FROM langgraph_checkpoints WHERE thread_id = :thread_id AND ns = :ns AND id = :id;
+
+-- name: delete_writes_of
+DELETE FROM langgraph_writes WHERE thread_id = :thread_id AND ns = :ns AND checkpoint_id = :id;
+
+-- name: delete_value
+DELETE FROM langgraph_values WHERE thread_id = :thread_id AND ns = :ns AND channel = :channel AND version = :version;
+
+-- name: copy_checkpoints
+-- What the target has under the same id gives way.
+INSERT INTO langgraph_checkpoints (thread_id, ns, id, parent_id, kind, body, metadata_kind, metadata)
+SELECT :target, ns, id, parent_id, kind, body, metadata_kind, metadata
+  FROM langgraph_checkpoints WHERE thread_id = :source
+ON CONFLICT (thread_id, ns, id) DO UPDATE
+   SET parent_id = excluded.parent_id, kind = excluded.kind, body = excluded.body,
+       metadata_kind = excluded.metadata_kind, metadata = excluded.metadata;
+
+-- name: copy_values
+INSERT INTO langgraph_values (thread_id, ns, channel, version, kind, body)
+SELECT :target, ns, channel, version, kind, body FROM langgraph_values WHERE thread_id = :source
+ON CONFLICT (thread_id, ns, channel, version) DO UPDATE SET kind = excluded.kind, body = excluded.body;
+
+-- name: copy_writes
+INSERT INTO langgraph_writes (thread_id, ns, checkpoint_id, task_id, idx, channel, kind, body, task_path)
+SELECT :target, ns, checkpoint_id, task_id, idx, channel, kind, body, task_path
+  FROM langgraph_writes WHERE thread_id = :source
+ON CONFLICT (thread_id, ns, checkpoint_id, task_id, idx) DO UPDATE
+   SET channel = excluded.channel, kind = excluded.kind, body = excluded.body, task_path = excluded.task_path;

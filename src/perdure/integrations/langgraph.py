@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from .. import UsageError, call
+from ._langgraph_answers import Answers
 from ._langgraph_saver import PerdureSaver
 from ._step_options import StepOptions, step_options
 
@@ -75,6 +76,7 @@ class Copies:
         self._own = own
         self._options = options
         self._serde = serde
+        self._answers = Answers()
 
     def graph(self, graph: Any, path: str) -> Any:
         """The copy, whose nodes are known below this path."""
@@ -90,49 +92,65 @@ class Copies:
             return node.copy({"bound": self.graph(node.bound, f"{name}/")})
         if name.endswith("__start__") or options is False:
             return node
-        return node.copy({"bound": DurableNode(node.bound, name, options, self._serde)})
+        return node.copy({"bound": DurableNode(node.bound, name, options, self._serde, self._answers)})
 
 
 class DurableNode(Runnable):
-    """What a node does, as a step."""
+    """What a node does, as a step: recorded is what came of it, and how many answers to its interrupts it has taken."""
 
-    def __init__(self, bound: Any, name: str, options: StepOptions, serde: Any) -> None:
+    def __init__(self, bound: Any, name: str, options: StepOptions, serde: Any, answers: Answers) -> None:
         self._bound = bound
         self.name = name
         self._options = options
         self._serde = serde
+        self._answers = answers
 
     def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         """The node's update, recorded or made. Of a graph that runs nodes beside each other only `ainvoke` works."""
+        ran: list[int] = []
+        self._answers.hand_over(config)
 
         def body() -> Any:
+            ran.append(1)
             try:
-                return self._written("value", self._bound.invoke(input, config, **kwargs))
+                with self._answers.attempt(config) as given:
+                    value = self._bound.invoke(input, given, **kwargs)
             except (GraphInterrupt, ParentCommand) as told:
-                return self._told(told)
+                return self._told(told, config)
+            return self._written("value", value, config)
 
-        return self._read(call(f"langgraph.node:{self.name}", body, **self._options))
+        return self._read(call(f"langgraph.node:{self.name}", body, **self._options), config, is_new=bool(ran))
 
     async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         """The node's update, recorded or made."""
+        ran: list[int] = []
+        self._answers.hand_over(config)
 
         async def body() -> Any:
+            ran.append(1)
             try:
-                return self._written("value", await self._bound.ainvoke(input, config, **kwargs))
+                with self._answers.attempt(config) as given:
+                    value = await self._bound.ainvoke(input, given, **kwargs)
             except (GraphInterrupt, ParentCommand) as told:
-                return self._told(told)
+                return self._told(told, config)
+            return self._written("value", value, config)
 
-        return self._read(await call(f"langgraph.node:{self.name}", body, **self._options))
+        recorded = await call(f"langgraph.node:{self.name}", body, **self._options)
+        return self._read(recorded, config, is_new=bool(ran))
 
-    def _written(self, kind: str, value: Any) -> list[Any]:
-        return [kind, *self._serde.dumps_typed(value)]
+    def _written(self, kind: str, value: Any, config: Any) -> list[Any]:
+        taken = self._answers.taken(config)
+        return [kind, *self._serde.dumps_typed(value), *([taken] if taken else [])]
 
-    def _told(self, told: BaseException) -> list[Any]:
-        return self._written("parent" if isinstance(told, ParentCommand) else "interrupt", list(told.args))
+    def _told(self, told: BaseException, config: Any) -> list[Any]:
+        return self._written("parent" if isinstance(told, ParentCommand) else "interrupt", list(told.args), config)
 
-    def _read(self, recorded: list[Any]) -> Any:
+    def _read(self, recorded: list[Any], config: Any, *, is_new: bool) -> Any:
         kind, *written = recorded
-        value = self._serde.loads_typed(tuple(written))
+        value = self._serde.loads_typed(tuple(written[:2]))
+        if not is_new:
+            self._answers.take_again(config, written[2] if len(written) > 2 else 0)
+            self._answers.remember(config, value[0] if kind == "interrupt" else ())
         if kind in CONTROL:
             raise CONTROL[kind](*value)
         return value
