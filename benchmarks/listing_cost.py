@@ -1,7 +1,7 @@
 """What the indexes for people cost those who write: `python -m benchmarks.listing_cost [--runs N]`.
 
 The same batches of runs, created and then finished, on each store with these indexes and without, in turn: microseconds
-for a run, and on Postgres the bytes of write-ahead log.
+for a run, and on Postgres the bytes of write-ahead log. `--index NAME` measures one of them: with all, and without it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import sqlite3
 import statistics
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import count
 
@@ -21,7 +22,7 @@ from perdure._entries import RunCreated, RunFinished, Stored
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store, WorkerRow
 
-NAMES = ("runs_in_order", "runs_named", "runs_trouble", "runs_finished", "runs_made_by")
+NAMES = ("runs_in_order", "runs_named", "runs_trouble", "runs_unfinished", "runs_finished", "runs_made_by")
 TOGETHER = 200
 TURNS = 9
 _numbers = count()
@@ -48,15 +49,15 @@ def logged(url: str) -> float:
     return float(str(execute(url, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8")))
 
 
-def definitions(url: str) -> list[str]:
+def definitions(url: str, names: Sequence[str]) -> list[str]:
     """How these indexes are made."""
     if url.startswith("postgresql"):
         with psycopg.connect(url) as postgres:
-            found = postgres.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY (%s)", [list(NAMES)])
+            found = postgres.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY (%s)", [list(names)])
             return [definition for (definition,) in found]
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as sqlite:
-        marks = ", ".join("?" * len(NAMES))
-        found = sqlite.execute(f"SELECT sql FROM sqlite_master WHERE name IN ({marks})", NAMES)  # noqa: S608  # marks
+        marks = ", ".join("?" * len(names))
+        found = sqlite.execute(f"SELECT sql FROM sqlite_master WHERE name IN ({marks})", names)  # noqa: S608  # marks
         return [definition for (definition,) in found]
 
 
@@ -76,19 +77,19 @@ def work(store: Store, worker_id: str, runs: int) -> float:
     return 1e6 * (time.perf_counter() - began) / runs
 
 
-def report(kind: str, url: str, runs: int) -> None:
+def report(kind: str, url: str, runs: int, names: Sequence[str]) -> None:
     """Both ways in turn, and their medians."""
     store, worker_id = open_store(url), fresh_id()
     store.migrate()
     store.join(WorkerRow(worker_id, "host", 1), 3600.0)
-    makes = definitions(url)
+    makes = definitions(url, names)
     schema = "perdure." if kind == "postgres" else ""
     times: dict[bool, list[float]] = {True: [], False: []}
     volume: dict[bool, list[float]] = {True: [], False: []}
     work(store, worker_id, runs)
     for turn in range(2 * TURNS):
         is_with = turn % 2 == 0
-        drops = [f"DROP INDEX {schema}{name}" for name in NAMES if name in str(makes)]
+        drops = [f"DROP INDEX {schema}{name}" for name in names if name in str(makes)]
         if turn:
             execute(url, *(makes if is_with else drops))
             work(store, worker_id, runs)  # a page's first change after a checkpoint logs the page: not what is measured
@@ -107,11 +108,12 @@ def main() -> None:
     """Both stores."""
     parser = argparse.ArgumentParser(description="What the indexes for people cost.")
     parser.add_argument("--runs", type=int, default=4_000)
+    parser.add_argument("--index", choices=NAMES)
     given = parser.parse_args()
     with serving() as databases:
         for kind in ("sqlite", "postgres"):
             with databases.fresh(kind) as url:
-                report(kind, url, given.runs)
+                report(kind, url, given.runs, NAMES if given.index is None else (given.index,))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,8 @@ def test_a_full_last_page_has_no_cursor(seven: Store) -> None:
         ({"states": ("held",)}, ["r6"]),
         ({"states": ("parked", "succeeded")}, ["r5", "r4"]),
         ({"states": ("ready",), "name": "app:odd"}, ["r3", "r1"]),
+        ({"states": ("ready", "held", "cancelling", "parked")}, ["r6", "r5", "r3", "r2", "r1"]),
+        ({"states": ("ready", "parked"), "queue": ""}, ["r5"]),
         ({"states": ("failed",), "name": "app:even"}, []),
         ({"id_prefix": "r"}, ["r7", "r6", "r5", "r4", "r3", "r2", "r1"]),
         ({"id_prefix": "r3"}, ["r3"]),
@@ -131,6 +133,7 @@ def test_what_no_index_knows_is_looked_for_in_so_many_runs_a_page(
     """Such a page may be empty, and says where to go on."""
     monkeypatch.setattr(finder, "LOOKED", 3)
     monkeypatch.setattr(finder, "LOOKED_INTO", 3)
+    monkeypatch.setattr(finder, "LOOKED_THROUGH", 3)
     first = seven.finder.page(Wanted(queue="docs"), 10)
     assert (ids(first), first.cursor is None) == ([], False)
     for wanted, found in (
@@ -138,6 +141,8 @@ def test_what_no_index_knows_is_looked_for_in_so_many_runs_a_page(
         (Wanted(queue="docs", name="app:odd"), ["r3", "r1"]),
         (Wanted(queue="docs", id_prefix="r"), ["r3", "r2", "r1"]),
         (Wanted(name="app:even", states=("ready", "held")), ["r6", "r2"]),
+        (Wanted(name="app:odd", states=("ready", "parked")), ["r5", "r3", "r1"]),
+        (Wanted(text="docs", states=("ready",)), []),
     ):
         pages, cursor = [], ""
         while cursor is not None:

@@ -18,7 +18,7 @@ class RunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type 
     list_display = ("what", "state", "queue", "attempts", "created_at", "started_at", "finished_at", "reason")
     list_filter = ("state", "queue", "name", "created_at")
     search_fields = ("id", "input")
-    ordering = ("-created_at",)
+    ordering = ("-seq",)  # as they were made: there is an index
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:

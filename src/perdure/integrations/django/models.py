@@ -37,6 +37,7 @@ class Run(models.Model):
     reason = models.TextField(null=True)
     input = models.TextField(null=True)
     output = models.TextField(null=True)
+    seq = models.BigIntegerField()
 
     class Meta:
         managed = False

@@ -18,12 +18,14 @@ from .wanted import Wanted
 Ask = Callable[[str, Mapping[str, object]], Sequence[Sequence[Any]]]
 """The rows of a named query; lists of texts go through `texts`."""
 
-LOOKED: Final = 50_000
-"""So many runs a page looks at, at most."""
-LOOKED_INTO: Final = 5_000
-"""The same where a text is to be found in their values; or where they are those that an index has found, which lie far
-from each other: each is a page of the file that is read.
+LOOKED: Final = 5_000
+"""So many runs a page looks at, at most: no page takes more than some milliseconds, however few it finds."""
+LOOKED_INTO: Final = 1_000
+"""The same where they are those that an index has found, which lie far from each other: each is a page of the file that
+is read.
 """
+LOOKED_THROUGH: Final = 250
+"""The same where a text is to be found in their values."""
 SKEW_SECONDS: Final = 60.0
 """So far the order in which runs are numbered may be from that of their times: batches of two processes, or a clock
 that was set.
@@ -77,7 +79,8 @@ class Finder:
         self, wanted: Wanted, parameters: Mapping[str, object], before: int | str, floor: int | str
     ) -> int | str | None:
         """Where this page ends and the next begins, if there is more to look at."""
-        looked = LOOKED if wanted.by == "seq" and wanted.text is None else LOOKED_INTO
+        looked = LOOKED if wanted.by == "seq" else LOOKED_INTO
+        looked = looked if wanted.text is None else LOOKED_THROUGH
         asked = {**parameters, "before": before, "floor": floor, "looked": looked - 1}
         rows = self._ask(f"floor_by_{wanted.by}", asked)
         if not rows or rows[0][0] is None:

@@ -8,10 +8,11 @@ from typing import Final, Literal
 
 from ...typing import RunId, RunState
 
-By = Literal["seq", "name", "trouble", "holder", "parent", "attribute", "id"]
+By = Literal["seq", "name", "trouble", "holder", "unfinished", "parent", "attribute", "id"]
 
 TROUBLE: Final = frozenset({"failed", "cancelled", "dead"})
 HELD: Final = frozenset({"held", "cancelling"})
+UNFINISHED: Final = HELD | {"ready", "parked"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Wanted:
             return "trouble"
         if self.states is not None and HELD.issuperset(self.states):
             return "holder"
+        if self.states is not None and UNFINISHED.issuperset(self.states):
+            return "unfinished"
         return "seq" if self.name is None else "name"
 
     @property
@@ -52,6 +55,8 @@ class Wanted:
         asked -= {"since", "until"} if self.by != "id" else set()
         if self.by == "attribute" and len(self.attributes) == 1:
             asked.remove("attributes")
+        if self.by == "unfinished" and UNFINISHED.issubset(self.states or ()):
+            asked.remove("states")
         known = {"name": "name", "trouble": "states", "holder": "states", "parent": "parent_id", "id": "id_prefix"}
         asked.discard(known.get(self.by, ""))
         return bool(asked)

@@ -386,7 +386,7 @@ CREATE TABLE perdure.progress (
     PRIMARY KEY (run_id, key)
 );
 
--- What people list: all, by attribute, by name, what went wrong, what ended when; newest first, which is by `seq`, that
+-- What people list: all, by attribute, by name, what went wrong, what has not ended, what ended when; newest first, which is by `seq`, that
 -- each index ends with. No index by state: each run would pass through three places of it. `seq > 0` is true of every
 -- run: only a query that says it can use these, so that no statement of a worker is ever planned by them.
 CREATE UNIQUE INDEX runs_in_order ON perdure.runs (seq) WHERE seq > 0;
@@ -395,6 +395,7 @@ CREATE INDEX runs_named ON perdure.runs (name, seq) WHERE seq > 0;
 CREATE INDEX runs_made_by ON perdure.runs (parent_id, seq) WHERE parent_id IS NOT NULL AND seq > 0;
 CREATE INDEX runs_trouble ON perdure.runs (seq)
     WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0;
+CREATE INDEX runs_unfinished ON perdure.runs (seq) WHERE finished_at IS NULL AND seq > 0;
 CREATE INDEX runs_finished ON perdure.runs (finished_at, seq) WHERE finished_at IS NOT NULL AND seq > 0;
 
 -- What a claim looks at: ready now, by function, each in order, so that what nobody here can execute costs nothing.
@@ -486,8 +487,11 @@ SELECT id, kind, name, queue,
        priority, attempts, max_attempts, created_at, due_at, started_at, finished_at,
        worker, parent_id, parent_key, coalesce(stopped = 'mend', false) AS needs_mend, stopped, reason,
        (SELECT body FROM perdure.inputs WHERE inputs.run_id = runs.id)   AS input,
-       (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output
-  FROM perdure.runs;
+       (SELECT body FROM perdure.outputs WHERE outputs.run_id = runs.id) AS output,
+       deadline_at, seq, finished_at IS NULL AS is_unfinished,
+       finished_at IS NOT NULL AND runs.state <> 'succeeded' AS went_wrong
+  FROM perdure.runs
+ WHERE runs.seq > 0;
 
 CREATE VIEW perdure.step_view AS
 SELECT run_id, key, kind, name, arguments, position, is_error, attempts, started_at, recorded_at, body AS outcome

@@ -381,12 +381,13 @@ CREATE TABLE progress (
     PRIMARY KEY (run_id, key)
 ) STRICT, WITHOUT ROWID;
 
--- What people list: by attribute, by name, what went wrong, what ended when; newest first, which is by `seq`, that
+-- What people list: by attribute, by name, what went wrong, what has not ended, what ended when; newest first, which is by `seq`, that
 -- each index ends with. No index by state: each run would pass through three places of it. `seq > 0` is true of every
 -- run: only a query that says it can use these, so that no statement of a worker is ever planned by them.
 CREATE INDEX attributes_found ON attributes (name, value, seq);
 CREATE INDEX runs_named ON runs (name) WHERE seq > 0;
 CREATE INDEX runs_trouble ON runs (seq) WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0;
+CREATE INDEX runs_unfinished ON runs (seq) WHERE finished_at IS NULL AND seq > 0;
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL AND seq > 0;
 
 -- What a claim looks at: ready now, by function, each in order, so that what nobody here can execute costs nothing.
@@ -482,8 +483,11 @@ SELECT id, kind, name, queue,
        strftime('%Y-%m-%d %H:%M:%f', finished_at, 'unixepoch') AS finished_at,
        worker, parent_id, parent_key, stopped IS 'mend' AS needs_mend, stopped, reason,
        (SELECT body FROM inputs WHERE inputs.run_id = runs.id)   AS input,
-       (SELECT body FROM outputs WHERE outputs.run_id = runs.id) AS output
-  FROM runs;
+       (SELECT body FROM outputs WHERE outputs.run_id = runs.id) AS output,
+       strftime('%Y-%m-%d %H:%M:%f', deadline_at, 'unixepoch') AS deadline_at, seq,
+       runs.finished_at IS NULL AS is_unfinished, runs.finished_at IS NOT NULL AND runs.state <> 'succeeded' AS went_wrong
+  FROM runs
+ WHERE runs.seq > 0;
 
 CREATE VIEW step_view AS
 SELECT run_id, key, kind, name, arguments, position, is_error, attempts,

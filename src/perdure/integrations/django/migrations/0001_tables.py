@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(null=True)),
                 ("input", models.TextField(null=True)),
                 ("output", models.TextField(null=True)),
+                ("seq", models.BigIntegerField()),
             ],
             options={"managed": False, "db_table": '"perdure"."run_view"'},
         ),

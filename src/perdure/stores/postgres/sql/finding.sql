@@ -57,6 +57,15 @@ SELECT {shown}
    AND {wanted}
  ORDER BY runs.seq DESC LIMIT %(most)s;
 
+-- name: runs_by_unfinished
+-- The newest runs that have not ended.
+SELECT {shown}
+  FROM perdure.runs
+ WHERE runs.finished_at IS NULL AND runs.seq > 0
+   AND runs.seq < %(before)s::bigint AND runs.seq >= %(floor)s::bigint
+   AND {wanted}
+ ORDER BY runs.seq DESC LIMIT %(most)s;
+
 -- name: runs_by_holder
 -- The newest runs that workers hold, of which there are as many as those have slots.
 SELECT {shown}
@@ -104,6 +113,11 @@ SELECT seq FROM perdure.runs WHERE name = %(name)s::text AND seq > 0 AND seq < %
 -- The same for what has not ended well.
 SELECT seq FROM perdure.runs
  WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0 AND seq < %(before)s::bigint
+ ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
+
+-- name: floor_by_unfinished
+-- The same for what has not ended.
+SELECT seq FROM perdure.runs WHERE finished_at IS NULL AND seq > 0 AND seq < %(before)s::bigint
  ORDER BY seq DESC LIMIT 1 OFFSET %(looked)s;
 
 -- name: floor_by_holder

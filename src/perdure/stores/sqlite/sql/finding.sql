@@ -58,6 +58,15 @@ SELECT json_group_array(json(packed))
            AND {wanted}
          ORDER BY runs.seq DESC LIMIT :most);
 
+-- name: runs_by_unfinished
+-- The newest runs that have not ended.
+SELECT json_group_array(json(packed))
+  FROM (SELECT json_array({shown}) AS packed
+          FROM runs INDEXED BY runs_unfinished
+         WHERE runs.finished_at IS NULL AND runs.seq > 0 AND runs.seq < :before AND runs.seq >= :floor
+           AND {wanted}
+         ORDER BY runs.seq DESC LIMIT :most);
+
 -- name: runs_by_holder
 -- The newest runs that workers hold, of which there are as many as those have slots.
 SELECT json_group_array(json(packed))
@@ -111,6 +120,12 @@ SELECT json_group_array(json_array(seq))
   FROM (SELECT seq FROM runs INDEXED BY runs_trouble
  WHERE finished_at IS NOT NULL AND state <> 'succeeded' AND seq > 0 AND seq < :before
  ORDER BY seq DESC LIMIT 1 OFFSET :looked);
+
+-- name: floor_by_unfinished
+-- The same for what has not ended.
+SELECT json_group_array(json_array(seq))
+  FROM (SELECT seq FROM runs INDEXED BY runs_unfinished
+ WHERE finished_at IS NULL AND seq > 0 AND seq < :before ORDER BY seq DESC LIMIT 1 OFFSET :looked);
 
 -- name: floor_by_holder
 -- The same for what workers hold.
