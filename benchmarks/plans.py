@@ -28,6 +28,23 @@ def questions() -> Iterator[tuple[str, str]]:
     yield from re.findall(r"^-- (.+)\n([^;]+);", text, re.MULTILINE)
 
 
+def asked_by(client: perdure.Client, ask: Callable[[], object]) -> list[tuple[str, Mapping[str, object]]]:
+    """Which queries the client asks, with their parameters."""
+    finder = client.runs._door().store.finder
+    asked, own = list[tuple[str, Mapping[str, object]]](), finder._ask
+
+    def watched(name: str, parameters: Mapping[str, object]) -> Any:
+        asked.append((name, parameters))
+        return own(name, parameters)
+
+    finder._ask = watched
+    try:
+        ask()
+    finally:
+        finder._ask = own
+    return asked
+
+
 class Plans(Protocol):
     """Of one database."""
 
@@ -57,22 +74,10 @@ class Watching:
 
     def scanned_by(self, client: perdure.Client, ask: Callable[[], object]) -> set[str]:
         """See `Plans`."""
-        finder = client.runs._door().store.finder  # type: ignore[attr-defined]  # of either store
-        asked, own = list[tuple[str, Mapping[str, object]]](), finder._ask
-
-        def watched(name: str, parameters: Mapping[str, object]) -> Any:
-            asked.append((name, parameters))
-            return own(name, parameters)
-
-        finder._ask = watched
-        try:
-            ask()
-        finally:
-            finder._ask = own
         queries = load_queries(f"perdure.stores.{self.package}")
         found = [
             self.scanned(queries[name].text, {key: given.get(key) for key in queries[name].parameters})
-            for name, given in asked
+            for name, given in asked_by(client, ask)
         ]
         return set[str]().union(*found)
 

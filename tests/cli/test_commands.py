@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import perdure
 from perdure.cli.command import all_commands
+from perdure.cli.screen import widths_within
 from tests.cli.conftest import Perdure
 from tests.cli.programs import asks, double, quadruple, queue
 from tests.conformance.ledger import until
@@ -104,6 +107,48 @@ def test_the_doctor_says_what_is_wrong(command: Perdure, store_url: str, worked:
     assert (report["well"], any(not finding["is_well"] for finding in report["findings"])) == (False, True)
     command("runs", "cancel", worked["ready"])
     assert command("doctor").code == 0
+
+
+def test_the_doctor_says_what_is_paused_and_what_schedules_lack(command: Perdure, client: perdure.Client) -> None:
+    """A function that nobody knows and an instant that nobody started are wrong; what is paused is said."""
+    client.schedules.set("unknown", "no.such:function", every=3600)
+    client.schedules.set("resting", "tests.cli.programs:double", every=3600, args=(1,))
+    client.schedules.pause("resting")
+    assert "no.such:function" in command("functions", "pause", "no.such:function").out
+    assert command("functions", "resume", "no.such:other").code == 1
+    with perdure.running(client.url, poll_seconds=0.05):
+        said = command("doctor").out
+    assert "WRONG  schedule unknown: no worker that is there now knows the function no.such:function" in said
+    assert "schedule resting is paused, for" in said
+    assert "perdure functions resume no.such:function, if it is time" in said
+    client.schedules.delete("unknown")
+    client.schedules.resume("resting")
+    rows = client.opened().store.schedules
+    row = rows.get("resting")
+    assert row is not None
+    an_hour_ago = rows.now() - 3_600
+    assert rows.write(replace(row, next_instant=an_hour_ago, next_at=an_hour_ago))
+    said = command("doctor")
+    assert (said.code, "WRONG  schedule resting was to come 60 min ago, and no" in said.out) == (1, True)
+    assert command("functions", "resume", "no.such:function", "--json").json == {"paused": {}}
+
+
+def test_a_deadline_is_shown(command: Perdure, client: perdure.Client) -> None:
+    """Of a run, and of all that are listed for programs."""
+    client.with_options(id="hurried", timeout=600).submit(double, 1)
+    assert re.search("to be over by 20.* UTC: in [0-9]+ (s|min)", command("runs", "show", "hurried").out)
+    [run] = command("runs", "list", "--json").json["runs"]
+    assert run["deadline_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("width", "widths"),
+    [(80, [36, 9, 20, 6]), (60, [36, 9, 11]), (50, [36, 9]), (20, [36])],
+)
+def test_a_table_fits_a_narrow_terminal(width: int, widths: list[int]) -> None:
+    """Ids stay whole, what is long is cut, and what does not fit is left out from the end."""
+    rows = [["x" * 36, "succeeded", "y" * 20, "1.5 ms"]]
+    assert widths_within(width, ("id", "status", "name", "took"), rows) == widths
 
 
 def test_the_schema_is_made_or_printed(command: Perdure, store_url: str, tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def sql_views() -> str:
 NOTES = {
     "run_view": "`state` is `ready`, `held`, `cancelling`, `parked`, `succeeded`, `failed`, `cancelled` or `dead`. "
     "`needs_mend` is true of a run that is parked until its code is mended; `reason` says why. `input` and `output` "
-    "are the values as they are stored. Runs are numbered as they are made: `ORDER BY seq DESC LIMIT n`, `is_unfinished` and "
-    "`went_wrong` are answered by indexes.",
+    "are the values as they are stored. Runs are numbered as they are made: `ORDER BY seq DESC LIMIT n`, "
+    "`is_unfinished` and `went_wrong` are answered by indexes.",
     "step_view": "`kind` is `step`, `value` (`now`, `random`, `uuid4`), `sleep`, or `order`: a piece of the order in "
     "which outcomes were handed over. `outcome` is the value or error as it is stored.",
 }

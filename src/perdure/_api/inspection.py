@@ -13,6 +13,7 @@ from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
 from .explaining import Explanation, explain
+from .paused_functions import FunctionPauses
 from .shown_runs import (
     HookSummary,
     RunDetails,
@@ -33,7 +34,7 @@ MOST_LISTED = 1_000
 MOST_RECORDS = 10_000
 
 
-class Runs(Steering):
+class Runs(Steering, FunctionPauses):
     """Finds runs and steers them; `perdure.runs` is the one of the launched process, `client.runs` that of a client.
 
     In a workflow `list` and `get` are refused, since the answers would be others at a replay: ask in a step. What
@@ -50,8 +51,9 @@ class Runs(Steering):
         that it has all of them; `text`, which stands in its id, name or reason, or in the first 10,000 characters of
         its arguments or outcome, whatever the case of its letters from a to z.
 
-        A page costs the same however many runs there are: it looks at 5,000 at most, at 1,000 that an index has
-        found, or with `text` at 250, so it may be empty and have a cursor. Raises `UsageError` for a filter that cannot be.
+        A page costs the same however many runs there are: it looks at 5,000 at most, at 500 that an index has
+        found, or with `text` at 250, so it may be empty and have a cursor. Raises `UsageError` for a filter that cannot
+        be.
         """
         sought, most = wanted_of(wanted), whole_number(limit, "limit", most=MOST_LISTED)
         page = self._asked("list").store.finder.page(sought, most, checked_cursor(cursor, sought))
@@ -86,6 +88,11 @@ class Runs(Steering):
         wanted = [text_name(run_id, "run_id") for run_id in run_ids]
         return [progress_of(row) for row in self._asked("progress").store.finder.progress(wanted)]
 
+    async def aprogress(self, *run_ids: RunId) -> Sequence[StepProgress]:
+        """`progress` from an event loop, which goes on meanwhile."""
+        self._check("progress")
+        return await asyncio.to_thread(self.progress, *run_ids)
+
     def explain(self, run_id: RunId) -> Explanation:
         """In words, why the run stands where it does; see `Handle.explain`. Raises `RunNotFoundError`."""
         return explain(self._asked("explain"), text_name(run_id, "run_id"))
@@ -102,12 +109,22 @@ class Runs(Steering):
             raise HookNotFoundError(f"there is no hook {token!r} in this database", token=token)
         return hook_summary(row)
 
+    async def ahook(self, token: str) -> HookSummary:
+        """`hook` from an event loop, which goes on meanwhile."""
+        self._check("hook")
+        return await asyncio.to_thread(self.hook, token)
+
     def hooks(self, *, limit: int = 1_000) -> Sequence[HookSummary]:
         """The hooks that wait for an answer, the oldest first, at most `limit` (up to 10,000); those of one run are
         with `get`. Their tokens are secrets: who knows one can answer.
         """
         most = whole_number(limit, "limit", most=MOST_RECORDS)
         return [hook_summary(row) for row in self._asked("hooks").store.finder.hooks(most)]
+
+    async def ahooks(self, *, limit: int = 1_000) -> Sequence[HookSummary]:
+        """`hooks` from an event loop, which goes on meanwhile."""
+        self._check("hooks")
+        return await asyncio.to_thread(self.hooks, limit=limit)
 
     def _asked(self, what: str) -> Door:
         self._check(what)

@@ -11,6 +11,7 @@ from ..stores.finding.found import QueueSeen
 from ..stores.limits import Overflow, QueueRow
 from .queue_limits import Rate
 from .shown_runs import maybe, moment
+from .shown_schedules import ScheduleSummary, schedule_summary
 
 if TYPE_CHECKING:
     from ..stores.finding import Finder
@@ -92,6 +93,9 @@ class Examination:
     """What waits for a mend."""
     unknown: Sequence[StuckRuns]
     """What is ready, and of which no worker that has looked knows the function."""
+    schedules: Sequence[ScheduleSummary]
+    paused_functions: Mapping[str, datetime]
+    """The functions whose runs do not begin, and since when."""
 
 
 def workers_of(finder: Finder) -> list[WorkerSummary]:
@@ -152,13 +156,25 @@ def rate_of(count: int | None, seconds: float | None) -> Rate | None:
     return None if count is None or seconds is None else (count, seconds)
 
 
+def names_known(store: Store) -> set[str] | None:
+    """The functions that workers know; None where none has told."""
+    return {name for worker in store.workers() for name in worker.serves.names} or None
+
+
+def paused_functions_of(store: Store) -> dict[str, datetime]:
+    """The functions whose runs do not begin, and since when."""
+    return {name: moment(paused_at) for name, paused_at in store.limits.paused()}
+
+
 def examination_of(store: Store) -> Examination:
     """All of it."""
-    finder = store.finder
+    finder, names = store.finder, names_known(store)
     return Examination(
         facts=store.health(),
         workers=workers_of(finder),
         queues=queues_of(store),
         stuck=[StuckRuns(name=seen.name, count=seen.count, reason=seen.reason) for seen in finder.stuck()],
         unknown=[StuckRuns(name=seen.name, count=seen.count, reason=seen.reason) for seen in finder.unknown()],
+        schedules=[schedule_summary(row, names) for row in store.schedules.all()],
+        paused_functions=paused_functions_of(store),
     )

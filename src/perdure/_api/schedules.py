@@ -18,6 +18,7 @@ from ..errors import StoreUnavailableError, UsageError
 from ..stores.protocol import ScheduleRow
 from .app import current_runtime
 from .handle import Handle
+from .overview import names_known
 from .schedule_edits import edited
 from .schedule_options import ScheduleOptions, schedule_name
 from .shown_runs import Affected, moment
@@ -49,7 +50,7 @@ class Schedules:
     def list(self) -> Sequence[ScheduleSummary]:
         """All schedules of the database, by name."""
         store = self._asked("list").store
-        names = _names_known(store.workers())
+        names = names_known(store)
         return [schedule_summary(row, names) for row in store.schedules.all()]
 
     async def alist(self) -> Sequence[ScheduleSummary]:
@@ -59,7 +60,7 @@ class Schedules:
     def get(self, name: str) -> ScheduleSummary:
         """One of them."""
         store = self._asked("get").store
-        return schedule_summary(self._row(name), _names_known(store.workers()))
+        return schedule_summary(self._row(name), names_known(store))
 
     async def aget(self, name: str) -> ScheduleSummary:
         """`get` from an event loop."""
@@ -223,12 +224,6 @@ class Schedules:
                 f"schedules.{what}() in a workflow would be answered otherwise at a replay: ask in a step, whose "
                 "outcome is recorded"
             )
-
-
-def _names_known(workers: Sequence[Any]) -> set[str] | None:
-    """The functions that workers know; None where none has told."""
-    names = {name for worker in workers for name in worker.serves.names}
-    return names or None
 
 
 def _paused(name: str, row: ScheduleRow | None, door: Door) -> ScheduleRow:

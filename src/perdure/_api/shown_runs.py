@@ -53,6 +53,8 @@ class RunSummary:
     """Why nothing that it waits for wakes it: `mend`, it was `paused`, or its `retries` are used up."""
     reason: str | None
     """Why it is as it is, where there is something to say."""
+    deadline_at: datetime | None
+    """When it is to be over, and is cancelled otherwise: `with_options(timeout=...)` or `deadline=`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ def summary_of(found: FoundRun) -> RunSummary:
         needs_mend=found.stopped == "mend",
         stopped=found.stopped,
         reason=found.reason,
+        deadline_at=maybe(found.deadline_at),
     )
 
 

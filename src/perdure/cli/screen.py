@@ -28,6 +28,11 @@ STYLES: Final[Mapping[str, str]] = {
     "well": "green",
 }
 """Of words that say how something stands."""
+WHOLE: Final = frozenset({"id", "parent", "worker", "held", "failed lately"})
+"""The columns with ids."""
+GAP: Final = 2
+LEAST_WIDTH: Final = 8
+"""To so many places a column is cut."""
 
 
 @dataclass(slots=True)
@@ -104,14 +109,16 @@ class Screen:
         from rich.table import Table  # late: it may not be installed
         from rich.text import Text  # late: the same
 
-        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-        for column in columns:
-            is_id = column in ("id", "parent", "worker")
-            table.add_column(column, overflow="fold" if is_id else "ellipsis", no_wrap=not is_id)
-        for row in rows:
-            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
         assert self._console is not None
+        widths = widths_within(self._console.width, columns, rows)
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+        for column, width in zip(columns, widths, strict=False):  # from the end columns may be left out
+            table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=width, max_width=width)
+        for row in rows:
+            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row[: len(widths)]))
         self._console.print(table)
+        if left_out := [column for column in columns[len(widths) :] if column]:
+            self.note(f"this terminal is too narrow for: {', '.join(left_out)}")
 
     def tree(self, root: Branch) -> None:
         """A line and all under it."""
@@ -143,6 +150,27 @@ class Screen:
     def flush(self) -> None:
         """Everything is out."""
         self._out.flush()
+
+
+def widths_within(width: int, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """How wide each column is to be so that all fit: what is long is cut, but ids are whole, since they are copied;
+    where that is not enough, columns are left out from the end.
+    """
+    texts = [[column, *cells] for column, *cells in zip(columns, *rows, strict=True)]
+    widths = [max(map(width_of, column)) for column in texts]
+    least = [own if column in WHOLE else min(own, LEAST_WIDTH) for own, column in zip(widths, columns, strict=True)]
+    while len(widths) > 1 and sum(least) + GAP * (len(least) - 1) > width:
+        widths.pop()
+        least.pop()
+    excess = sum(widths) + GAP * (len(widths) - 1) - width
+    while excess > 0:
+        room = [own - smallest for own, smallest in zip(widths, least, strict=True)]
+        if not any(room):
+            break
+        place = max(range(len(widths)), key=lambda place: (room[place] > 0, widths[place]))
+        widths[place] -= 1
+        excess -= 1
+    return widths
 
 
 def console_of(out: TextIO) -> Any:

@@ -19,6 +19,12 @@ def since(moment: datetime | None, now: datetime | None = None) -> str:
     return span(seconds) if seconds >= 0 else f"in {span(-seconds)}"
 
 
+def said_of(moment: datetime, now: datetime | None = None) -> str:
+    """The same in a sentence: `in 3 min`, `3 min ago`."""
+    text = since(moment, now)
+    return text if text.startswith("in ") else f"{text} ago"
+
+
 def span(seconds: float | None) -> str:
     """A number of seconds, in the unit that fits."""
     if seconds is None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from ... import Client, Examination, __version__
 from ..command import DONE, NOT_SO, Command, Context
-from ..times import span
+from ..times import since, span
 from .runs_cancel import runs_of
 from .runs_list import first_line
 
@@ -20,6 +20,7 @@ SNAPSHOT_SECONDS: Final = 600.0
 IDLE_SECONDS: Final = 60.0
 WAITING_SECONDS: Final = 60.0
 USED: Final = 0.9
+LATE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,11 @@ def versions(client: Client, examination: Examination) -> Iterator[Finding]:
 
 def looked_at(examination: Examination, clock: float) -> Iterator[Finding]:
     """All else, one after the other."""
-    looks: tuple[Callable[[Examination], Iterator[Finding]], ...] = (workers, queues, stuck, server)
+    looks: tuple[Callable[[Examination], Iterator[Finding]], ...] = (workers, queues, paused, stuck, server)
     yield from clocks(examination, clock)
     for look in looks:
         yield from look(examination)
+    yield from schedules(examination, float(examination.facts.get("clock", clock)))
 
 
 def clocks(examination: Examination, clock: float) -> Iterator[Finding]:
@@ -148,6 +150,57 @@ def stuck(examination: Examination) -> Iterator[Finding]:
         )
     if not (examination.stuck or examination.unknown):
         yield Finding(True, "no run waits for a mend, and none is of an unknown function")
+
+
+def paused(examination: Examination) -> Iterator[Finding]:
+    """What somebody has stopped, and may have forgotten."""
+    for name, paused_at in examination.paused_functions.items():
+        yield Finding(
+            True,
+            f"the function {name} is paused, for {since(paused_at)}",
+            f"perdure functions resume {name}, if it is time",
+        )
+    for queue in examination.queues:
+        if queue.limits is not None and queue.limits.paused_at is not None:
+            yield Finding(
+                True,
+                f"the queue {queue.name} is paused, for {since(queue.limits.paused_at)}",
+                f"perdure queues resume {queue.name}, if it is time",
+            )
+
+
+def schedules(examination: Examination, clock: float) -> Iterator[Finding]:
+    """Those that start nothing, or nothing that anybody executes. `clock`: the database's, which says what is due."""
+    for schedule in examination.schedules:
+        late = 0.0 if schedule.next_at is None else clock - schedule.next_at.timestamp()
+        if schedule.trouble is not None:
+            yield Finding(
+                False,
+                f"schedule {schedule.name}: {schedule.trouble}",
+                f"start a worker that imports its module, or perdure schedules delete {schedule.name}",
+            )
+        elif late > LATE_SECONDS and schedule.overlap == "queue" and examination.workers:
+            yield Finding(
+                True,
+                f"schedule {schedule.name} was to come {span(late)} ago, and waits for the end of run "
+                f"{schedule.last_run_id}",
+            )
+        elif late > LATE_SECONDS:
+            yield Finding(
+                False,
+                f"schedule {schedule.name} was to come {span(late)} ago, and no worker has started it",
+                "start a worker: perdure worker MODULE"
+                if not examination.workers
+                else "their logs say why; is perdure[schedules] installed there?",
+            )
+        if schedule.paused_at is not None:
+            yield Finding(
+                True,
+                f"schedule {schedule.name} is paused, for {since(schedule.paused_at)}",
+                f"perdure schedules resume {schedule.name}, if it is time",
+            )
+    if examination.schedules and all(one.trouble is None and one.paused_at is None for one in examination.schedules):
+        yield Finding(True, f"schedules: {len(examination.schedules)}")
 
 
 def server(examination: Examination) -> Iterator[Finding]:

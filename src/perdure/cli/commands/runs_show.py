@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from ... import RunDetails, RunSummary, StepProgress, UsageError
 from ..command import DONE, Command, Context
 from ..screen import STYLES, Branch, share_bar
-from ..times import between, since, span
+from ..times import between, said_of, since, span
 from .runs_list import first_line
 
 HIDDEN_KINDS = ("order", "child", "saved")
@@ -51,7 +53,7 @@ def tree_of(details: RunDetails, limit: int) -> Branch:
                 state = "is being tried again"
             else:
                 took = "" if step.started_at is None else f"  {between(step.started_at, step.recorded_at)}"
-                state = f"{'failed' if step.is_error else first_line(step.outcome, LONGEST) or 'recorded'}{took}"
+                state = f"{'failed' if step.is_error else outcome_of(step.kind, step.outcome)}{took}"
             called = f"({first_line(step.arguments, LONGEST)})" if step.arguments not in (None, "[]") else ""
             branch = at.add(f"{step.name}{called} → {state}", STYLES["failed"] if step.is_error else "")
             for attempt in step.earlier_attempts:
@@ -62,6 +64,14 @@ def tree_of(details: RunDetails, limit: int) -> Branch:
                 branch.add(f"{step.attempts} attempts")
     add_children(root, details.children, limit)
     return root
+
+
+def outcome_of(kind: str, outcome: str) -> str:
+    """What a call gave, in short; of a sleep when it ends."""
+    if kind == "sleep":
+        with suppress(ValueError, OverflowError, OSError):
+            return f"until {datetime.fromtimestamp(float(outcome), UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return first_line(outcome, LONGEST) or "recorded"
 
 
 def lines_of(details: RunDetails) -> list[str]:
@@ -79,6 +89,8 @@ def lines_of(details: RunDetails) -> list[str]:
         lines.append(f"held by worker {run.worker_id}, attempt {run.attempts} of {run.max_attempts}")
     if run.due_at is not None and run.finished_at is None:
         lines.append(f"due {since(run.due_at)}")
+    if run.deadline_at is not None and run.finished_at is None:
+        lines.append(f"to be over by {run.deadline_at:%Y-%m-%d %H:%M:%S} UTC: {said_of(run.deadline_at)}")
     if details.waits_for_children:
         lines.append("waits for its children")
     if details.waits_for:

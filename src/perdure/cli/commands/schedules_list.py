@@ -6,7 +6,7 @@ import argparse
 
 from ... import ScheduleSummary
 from ..command import DONE, Command, Context
-from ..times import since
+from ..times import said_of, since
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def when(schedule: ScheduleSummary) -> str:
     """When it comes next."""
     if schedule.paused_at is not None:
         return "paused"
-    return "never again" if schedule.next_at is None else since(schedule.next_at)
+    return "never again" if schedule.next_at is None else said_of(schedule.next_at)
 
 
 COMMAND = Command("schedules list", "What comes by the clock.", "perdure schedules list --json", add_arguments, run)

@@ -11,7 +11,7 @@ from typing import Final
 from ... import Client, RunSummary, StepProgress, StoreUnavailableError
 from ..command import DONE, Command, Context
 from ..screen import Screen, share_bar
-from ..times import since, span
+from ..times import said_of, since, span
 from .queues import COUNTED
 from .runs_list import first_line
 
@@ -44,7 +44,8 @@ def run(context: Context) -> int:
                 if screen.is_json:
                     screen.json(look.as_json())
                 else:
-                    screen.clear()
+                    if not arguments.once:
+                        screen.clear()
                     draw(screen, look)
                 screen.flush()
             if arguments.once or not (screen.is_terminal or screen.is_json):
@@ -122,13 +123,14 @@ def draw(screen: Screen, look: Look) -> None:
     if look.held:
         screen.line()
         screen.table(
-            ("held", "name", "status", "for", "attempt", "progress"),
+            ("held", "name", "status", "for", "to be over", "attempt", "progress"),
             [
                 (
                     run.run_id,
                     run.name,
                     run.status,
                     since(run.started_at),
+                    "" if run.deadline_at is None else said_of(run.deadline_at),
                     run.attempts,
                     shown_progress(look.progress.get(run.run_id)),
                 )

@@ -20,7 +20,7 @@ Ask = Callable[[str, Mapping[str, object]], Sequence[Sequence[Any]]]
 
 LOOKED: Final = 5_000
 """So many runs a page looks at, at most: no page takes more than some milliseconds, however few it finds."""
-LOOKED_INTO: Final = 1_000
+LOOKED_INTO: Final = 500
 """The same where they are those that an index has found, which lie far from each other: each is a page of the file that
 is read.
 """
@@ -154,7 +154,7 @@ class Finder:
         """The run, or None; of its steps and children at most so many: the first steps, the newest children."""
         asked = {"run_id": run_id, "most": most}
         for row in self._ask("run_shown", asked):
-            waits_for, *values = row[17:]
+            waits_for, *values = row[18:]
             steps = [_step(step) for step in self._ask("steps_of", asked)]
             return RunRecord(
                 _found(row),
@@ -172,7 +172,7 @@ class Finder:
 
 
 def _found(row: Sequence[Any]) -> FoundRun:
-    columns: list[Any] = [*row[:17]]
+    columns: list[Any] = [*row[:18]]
     return FoundRun(*columns)
 
 

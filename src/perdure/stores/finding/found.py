@@ -29,6 +29,7 @@ class FoundRun:
     worker_id: str | None
     stopped: Stopped | None
     reason: str | None
+    deadline_at: float | None
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,7 +6,8 @@ runs.seq, runs.id, runs.kind, runs.name, runs.queue,
             THEN 'cancelling' ELSE runs.state END,
        runs.priority, runs.attempts, runs.max_attempts, extract(epoch FROM runs.created_at)::float8,
        extract(epoch FROM runs.due_at)::float8, extract(epoch FROM runs.started_at)::float8,
-       extract(epoch FROM runs.finished_at)::float8, runs.parent_id, runs.worker::text, runs.stopped, runs.reason
+       extract(epoch FROM runs.finished_at)::float8, runs.parent_id, runs.worker::text, runs.stopped, runs.reason,
+       extract(epoch FROM runs.deadline_at)::float8
 
 -- part: wanted
 -- Whether a run is one of those that were asked for; of texts the beginning.

@@ -5,7 +5,7 @@ runs.seq, runs.id, runs.kind, runs.name, runs.queue,
                                             WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
            'cancelling', runs.state),
        runs.priority, runs.attempts, runs.max_attempts, runs.created_at, runs.due_at, runs.started_at,
-       runs.finished_at, runs.parent_id, runs.worker, runs.stopped, runs.reason
+       runs.finished_at, runs.parent_id, runs.worker, runs.stopped, runs.reason, runs.deadline_at
 
 -- part: wanted
 -- Whether a run is one of those that were asked for; of texts the beginning.
@@ -40,11 +40,11 @@ SELECT json_group_array(json(packed))
          ORDER BY runs.seq DESC LIMIT :most);
 
 -- name: runs_by_name
--- The newest runs of one function.
+-- The newest runs of one function. The floor stands first here and below: SQLite searches by the first of two bounds alone.
 SELECT json_group_array(json(packed))
   FROM (SELECT json_array({shown}) AS packed
           FROM runs INDEXED BY runs_named
-         WHERE runs.name = :name AND runs.seq > 0 AND runs.seq < :before AND runs.seq >= :floor
+         WHERE runs.name = :name AND runs.seq >= :floor AND runs.seq < :before AND runs.seq > 0
            AND {wanted}
          ORDER BY runs.seq DESC LIMIT :most);
 
@@ -54,7 +54,7 @@ SELECT json_group_array(json(packed))
   FROM (SELECT json_array({shown}) AS packed
           FROM runs INDEXED BY runs_trouble
          WHERE runs.finished_at IS NOT NULL AND runs.state <> 'succeeded'
-           AND runs.seq > 0 AND runs.seq < :before AND runs.seq >= :floor
+           AND runs.seq >= :floor AND runs.seq < :before AND runs.seq > 0
            AND {wanted}
          ORDER BY runs.seq DESC LIMIT :most);
 
@@ -63,7 +63,7 @@ SELECT json_group_array(json(packed))
 SELECT json_group_array(json(packed))
   FROM (SELECT json_array({shown}) AS packed
           FROM runs INDEXED BY runs_unfinished
-         WHERE runs.finished_at IS NULL AND runs.seq > 0 AND runs.seq < :before AND runs.seq >= :floor
+         WHERE runs.finished_at IS NULL AND runs.seq >= :floor AND runs.seq < :before AND runs.seq > 0
            AND {wanted}
          ORDER BY runs.seq DESC LIMIT :most);
 
