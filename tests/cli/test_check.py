@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,52 @@ def test_arguments_that_do_not_fit_are_a_difference(command: Perdure, store_url:
     deploy(takes_two)
     said = command("check", PROGRAM)
     assert (said.code, "its arguments cannot be read, or do not fit" in said.out) == (1, True)
+
+
+def with_price(price: Any) -> type:
+    """A class of one name whose price is declared so."""
+    cls = dataclass(type("Item", (), {"__annotations__": {"price": price}, "__module__": __name__}))
+    perdure.register(cls)
+    return cls
+
+
+def test_values_of_a_class_that_has_changed_are_a_difference(command: Perdure, store_url: str) -> None:
+    """With the step, the field and what to do; of arguments as well. `doctor` and `runs show` say it of what waits."""
+
+    def made_by(cls: Any) -> Callable[..., Any]:
+        @step(name="checked:item")
+        def item() -> Any:
+            return cls(1)
+
+        def buys(given: Any) -> None:
+            item()
+            old()
+
+        return buys
+
+    cls: Any = with_price(int)
+    [run_id] = under_way(store_url, made_by(cls), [])
+    argued = under_way(store_url, made_by(cls), cls(2))
+    for name in [name for name in DEFINITIONS._by_name if name.startswith("checked:")]:
+        del DEFINITIONS._by_name[name]
+    deploy(made_by(with_price(float)))  # wider: nothing to say
+    assert command("check", PROGRAM).code == 0
+    for name in [name for name in DEFINITIONS._by_name if name.startswith("checked:")]:
+        del DEFINITIONS._by_name[name]
+    deploy(made_by(with_price(str)))
+    said = " ".join(command("check", PROGRAM).out.split())
+    assert (
+        f"{NAME} run {run_id} of {NAME} cannot go on: what is recorded for call 0 (step checked:item) cannot be" in said
+    )
+    assert "its field 'price' holds int where str belongs" in said
+    assert "perdure.register(Item, version=2, upcasters={1: …})" in said
+    assert f"{argued[0]} {NAME} its arguments cannot be read, or do not fit {NAME}: $[0] was stored when" in said
+    assert "2 unfinished runs were replayed; 2 cannot go on with this code" in said
+    with perdure.running(store_url, **SETTINGS), perdure.Client(store_url) as client:
+        perdure.send(run_id, "word", topic="go on")
+        until(lambda: client.handle(run_id).reason is not None)
+        for shown in ("doctor",), ("runs", "show", run_id), ("runs", "explain", run_id):
+            assert "holds int where str belongs" in " ".join(command(*shown).out.split()), shown
 
 
 def test_a_function_that_is_gone_is_a_difference(command: Perdure, store_url: str) -> None:

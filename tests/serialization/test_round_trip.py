@@ -82,8 +82,16 @@ def test_arguments_come_back(args: list[Any], kwargs: dict[str, Any]) -> None:
         (math.inf, '{"$float":"inf"}'),
         (b"ab", '{"$bytes":"YWI="}'),
         (dt.datetime(2024, 1, 2, tzinfo=dt.UTC), '{"$datetime":"2024-01-02T00:00:00+00:00"}'),
-        (samples.Colour.RED, '{"$enum":["tests.serialization.samples:Colour","RED"]}'),
-        (samples.Tag("x"), '{"$attrs":["tests.serialization.samples:Tag",{"label":"x"}]}'),
+        (
+            samples.Colour.RED,
+            '{"$types":[{"tests.serialization.samples:Colour":"44fa0823"},'
+            '{"$enum":["tests.serialization.samples:Colour","RED"]}]}',
+        ),
+        (
+            samples.Tag("x"),
+            '{"$types":[{"tests.serialization.samples:Tag":"dd5ac798"},'
+            '{"$attrs":["tests.serialization.samples:Tag",{"label":"x"}]}]}',
+        ),
     ],
 )
 def test_the_text_is_readable_and_does_not_change(value: Any, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from typing import Any, Final, Generic, TypeVar, overload
 
 from .._core.answers import shape_of
@@ -256,10 +257,9 @@ def in_run(
     place = "\x1f".join((run.run_id, str(run.incarnation), call))
     answer = Answer(token, tell(run.serializer), what=what, key=key, call=place)
     told = answer.told if answer.told[0] != "rejected" else answer.told[:1]  # an error's traceback may differ
-    fingerprint, preview, *_ = run.serializer.accept_call((answer.token, told), {}, what=f"what {what} says")
-    flow = resolve_flow(
-        run, call, answer.token, lambda: answer.prepare(runtime.store, run.serializer, run.claim), fingerprint, preview
-    )
+    fingerprint, preview, stored, *_ = run.serializer.accept_call((answer.token, told), {}, what=f"what {what} says")
+    prepare = partial(answer.prepare, runtime.store, run.serializer, run.claim)
+    flow = resolve_flow(run, call, answer.token, prepare, fingerprint, preview, stored)
     if branch.is_async:
         return raised_later(adrive(flow, run))
     raise_problem(drive(flow, run))

@@ -90,9 +90,8 @@ def dispatched(messages: Sequence[Message], what: str, *, is_to_await: bool) -> 
         life = [str(run.incarnation)] if run.incarnation else []  # a run that was started anew sends anew
         call = (run.run_id, key, *life)
         entries = [entry_of(runtime, m, what, run.claim, *call, str(n)) for n, m in enumerate(messages)]
-        stored = [[entry.run_id, entry.topic, entry.value.codec, entry.value.text] for entry in entries]
-        fingerprint, preview, *_ = run.serializer.accept_call((stored,), {}, what=f"what {what} sends")
-        flow = send_flow(run, key, entries, fingerprint, preview)
+        sent = run.serializer.together([([entry.run_id, entry.topic], entry.value) for entry in entries])
+        flow = send_flow(run, key, entries, sent)
         if branch.is_async:
             return told_later(adrive(flow, run), what)
         tell(drive(flow, run), what)

@@ -100,7 +100,7 @@ class Taken:
         else:
             compared = self._compared()
         try:
-            self.fingerprint, self.preview, self._stored, decoded, named = serializer.accept_call(*compared, what=what)
+            self.fingerprint, self.preview, self.compared, decoded, named = serializer.accept_call(*compared, what=what)
         except SerializationError as error:
             self._explain(definition, compared[0], error)
             raise
@@ -155,7 +155,7 @@ class Taken:
         return self._made(*self._read())
 
     def _read(self) -> Arguments:
-        return self._decoded if self._stored is None else self._serializer.load_arguments(self._stored)
+        return self._decoded if self.compared is None else self._serializer.load_arguments(self.compared)
 
     @property
     def changes(self) -> Callable[[object], list[str]] | None:

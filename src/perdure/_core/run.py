@@ -235,9 +235,17 @@ class Run(Struct, eq=False, weakref=True):
             self.check_alive()
 
     def take(
-        self, key: str, kind: CheckpointKind, name: str, fingerprint: str, preview: str | None = None
+        self,
+        key: str,
+        kind: CheckpointKind,
+        name: str,
+        fingerprint: str,
+        preview: str | None = None,
+        arguments: Stored | None = None,
     ) -> Checkpoint | None:
-        """The recorded outcome of this call, or None; raises `RunInterrupted` where another call is recorded."""
+        """The recorded outcome of this call, or None; raises `RunInterrupted` where another call is recorded.
+        `arguments` are what the fingerprint is of, where that is at hand.
+        """
         recorded = self.checkpoints.pop(key, None)
         if recorded is None:
             if key in self.children.recorded:
@@ -245,17 +253,21 @@ class Run(Struct, eq=False, weakref=True):
             return None
         if recorded.kind != kind or recorded.name != name:
             self.differ(key, f"{recorded.kind} {recorded.name}", f"{kind} {name}")
-        if recorded.fingerprint != fingerprint:
+        if recorded.fingerprint != fingerprint and not self.serializer.is_as_before(
+            recorded.fingerprint, recorded.arguments, fingerprint, arguments
+        ):
             before, now = show_difference(recorded.arguments, preview)
             self.differ(key, f"{kind} {name} with {before}", f"the same with {now}")
         return recorded
 
-    def take_mark(self, key: str, name: str, fingerprint: str) -> Checkpoint | None:
+    def take_mark(self, key: str, name: str, fingerprint: str, arguments: Stored | None = None) -> Checkpoint | None:
         """What this call has recorded of itself without an outcome, or None; raises `RunInterrupted` where another call
         has.
         """
         mark = self.marks.pop(key, None) if self.marks else None
-        if mark is not None and (mark.name, mark.fingerprint) != (name, fingerprint):
+        if mark is None or (mark.name, mark.fingerprint) == (name, fingerprint):
+            return mark
+        if mark.name != name or not self.serializer.is_as_before(mark.fingerprint, None, fingerprint, arguments):
             self.differ(key, f"the beginning of step {mark.name}", f"step {name}, or other arguments")
         return mark
 
@@ -269,7 +281,9 @@ class Run(Struct, eq=False, weakref=True):
             return None
         if child.name != name:
             self.differ(key, f"a child run of {child.name}", f"a child run of {name}")
-        if child.fingerprint != fingerprint:
+        if child.fingerprint != fingerprint and not self.serializer.is_as_before(
+            child.fingerprint, child.arguments, fingerprint, arguments
+        ):
             was = None if child.arguments is None else self.serializer.preview(child.arguments)
             before, now = show_difference(was, self.serializer.preview(arguments.text))
             self.differ(key, f"a child run of {name} with {before}", f"the same with {now}")
@@ -294,16 +308,18 @@ class Run(Struct, eq=False, weakref=True):
         )
         self._wait_for_mend(difference, may_be_load=told if may_be_load or self.is_loose else None)
 
-    def read(self, key: str, load: Callable[[], T]) -> T:
-        """What `load` reads of this call's record. Where that cannot be read, the run is parked as for a difference."""
+    def read(self, key: str, load: Callable[[], T], *, what: str = "") -> T:
+        """What `load` reads of this call's record. Where that cannot be read, the run is parked as for a difference.
+        `what` the call is, for people.
+        """
         try:
             return load()
         except SerializationError as error:
             self._wait_for_mend(
                 SerializationError(
-                    f"run {self.run_id} of {self.name} cannot go on: what is recorded for call {key} cannot be read: "
-                    f"{error}. The run is parked and nothing is lost: mend the row, or bring back the code that can "
-                    "read it, and start the process again.",
+                    f"run {self.run_id} of {self.name} cannot go on: what is recorded for call {key}"
+                    f"{what and f' ({what})'} cannot be read: {error}. The run is parked and nothing is lost: mend "
+                    "that, or bring back the code that can read it, and start the process again.",
                     path=error.path,
                 )
             )

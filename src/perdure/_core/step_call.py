@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from .._entries import Stored
 from .binder import Arguments
 from .definitions import Definition
 from .identity import Taken
@@ -25,6 +26,8 @@ class StepCall(Struct):
     fingerprint: str
     preview: str | None = None
     """The beginning of what the fingerprint is of, for people."""
+    compared: Stored | None = None
+    """What the fingerprint is of; None for plain arguments."""
     again: Callable[[], Arguments] | None = None
     """The arguments as they were, for another attempt; None where no body can change them."""
     changes: Callable[[object], list[str]] | None = None
@@ -47,10 +50,19 @@ def step_call(run: Run, step: Definition, key: str, args: tuple[Any, ...], kwarg
     if step.binds or not step.identity.is_plain:
         taken = Taken(step, run.serializer, args, kwargs)
         return StepCall(
-            run, step, key, taken.args, taken.kwargs, taken.fingerprint, taken.preview, taken.again, taken.changes
+            run,
+            step,
+            key,
+            taken.args,
+            taken.kwargs,
+            taken.fingerprint,
+            taken.preview,
+            taken.compared,
+            taken.again,
+            taken.changes,
         )
     fingerprint, preview, stored, args, kwargs = run.serializer.accept_call(args, kwargs, what=step.what)
     again = None
     if stored is not None and (step.retry.attempts > 1 or step.reconcile is not None):
         again = partial(run.serializer.load_arguments, stored)
-    return StepCall(run, step, key, args, kwargs, fingerprint, preview, again)
+    return StepCall(run, step, key, args, kwargs, fingerprint, preview, stored, again)

@@ -36,7 +36,7 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
         known = yield from announce(call)
         if known is not None:
             return known
-    elif (mark := call.run.take_mark(call.key, call.definition.name, call.fingerprint)) is not None:
+    elif (mark := call.run.take_mark(call.key, call.definition.name, call.fingerprint, call.compared)) is not None:
         tried = call.run.read(call.key, lambda: tried_of(call.run.serializer.load(mark.outcome)))
         yield AwaitTime(tried.due_at)
     settled_at: float = yield Settle()  # what any branch of the run has seen is committed
@@ -147,7 +147,7 @@ def announce(call: StepCall) -> Flow[tuple[Outcome, int, float] | None]:
     said so: what `run_body` gives; None where the body did not take effect, as the function says that is asked.
     """
     run, definition = call.run, call.definition
-    mark = run.take_mark(call.key, definition.name, call.fingerprint)
+    mark = run.take_mark(call.key, definition.name, call.fingerprint, call.compared)
     if mark is None:
         yield Record(mark_of(call, "", None))
         return None

@@ -13,7 +13,7 @@ def set_attributes(run: Run, key: str, attributes: dict[str, str | None], *, is_
     run.check_alive()
     stored, _ = run.serializer.accept(attributes, what="the attributes of the run")
     fingerprint, preview = run.serializer.digest(stored)
-    if run.take(key, "attributes", "set_attributes", fingerprint, preview) is not None:
+    if run.take(key, "attributes", "set_attributes", fingerprint, preview, stored) is not None:
         return
     if run.is_behind:
         yield from catch_up(run, key, "set_attributes", is_instant=is_instant)

@@ -26,9 +26,10 @@ from ...errors import (
     SerializationError,
 )
 from ...typing import OVERDUE, RunId
+from ..definitions import DEFINITIONS
 from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, Record, StartChild, StayOpen
 from ..run import Run
-from ..serialization import LONG_TEXT, Serializer
+from ..serialization import LONG_TEXT, Serializer, is_as_before
 from .turn import catch_up, log_cancel, log_turn
 
 _HAS_TIME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78]").match
@@ -133,13 +134,20 @@ def check_created(entry: RunCreated, verdict: Verdict, *, shares: bool = False) 
             f"run {entry.run_id} exists and is of {verdict.name}, not of {entry.name}: choose another id",
             run_id=entry.run_id,
         )
-    if isinstance(verdict, Existed) and verdict.fingerprint not in (entry.fingerprint, NO_FINGERPRINT):
+    if isinstance(verdict, Existed) and not _is_same_work(entry, verdict):
         raise RunExistsError(
             f"run {entry.run_id} of {entry.name} exists with other arguments: the same id means the same work; "
             "choose another id for other work",
             run_id=entry.run_id,
         )
     return verdict.run_id if isinstance(verdict, Existed) else entry.run_id
+
+
+def _is_same_work(entry: RunCreated, existed: Existed) -> bool:
+    """Whether the run that is there has these arguments."""
+    if existed.fingerprint in (entry.fingerprint, NO_FINGERPRINT):
+        return True
+    return is_as_before(DEFINITIONS.types, existed.fingerprint, None, entry.fingerprint, entry.input)
 
 
 def check_holder(entry: RunCreated, run_id: RunId, name: str, *, shares: bool) -> RunId:
@@ -201,7 +209,11 @@ def unwrap(outcome: Outcome) -> Any:
 def outcome_of(serializer: Serializer, ended: EndedRun) -> Outcome:
     """How the run ended. Raises `SerializationError` where that cannot be read."""
     if ended.state == "succeeded" and ended.output is not None:
-        return Outcome(serializer.load(ended.output))
+        try:
+            return Outcome(serializer.load(ended.output))
+        except SerializationError as unreadable:
+            said = f"the result of run {ended.run_id} cannot be read: {unreadable}"
+            raise SerializationError(said, path=unreadable.path) from unreadable
     if ended.state == "failed" and ended.output is not None:
         return Outcome(error=serializer.load_error(ended.output))
     if ended.state == "cancelled" and ended.reason == OVERDUE:

@@ -54,7 +54,9 @@ def _find(run: Run, entry: RunCreated, *, is_instant: bool) -> Flow[_Found]:
     run.check_alive()
     key = entry.parent_key
     assert key is not None
-    recorded = run.take(key, "value", entry.name, entry.fingerprint) if key in run.checkpoints else None
+    recorded = None
+    if key in run.checkpoints:
+        recorded = run.take(key, "value", entry.name, entry.fingerprint, arguments=entry.input)
     child = None if recorded is not None else run.take_child(key, entry.name, entry.fingerprint, entry.input)
     found = _Found(entry.run_id)
     if recorded is not None:

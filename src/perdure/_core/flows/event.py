@@ -36,7 +36,7 @@ def set_event(run: Run, key: str, name: str, value: object, *, is_instant: bool)
     stored, _ = run.serializer.accept(value, what=f"the event {name!r}")
     fingerprint, preview = run.serializer.digest(stored)
     run.has_said = True
-    if run.take(key, "event", name, fingerprint, preview) is not None:
+    if run.take(key, "event", name, fingerprint, preview, stored) is not None:
         return
     if run.is_behind:
         yield from catch_up(run, key, f"event {name}", is_instant=is_instant)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..._entries import HookMissed, HookResolved, Refused, StepRecorded, Verdict
+from ..._entries import HookMissed, HookResolved, Refused, StepRecorded, Stored, Verdict
 from ...errors import HookAnswerError, HookClosedError, HookError, HookNotFoundError, HookResolvedError, PerdureError
 from ..flow import CallCancelled, Compute, Flow, Record, Send, Settle, StayOpen, Turn
 from ..run import Run
@@ -27,13 +27,14 @@ def resolve(
     prepare: Callable[[], HookResolved | Problem],
     fingerprint: str,
     preview: str | None = None,
+    arguments: Stored | None = None,
 ) -> Flow[BaseException | None]:
     """Answer the hook, once. `prepare` looks at it, and makes the entry, or says why not. What is wrong, or None."""
     run.check_alive()
     try:
         if run.order.was_cancelled(key):
             yield StayOpen(key)
-        recorded = run.take(key, "resolve", NAME, fingerprint, preview)
+        recorded = run.take(key, "resolve", NAME, fingerprint, preview, arguments)
         if recorded is not None:
             give = yield from reading(run, key, recorded.outcome, is_error=False)
             yield Turn(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from ..._entries import MessageSent, Refused, StepRecorded, Undelivered, Verdict
+from ..._entries import MessageSent, Refused, StepRecorded, Stored, Undelivered, Verdict
 from ...errors import PerdureError, RunEndedError, RunNotFoundError
 from ...typing import RunId
 from ..flow import CallCancelled, Flow, Record, Send, StayOpen, Turn
@@ -28,15 +28,16 @@ def message_id(*parts: str) -> str:
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
 
-def send(
-    run: Run, key: str, entries: Sequence[MessageSent], fingerprint: str, preview: str | None = None
-) -> Flow[list[BaseException]]:
-    """Send them, once. The answer is what is wrong with those that reached nobody; all others were sent."""
+def send(run: Run, key: str, entries: Sequence[MessageSent], sent: Stored) -> Flow[list[BaseException]]:
+    """Send them, once. The answer is what is wrong with those that reached nobody; all others were sent. `sent` is all
+    that is compared on replay.
+    """
     run.check_alive()
+    fingerprint, preview = run.serializer.digest(sent)
     try:
         if run.order.was_cancelled(key):
             yield StayOpen(key)
-        recorded = run.take(key, "send", NAME, fingerprint, preview)
+        recorded = run.take(key, "send", NAME, fingerprint, preview, sent)
         if recorded is not None:
             give = yield from reading(run, key, recorded.outcome, is_error=False)
             yield Turn(key)

@@ -27,7 +27,7 @@ def run_step(call: StepCall) -> Flow[Any]:
         if run.order.was_cancelled(key):
             run.checkpoints.pop(key, None)  # its own transaction may have been committed all the same
             yield StayOpen(key)
-        recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview)
+        recorded = run.take(key, "step", definition.name, call.fingerprint, call.preview, call.compared)
         if recorded is not None:
             return (yield from hand_over(call, recorded))
         if run.is_behind:
@@ -70,7 +70,8 @@ def run_step(call: StepCall) -> Flow[Any]:
 def hand_over(call: StepCall, recorded: Checkpoint) -> Flow[Any]:
     """What an earlier claim has recorded, when it is its turn."""
     run, key = call.run, call.key
-    give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error)
+    what = f"step {call.definition.name}"
+    give = yield from reading(run, key, recorded.outcome, is_error=recorded.is_error, what=what)
     if run.saves:
         yield from forget_saved(run, key)
     if recorded.position is not None:
@@ -96,16 +97,16 @@ def store_outcome(run: Run, outcome: Outcome, what: str) -> tuple[Stored, Outcom
     return stored, Outcome(error=BaseException.with_traceback(loaded, error.__traceback__))
 
 
-def reading(run: Run, key: str, stored: Stored, *, is_error: bool) -> Flow[Callable[[], Any]]:
+def reading(run: Run, key: str, stored: Stored, *, is_error: bool, what: str = "") -> Flow[Callable[[], Any]]:
     """What gives the recorded value, or raises the recorded error, when it is the call's turn. A long text is read
-    before that, beside the event loop.
+    before that, beside the event loop. `what` the call is, for people.
     """
     load: Callable[[Stored], Any] = run.serializer.load_error if is_error else run.serializer.load
     if len(stored.text) > LONG_TEXT:
         with suppress(SerializationError):  # read again, it parks the run
             value = yield Compute(partial(load, stored))
             return partial(unwrap, value, is_error=is_error)
-    return lambda: unwrap(run.read(key, lambda: load(stored)), is_error=is_error)
+    return lambda: unwrap(run.read(key, lambda: load(stored), what=what), is_error=is_error)
 
 
 def unwrap(value: Any, *, is_error: bool) -> Any:

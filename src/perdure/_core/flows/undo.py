@@ -31,7 +31,7 @@ def undo(run: Run, key: str, name: str, stored: Stored, *, is_instant: bool) -> 
     """
     run.check_alive()
     fingerprint, preview = run.serializer.digest(stored)
-    if run.take(key, "undo", name, fingerprint, preview) is not None:
+    if run.take(key, "undo", name, fingerprint, preview, stored) is not None:
         return
     if run.is_behind:
         yield from catch_up(run, key, f"undo of {name}", is_instant=is_instant)
@@ -46,7 +46,9 @@ def announce_undo(call: StepCall) -> Flow[None]:
         what = f"what the undo of step {name} gets, its arguments"
         stored, _, _ = run.serializer.accept_arguments(call.args, call.kwargs, what=what)
         yield from record_undo(run, key, name, call.fingerprint, stored, call.preview)
-    elif recorded != (name, call.fingerprint):
+    elif recorded != (name, call.fingerprint) and not (
+        recorded[0] == name and run.serializer.is_as_before(recorded[1], None, call.fingerprint, call.compared)
+    ):
         run.differ(call.key, f"the beginning of step {recorded[0]}", f"step {name}, or other arguments")
 
 

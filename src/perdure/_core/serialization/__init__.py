@@ -4,6 +4,7 @@
 """
 
 from .codecs import Codec, JsonCodec, PickleCodec, ZlibCodec
+from .former import is_as_before
 from .raised import tamed
 from .registry import TypeRegistry
 from .serializer import DEFAULT_MAX_BYTES, Serializer
@@ -18,6 +19,7 @@ __all__ = [
     "Serializer",
     "TypeRegistry",
     "ZlibCodec",
+    "is_as_before",
     "is_heavy",
     "tamed",
 ]

@@ -40,7 +40,7 @@ def types_of_function(fn: Callable[..., object], *, may_import: bool = False) ->
     if plain is None:
         return found
     scope = _closure(plain)
-    for annotation in _annotations(plain, found):
+    for annotation in _annotations(plain, found).values():
         _visit(_resolved(annotation, plain.__globals__, scope, found), found)
     return found
 
@@ -49,6 +49,15 @@ def types_of(tp: object, *, may_import: bool = False) -> Found:
     """Collect the types that `tp` speaks of: itself, its type arguments and, of classes, the types of the fields."""
     found = Found(may_import=may_import)
     _visit(tp, found)
+    return found
+
+
+def declared_of(cls: type) -> dict[str, object]:
+    """The annotations of a class and its bases by name, resolved; one that cannot be is left as it was written."""
+    found: dict[str, object] = {}
+    for owner in reversed(cls.__mro__):
+        for name, annotation in _annotations_of_owner(owner, Found()):
+            found[name] = annotation
     return found
 
 
@@ -74,13 +83,13 @@ def _closure(fn: types.FunctionType) -> dict[str, object]:
     return scope | {parameter.__name__: parameter for parameter in getattr(fn, "__type_params__", ())}
 
 
-def _annotations(owner: object, found: Found) -> list[object]:
+def _annotations(owner: object, found: Found) -> dict[str, object]:
     """The raw annotations; where Python computes them late, some may not be there yet."""
     try:
-        return list(inspect.get_annotations(owner).values())  # type: ignore[arg-type]  # a function or a class
+        return inspect.get_annotations(owner)  # type: ignore[arg-type]  # a function or a class
     except Exception:
         found.is_complete = False
-        return []
+        return {}
 
 
 def _resolved(annotation: object, names: Mapping[str, object], scope: dict[str, object], found: Found) -> object | None:
@@ -155,12 +164,19 @@ def _types_of_fields(cls: type, found: Found) -> Iterator[object]:
     if not _has_fields(cls):
         return
     for owner in cls.__mro__:
-        if owner.__module__.partition(".")[0] in {"builtins", "typing", "pydantic", "enum"}:
-            continue
-        module = inspect.getmodule(owner)
-        scope = {owner.__name__: owner} | {p.__name__: p for p in getattr(owner, "__type_params__", ())}
-        for annotation in _annotations(owner, found):
-            yield _resolved(annotation, vars(module) if module else {}, scope, found)
+        for _, annotation in _annotations_of_owner(owner, found):
+            yield None if isinstance(annotation, str) else annotation
+
+
+def _annotations_of_owner(owner: type, found: Found) -> Iterator[tuple[str, object]]:
+    """Those that stand in this class itself, resolved where that can be done."""
+    if owner.__module__.partition(".")[0] in {"builtins", "typing", "pydantic", "enum"}:
+        return
+    module = inspect.getmodule(owner)
+    scope = {owner.__name__: owner} | {p.__name__: p for p in getattr(owner, "__type_params__", ())}
+    for name, annotation in _annotations(owner, found).items():
+        resolved = _resolved(annotation, vars(module) if module else {}, scope, found)
+        yield name, annotation if resolved is None and isinstance(annotation, str) else resolved
 
 
 def _has_fields(cls: type) -> bool:

@@ -8,7 +8,7 @@ one by one. Nothing is refused here with its path: whoever catches a `Refusal` d
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, Protocol
@@ -33,6 +33,7 @@ class Encodes(Protocol):
 
     registry: TypeRegistry
     is_escaping: bool
+    met: set[str]
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """The tree of one value."""
@@ -51,6 +52,7 @@ class Decodes(Protocol):
     """The decoder of one value, as columns need it."""
 
     registry: TypeRegistry
+    changed: Collection[str]
 
     def decode(self, tree: Any) -> Any:
         """The value of one tree."""
@@ -170,6 +172,7 @@ def _encode_instances(encoder: Encodes, kind: type, values: list[Any], depth: in
     layout, shape, name = layout_of(kind), shape_of(kind), encoder.registry.name_of(kind)
     if layout is None or shape is None or name is None or (rows := layout.read_many(values)) is None:
         return None
+    encoder.met.add(name)
     encoder.check_depth(depth + layout.levels - 1)
     encoder.spend(len(values) * (len(layout.names) + 4))
     if (columns := _columns_of(layout, rows)) is None:
@@ -227,7 +230,8 @@ def _decode_instances(decoder: Decodes, tag: str, bodies: list[Any]) -> list[Any
     if set(map(type, bodies)) != {list} or set(map(len, bodies)) != {2}:
         return None
     names = {str(body[0]) for body in bodies}
-    cls = decoder.registry.resolve(next(iter(names))) if len(names) == 1 else None
+    is_one = len(names) == 1 and names.isdisjoint(decoder.changed)
+    cls = decoder.registry.resolve(next(iter(names))) if is_one else None
     if cls is None or shape_of(cls) is not BY_TAG[tag] or (layout := layout_of(cls)) is None:
         return None
     states = [body[1] for body in bodies]

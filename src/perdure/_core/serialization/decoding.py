@@ -7,7 +7,7 @@ does not fit raises `Refusal`; no other way out is left to a hostile row.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import chain
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ from .columns import FEW, decode_many, pieces_of
 from .encoding import unknown_type_name
 from .raised import error_from_state
 from .refusal import Refusal
-from .registry import TypeRegistry
-from .shapes import BY_TAG, add_extras, shape_of
+from .registry import Code, TypeRegistry
+from .shapes import BY_TAG, Shape, add_extras, shape_of
 from .tags import BY_TYPE, DICT, Tag, expect
 from .zones import make_pydantic_zone
 
@@ -50,6 +50,8 @@ class Decoder:
     def __init__(self, registry: TypeRegistry, *, is_bulk: bool = False) -> None:
         self.registry = registry
         self._is_bulk = is_bulk
+        self.changed: Collection[str] = ()
+        """The names of classes whose values are not to be made many at a time."""
 
     def decode(self, tree: Any) -> Any:
         """Return the value, or raise `Refusal` with the path inside the tree so far."""
@@ -105,9 +107,12 @@ class Decoder:
             raise Refusal("is a damaged $registered")
         cls = self.registry.resolve(body[0])
         code = None if cls is None else self.registry.code_of(cls)
-        if code is None:
+        if cls is None or code is None:
             raise Refusal(f"needs perdure.register(…, encode=…, decode=…) for {body[0][:200]}, as when it was stored")
-        return self._made("$registered", code.decode, body[1])
+        return self._made("$registered", lambda simple: self._decode_registered(code, cls, simple), body[1])
+
+    def _decode_registered(self, code: Code, cls: type, simple: Any) -> object:
+        return code.decode(simple)
 
     def _instance(self, tag: str, body: Any) -> object:
         if type(body) is not list or len(body) not in (2, 3) or type(body[0]) is not str:
@@ -115,12 +120,20 @@ class Decoder:
         name, state, *extras = body
         cls = self.registry.resolve(name)
         if cls is None:
-            raise Refusal(unknown_type_name(name))
-        shape = BY_TAG[tag]
-        if shape_of(cls) is not shape:  # a model, say, must not be read as what pydantic validates
-            raise Refusal(f"says {tag}, which the type {name[:200]} is not (any more)")
-        made = self._made(tag, lambda simple: shape.make(cls, simple), state)
+            return self._unknown(tag, name, state)
+        made = self._made(tag, lambda simple: self._make(BY_TAG[tag], cls, name, simple), state)
         return self._made(tag, lambda simple: add_extras(made, simple), extras[0]) if extras else made
+
+    def _unknown(self, tag: str, name: str, state: Any) -> object:
+        """The class of an instance is not known to this process."""
+        moved = "; where it was moved or renamed, call perdure.register(ItsNewName, aliases=[its old name])"
+        raise Refusal(unknown_type_name(name) + moved)
+
+    def _make(self, shape: Shape, cls: type, name: str, state: Any) -> object:
+        """An instance of its decoded state."""
+        if shape_of(cls) is not shape:  # a model, say, must not be read as what pydantic validates
+            raise Refusal(f"says {shape.tag}, which the type {name[:200]} is not (any more)")
+        return shape.make(cls, state)
 
     def _made(self, tag: str, make: Callable[[Any], object], body: Any) -> object:
         """Decode the body, then make the value; a maker may raise anything that a wrong body can lead it to."""

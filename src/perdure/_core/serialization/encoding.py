@@ -72,6 +72,8 @@ class Encoder:
         self.is_escaping = is_escaping
         self._is_lenient = is_lenient
         self.is_bulk = is_bulk
+        self.met: set[str] = set()
+        """The names of the classes whose values were met."""
 
     def encode(self, value: Any, depth: int = 0) -> Tree:
         """Return the tree, or raise `Refusal` with the path so far."""
@@ -155,6 +157,7 @@ class Encoder:
 
     def _tagged(self, value: Any, kind: type, depth: int) -> Tree:
         if (code := self.registry.code_of(kind)) is not None:
+            self.met.add(code.name)
             return {"$registered": [code.name, self._within(value, code.encode(value), depth)]}
         tag = BY_TYPE.get(kind)
         if tag is not None:
@@ -202,6 +205,7 @@ class Encoder:
         name = self.registry.name_of(kind) or self.registry.name_of(generic_origin(kind))
         if name is None:
             return self._refused(kind, unknown_type(kind, self.registry.hint(kind)) + _conversion(value))
+        self.met.add(name)
         state, extras = shape.take(value)
         body: list[Tree] = [name, self._within(value, state, depth)]
         if extras:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -13,8 +14,11 @@ from ...errors import SerializationError
 from .columns import PIECE, pieces_of
 from .decoding import Decoder
 from .encoding import Encoder, Tree, canonical, sort_key
+from .headed import Head, head_of, parted, with_head
+from .older import OlderDecoder
 from .refusal import Refusal
 from .registry import TypeRegistry
+from .revisions import Mark
 
 TEXT_LIMIT: Final = 2**30
 """No text may be longer (in bytes), whatever a serializer allows: PostgreSQL takes no more."""
@@ -61,18 +65,21 @@ def _write_again(value: object, make: Callable[..., Encoder]) -> str:
 
 def _text_of(value: object, encoder: Encoder) -> str:
     if type(value) is not list or len(value) <= PIECE or not encoder.is_bulk:
-        return encode_tree(encoder.encode(value)).decode()
-    texts = [encode_tree(encoder.encode(piece)).decode()[1:-1] for piece in pieces_of(value)]
-    return f"[{','.join(texts)}]"
+        text = encode_tree(encoder.encode(value)).decode()
+    else:
+        text = f"[{','.join(encode_tree(encoder.encode(piece)).decode()[1:-1] for piece in pieces_of(value))}]"
+    return with_head(text, encoder.met, encoder.registry) if encoder.met else text
 
 
 def read(text: str, registry: TypeRegistry) -> Any:
     """Return the value; raises `SerializationError`, and nothing else, for whatever is no JSON of ours."""
     try:
+        head, text = parted(text, registry)
         try:
-            return _value_of(text, registry)
+            return _value_of(text, _decoder(text, head, registry, is_bulk=True))
         except Refusal:  # done again one by one, which says where
-            return Decoder(registry).decode(decode_tree(text))
+            one_by_one = _decoder(text, head, registry, is_bulk=False)
+            return None if one_by_one is None else one_by_one.decode(decode_tree(text))
     except Refusal as refusal:
         raise SerializationError(f"{refusal.path} {refusal.reason}", path=refusal.path) from refusal.__cause__
     except RecursionError:
@@ -83,25 +90,54 @@ def read(text: str, registry: TypeRegistry) -> Any:
         raise SerializationError(f"the stored text cannot be read: {type(error).__name__}") from error
 
 
-def _value_of(text: str, registry: TypeRegistry) -> Any:
-    is_plain = '"$' not in text
+def _decoder(text: str, head: Head, registry: TypeRegistry, *, is_bulk: bool) -> Decoder | None:
+    """What makes the value; None where the text is plain, and what it says is the value."""
+    if '"$' not in text:
+        return None
+    if head.changed:
+        return OlderDecoder(registry, head.changed, is_bulk=is_bulk)
+    return Decoder(registry, is_bulk=is_bulk)
+
+
+def _value_of(text: str, decoder: Decoder | None) -> Any:
     if len(text) < _LONG_TEXT or text[0] != "[":
         tree = decode_tree(text)
-        return tree if is_plain else Decoder(registry, is_bulk=True).decode(tree)
-    decoder = Decoder(registry, is_bulk=True)
+        return tree if decoder is None else decoder.decode(tree)
     made: list[Any] = []
     for piece in pieces_of(_decode_members(text)):
         tree = decode_tree(b"[" + b",".join(piece) + b"]")
-        made += tree if is_plain else decoder.decode(tree)
+        made += tree if decoder is None else decoder.decode(tree)
     return made
 
 
-def canonical_bytes(text: str) -> bytes:
-    """Return the same bytes for all values that are equal and of the same types, whatever the order of their dicts."""
+def joined(values: list[tuple[list[str], str, str]], registry: TypeRegistry) -> str:
+    """One text of several, each with words before it and its codec; of another codec than JSON it is a text in it."""
+    marks: dict[str, Mark] = {}
+    rows = []
+    for words, codec, text in values:
+        inner = encode_tree(text).decode()
+        if codec == "json":
+            head, inner = parted(text, registry)
+            marks |= head.marks
+        rows.append(f"[{encode_tree([*words, codec]).decode()},{inner}]")
+    head_text = head_of(marks)
+    return f"{head_text}[{','.join(rows)}]{']}' if head_text else ''}"
+
+
+def canonical_parts(text: str, registry: TypeRegistry) -> tuple[bytes, str]:
+    """Return the same bytes for all values that are equal and of the same types, whatever the order of their dicts;
+    and the versions of their classes, where there are any beyond the first.
+    """
     if "{" not in text:
-        return text.encode()
+        return text.encode(), ""
+    head, text = parted(text, registry)
+    return canonical(canonical_tree(text)), head.versions
+
+
+def canonical_tree(text: str) -> Tree:
+    """The tree of a text without its head, of which the canonical bytes are."""
     tree = decode_tree(text)
-    return canonical(_sorted(tree) if any(f'"{tag}"' in text for tag in (*_UNORDERED, "$error")) else tree)
+    return _sorted(tree) if any(f'"{tag}"' in text for tag in (*_UNORDERED, "$error")) else tree
 
 
 def _sorted(tree: Tree) -> Tree:
@@ -119,3 +155,13 @@ def _sorted(tree: Tree) -> Tree:
     if len(made) == 1 and isinstance(error, dict):
         made["$error"] = {name: part for name, part in error.items() if name not in _TOLD_OTHERWISE}
     return made
+
+
+_UNDIGESTED: Final = hashlib.blake2b(digest_size=8)
+
+
+def digest_of(text: bytes, versions: str = "") -> str:
+    """The fingerprint of canonical bytes; of the versions in them a digest of their own comes after a point."""
+    digest = _UNDIGESTED.copy()  # twice as fast as to set one up
+    digest.update(text)
+    return f"{digest.hexdigest()}.{digest_of(versions.encode())[:8]}" if versions else digest.hexdigest()

@@ -32,7 +32,7 @@ class Refusal(Exception):  # noqa: N818 - a verdict on a value; the error that p
                     outermost_first = outermost_first[:index]
                     break
                 seen.add(container)
-        return "$" + "".join(_shown(key) for _, key in outermost_first)
+        return "$" + "".join(shown_step(key) for _, key in outermost_first)
 
     @property
     def is_cycle(self) -> bool:
@@ -44,7 +44,7 @@ class TooDeep(Refusal):
     """The value is nested too deeply, which a cycle always is."""
 
 
-def _shown(key: Hashable) -> str:
+def shown_step(key: Hashable) -> str:
     """One step of a path. Of the keys only names and integers are shown: others may be anybody's secret."""
     if isinstance(key, str):
         return f".{key[:80]}" if key.isidentifier() else "[…]"

@@ -7,14 +7,16 @@ because data says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UsageError
 from ..names import module_name
 from .annotations import Found, types_of, types_of_function
+from .declared import digest_of
 from .loaded import find_loaded
+from .revisions import FIRST, NO_UPCASTERS, Mark, Revision, Upcaster, check_revision
 
 _LONGEST_NAME = 500
 """Of a generic model with arguments: it is made where all its parts are known, but not nested without end."""
@@ -45,6 +47,14 @@ class Code:
     decode: Callable[[Any], object]
 
 
+class Heads:
+    """What `headed` has found out with the classes that are known now: made anew when there are others."""
+
+    def __init__(self) -> None:
+        self.by_names: dict[frozenset[str], str] = {}
+        self.by_text: dict[str, Any] = {}
+
+
 class TypeRegistry:
     """The known types, by name and back. May be read and written by several threads.
 
@@ -59,6 +69,9 @@ class TypeRegistry:
         self._codes: dict[type, Code] = {}
         self.code_of: Callable[[type], Code | None] = self._codes.get
         """How values of exactly this type are written, where that was registered."""
+        self._revisions: dict[type, Revision] = {}
+        self._marks: dict[type, Mark] = {}
+        self.heads = Heads()
         self._waiting: dict[int, tuple[object, Callable[[bool], Found]]] = {}
         self._unresolved: dict[str, None] = {}
         self._has_news = False
@@ -71,14 +84,18 @@ class TypeRegistry:
         encode: Callable[[Any], object] | None = None,
         decode: Callable[[Any], Any] | None = None,
         aliases: Iterable[str] = (),
+        version: int = 1,
+        upcasters: Mapping[int, Upcaster] = NO_UPCASTERS,
     ) -> None:
         """Make a type known, with all types that its fields and type arguments name; see `perdure.register`."""
         found = types_of(tp)
         if not found.types and not (isinstance(tp, type) and tp.__module__ == "builtins"):
             raise UsageError(f"register() takes a class, not a value of type {type(tp).__name__}")
         names = [aliases] if isinstance(aliases, str) else list(aliases)
-        if encode is not None or decode is not None or names:
+        is_revised = type(version) is not int or version != 1 or bool(upcasters)
+        if encode is not None or decode is not None or names or is_revised:
             self._check(tp, encode, decode, names)
+        revision = check_revision(tp, version, upcasters) if is_revised else FIRST
         self._adopt(found)
         if not found.is_complete:
             self._waiting[id(tp)] = (tp, lambda may_import: types_of(tp, may_import=may_import))
@@ -88,10 +105,33 @@ class TypeRegistry:
             self._names[tp] = names[0]
         if encode is not None and decode is not None:
             self._codes[tp] = Code(self._names[tp], encode, decode)
+        if is_revised:
+            self._revisions[tp] = revision
+        self._marks.pop(tp, None)
+        self.heads = Heads()
+
+    def revision_of(self, tp: type) -> Revision:
+        """Which version of the class this process has, and how values of earlier ones become its own."""
+        return self._revisions.get(tp, FIRST)
+
+    def mark_of(self, tp: type) -> Mark:
+        """What is kept beside values of this type, to see later whether it has changed."""
+        mark = self._marks.get(tp)
+        if mark is None:
+            digest = None if tp in self._codes else digest_of(tp)
+            mark = self._marks[tp] = Mark(self.revision_of(tp).version, digest or "")
+        return mark
+
+    def revised(self) -> dict[str, Mark]:
+        """The marks of the types that have a version beyond the first, by name."""
+        names = {self._names[tp]: tp for tp in list(self._revisions)}
+        return {name: self.mark_of(tp) for name, tp in names.items() if self._types.get(name) is tp}
 
     def _check(self, tp: Any, encode: object, decode: object, aliases: list[str]) -> None:
         if not isinstance(tp, type) or tp.__module__ == "builtins":
-            raise UsageError(f"register({tp!r}): encode=, decode= and aliases= are for a class of yours or a library's")
+            raise UsageError(
+                f"register({tp!r}): encode=, decode=, aliases= and version= are for a class of yours or a library's"
+            )
         if (encode is None) != (decode is None) or not all(part is None or callable(part) for part in (encode, decode)):
             raise UsageError(f"register({tp.__qualname__}): give two functions, encode= and decode=, or none")
         for alias in aliases:
@@ -183,10 +223,14 @@ class TypeRegistry:
             self._unresolved.update(found.unresolved)
 
     def _adopt(self, found: Found) -> None:
+        is_news = False
         for tp in found.types:
             name = type_name(tp)
+            is_news |= self._types.get(name) is not tp
             self._types[name] = tp
             self._names.setdefault(tp, name)
+        if is_news:
+            self.heads = Heads()
 
 
 _BUILTINS: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -11,6 +10,9 @@ from ...errors import SerializationError
 from . import json_text
 from .codecs import Codec, JsonCodec, ZlibCodec
 from .encoding import INT_LIMIT, Tree
+from .former import is_as_before
+from .headed import without_head
+from .json_text import digest_of
 from .preview import PREVIEW_LENGTH, preview_of
 from .raised import message_of, tamed
 from .recording import ErrorReader, ErrorWriter, add_note, least_tree
@@ -132,7 +134,7 @@ class Serializer:
             self._check_size(text, what)
             is_short = len(text) <= PREVIEW_LENGTH and "://" not in text
             preview = text if is_short else preview_of(text, self._registry)
-            return _digest(text.encode()), preview, None, args, kwargs
+            return digest_of(text.encode()), preview, None, args, kwargs
         stored, args, kwargs = self.accept_arguments(args, kwargs, what=what)
         return *self.digest(stored), stored, args, kwargs
 
@@ -140,13 +142,18 @@ class Serializer:
         """The fingerprint and the preview; of another codec than JSON, which may keep a secret, there is none."""
         if stored.codec != JsonCodec.name:
             return self.fingerprint(stored), None
-        text = json_text.canonical_bytes(stored.text)
-        return _digest(text), preview_of(text, self._registry)
+        text, versions = json_text.canonical_parts(stored.text, self._registry)
+        return digest_of(text, versions), preview_of(text, self._registry)
+
+    def together(self, values: Iterable[tuple[list[str], Stored]]) -> Stored:
+        """Several stored values as one, each after the words that it comes with; to be compared, not to be read."""
+        rows = [(words, stored.codec, stored.text) for words, stored in values]
+        return Stored(JsonCodec.name, json_text.joined(rows, self._registry))
 
     def preview(self, text: str) -> str | None:
         """The preview of stored JSON, or of its beginning; None where a field is in it that is not to be shown."""
         try:
-            return preview_of(text, self._registry)
+            return preview_of(without_head(text, PREVIEW_LENGTH), self._registry)
         except Exception:  # the beginning alone cannot be taken apart
             return None
 
@@ -158,12 +165,13 @@ class Serializer:
         """Return 16 hexadecimal digits that are the same for equal arguments, in every process and Python version.
 
         Taken from the JSON of the arguments, with sets and dicts sorted, also where another codec stores them.
-        Equal means equal and of the same types; two dicts that differ in order only are equal.
+        Equal means equal and of the same types; two dicts that differ in order only are equal. Versions of classes
+        beyond the first follow, after a point, as a digest of their own.
         """
         if stored.codec != JsonCodec.name:
             return self.fingerprint_of(*self.load_arguments(stored))
         try:
-            return _digest(json_text.canonical_bytes(stored.text))
+            return digest_of(*json_text.canonical_parts(stored.text, self._registry))
         except Exception as error:  # the text comes from outside: as in `load`
             raise SerializationError(f"the stored text cannot be read: {type(error).__name__}") from error
 
@@ -173,7 +181,11 @@ class Serializer:
             text = json_text.write(_joined(args, kwargs), self._registry, is_lenient=True)
         except SerializationError:  # a cycle, which another codec may allow
             text = '"$opaque"'
-        return _digest(json_text.canonical_bytes(text))
+        return digest_of(*json_text.canonical_parts(text, self._registry))
+
+    def is_as_before(self, recorded: str, preview: str | None, asked: str, stored: Stored | None) -> bool:
+        """Whether a call asks for what is recorded, though its fingerprint differs; see `former`."""
+        return is_as_before(self._registry, recorded, preview, asked, stored)
 
     def dump_error(self, error: BaseException) -> Stored:
         """Encode an error with its cause, notes and traceback. Never fails: what cannot be stored of it is left out."""
@@ -270,12 +282,3 @@ def _parted(joined: object) -> Arguments:
     raise SerializationError(
         "the stored arguments are neither a list (positional) nor an object (by keyword) nor a tuple of both"
     )
-
-
-_UNDIGESTED: Final = hashlib.blake2b(digest_size=8)
-
-
-def _digest(text: bytes) -> str:
-    digest = _UNDIGESTED.copy()  # twice as fast as to set one up
-    digest.update(text)
-    return digest.hexdigest()

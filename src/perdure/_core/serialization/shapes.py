@@ -85,13 +85,13 @@ def _make_url(cls: Any, state: State) -> object:
     return cls(expect(state, str))
 
 
-def _is_pydantic_type(cls: type) -> bool:
+def is_pydantic_type(cls: type) -> bool:
     """A class that tells pydantic how it is written and validated (`NameEmail`, `Color` …), and is no secret."""
     return hasattr(cls, "__get_pydantic_core_schema__") and not hasattr(cls, "get_secret_value")
 
 
 @functools.lru_cache(maxsize=1024)
-def _adapter(cls: type) -> Any:
+def adapter_of(cls: type) -> Any:
     """pydantic's own writer and validator of a type, compiled once."""
     return sys.modules["pydantic"].TypeAdapter(cls)  # loaded: the class speaks to it
 
@@ -112,9 +112,9 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "$pydantic",
-        _is_pydantic_type,
-        lambda value: (_adapter(value.__class__).dump_python(value, mode="json"), {}),
-        lambda cls, state: _adapter(cls).validate_python(state),
+        is_pydantic_type,
+        lambda value: (adapter_of(value.__class__).dump_python(value, mode="json"), {}),
+        lambda cls, state: adapter_of(cls).validate_python(state),
         is_same=_are_equal,
     ),
 )
