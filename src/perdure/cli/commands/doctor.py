@@ -139,13 +139,13 @@ def stuck(examination: Examination) -> Iterator[Finding]:
     for runs in examination.stuck:
         yield Finding(
             False,
-            f"{runs_of(runs.count)} of {runs.name} to be mended: {first_line(runs.reason, 200)}",
+            f"{runs_of(runs.count)} of {runs.name} to be mended: {first_line(runs.reason, 400)}",
             f"perdure runs list --status parked --workflow {runs.name}; mend the code, and start the workers again",
         )
     for runs in examination.unknown:
         yield Finding(
             False,
-            f"{runs_of(runs.count)} of {runs.name} ready, and no worker knows it: {first_line(runs.reason, 200)}",
+            f"{runs_of(runs.count)} of {runs.name} ready, and no worker knows it: {first_line(runs.reason, 400)}",
             "start a worker that imports its module, or end them: perdure runs cancel --workflow …",
         )
     if not (examination.stuck or examination.unknown):
