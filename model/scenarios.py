@@ -9,18 +9,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import core_moves, family, locking, mailbox, making, order, pausing, silence, slots, solitude
+from . import core_moves, family, limits_moves, locking, mailbox, making, order, pausing, silence, slots, solitude
 from .checker import Model
 from .core import World
 from .guards import Guard, found_in
 from .places import CORE
 from .places_beside import BESIDE
+from .places_limits import LIMITS
 from .places_making import MAKING
 from .places_pausing import PAUSING
 from .places_told import TOLD
 from .statements import read_statements
 
-GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD, *PAUSING)
+GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD, *PAUSING, *LIMITS)
 STORES = ("sqlite", "postgres")
 Guards = frozenset[str]
 
@@ -74,9 +75,25 @@ _MAILBOX: dict[str, dict[str, Any]] = {
     "mailbox of cancels": {"parks": 0, "ends": False},
     "mailbox of cancelled parks": {"ends": False},
 }
+_LIMITS: dict[str, dict[str, Any]] = {
+    "limits": {"programs": ((1, 2), (), (), ())},
+    "limits and a fence": {"programs": ((1,), ()), "fence": 1},
+    "limits and a lost answer": {"programs": ((1, 2), (), (), ()), "reply": 1, "workers": 1},
+    "a limit is set": {"is_limited": False, "set": 1, "workers": 1},
+    "a limit is set anew": {"set": 1, "unset": 1, "workers": 1},
+    "limits of two parents": {"programs": ((2,), (3,), (), ())},
+    "limits, two slots": {"limit": 2, "programs": ((1,), (), (), ())},
+    "limits and deaths": {"death": 2},
+    "limits and fences": {"fence": 2},
+    "limits and lost answers": {"programs": ((1, 2), (), (), ()), "reply": 1},
+    "limits and parks": {"programs": ((1, 2), (), (), ()), "parks": True, "death": 1},
+    "a limit is set while two work": {"set": 1, "unset": 1},
+}
+_LONG_LIMITS = tuple(_LIMITS)[5:]
 SMALL = (
     *("core", "reply", "again", "back", "sleep", "slept", "cancel", "entry", "crashes"),
     *("failover", "freeze", "checkpoints", *_MAILBOX, *_BESIDE),
+    *(name for name in _LIMITS if name not in _LONG_LIMITS),
 )
 
 
@@ -91,6 +108,8 @@ def scenarios(store: str) -> dict[str, Callable[[Guards], Model]]:
         found[name] = partial(_core, one_writer=is_sqlite, bounds=bounds)
     for name, told in _MAILBOX.items():
         found[name] = partial(mailbox.model, one_writer=is_sqlite, **told)
+    for name, bounds in _LIMITS.items():
+        found[name] = partial(limits_moves.model, one_writer=is_sqlite, **bounds)
     if is_sqlite:
         found["checkpoints"] = locking.checkpoints
     return found | _BESIDE

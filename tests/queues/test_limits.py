@@ -76,6 +76,14 @@ async def async_family(depth: int, width: int) -> int:
     return sum(await asyncio.gather(*handles))
 
 
+@perdure.workflow(name="limits:late-family")
+def late_family() -> str:
+    """Waits for one of the same queue that begins later."""
+    child = SINGLE.with_options(delay=1.5).submit(work, "child")
+    RUNNING.add("waits")
+    return child.result()
+
+
 def test_no_more_than_the_limit_execute_in_all(apps: list[Perdure], url: str) -> None:
     """Whoever submits, and whoever executes."""
     with apps[0].running(), Client(url) as client:
@@ -99,6 +107,16 @@ def test_async_parents_with_several_children_finish(apps: list[Perdure]) -> None
     with apps[1].running():
         handles = [SINGLE.submit(async_family, 2, 3) for _ in range(2)]
         assert [handle.result(30) for handle in handles] == [9, 9]
+
+
+def test_who_waits_has_no_slot_when_a_limit_is_taken_away_and_set_again(apps: list[Perdure]) -> None:
+    """Sooner than its worker looks: the child that it waits for begins."""
+    with apps[0].running():
+        handle = SINGLE.submit(late_family)
+        wait_until(lambda: "waits" in RUNNING)
+        perdure.queues.set(SINGLE, concurrency=None)
+        perdure.queues.set(SINGLE, concurrency=1)
+        assert handle.result(20) == "child"
 
 
 def test_a_limit_is_set_while_all_works(apps: list[Perdure], url: str) -> None:

@@ -193,3 +193,26 @@ def test_where_nobody_has_a_priority_nothing_goes_back() -> None:
     waiting = short_ones_ahead(slots)
     assert slots.note(0) == []
     assert len(slots.ready) == waiting
+
+
+def test_an_answer_is_meant_for_the_asking_that_it_answers() -> None:
+    """A run has given back what it had asked for, and asks again when the answer comes: it has no slot."""
+    slots = Slots(4)
+    slots.is_shared = True
+    run: Any = SimpleNamespace(claim="c", name="f", state=SimpleNamespace(has_slot=False, uses_slots=True))
+    slots.resuming.append((run, lambda: None))
+    asked = slots.askers()
+    slots.ask(10.0)
+    slots.take_asking(run)  # another branch of it waits
+    slots.give(run)
+    slots.was_given(run)
+    slots.resuming.append((run, lambda: None))
+
+    assert slots.go_on(asked, {"c"}) == ([], [run])
+    assert (run.state.has_slot, slots.used) == (False, 0)
+    slots.give(run)
+    slots.was_given(run)
+    asked = slots.askers()
+    slots.ask(11.0)
+    granted, unwanted = slots.go_on(asked, {"c"})
+    assert (len(granted), unwanted, run.state.has_slot) == (1, [], True)

@@ -49,6 +49,37 @@ def test_the_death_of_a_holder_makes_room(store: Store) -> None:
     assert ids(ask(store, W1)) == ["b"]
 
 
+@pytest.mark.parametrize("before", ["a rate", "keys"])
+def test_what_was_held_before_the_first_limit_counts_for_every_later_one(store: Store, before: str) -> None:
+    """Whatever was limited in between."""
+    fill(store, "a")
+    [run] = ask(store, W1).runs
+    if before == "keys":
+        fill(store, "b", flow_key="k")
+    else:
+        limit(store, rate=(100, 60.0))
+        fill(store, "b")
+    limit(store, concurrency=1)
+    assert ask(store, W2).short == {QUEUE: "full"}
+    store.apply(W1, [finished("a", run.claim)])
+    assert ids(ask(store, W2)) == ["b"]
+
+
+def test_a_run_that_asked_in_vain_counts_when_there_is_a_limit_again(store: Store) -> None:
+    """While there was none it has gone on; nobody else that goes on has its slot."""
+    limit(store, concurrency=1)
+    fill(store, "a", "b")
+    [first] = ask(store, W1).runs
+    store.apply(W1, [SlotGiven("a", first.claim)])
+    [second] = ask(store, W2).runs
+    assert ask(store, W1, 0, resuming=[first.claim]).resumed == set()
+    limit(store, concurrency=None)
+    assert ask(store, W1, 0, resuming=[first.claim]).resumed == {first.claim}
+    limit(store, concurrency=1)
+    store.apply(W2, [SlotGiven("b", second.claim)])
+    assert ask(store, W2, 0, resuming=[second.claim]).resumed == set()
+
+
 def test_other_queues_have_nothing_to_do_with_it(store: Store) -> None:
     """Limits are those of one queue; a claim of several gives each its own."""
     limit(store, concurrency=1)
@@ -176,6 +207,11 @@ def test_the_pulse_tells_what_was_set(store: Store) -> None:
     limit(store, worker_concurrency=None, rate=(5, 60.0))
     told = store.pulse(W1, [QUEUE], [WORK]).limits
     assert (told[QUEUE].worker_concurrency, told[QUEUE].is_shared) == (None, True)
+    limit(store, rate=None)
+    limit(store, rate=(5, 60.0))
+    again = store.pulse(W1, [QUEUE], [WORK]).limits[QUEUE]
+    assert again.is_shared
+    assert again.changed_at > told[QUEUE].changed_at
 
 
 def test_what_a_program_declares_takes_back_nothing_that_was_set(store: Store) -> None:

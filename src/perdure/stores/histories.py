@@ -77,7 +77,7 @@ def note_told(
 
 def set_limits(rows: Iterable[Sequence[Any]] | None) -> dict[str, SetLimits]:
     """The limits that a pulse tells."""
-    return {name: SetLimits(own, bool(is_shared)) for name, own, is_shared in rows or ()}
+    return {name: SetLimits(own, bool(is_shared), changed_at) for name, own, is_shared, changed_at in rows or ()}
 
 
 def worker_of(row: Sequence[Any], queues: Iterable[str], names: Iterable[str], version: str | None) -> WorkerRow:

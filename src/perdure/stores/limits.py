@@ -35,11 +35,13 @@ class QueueRow:
 @dataclass(slots=True, frozen=True)
 class SetLimits:
     """What a worker has to know of a queue for which something was set: its own limit, if that was; and whether nothing
-    may begin past a claim.
+    may begin past a claim. `changed_at`: when something was set last, by the database's clock; what was taken away and
+    set again in between is seen by that alone.
     """
 
     worker_concurrency: int | None
     is_shared: bool
+    changed_at: float
 
 
 class Limits(Protocol):

@@ -75,7 +75,7 @@ class Room:
 
     def learn(self, limits: Mapping[str, SetLimits], paused: Collection[str] = frozenset()) -> list[str]:
         """What was set for queues, and which functions are paused, as the database says now; the queues whose limits
-        hold for all workers from now on.
+        hold for all workers and are others now: there what is held counts, and who waits says so again.
         """
         self._paused = frozenset(paused)
         became: list[str] = []
@@ -89,7 +89,10 @@ class Room:
                 if slots.is_known and is_shared != slots.is_shared:
                     slots.is_shared = is_shared
                     slots.has_backlog = is_to_ask = True
-                    became += [queue] if is_shared else []
+                changed_at = None if told is None else told.changed_at
+                if slots.is_shared and changed_at != slots.changed_at:
+                    became.append(queue)
+                slots.changed_at = changed_at
                 if slots.is_shared and slots.resuming:
                     slots.has_backlog = is_to_ask = True
         if is_to_ask:

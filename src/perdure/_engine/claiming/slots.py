@@ -33,6 +33,8 @@ class Slots:
         "_unit",
         "_weigh",
         "ahead",
+        "asked",
+        "changed_at",
         "ending",
         "floor",
         "giving",
@@ -53,6 +55,8 @@ class Slots:
         """What holds here; and what the program says, where nobody has set another number."""
         self.is_shared = False
         """Whether limits hold for all workers together: then nothing begins, or goes on, without the database."""
+        self.changed_at: float | None = None
+        """When something was set for the queue last, as far as this process knows."""
         self.is_known = True
         """Whether the database knows what the program has declared: nothing is claimed before."""
         self.is_full = False
@@ -60,6 +64,10 @@ class Slots:
         self.giving: dict[str, int] = {}
         """By claim, how often the run has given its slot back, and that is not committed yet: till then it asks for
         none.
+        """
+        self.asked: set[str] = set()
+        """The claims whose slots the claim that is under way asks for: who gives its slot back meanwhile is not among
+        them any more, and the answer is not meant for it.
         """
         self._weigh = weigh
         self._unit = heaviest
@@ -138,11 +146,12 @@ class Slots:
         unwanted: list[Run] = []
         wanting = {run.claim for run, _ in self.resuming}
         for run in asked:
-            if run.claim in wanting and run.claim in resumed:
+            is_meant = run.claim in wanting and run.claim in self.asked
+            if is_meant and run.claim in resumed:
                 granted += self.take_asking(run)
                 self.used += self.weight(run)
                 run.state.has_slot = True
-            elif run.claim in wanting:
+            elif is_meant:
                 self.is_full = True
             elif run.state.uses_slots:
                 unwanted.append(run)
@@ -151,6 +160,7 @@ class Slots:
     def give(self, run: Run) -> None:
         """The run gives its slot, or its asking for one, back to all."""
         self.giving[run.claim] = self.giving.get(run.claim, 0) + 1
+        self.asked.discard(run.claim)
 
     def was_given(self, run: Run) -> None:
         """That is committed, or has come to nothing."""
@@ -201,7 +211,8 @@ class Slots:
         self._began, self._looked_at = 0, now
         self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
         self.is_full = False
-        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready) - len(self.askers())))
+        self.asked = {run.claim for run in self.askers()}
+        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready) - len(self.asked)))
 
     def expect_backlog(self, *, is_newer: bool = False) -> None:
         """Something may have become ready in the database, and be older than what was taken last."""

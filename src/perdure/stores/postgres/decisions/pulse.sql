@@ -1,6 +1,6 @@
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
--- nothing may begin past a claim; and which functions are paused.
+-- nothing may begin past a claim, and when that was set; and which functions are paused.
 -- A function, so that its own settings hold for its plans whatever the statistics are: no table is walked. Of each queue
 -- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
 CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
@@ -73,7 +73,8 @@ BEGIN
               FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at > (SELECT perdure.now())));
     limits := (SELECT json_agg(json_build_array(set_for.name, set_for.worker_concurrency,
                                                 coalesce(set_for.concurrency, set_for.rate) IS NOT NULL OR set_for.is_keyed
-                                                OR set_for.paused_at IS NOT NULL))
+                                                OR set_for.paused_at IS NOT NULL,
+                                                extract(epoch FROM set_for.changed_at)::double precision))
                  FROM perdure.queues AS set_for WHERE set_for.name = ANY (queues));
     paused := (SELECT json_agg(pauses.name) FROM perdure.pauses);
 END $$;

@@ -40,7 +40,7 @@ BEGIN
     UPDATE perdure.queues SET declared = declaration WHERE name = of_queue;
 END $$;
 
--- The caller has locked the row. Keys that wait for a larger limit, or for a window that is another one now, are looked at.
+-- The caller has locked the row. Two changes have never one time: workers tell them apart by that. Keys that wait for a larger limit, or for a window that is another one now, are looked at.
 CREATE FUNCTION perdure.change_queue(of_queue text, changes jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE perdure.queues
@@ -60,7 +60,7 @@ BEGIN
                               ELSE on_overflow END,
            paused_at = CASE WHEN NOT changes ? 'paused' THEN paused_at
                             WHEN (changes ->> 'paused')::boolean THEN coalesce(paused_at, perdure.now()) END,
-           changed_at = perdure.now()
+           changed_at = greatest(perdure.now(), changed_at + interval '1 microsecond')
      WHERE name = of_queue;
     IF changes ? 'key_concurrency' THEN
         INSERT INTO perdure.stirs (queue, key)

@@ -433,17 +433,18 @@ WHEN (NEW.flow_key IS NOT NULL
            OR (OLD.state = 'held' AND OLD.has_slot IS NOT NULL AND (NEW.state <> 'held' OR NEW.has_slot IS NULL))))
 EXECUTE FUNCTION perdure.stir_key();
 
--- Where concurrency is limited from now on, what is held already counts.
+-- Where concurrency is limited from now on, what is held already counts, whatever became of its slot before. Who knows of
+-- a run that it waits gives the slot back, once it has seen that something was set.
 CREATE FUNCTION perdure.count_held() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE perdure.runs SET has_slot = true WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NULL;
+    UPDATE perdure.runs SET has_slot = true WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NOT TRUE;
     RETURN NULL;
 END $$;
 CREATE TRIGGER count_held_of_new AFTER INSERT ON perdure.queues FOR EACH ROW
 WHEN (coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL) EXECUTE FUNCTION perdure.count_held();
 CREATE TRIGGER count_held AFTER UPDATE ON perdure.queues FOR EACH ROW
 WHEN (coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL
-      AND coalesce(OLD.concurrency, OLD.key_concurrency, OLD.rate) IS NULL AND NOT OLD.is_keyed)
+      AND coalesce(OLD.concurrency, OLD.key_concurrency) IS NULL)
 EXECUTE FUNCTION perdure.count_held();
 
 -- Whose time has come: delayed runs, and sleepers without a cancel (one with a cancel is swept, not woken).

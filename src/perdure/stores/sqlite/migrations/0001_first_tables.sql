@@ -440,17 +440,18 @@ BEGIN
     INSERT INTO stirs (queue, key) VALUES (NEW.queue, NEW.flow_key);
 END;
 
--- Where concurrency is limited from now on, what is held already counts.
+-- Where concurrency is limited from now on, what is held already counts, whatever became of its slot before. Who knows of
+-- a run that it waits gives the slot back, once it has seen that something was set.
 CREATE TRIGGER count_held_of_new AFTER INSERT ON queues
 WHEN coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL
 BEGIN
-    UPDATE runs SET has_slot = 1 WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NULL;
+    UPDATE runs SET has_slot = 1 WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NOT 1;
 END;
 CREATE TRIGGER count_held AFTER UPDATE ON queues
 WHEN coalesce(NEW.concurrency, NEW.key_concurrency) IS NOT NULL
-     AND coalesce(OLD.concurrency, OLD.key_concurrency, OLD.rate) IS NULL AND NOT OLD.is_keyed
+     AND coalesce(OLD.concurrency, OLD.key_concurrency) IS NULL
 BEGIN
-    UPDATE runs SET has_slot = 1 WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NULL;
+    UPDATE runs SET has_slot = 1 WHERE worker IS NOT NULL AND queue = NEW.name AND has_slot IS NOT 1;
 END;
 
 -- Cancelled runs that nobody holds: anybody may end them.

@@ -20,7 +20,7 @@ SELECT declared FROM queues WHERE name = :name;
 INSERT INTO queues (name, changed_at) SELECT :name, now FROM clock WHERE true ON CONFLICT (name) DO NOTHING;
 
 -- name: change_queue
--- Each that is named, with NULL for no limit.
+-- Each that is named, with NULL for no limit. Two changes have never one time: workers tell them apart by that.
 UPDATE queues
    SET worker_concurrency = iif(json_type(:changes, '$.worker_concurrency') IS NULL, worker_concurrency,
                                 json_extract(:changes, '$.worker_concurrency')),
@@ -40,7 +40,7 @@ UPDATE queues
        paused_at = CASE WHEN json_type(:changes, '$.paused') IS NULL THEN paused_at
                         WHEN json_extract(:changes, '$.paused') THEN coalesce(paused_at, (SELECT now FROM clock)) END,
        declared = coalesce(:declaration, declared),
-       changed_at = (SELECT now FROM clock)
+       changed_at = max((SELECT now FROM clock), changed_at + 0.0001)
  WHERE name = :name;
 
 -- name: stir_held_keys

@@ -230,7 +230,7 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
--- nothing may begin past a claim; and which functions are paused.
+-- nothing may begin past a claim, and when that was set; and which functions are paused.
 SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
        EXISTS (SELECT 1
@@ -296,7 +296,7 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        EXISTS (SELECT 1 FROM due_schedules), served.now,
        (SELECT json_group_array(json_array(queues.name, queues.worker_concurrency,
                                            coalesce(queues.concurrency, queues.rate) IS NOT NULL OR queues.is_keyed
-                                           OR queues.paused_at IS NOT NULL))
+                                           OR queues.paused_at IS NOT NULL, queues.changed_at))
           FROM json_each(served.queues) AS of_queue CROSS JOIN queues WHERE queues.name = of_queue.value),
        (SELECT json_group_array(name) FROM pauses)
   FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;
