@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -27,11 +28,14 @@ class Migration:
     script: tuple[str, ...]
 
 
-def migrations() -> list[Migration]:
+@cache
+def migrations() -> tuple[Migration, ...]:
     """All migrations of this release, in order."""
     folder = files(__package__ or "") / "migrations"
     named = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [Migration(int(file.name[:4]), file.name, tuple(split(file.read_text(encoding="utf-8")))) for file in named]
+    return tuple(
+        Migration(int(file.name[:4]), file.name, tuple(split(file.read_text(encoding="utf-8")))) for file in named
+    )
 
 
 def migrate(database: Database) -> None:

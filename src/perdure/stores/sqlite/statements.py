@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from ..kinds import Kinds
+from ..kinds import Kind
 from ..queries import load_queries
 
 _NAMED = re.compile(r"('[^']*')|(?<![:\w]):[a-z_]+\b")
@@ -45,13 +45,14 @@ def for_rows(statement: Statement, count: int) -> str:
     return ", ".join([statement.text, *[row] * (count - 1)])
 
 
-def decisions(kinds: Kinds) -> tuple[str, ...]:
+@cache
+def decisions(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
     """What a connection that writes makes for itself: temporary views and triggers, so that they are this release's,
     whatever others use the file. Those of an entry's kind are in the kind's own file.
     """
     here = files(__package__ or "") / "decisions"
     sources = [*sorted(here.iterdir(), key=lambda source: source.name)]
-    for kind in kinds.all:
+    for kind in kinds:
         folder = files(kind.folder.format(store="sqlite"))
         sources += [folder / f"{name}.sql" for name in (kind.name, *kind.folds)]
     sources.sort(key=lambda source: source.name != "section.sql")  # the view that the others are triggers of
@@ -60,11 +61,11 @@ def decisions(kinds: Kinds) -> tuple[str, ...]:
 
 
 @cache
-def writing(kinds: Kinds) -> tuple[str, ...]:
+def writing(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
     """Of these only the view `section`, and what an insert of one of these kinds does."""
     here = files(__package__ or "") / "decisions"
     made = [next(split((here / "section.sql").read_text(encoding="utf-8")))]
-    for kind in kinds.all:
+    for kind in kinds:
         folder = files(kind.folder.format(store="sqlite"))
         for name in (kind.name, *kind.folds):
             made += split((folder / f"{name}.sql").read_text(encoding="utf-8"))

@@ -76,7 +76,7 @@ class SqliteStore:
         self.on_cancelled: Callable[[Sequence[RunId]], None] | None = None
         self._pace = Pace()
         self._kinds = Kinds(kinds)
-        self._database = Database(self.path, patience_seconds, decisions(self._kinds))
+        self._database = Database(self.path, patience_seconds, decisions(self._kinds.all))
         self._checkpointer = Checkpointer(self._database)
         self.within: Within = SqliteWithin(self.path)
         self.finder = Finder(self._find, texts)

@@ -45,7 +45,7 @@ class SqliteWithin:
         judgements = judge(situation, KINDS, entries)
         new = [entry for entry, judgement in zip(entries, judgements, strict=True) if judgement is None]
         if new:
-            for text in writing(KINDS):
+            for text in writing(KINDS.all):
                 yield Statement(text, {})
             for name, section_of in KINDS.sort(new, folds_lives=False).items():
                 yield _named("write_sections", kind=name, worker_id="", entries=section(section_of))
