@@ -188,19 +188,19 @@ def test_an_event_that_is_there_is_one_question(count: Count) -> None:
 @pytest.mark.parametrize("number", [1, 20])
 def test_a_hook_costs_no_commit_and_its_answer_one(count: Count, number: int) -> None:
     """A drawn token is recorded as any value is. The answer reads the hook first; who waits reads the answer."""
-    expect(count(lambda: programs.opens_hooks(number)), commits=1)
+    expect(without_hints(count(lambda: programs.opens_hooks(number))), commits=1)
     programs.IS_WAITING.clear()
     programs.MAY_GO_ON.clear()
     handle = perdure.start(programs.waits_for_hooks, number)
     assert programs.IS_WAITING.wait(60)
-    cost = count(lambda: [perdure.resolve(f"{handle.run_id} {each}", each) for each in range(number)])
+    cost = without_hints(count(lambda: [perdure.resolve(f"{handle.run_id} {each}", each) for each in range(number)]))
     assert (cost.commits, cost.statements, cost.names["hook"]) == (number, 2 * number, number), str(cost)
 
     def receive() -> None:
         programs.MAY_GO_ON.set()
         handle.result(60)
 
-    cost = count(receive)
+    cost = without_hints(count(receive))
     assert cost.names["waiting_messages"] == number
     assert (cost.commits, cost.statements) == (1, number + 1), str(cost)
 
@@ -215,7 +215,7 @@ def test_a_save_is_a_commit(count: Count, number: int) -> None:
 @pytest.mark.parametrize("number", [1, 5])
 def test_a_round_costs_its_end_and_a_claim(count: Count, number: int) -> None:
     """The last checkpoint and the end of a life are one commit, and the next life has nothing to read."""
-    cost = count(lambda: perdure.start(programs.rounds, number).result(60))
+    cost = without_hints(count(lambda: perdure.start(programs.rounds, number).result(60)))
     assert cost.commits == 2 * number + 2, str(cost)
     assert cost.names["write_sections"] == number + 2
     assert cost.names["history_checkpoints"] == 0
