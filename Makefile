@@ -10,7 +10,7 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo agents agents-table agents-lock streams-conformance compare compare-lock test test-long bench bench-floors bench-workers bench-lock model check docs docs-lock format lock clean
+.PHONY: help setup demo agents agents-table agents-lock mcp-conformance streams-conformance compare compare-lock test test-long bench bench-floors bench-workers bench-lock model check docs docs-lock format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
@@ -23,6 +23,7 @@ help:
 	@echo "make agents     the tests and pages of the integrations with agent frameworks, in an environment of their own"
 	@echo "make agents-table  each of them killed at every boundary; writes the table of docs/integrations/agents.md"
 	@echo "make streams-conformance  how streams are read over HTTP, by the suite of their protocol (needs Node)"
+	@echo "make mcp-conformance  MCP tools that are runs, by the scenarios of the tasks extension (needs Node)"
 	@echo "make model      the protocol's model, every scenario (some minutes)"
 	@echo "make check      formatting, lint, types, architecture"
 	@echo "make docs       the site, in .cache/site (SITE=--serve shows it)"
@@ -86,6 +87,9 @@ agents-table: setup
 agents-lock: setup
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
 		--custom-compile-command "make agents-lock" requirements/agents.in -o requirements/agents.txt
+
+mcp-conformance: setup
+	$(RUN) tools/mcp_tasks.py
 
 streams-conformance: setup
 	$(RUN) tools/durable_streams.py

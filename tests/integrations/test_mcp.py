@@ -16,7 +16,7 @@ pytest.importorskip("mcp")
 from mcp.client import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, Request, RequestParams, Result
+from mcp_types import CallToolResult, ElicitResult, Request, RequestParams, Result
 from pydantic import ConfigDict, Field
 
 from perdure.integrations.mcp import IDENTIFIER
@@ -228,3 +228,77 @@ def test_a_task_asks_its_user(server: Server) -> None:
         {"told": "tea to Main, floor 0: True"},
         {"told": "The user has said: decline"},
     ]
+
+
+def test_a_task_says_how_far_it_has_come(server: Server, tmp_path: Path) -> None:
+    """As its step has said."""
+
+    async def follow() -> str:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            task = await create(client, "pack_slowly", item="tea")
+            while "statusMessage" not in (state := await send(client, "tasks/get", task)):
+                assert state["status"] == "working"
+            (tmp_path / "may-pack-tea").touch()
+            assert (await poll(client, task))["result"]["structuredContent"] == {"result": "packed tea"}
+            return str(state["statusMessage"])
+
+    assert asyncio.run(follow()) == "1 of 2: wrapping"
+
+
+def test_a_tool_may_be_for_tasks_alone_and_ask_before_it_begins(server: Server) -> None:
+    """Who has not declared the extension is told so; the answer to the SDK's question is an argument of the run."""
+
+    async def buy() -> dict[str, Any]:
+        async with Client(f"{server.address}/mcp") as client:
+            with pytest.raises(MCPError) as error:
+                await client.call_tool("sell", {"item": "tea"})
+            assert error.value.code == -32021
+            assert error.value.data == {"requiredCapabilities": {"extensions": {IDENTIFIER: {}}}}
+
+        async def answer(context: Any, params: Any) -> ElicitResult:
+            assert params.message == "Who are you?"
+            return ElicitResult(action="accept", content={"name": "Ada"})
+
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()], elicitation_callback=answer) as client:
+            await client.list_tools()
+            asked = await client.session.call_tool(
+                "sell", {"item": "tea"}, allow_claimed=True, allow_input_required=True
+            )
+            [key] = asked.input_requests or {}
+            begun = await client.session.call_tool(
+                "sell",
+                {"item": "tea"},
+                allow_claimed=True,
+                input_responses={key: await answer(None, (asked.input_requests or {})[key].params)},
+                request_state=asked.request_state,
+            )
+            assert isinstance(begun, Created)
+            return await poll(client, begun.task_id)
+
+    assert asyncio.run(buy())["result"]["structuredContent"] == {"sold": "tea to Ada"}
+
+
+def test_a_header_that_names_another_task_is_refused(server: Server) -> None:
+    """Or none: proxies may have sent the request to another server by it."""
+
+    async def ask() -> str:
+        async with Client(f"{server.address}/mcp", extensions=[Tasks()]) as client:
+            return await create(client, "refuse", how="tool")
+
+    task = asyncio.run(ask())
+    capabilities = {"extensions": {IDENTIFIER: {}}}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": {"taskId": task, "_meta": meta}}
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tasks/get",
+    }
+    codes = []
+    for name in ({"mcp-name": "another"}, {}, {"mcp-name": task}):
+        answer = httpx.post(f"{server.address}/mcp", json=body, headers={**headers, **name}, timeout=60).text
+        codes.append("-32020" in answer)
+    assert codes == [True, True, False]

@@ -6,7 +6,9 @@ mcp = MCPServer("indexer", extensions=[PerdureTasks(index_documents)])
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -16,9 +18,20 @@ from mcp.server.extension import Extension, MethodBinding, ToolBinding
 from mcp.server.mcpserver.server import require_client_extension
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams, TextContent
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ClientCapabilities,
+    MissingRequiredClientCapabilityErrorData,
+    RequestParams,
+    TextContent,
+)
+from mcp_types.jsonrpc import HEADER_MISMATCH, MISSING_REQUIRED_CLIENT_CAPABILITY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from .. import (
     Handle,
@@ -32,6 +45,7 @@ from .. import (
     RunNotFoundError,
     RunSummary,
     SerializationError,
+    StepProgress,
     UsageError,
     handle,
     reject,
@@ -45,6 +59,18 @@ from ._mcp_questions import answer_of, open_questions, request_of
 IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 """As the client declares it."""
 _ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "dead"})
+
+
+_begins_tasks: ContextVar[bool] = ContextVar("_begins_tasks", default=False)
+"""Whether the call of a tool that the SDK makes now is to begin a run, and to leave it at that."""
+
+
+class _BegunError(MCPError):
+    """Carries the run through the SDK, which lets errors of the protocol pass."""
+
+    def __init__(self, run: Handle[Any]) -> None:
+        super().__init__(INTERNAL_ERROR, "a task has begun")
+        self.run = run
 
 
 class _TaskParams(RequestParams):
@@ -66,9 +92,12 @@ class PerdureTasks(Extension):
     process or of any later one; if the run ends within `answer_within` seconds (0) it gets the result itself. For
     other clients the call waits for the run. `tasks/cancel` cancels the run. While the run has open hooks the task is
     `input_required`: it asks each as a form, with the hook's `question`, and `tasks/update` resolves them, or rejects
-    one that the user declines. `poll_seconds` (1) is how often clients
-    are asked to look. A task's id is hard to guess, and who knows it may ask: where users are told apart, give
-    `allow(context, task_id)`, which says whether this one may; a task that one may not see is not there.
+    one that the user declines. `required` are further functions, which only clients with the extension may call.
+    Parameters that are `Resolve`d are asked for by the SDK before the run begins, and are arguments of it.
+
+    `poll_seconds` (1) is how often clients are asked to look. A task's id is hard to guess, and who knows it may ask:
+    where users are told apart, give `allow(context, task_id)`, which says whether this one may; a task that one may not
+    see is not there.
 
     Raises `UsageError` for a function that is neither a workflow nor a step, or asks for the request's context, which
     cannot be stored with the run.
@@ -82,14 +111,16 @@ class PerdureTasks(Extension):
         answer_within: float = 0.0,
         poll_seconds: float = 1.0,
         allow: Callable[[ServerRequestContext[Any, Any], str], bool] | None = None,
+        required: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self._tools: dict[str, Tool] = {}
-        for function in functions:
+        self._required = {Tool.from_function(function).name for function in required}
+        for function in (*functions, *required):
             if not hasattr(function, "__perdure__"):
                 name = getattr(function, "__qualname__", repr(function))
                 raise UsageError(f"PerdureTasks: decorate {name} with @perdure.workflow or @perdure.step")
             tool = Tool.from_function(function)
-            if tool.context_kwarg is not None or tool.resolved_params:
+            if tool.context_kwarg is not None:
                 raise UsageError(f"PerdureTasks: {tool.name} takes the request's context, which no run can keep")
             self._tools[tool.name] = tool
         self._answer_within = answer_within
@@ -98,7 +129,7 @@ class PerdureTasks(Extension):
 
     def tools(self) -> Sequence[ToolBinding]:
         """For the server."""
-        return [ToolBinding(tool.fn) for tool in self._tools.values()]
+        return [ToolBinding(callable_by_the_sdk(tool)) for tool in self._tools.values()]
 
     def methods(self) -> Sequence[MethodBinding]:
         """For the server."""
@@ -113,15 +144,23 @@ class PerdureTasks(Extension):
         self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """A call: a task for who can take one, else as ever."""
-        tool = self._tools.get(params.name)
-        if tool is None or not takes_tasks(ctx):
+        if params.name not in self._tools:
             return await call_next(ctx)
+        if not takes_tasks(ctx):
+            if params.name in self._required:
+                raise missing_capability()
+            return await call_next(ctx)
+        before = _begins_tasks.set(True)
         try:
-            arguments = tool.fn_metadata.validate_arguments(params.arguments or {})
-        except ValidationError:
-            return await call_next(ctx)  # which refuses them in the SDK's words
-        task_id = f"mcp:{tool.name}:{uuid4()}"
-        started = await with_options(id=task_id).astart(tool.fn, **arguments)
+            return await call_next(ctx)  # arguments that are wrong, or a question of the SDK's
+        except _BegunError as begun:
+            started = begun.run
+        finally:
+            _begins_tasks.reset(before)
+        return await self._begun(started)
+
+    async def _begun(self, started: Handle[Any]) -> HandlerResult:
+        task_id = started.run_id
         if self._answer_within > 0 and await ends_within(started, self._answer_within):
             answer = await self._task(task_id)
             if "result" in answer:
@@ -161,6 +200,7 @@ class PerdureTasks(Extension):
 
     def _check(self, ctx: ServerRequestContext[Any, Any], task_id: str) -> None:
         require_client_extension(ctx, IDENTIFIER)
+        check_header(ctx, task_id)
         is_ours = tool_name_of(task_id) in self._tools
         if not is_ours or (self._allow is not None and not self._allow(ctx, task_id)):
             raise no_such_task()
@@ -176,6 +216,7 @@ class PerdureTasks(Extension):
         task = task_of(details.run, self._poll_ms)
         if details.run.status not in _ENDED:
             questions = open_questions(details.hooks)
+            task |= {"statusMessage": said_of(details.progress[-1])} if details.progress else {}
             if not questions:
                 return task
             requests = {name: request_of(hook) for name, hook in questions.items()}
@@ -199,6 +240,43 @@ class PerdureTasks(Extension):
             text = TextContent(type="text", text=f"Error executing tool {tool.name}: {error}")
             result = CallToolResult(content=[text], is_error=True)
         return {"status": "completed", "result": result.model_dump(by_alias=True, mode="json", exclude_none=True)}
+
+
+def callable_by_the_sdk(tool: Tool) -> Callable[..., Any]:
+    """What the SDK calls with arguments that it has checked, and with what it has asked the user for."""
+    function = tool.fn
+
+    @functools.wraps(function)
+    async def called(*args: Any, **kwargs: Any) -> Any:
+        if _begins_tasks.get():
+            task_id = f"mcp:{tool.name}:{uuid4()}"
+            raise _BegunError(await with_options(id=task_id).astart(function, *args, **kwargs))
+        if tool.is_async:
+            return await function(*args, **kwargs)
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    return called
+
+
+def missing_capability() -> MCPError:
+    """For a tool whose calls can only be tasks."""
+    data = MissingRequiredClientCapabilityErrorData(
+        required_capabilities=ClientCapabilities(extensions={IDENTIFIER: {}})
+    )
+    return MCPError(
+        MISSING_REQUIRED_CLIENT_CAPABILITY,
+        f"This tool is only called by clients with {IDENTIFIER}",
+        data.model_dump(by_alias=True, mode="json", exclude_none=True),
+    )
+
+
+def check_header(ctx: ServerRequestContext[Any, Any], task_id: str) -> None:
+    """Over HTTP a header names the task, by which proxies may send requests on; the SDK checks its own methods only."""
+    headers = getattr(ctx.request, "headers", None)
+    if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != task_id:
+        raise MCPError(
+            HEADER_MISMATCH, f"{MCP_NAME_HEADER} header does not match the request body's 'taskId' parameter"
+        )
 
 
 def takes_tasks(ctx: ServerRequestContext[Any, Any]) -> bool:
@@ -247,6 +325,12 @@ def task_of(run: RunSummary, poll_ms: int) -> dict[str, Any]:
     if run.needs_mend and run.reason is not None:
         task["statusMessage"] = "It waits until its code or data is mended."
     return task
+
+
+def said_of(progress: StepProgress) -> str:
+    """How far a step has come, for people."""
+    whole = "" if progress.total is None else f" of {progress.total:g}"
+    return f"{progress.done:g}{whole}" + (f": {progress.note}" if progress.note else "")
 
 
 def moment(at: datetime) -> str:

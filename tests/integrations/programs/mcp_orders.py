@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Elicit, MCPServer, Resolve
 from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel
 
 import perdure
 from perdure.integrations.mcp import PerdureTasks
@@ -45,7 +47,32 @@ async def deliver(item: str) -> dict[str, str]:
     return {"told": f"{item} to {address.street}, floor {address.floor}: {is_sure}"}
 
 
-server = MCPServer("orders", extensions=[PerdureTasks(order, refuse, deliver, poll_seconds=0.05)])
+@perdure.step(name="mcp.pack_slowly")
+def pack_slowly(item: str) -> str:
+    """Says how far it has come."""
+    perdure.progress(1, 2, note="wrapping")
+    return pack(item)
+
+
+class Buyer(BaseModel):
+    """Who the client's user is."""
+
+    name: str
+
+
+def who() -> Elicit[Buyer]:
+    """Asked by the SDK before the run begins."""
+    return Elicit("Who are you?", Buyer)
+
+
+@perdure.workflow(name="mcp.sell")
+async def sell(item: str, buyer: Annotated[Buyer, Resolve(who)]) -> dict[str, str]:
+    """Sells, to whom there is."""
+    return {"sold": f"{item} to {buyer.name}"}
+
+
+tasks = PerdureTasks(order, refuse, deliver, pack_slowly, required=[sell], poll_seconds=0.05)
+server = MCPServer("orders", extensions=[tasks])
 
 
 @server.tool()
