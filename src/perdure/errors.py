@@ -4,6 +4,7 @@ PerdureError
  ├─ UsageError               the program is written wrong: change the code that the message names
  │   ├─ NotDurableError      an undecorated function was given to `start` or `submit`
  │   ├─ LineageError         a durable call from a thread or task that does not own the run's branch
+ │   ├─ ScheduleNotFoundError   no schedule has this name
  │   └─ ForkedError          a durable call in a forked child, on a run that belongs to its parent
  ├─ SerializationError       a value cannot be stored, or a stored one cannot be read
  ├─ RecordedError            stands in for a recorded error whose class this process does not know
@@ -54,6 +55,10 @@ class UsageError(PerdureError):
 
 class NotDurableError(UsageError):
     """A function without `@workflow` or `@step` was to be made durable."""
+
+
+class ScheduleNotFoundError(UsageError):
+    """There is no schedule of this name in the database."""
 
 
 class LineageError(UsageError):

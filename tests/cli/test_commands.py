@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -194,9 +195,44 @@ def test_a_database_of_another_release_is_said(command: Perdure, tmp_path: Path)
         assert (said.code, "schema version 999" in said.err) == (4, True)
 
 
+def test_a_place_that_is_no_file_is_said(command: Perdure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory, and one that may not be looked into: a line each."""
+    said = command("runs", "list", url=str(tmp_path))
+    assert (said.code, said.err) == (
+        4,
+        f"perdure: {tmp_path} is a directory: give the file in it that the workers use\n",
+    )
+
+    def refuse(self: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", refuse)  # as root may look everywhere
+        said = command("runs", "list", url=str(tmp_path / "perdure.db"))
+    assert (said.code, "cannot be looked at (Permission denied)" in said.err) == (4, True)
+
+
+def test_nothing_is_moved_into_itself(command: Perdure, client: perdure.Client, store_url: str) -> None:
+    """However it is written."""
+    scheme = store_url if "://" in store_url else f"sqlite:////{store_url}"
+    for target in (store_url, scheme):
+        said = command("move", store_url, target)
+        assert (said.code, "is to be moved into itself" in said.err) == (2, True), said.err
+    assert command("queues").code == 0
+    assert client.url
+
+
+def test_no_moment_is_too_long_ago_for_a_filter(client: perdure.Client) -> None:
+    """Nothing is older than the clocks of computers, so all is found."""
+    run_id = client.submit(double, 1).run_id
+    for since in (timedelta(days=365_000), datetime(1, 1, 2, tzinfo=UTC)):
+        assert [run.run_id for run in client.runs.list(since=since)] == [run_id]
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("runs", "list", "--since", "99999999999d"),
         ("runs", "list", "--status", "done"),
         ("runs", "list", "--limit", "0"),
         ("runs", "list", "--since", "yesterday"),

@@ -52,8 +52,6 @@ def test_runs_are_started_from_a_shell(command: Perdure, client: perdure.Client)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["show", "none"], "there is no schedule 'none' in this database"),
-        (["pause", "none"], "there is no schedule 'none' in this database"),
         (["set", "none", "--cron", "0 9 * * *"], "say what it starts"),
         (["set", "n", "--function", "a:b", "--cron", "0 0 30 2 *"], "Bad day-of-month"),
         (["set", "n", "--function", "a:b", "--every", "60", "--args", "{"], "is no JSON"),
@@ -68,4 +66,12 @@ def test_what_is_written_wrong_is_said(
     """With the code of a misuse, and nothing is done."""
     said = command("schedules", *words)
     assert (said.code, message in said.err) == (2, True), said.err
+    assert not client.schedules.list()
+
+
+@pytest.mark.parametrize("what", ["show", "pause", "resume", "trigger", "delete"])
+def test_a_schedule_that_is_not_there_is_said(command: Perdure, client: perdure.Client, what: str) -> None:
+    """With the code of what was not found."""
+    said = command("schedules", what, "none")
+    assert (said.code, "there is no schedule 'none' in this database" in said.err) == (3, True), said.err
     assert not client.schedules.list()

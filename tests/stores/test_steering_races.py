@@ -122,7 +122,11 @@ class Storm:
 
     def retry(self, _: Store, steers: Steers, run_id: str, __: Sequence[str]) -> bool:
         """A life more."""
+        was_resting = run_id in self.resting  # and was cancelled then: that is over, too
+        self.resting.discard(run_id)
         is_retried = steers.retry(run_id, ME)
+        if was_resting and not is_retried:
+            self.resting.add(run_id)
         self.known[run_id].lives += is_retried
         self.known[run_id].is_cancelled &= not is_retried
         return is_retried
@@ -154,6 +158,7 @@ class Storm:
             return False
         assert {table for table, rows in store.keeper.rows([run_id]).items() if rows} <= {"audit"}
         self.known[run_id] = Known(forks=self.known[run_id].forks)
+        self.resting.discard(run_id)
         store.create([created(run_id, entry_id=f"anew {self.acknowledged.total()}")])
         return True
 
@@ -173,8 +178,8 @@ def working(storm: Storm) -> Iterator[None]:
             yield
         finally:
             storm.is_over.set()
-        for worker in workers:
-            worker.result(timeout=60)
+            for worker in workers:  # what one of them has met says more than what is left undone
+                worker.result(timeout=60)
 
 
 def race(store: Store, open_another: OpenAnother, rounds: int, seed: int) -> Counter[str]:
@@ -199,7 +204,7 @@ def wait_for_all(store: Store, storm: Storm) -> None:
     """Let go on what is paused, until all has ended."""
     run_ids = [run_id for run_id, known in storm.known.items() for run_id in (run_id, *known.forks)]
     looked = threading.Event()
-    for _ in range(6_000):
+    for _ in range(2_000):
         storm.resting.clear()
         store.steering.resume(run_ids, ME)
         rows = [store.run(run_id) for run_id in run_ids]
@@ -236,12 +241,12 @@ def test_what_is_acknowledged_of_steering_holds(store: Store, open_another: Open
 @pytest.mark.long
 @pytest.mark.timeout(3_600)
 def test_what_is_acknowledged_holds_thousands_of_times(store: Store, open_another: OpenAnother) -> None:
-    """The same, until each operation was acknowledged two thousand times."""
+    """The same, until each operation was acknowledged a thousand times."""
     acknowledged = Counter[str]()
     for seed in range(1_000):
-        if seed and min(acknowledged[operation] for operation in OPERATIONS) >= 2_000:
+        if seed and min(acknowledged[operation] for operation in OPERATIONS) >= 1_000:
             break
         for run in store.finder.page(Wanted(), 1_000).runs:
             store.steering.delete([run.run_id], ME)
-        acknowledged += race(store, open_another, 1_000, seed)
+        acknowledged += race(store, open_another, 500, seed)
     print(dict(acknowledged))

@@ -51,8 +51,8 @@ class Runs(Steering, FunctionPauses):
         that it has all of them; `text`, which stands in its id, name or reason, or in the first 10,000 characters of
         its arguments or outcome, whatever the case of its letters from a to z.
 
-        A page costs the same however many runs there are: it looks at 5,000 at most, at 500 that an index has
-        found, or with `text` at 250, so it may be empty and have a cursor. Raises `UsageError` for a filter that cannot
+        A page costs the same however many runs there are: it looks at 5,000 at most, at 250 that an index has
+        found, or with `text` at 150, so it may be empty and have a cursor. Raises `UsageError` for a filter that cannot
         be.
         """
         sought, most = wanted_of(wanted), whole_number(limit, "limit", most=MOST_LISTED)

@@ -14,7 +14,7 @@ from .._core.flows.child import check_created
 from .._core.given import text_name, whole_number
 from .._core.lineage import Branch, scope
 from .._engine.schedules import coming_after, rule_of, run_of
-from ..errors import StoreUnavailableError, UsageError
+from ..errors import ScheduleNotFoundError, StoreUnavailableError, UsageError
 from ..stores.protocol import ScheduleRow
 from .app import current_runtime
 from .handle import Handle
@@ -41,7 +41,8 @@ class Schedules:
     that of a client.
 
     Each method has a twin for event loops, with an `a` in front of its name. In a workflow they are refused, since the
-    answers would be others at a replay: ask in a step. Where there is no schedule of a name, they raise `UsageError`.
+    answers would be others at a replay: ask in a step. Where there is no schedule of a name, they raise
+    `ScheduleNotFoundError`.
     """
 
     def __init__(self, door: Callable[[], Door]) -> None:
@@ -242,8 +243,10 @@ def _there(name: str, row: ScheduleRow | None) -> ScheduleRow:
     return row
 
 
-def _missing(name: str) -> UsageError:
-    return UsageError(f"there is no schedule {name!r} in this database; perdure.schedules.list() has all of them")
+def _missing(name: str) -> ScheduleNotFoundError:
+    return ScheduleNotFoundError(
+        f"there is no schedule {name!r} in this database: schedules.list(), and `perdure schedules list`, have all"
+    )
 
 
 schedules = Schedules(current_runtime)

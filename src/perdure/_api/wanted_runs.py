@@ -91,9 +91,9 @@ def moment_of(given: object, what: str) -> float | None:
     if given is None:
         return None
     if isinstance(given, timedelta):
-        return time.time() - given.total_seconds()
+        return max(0.0, time.time() - given.total_seconds())
     if isinstance(given, datetime) and given.tzinfo is not None:
-        return given.timestamp()
+        return max(0.0, given.timestamp())
     raise UsageError(
         f"{what}={given!r}: give a datetime with a time zone, such as datetime.now(UTC), or a timedelta for so long ago"
     )

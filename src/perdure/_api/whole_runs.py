@@ -9,7 +9,7 @@ from typing import Any, Final
 from .._core.run_files import document_of, documents_in, together
 from ..errors import RunExistsError, RunNotFoundError, StoreError, UsageError
 from ..stores.keeping.protocol import RowsMeetError, Source
-from ..stores.open import open_store, redact
+from ..stores.open import is_same, open_store, redact
 from ..stores.protocol import Store
 from ..typing import RunId
 
@@ -53,6 +53,8 @@ def move(store: Store, url: str, target_url: str, tell: Callable[[int], None]) -
 
     Raises `UsageError` where a worker works on either, or runs of both have one id.
     """
+    if is_same(url, target_url):
+        raise UsageError(f"{redact(url)} is to be moved into itself, and nothing was: name another database")
     target = open_store(target_url)
     try:
         target.migrate()

@@ -19,7 +19,7 @@ NOT_SO: Final = 1
 MISUSED: Final = 2
 """The command line is written wrong (argparse's own)."""
 NOT_FOUND: Final = 3
-"""There is no such run."""
+"""There is no such run, hook or schedule."""
 NO_DATABASE: Final = 4
 """The database cannot be used: it is not there, does not answer, or is another release's."""
 INTERRUPTED: Final = 130

@@ -8,12 +8,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .. import HookError, HookNotFoundError, RunNotFoundError, StoreError, UsageError, __version__
+from .. import (
+    HookError,
+    HookNotFoundError,
+    RunNotFoundError,
+    ScheduleNotFoundError,
+    StoreError,
+    UsageError,
+    __version__,
+)
 from .command import DONE, INTERRUPTED, MISUSED, NO_DATABASE, NOT_FOUND, NOT_SO, Command, Context, all_commands
 from .screen import Screen
 
 CODES = """exit codes: 0 done; 1 what was asked about is not so (doctor found something, nothing to cancel, a hook was
-answered before); 2 written wrong; 3 no such run or hook; 4 the database cannot be used; 130 interrupted"""
+answered before); 2 written wrong; 3 no such run, hook or schedule; 4 the database cannot be used; 130 interrupted"""
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -37,10 +45,10 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def code_of(error: Exception) -> int:
     """By which a script tells what went wrong."""
+    if isinstance(error, (RunNotFoundError, HookNotFoundError, ScheduleNotFoundError)):
+        return NOT_FOUND
     if isinstance(error, UsageError):
         return MISUSED
-    if isinstance(error, (RunNotFoundError, HookNotFoundError)):
-        return NOT_FOUND
     return NOT_SO if isinstance(error, HookError) else NO_DATABASE
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_LONGEST_SECONDS: Final = 100 * 365.25 * 86_400
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -44,7 +45,10 @@ def between(first: datetime | None, last: datetime | None) -> str:
 def moment(text: str) -> datetime | timedelta:
     """A time (`2026-11-28T12:00`, in UTC unless it says a zone) or so long ago (`90s`, `15m`, `2h`, `1d`, `1w`)."""
     if (given := _SPAN.fullmatch(text)) is not None:
-        return timedelta(seconds=float(given[1]) * _SECONDS[given[2]])
+        seconds = float(given[1]) * _SECONDS[given[2]]
+        if seconds > _LONGEST_SECONDS:
+            raise argparse.ArgumentTypeError(f"{text!r} is more than a hundred years ago")
+        return timedelta(seconds=seconds)
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import UnsupportedStoreError
 from . import forks as forks  # here, not with the stores: its hooks are registered before those of who opens stores
@@ -58,6 +59,26 @@ def read_url(url: str) -> tuple[Literal["postgres", "sqlite"], str]:
             f"{redact(url)!r}: a SQLite URL takes no options, and ? and # in a file's name are written as %3F and %23"
         )
     return "sqlite", _sqlite_path(unquote(rest[3:]), url)
+
+
+def is_same(url: str, other: str) -> bool:
+    """Whether both name one database, as far as the texts tell. Raises as `read_url`."""
+    (kind, place), (other_kind, other_place) = read_url(url), read_url(other)
+    if kind != other_kind:
+        return False
+    if kind == "sqlite":
+        return os.path.realpath(place) == os.path.realpath(other_place)
+    return _where(place) == _where(other_place)
+
+
+def _where(url: str) -> tuple[object, ...]:
+    """The server and the database of a Postgres URL, whoever connects."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None  # connecting says what is wrong with it
+    return parts.hostname, port or 5432, parts.path, parse_qs(parts.query).get("host")
 
 
 def redact(url: str) -> str:

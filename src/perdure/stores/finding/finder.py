@@ -20,11 +20,11 @@ Ask = Callable[[str, Mapping[str, object]], Sequence[Sequence[Any]]]
 
 LOOKED: Final = 5_000
 """So many runs a page looks at, at most: no page takes more than some milliseconds, however few it finds."""
-LOOKED_INTO: Final = 500
+LOOKED_INTO: Final = 250
 """The same where they are those that an index has found, which lie far from each other: each is a page of the file that
 is read.
 """
-LOOKED_THROUGH: Final = 250
+LOOKED_THROUGH: Final = 150
 """The same where a text is to be found in their values."""
 SKEW_SECONDS: Final = 60.0
 """So far the order in which runs are numbered may be from that of their times: batches of two processes, or a clock

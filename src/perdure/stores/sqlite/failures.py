@@ -35,6 +35,8 @@ def translate(failure: Exception, path: Path, patience_seconds: float) -> StoreE
         return StoreUnavailableError(f"the database {path} is damaged ({failure}): restore it from a backup")
     if code == sqlite3.SQLITE_FULL:
         return NothingDone(f"the disk that holds {path} is full: make room, the work goes on by itself")
+    if code in _CLOSED and Path(path).is_dir():
+        return UnsupportedStoreError(f"{path} is a directory: give the file in it that the workers use")
     if code in _CLOSED:
         return NothingDone(
             f"the database {path} cannot be opened for writing ({failure}): this process needs to write the file, "

@@ -76,7 +76,14 @@ def missing_sql(database: Database) -> str:
 def check_schema(database: Database) -> None:
     """Raise where the file is not there, not ours, or not of exactly this release's schema; makes nothing."""
     newest = migrations()[-1].version
-    if not database.path.exists():
+    try:
+        is_there = database.path.exists()
+    except OSError as error:  # of a directory on the way to it
+        raise UnsupportedStoreError(
+            f"the database {database.path} cannot be looked at ({error.strerror}): this process needs to read and "
+            "write the file, the files beside it (-wal, -shm) and their directory"
+        ) from error
+    if not is_there:
         raise UnsupportedStoreError(
             f"there is no database {database.path}: give the file that the workers use, or make "
             "it with `perdure migrate`"
