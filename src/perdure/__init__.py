@@ -30,6 +30,8 @@ from ._api.logs import LogFilter, RunLogger, logger
 from ._api.long_steps import progress, save, saved
 from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
+from ._api.on_query import on_query
+from ._api.on_update import on_update
 from ._api.overview import Examination, QueueSummary, SharedLimits, StuckRuns, WorkerSummary
 from ._api.patching import patched
 from ._api.polling import wait_for
@@ -68,6 +70,7 @@ from .errors import (
     NondeterminismError,
     NotDurableError,
     PerdureError,
+    QueryNotFoundError,
     RecordedError,
     RecordedObject,
     RunCancelledError,
@@ -93,6 +96,7 @@ from .errors import (
     TransactionConflictError,
     UndoFailedError,
     UnsupportedStoreError,
+    UpdateRefusedError,
     UsageError,
     WaitTimeoutError,
 )
@@ -131,6 +135,7 @@ __all__ = [
     "PerdureError",
     "PickleCodec",
     "Policy",
+    "QueryNotFoundError",
     "Queue",
     "QueueSummary",
     "Queues",
@@ -178,6 +183,7 @@ __all__ = [
     "Transactions",
     "UndoFailedError",
     "UnsupportedStoreError",
+    "UpdateRefusedError",
     "UsageError",
     "WaitTimeoutError",
     "Waited",
@@ -199,6 +205,8 @@ __all__ = [
     "logger",
     "map",
     "now",
+    "on_query",
+    "on_update",
     "patched",
     "progress",
     "queues",

@@ -1,4 +1,4 @@
-"""What a run makes durable: the journal's entries, the verdict that the store gives on each, and what is read back.
+"""What a run makes durable: the journal's entries. The verdicts are in `_verdicts`, what is read back in `_read_back`.
 
 Words only, shared by the rules that ask for an entry, the journal that carries it and the stores that keep it.
 Structs of msgspec: an entry is built on the hot path, theirs takes half as long as a dataclass, and the collector need
@@ -14,6 +14,17 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from ._read_back import Answer as Answer
+from ._read_back import Arrival as Arrival
+from ._read_back import Checkpoint as Checkpoint
+from ._read_back import ChildRow as ChildRow
+from ._read_back import EndedRun as EndedRun
+from ._read_back import EventSeen as EventSeen
+from ._read_back import HistoryRows as HistoryRows
+from ._read_back import HookRow as HookRow
+from ._read_back import QuestionSeen as QuestionSeen
+from ._read_back import Stored as Stored
+from ._read_back import UpdateSeen as UpdateSeen
 from ._streams import StreamRewound, StreamWritten
 from ._verdicts import Accepted as Accepted
 from ._verdicts import Existed as Existed
@@ -22,20 +33,10 @@ from ._verdicts import Joined as Joined
 from ._verdicts import Refused as Refused
 from ._verdicts import Undelivered as Undelivered
 from ._verdicts import Verdict as Verdict
-from .typing import DEFAULT_QUEUE, TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped, WaitKind
+from .typing import DEFAULT_QUEUE, CheckpointKind, RunId, RunKind, Stopped, WaitKind
 
 NO_FINGERPRINT: Final = "?"
 """Of a run that another program has made: nobody has computed one, so it fits all arguments."""
-
-
-class Stored(Struct, gc=False):
-    """A value as it is kept: the codec's name and its text. Never shown in a repr: it is the user's data."""
-
-    codec: str
-    text: str
-
-    def __repr__(self) -> str:
-        return f"Stored(codec={self.codec!r})"
 
 
 class RunCreated(Struct, gc=False):
@@ -188,6 +189,21 @@ class MessageReceived(StepRecorded, gc=False):
     message_id: str | None = None
 
 
+class UpdateAnswered(StepRecorded, gc=False):
+    """A checkpoint: the outcome of an update, which is the answer to the message that asked for it."""
+
+    message_id: str = ""
+
+
+class UpdateRefused(Struct, gc=False):
+    """The run does not do what the message asks for, and why. No checkpoint: a replay knows nothing of it."""
+
+    run_id: RunId
+    claim: str
+    message_id: str
+    reason: Stored
+
+
 class EventSet(StepRecorded, gc=False):
     """A checkpoint of kind `event`, whose name is the event's key: whoever waits for it is told in the same commit."""
 
@@ -287,6 +303,8 @@ Entry = (
     | AttributesSet
     | MessageSent
     | MessageReceived
+    | UpdateAnswered
+    | UpdateRefused
     | EventSet
     | HookOpened
     | HookResolved
@@ -314,86 +332,8 @@ def entry_bytes(entry: Entry) -> int:
         return 200 + len(entry.value.text)  # type: ignore[union-attr]
     if isinstance(entry, StreamWritten):
         return 300 + sum(map(len, entry.texts))
-    if kind is MessageReceived or kind is EventSet or kind is ValueSaved:
+    if kind is MessageReceived or kind is EventSet or kind is ValueSaved or kind is UpdateAnswered:
         return 400 + len(entry.outcome.text)  # type: ignore[union-attr]
     if isinstance(entry, HookOpened):
         return 600 + len(entry.schema or "") + len(entry.question or "")
     return 200
-
-
-class Checkpoint(Struct, gc=False):
-    """A recorded outcome, as loaded."""
-
-    key: str
-    kind: CheckpointKind
-    name: str
-    fingerprint: str
-    is_error: bool
-    outcome: Stored
-    position: int | None
-    attempts: int
-    arguments: str | None = None
-
-
-class ChildRow(Struct, gc=False):
-    """A child of the run whose history is loaded."""
-
-    run_id: RunId
-    parent_key: str
-    name: str
-    fingerprint: str
-    state: RunState
-    arguments: str | None = None
-
-
-class HistoryRows(Struct, gc=False):
-    """Everything that a run has recorded: its checkpoints, its children, whether a cancel waits."""
-
-    checkpoints: list[Checkpoint]
-    children: list[ChildRow]
-    is_cancelled: bool
-
-
-class Arrival(Struct, gc=False):
-    """Something that a run waits for is there: a message."""
-
-    arrival_id: str
-    value: Stored
-
-
-class EventSeen(Struct, gc=False):
-    """What a run has last set under a key, if it has, and the run's state, if there is such a run."""
-
-    state: RunState | None
-    value: Stored | None
-
-    @property
-    def is_final(self) -> bool:
-        """Whether it is there, or will never be."""
-        return self.value is not None or self.state is None or self.state in TERMINAL
-
-
-class HookRow(Struct, gc=False):
-    """A hook, as it is kept. `state` is its run's; times are seconds since the epoch."""
-
-    token: str
-    run_id: RunId
-    key: str
-    topic: str
-    shape: str
-    schema: str | None
-    question: str | None
-    opened_at: float
-    due_at: float | None
-    resolved_at: float | None
-    closed_at: float | None
-    state: RunState
-
-
-class EndedRun(Struct, gc=False):
-    """A run that has ended: `output` holds its value or its error; None where it has neither (cancelled, dead)."""
-
-    run_id: RunId
-    state: RunState
-    output: Stored | None
-    reason: str | None

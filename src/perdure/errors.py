@@ -12,6 +12,8 @@ PerdureError
  ├─ DuplicateRunError        another run of the queue has the key, and none was made
  ├─ RunNotFoundError         no run has this id
  ├─ RunEndedError            the run has ended: what was sent to it cannot reach it any more
+ ├─ UpdateRefusedError       the run does not do what it was asked to; nothing has changed
+ ├─ QueryNotFoundError       the run answers no query of this name
  ├─ HookError                a hook cannot be answered, or was not
  │   ├─ HookNotFoundError    no hook has this token
  │   ├─ HookResolvedError    it was resolved before: the first answer counts
@@ -163,6 +165,21 @@ class RunEndedError(PerdureError):
         super().__init__(message)
         self.run_id = run_id
         self.state = state
+
+
+class UpdateRefusedError(PerdureError):
+    """The run has refused an update, and nothing of it is recorded: its arguments do not fit, its validator has raised,
+    or there is none of this name. The cause is what the validator has raised. `name` is the update's.
+    """
+
+    def __init__(self, message: str, *, run_id: str, name: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.name = name
+
+
+class QueryNotFoundError(PerdureError):
+    """The code of the run has registered no query of this name; the message names those that it has."""
 
 
 class HookError(PerdureError):

@@ -38,6 +38,8 @@ CheckpointKind = Literal[
     "hook",
     "resolve",
     "stream",
+    "update",
+    "answer",
 ]
 """`step`: a body's outcome. `value`: now, random, uuid4. `sleep`: when to wake. `order`: a piece of the
 delivery log. `attributes`: by what people find the run, from here on. `send`: whom a message did not reach. `recv`: a
@@ -46,8 +48,12 @@ message, or that none came in time. `event`: what the run says to whoever asks. 
 `patch`: that the run goes by a change of its code.
 `saved`: what a body has saved for its next attempt.
 `undo`: what is to be run if the run fails or is cancelled. `child`: which run a call has started, or found.
+`update`: what the run was asked to do, and has accepted. `answer`: what became of that.
 `stream`, in a history only: how much a source has written to a stream.
 """
+
+AnswerKind = Literal["value", "error", "refusal"]
+"""How a run answers what it is asked."""
 
 WaitKind = Literal["children", "run", "message", "event"]
 """What a parked run waits for, beside a time."""

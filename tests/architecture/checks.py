@@ -25,6 +25,7 @@ WORDS = (
     "perdure.errors",
     "perdure.typing",
     "perdure._entries",
+    "perdure._read_back",
     "perdure._verdicts",
     "perdure._steering",
     "perdure._streams",

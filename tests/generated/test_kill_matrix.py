@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import tests.generated.hook_shapes  # adds its shapes
+import tests.generated.asking_shapes  # adds its shapes
+import tests.generated.hook_shapes  # as above
 import tests.generated.saying_shapes  # as above
 import tests.generated.waiting_shapes  # noqa: F401  # as above
 from perdure.stores.open import open_store

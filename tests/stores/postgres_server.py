@@ -36,6 +36,7 @@ TABLES = (
     "stirs",
     "turns",
     "wakes",
+    "questions",
     "waits",
     "messages",
     "checkpoints",

@@ -28,6 +28,8 @@ from perdure._entries import (
     SlotGiven,
     StepRecorded,
     Stored,
+    UpdateAnswered,
+    UpdateRefused,
     ValueSaved,
 )
 from perdure._streams import StreamRewound, StreamWritten
@@ -155,6 +157,8 @@ SECTIONS: dict[str, type[Struct]] = {
     "opened": HookOpened,
     "resolved": HookResolved,
     "timed_out": HookTimedOut,
+    "answered": UpdateAnswered,
+    "turned_down": UpdateRefused,
     "given": SlotGiven,
     "finished": RunFinished,
     "continued": RunContinued,

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Unpack
@@ -31,6 +32,7 @@ from .._engine.runtime import Runtime
 from ..errors import UsageError
 from ..stores.open import open_store, read_url, redact
 from ..typing import Seconds
+from .replayed import replayed_answer
 from .termination import Termination
 
 log = logging.getLogger("perdure")
@@ -125,6 +127,7 @@ class Perdure:
         check_served(self._options)
         runtime = Runtime(open_store(self._find_url()), self._options, DEFINITIONS)
         runtime.loop = running_loop()
+        runtime.questions.replay = partial(replayed_answer, runtime)
         self._living.append(runtime)
         try:
             recovered = runtime.launch()

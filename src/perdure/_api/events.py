@@ -12,7 +12,7 @@ from .._core.flow import adrive, drive
 from .._core.flows.event import Found
 from .._core.flows.event import get_event as get_event_flow
 from .._core.flows.event import set_event as set_event_flow
-from .._core.given import limit_of, text_name
+from .._core.given import check_type, limit_of, text_name
 from .._core.lineage import Branch, scope
 from .._core.several import Limit
 from .._engine.door import Door
@@ -24,7 +24,7 @@ from ..typing import RunId, Seconds
 from .app import current_runtime, running_loop
 from .driving import is_coroutine_frame
 from .handle import Handle
-from .messages import REQUIRED, check_type
+from .messages import REQUIRED
 from .waits import late
 
 T = TypeVar("T")

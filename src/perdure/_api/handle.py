@@ -30,6 +30,7 @@ from .app import blocked_loop, running_loop, runtime_of
 from .asking import ACANCEL, CANCEL, acancel_run, cancel_run
 from .questions import Questions
 from .refused import refuse_in_run
+from .talking import Talking
 from .waits import OwnWait
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ CANCELLING = ": it is cancelled, and ends when what its code does just now retur
 _FUTURE_ATTRIBUTES = frozenset(vars(Future()))
 
 
-class Handle(Questions, Future[R]):
+class Handle(Talking, Questions, Future[R]):
     """A run, for whoever started it or knows its id.
 
     `result(timeout)`, `exception(timeout)`, `add_done_callback` and `concurrent.futures.wait` work as on any future

@@ -27,8 +27,9 @@ from ..errors import UsageError, WaitTimeoutError
 from ..typing import Seconds
 from .answering import Answer, rejection, resolution, token_of
 from .app import current_runtime, running_loop, runtime_of
+from .delivering import deliver, deliver_on_loop
 from .driving import is_coroutine_frame
-from .messages import REQUIRED, deliver, deliver_on_loop
+from .messages import REQUIRED
 from .recorded_values import Done
 from .waits import late
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
-from types import NoneType, UnionType
-from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, overload
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 from .._core.flow import adrive, drive
 from .._core.flows.recv import Message as Received
 from .._core.flows.recv import receive
 from .._core.flows.send import errors_of, message_id, missed_of
 from .._core.flows.send import send as send_flow
-from .._core.given import limit_of, text_name
+from .._core.given import check_type, limit_of, text_name
 from .._core.lineage import Branch, scope
 from .._core.several import Limit
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.ids import fresh_id
-from .._engine.journal.lanes import Lane
 from .._engine.runtime import Runtime
-from .._entries import MessageSent, Verdict
+from .._entries import MessageSent
 from ..errors import PerdureError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import current_runtime, running_loop, runtime_of
+from .delivering import deliver, deliver_on_loop
 from .driving import is_coroutine_frame
 from .handle import Handle
 from .recorded_values import Done
@@ -139,28 +137,6 @@ def topic_of(topic: str, what: str) -> str:
     return topic
 
 
-def deliver(runtime: Runtime, entries: Sequence[MessageSent]) -> list[Verdict]:
-    """Send from outside any run, and wait for the verdicts on this thread."""
-    found: list[list[Verdict]] = []
-    if entries:
-        lane = Lane()
-        number = runtime.execution.loop_host.append_messages(lane, entries, found.append)
-        runtime.journal.wait(lane, number)
-    return found[0] if found else []
-
-
-async def deliver_on_loop(runtime: Runtime, entries: Sequence[MessageSent]) -> list[Verdict]:
-    """The same on an event loop, which goes on meanwhile."""
-    if not entries:
-        return []
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[Verdict]] = loop.create_future()
-    host = runtime.execution.loop_host
-    host.append_messages(Lane(), entries, partial(runtime.wakes.wake, loop, future))
-    host.leaders.of(loop).call(loop)
-    return await future
-
-
 async def send_on_loop(runtime: Runtime, entries: list[MessageSent]) -> list[BaseException]:
     """What is wrong, from an event loop."""
     return errors_of(entries, missed_of(entries, await deliver_on_loop(runtime, entries)))
@@ -238,10 +214,3 @@ def given(found: Received | Limit | None, *, topic: str, seconds: float | None, 
 def named(topic: str) -> str:
     """The topic, for errors."""
     return f" of topic {topic!r}" if topic else ""
-
-
-def check_type(expected: Any) -> None:
-    """What `isinstance` can answer."""
-    parts = get_args(expected) if get_origin(expected) in (Union, UnionType) else (expected,)
-    if not all(isinstance(part, type) for part in parts if part is not NoneType):
-        raise UsageError(f"recv: type={expected!r}: give a class, or a union of classes")

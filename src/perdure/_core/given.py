@@ -10,9 +10,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from math import inf, isnan
 from operator import index
-from typing import Final, SupportsFloat, SupportsIndex
+from types import NoneType, UnionType
+from typing import Any, Final, SupportsFloat, SupportsIndex, Union, get_args, get_origin
 
-from ..errors import UsageError
+from ..errors import SerializationError, UsageError
 from ..typing import Seconds
 
 MOST_SECONDS: Final = 3_200_000_000.0
@@ -98,3 +99,17 @@ def text_name(given: str, what: str) -> str:
             "and lone surrogates"
         )
     return given
+
+
+def check_type(expected: Any) -> None:
+    """What `isinstance` can answer."""
+    parts = get_args(expected) if get_origin(expected) in (Union, UnionType) else (expected,)
+    if not all(isinstance(part, type) for part in parts if part is not NoneType):
+        raise UsageError(f"type={expected!r}: give a class, or a union of classes")
+
+
+def fitting(found: Any, what: str, expected: Any) -> Any:
+    """What was found, which must be of the type, if one is asked for. Raises `SerializationError`."""
+    if expected is not None and not isinstance(found, expected):
+        raise SerializationError(f"{what} is a {type(found).__name__}, and was to be {expected}")
+    return found

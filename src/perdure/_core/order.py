@@ -80,6 +80,10 @@ class Order:
             return self.next_position >= len(self._positions)
         return position == self.next_position
 
+    def give_back(self, position: int) -> None:
+        """The position that was handed out last was not taken: nothing was handed over."""
+        self.next_position = position
+
     def advance(self, key: str) -> tuple[int, bool]:
         """Hand it over: its position, and whether that was recorded before."""
         position = self.next_position

@@ -19,6 +19,7 @@ from ..errors import NondeterminismError, PerdureError, RunInterrupted, Serializ
 from ..typing import CheckpointKind, RunId, RunKind, Stopped
 from .children import NO_CHILDREN, Children
 from .difference import show_difference
+from .handlers import Handlers
 from .inbox import Inbox
 from .interruption import FOLLOWS, MAY_FINISH, Interruption
 from .marks import call_of_mark
@@ -116,6 +117,8 @@ class Run(Struct, eq=False, weakref=True):
     children: Children = NO_CHILDREN
     inbox: Inbox | None = None
     """What has arrived for it; None before it first waits for something of that kind."""
+    handlers: Handlers | None = None
+    """What its code has said it answers, and does when it is asked; None before it does."""
     unopened: dict[str, str] = {}
     """Branches that have recorded something without a position, and were not opened again so far: the first key."""
 

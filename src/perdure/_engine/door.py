@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
-from .._entries import RunCreated, Verdict
+from .._entries import MessageSent, RunCreated, Verdict
 from .._steering import By
 from ..stores.protocol import Store
 from ..typing import RunId
@@ -23,8 +23,11 @@ from .watching.uncollected import Uncollected
 class Cancels(Protocol):
     """Makes and ends runs from outside."""
 
-    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
-        """Runs of an outsider, durable, and whoever executes them is told. Blocks until the database answers."""
+    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
+        """Runs of an outsider, or messages, durable, and whoever executes them is told. Blocks until that is known."""
+
+    def tell_asked(self, run_id: RunId) -> None:
+        """Somebody asks the run something: who can answer looks now, and not with the next poll."""
 
     def cancel(self, run_id: RunId) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""

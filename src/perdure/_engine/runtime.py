@@ -47,6 +47,7 @@ from .watching.following import Following
 from .watching.mailbox import Mailbox
 from .watching.poller import Poller
 from .watching.pulse import Pulse
+from .watching.questions import Questions
 from .watching.reports import Reports
 from .watching.uncollected import Uncollected
 
@@ -187,6 +188,8 @@ class Runtime:
             arrivals=self.arrivals,
             news=self.news,
         )
+        known = (self.store, self.definitions, self.serializer, self.worker, self.threads)
+        self.questions = Questions(*known, journal=self.journal, find_run=self.held.active.get, news=self.news)
         self.reports = Reports(journal=self.journal, poll_seconds=self.options.poll_seconds, news=self.news)
         self.pulse = Pulse(
             store=self.store,
@@ -194,6 +197,7 @@ class Runtime:
             worker=self.worker,
             room=self.room,
             mailbox=mailbox,
+            answer=self.questions.look,
             let_waiting_leave=self.execution.park_if_all_wait,
             expire=self.claims.expire,
             held=self.held,

@@ -1,4 +1,4 @@
-"""What a worker sees when it looks: the pulse of the database, and its mail."""
+"""What a worker sees when it looks: the pulse of the database, its mail, whose locks are held, what others hint at."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Pulse:
     """Of the queues for which something was set."""
     paused: frozenset[str] = frozenset()
     """The functions that are paused."""
+    has_questions: bool = False
+    """Whether somebody asks a run something, and has no answer."""
 
 
 class Told(NamedTuple):
@@ -53,3 +55,29 @@ class Mail:
     told: list[Told]
     has_read: bool
     has_cancelled: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Locks:
+    """Whose locks are held and whose are free, as one look has seen it; workers that have none are in neither.
+
+    `session`: another number for each session of the one who looks. What was seen in another one is no evidence.
+    """
+
+    session: int
+    held: frozenset[str]
+    free: frozenset[str]
+
+
+@dataclass(slots=True, frozen=True)
+class Hint:
+    """What a process says it has committed: queues with runs for others, runs that it has ended, runs that have said
+    something to whoever asks. Never the truth.
+
+    `is_vague`: something has changed, and nobody says what.
+    """
+
+    queues: frozenset[str] = frozenset()
+    ended: frozenset[RunId] = frozenset()
+    is_vague: bool = False
+    said: frozenset[RunId] = frozenset()

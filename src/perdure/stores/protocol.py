@@ -23,7 +23,7 @@ from .._entries import Arrival as Arrival
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
-from .._entries import Entry, HookResolved, RunCreated, Verdict, Wait
+from .._entries import Entry, MessageSent, RunCreated, Verdict, Wait
 from .._entries import HistoryRows as HistoryRows
 from ..errors import StoreUnavailableError
 from ..typing import RunId, RunKind, RunState, Stopped
@@ -40,9 +40,13 @@ from .keeping import Keeper as Keeper
 from .keeping import Rows as Rows
 from .limits import Limits as Limits
 from .limits import SetLimits as SetLimits
+from .looks import Hint as Hint
+from .looks import Locks as Locks
 from .looks import Mail as Mail
 from .looks import Pulse as Pulse
 from .looks import Told as Told
+from .questions import Question as Question
+from .questions import Questions as Questions
 from .schedules import DueSchedule as DueSchedule
 from .schedules import Firing as Firing
 from .schedules import ScheduleRow as ScheduleRow
@@ -118,32 +122,6 @@ class RunRow:
         return self.stopped == "mend"
 
 
-@dataclass(slots=True, frozen=True)
-class Locks:
-    """Whose locks are held and whose are free, as one look has seen it; workers that have none are in neither.
-
-    `session`: another number for each session of the one who looks. What was seen in another one is no evidence.
-    """
-
-    session: int
-    held: frozenset[str]
-    free: frozenset[str]
-
-
-@dataclass(slots=True, frozen=True)
-class Hint:
-    """What a process says it has committed: queues with runs for others, runs that it has ended, runs that have said
-    something to whoever asks. Never the truth.
-
-    `is_vague`: something has changed, and nobody says what.
-    """
-
-    queues: frozenset[str] = frozenset()
-    ended: frozenset[RunId] = frozenset()
-    is_vague: bool = False
-    said: frozenset[RunId] = frozenset()
-
-
 class Session(Protocol):
     """A worker's own line to the database: its lock, which the system releases when it dies, and what others say.
 
@@ -216,6 +194,8 @@ class Store(Protocol):
     """Does what people ask for; see `stores.steering`."""
     said: Said
     """Reads what runs say to others."""
+    questions: Questions
+    """What runs are asked by those who do not hold them."""
 
     schedules: Schedules
     """What comes by the clock."""
@@ -241,10 +221,10 @@ class Store(Protocol):
     def missing_sql(self) -> str:
         """What `migrate` would run now, for people to read, or to run themselves; empty where nothing is missing."""
 
-    def create(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
-        """Rule 6: what an outsider makes, ready runs and answers to hooks, in one transaction; one verdict per entry,
-        in order. They carry no claim and touch no row that anybody holds, so no worker's right to write is needed. The
-        same again is success.
+    def create(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
+        """Rule 6: what an outsider makes, ready runs, messages and answers to hooks, in one transaction; one verdict
+        per entry, in order. They carry no claim and touch no row that anybody holds, so no worker's right to write is
+        needed. The same again is success.
         """
 
     def join(self, worker: WorkerRow, lease_seconds: float) -> None:

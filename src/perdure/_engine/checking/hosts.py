@@ -83,6 +83,9 @@ class CheckingInlineHost(StopsAtNew, InlineHost):
 class CheckingLoopHost(StopsAtNew, TalkingLoopHost):
     """Of async runs."""
 
+    def handed_in(self, run: Run) -> None:
+        """There is nothing to commit."""
+
 
 class CheckingClaims(Claims):
     """Ends of claims, of which there are none: that the run waits is as far as it has come."""

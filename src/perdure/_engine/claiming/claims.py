@@ -14,6 +14,7 @@ from ..._entries import (
     Accepted,
     EndedRun,
     Entry,
+    MessageSent,
     RunContinued,
     RunCreated,
     RunFinished,
@@ -101,11 +102,12 @@ class Claims:
         run.is_let_go = True
         return number
 
-    def make(self, entries: Sequence[RunCreated]) -> list[Verdict]:
-        """Runs of an outsider, durable, and whoever executes them is told. Blocks until the database answers."""
+    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
+        """Runs of an outsider, or messages, durable, and whoever executes them is told. Blocks until that is known."""
         verdicts = [verdict for part in parts_of(entries) for verdict in self._store.create(part)]
         self._news.backlog()
-        self._worker.line.say({entry.queue for entry in entries})
+        queues = {entry.queue for entry in entries if isinstance(entry, RunCreated)}
+        self._worker.line.say(queues, is_vague=any(isinstance(entry, MessageSent) for entry in entries))
         return verdicts
 
     def commit(self, run: Run, entry: Entry) -> Verdict:
@@ -303,6 +305,10 @@ class Claims:
         """These runs were told something: who holds them looks now, and not with the next poll. Any thread."""
         if any(run_id not in self._held.active for run_id in run_ids):
             self._worker.line.say(is_vague=True)
+
+    def tell_asked(self, run_id: str) -> None:
+        """Somebody here asks the run something: who can answer looks now, and not with the next poll."""
+        self._worker.line.say(is_vague=True)
 
     def cancel_here(self, run_id: str) -> None:
         """The run has a cancel: if it is in this process, interrupt it."""

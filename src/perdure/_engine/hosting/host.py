@@ -29,7 +29,20 @@ from ..._core.flow import (
 from ..._core.run import Run
 from ..._core.serialization import tamed
 from ..._core.serialization.raised import message_of
-from ..._entries import Accepted, EndedRun, EventSet, MessageSent, RunParked, RunReleased, StepRecorded, Verdict, Wait
+from ..._entries import (
+    Accepted,
+    EndedRun,
+    Entry,
+    EventSet,
+    MessageSent,
+    RunParked,
+    RunReleased,
+    StepRecorded,
+    UpdateAnswered,
+    UpdateRefused,
+    Verdict,
+    Wait,
+)
 from ..._streams import StreamRewound, StreamWritten
 from ...errors import RunInterrupted
 from ...typing import RunId
@@ -41,6 +54,8 @@ from .waits import Waits
 
 log = logging.getLogger("perdure")
 
+SAID = frozenset({EventSet, StreamRewound, UpdateAnswered, UpdateRefused})
+"""Entries of what a run says to others: who follows it is told when they are committed."""
 TELL_SECONDS = 0.02
 """However often runs say something: so far apart are the looks whether that has made others claimable."""
 UNSURE_SECONDS = 0.2
@@ -111,7 +126,7 @@ class Host:
     def record(self, run: Run, request: Record) -> None:
         told: OnVerdict | None = None
         entry = request.entry
-        if type(entry) is EventSet or type(entry) is StreamRewound:
+        if type(entry) in SAID:
             told = partial(self._said_as, run, entry)
         elif self.listeners.are_any and isinstance(entry, StepRecorded):
             told = partial(self._recorded_as, run, entry)
@@ -129,11 +144,12 @@ class Host:
         """Add to a stream of the run; from any thread."""
         self.journal.append_chunks(run.lane, entry, partial(self._said_as, run, entry))
 
-    def _said_as(self, run: Run, entry: EventSet | StreamRewound | StreamWritten, verdict: Verdict) -> None:
+    def _said_as(self, run: Run, entry: Entry, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):
             self.news.said(run.run_id)
-            if isinstance(entry, EventSet):
+            if isinstance(entry, (EventSet, UpdateAnswered)):
                 self.listeners.recorded(run, entry)
+            if isinstance(entry, EventSet):
                 self.news.due(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
 
     def log_turn(self, run: Run, request: LogTurn) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ..._entries import HookResolved, RunCreated, Verdict, entry_bytes
+from ..._entries import MessageSent, RunCreated, Verdict, entry_bytes
 from ...errors import StoreError, StoreUnavailableError, UsageError
 from ...stores.protocol import Store
 from ..trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
@@ -28,7 +28,7 @@ class HandedIn:
     __slots__ = ("entries", "error", "is_settled", "on_settled", "verdicts", "weight")
 
     def __init__(
-        self, entries: Sequence[RunCreated | HookResolved], on_settled: Callable[[], None] | None = None
+        self, entries: Sequence[RunCreated | MessageSent], on_settled: Callable[[], None] | None = None
     ) -> None:
         self.entries = entries
         self.on_settled = on_settled
@@ -54,7 +54,7 @@ class Creations:
     """One for each client."""
 
     def __init__(
-        self, store: Store, tell: Callable[[Sequence[RunCreated | HookResolved]], None], patience_seconds: float
+        self, store: Store, tell: Callable[[Sequence[RunCreated | MessageSent]], None], patience_seconds: float
     ) -> None:
         self._store = store
         self._tell = tell
@@ -63,7 +63,7 @@ class Creations:
         self._waiting: deque[HandedIn] = deque()
         self.is_closed = False
 
-    def make(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
         """The verdicts, once the runs are durable. Raises `StoreError`; whether they were made is not known then."""
         verdicts: list[Verdict] = []
         for part in parts_of(entries):
@@ -75,7 +75,7 @@ class Creations:
         return verdicts
 
     def hand_in(
-        self, entries: Sequence[RunCreated | HookResolved], on_settled: Callable[[], None] | None = None
+        self, entries: Sequence[RunCreated | MessageSent], on_settled: Callable[[], None] | None = None
     ) -> HandedIn:
         """For the next transaction, which somebody is to begin: see `commit_all`."""
         if self.is_closed:
@@ -133,6 +133,6 @@ class Creations:
                 return
 
 
-def parts_of(entries: Sequence[RunCreated | HookResolved]) -> list[Sequence[RunCreated | HookResolved]]:
+def parts_of(entries: Sequence[RunCreated | MessageSent]) -> list[Sequence[RunCreated | MessageSent]]:
     """The entries of one caller in so many transactions as they need."""
     return [entries[first : first + MOST_ENTRIES] for first in range(0, len(entries), MOST_ENTRIES)]

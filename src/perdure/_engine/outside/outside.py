@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from ..._core.definitions import Definitions
 from ..._core.serialization import Serializer
-from ..._entries import HookResolved, RunCreated, Verdict
+from ..._entries import MessageSent, RunCreated, Verdict
 from ..._steering import By
 from ...errors import ForkedError, UsageError
 from ...stores.protocol import Store
@@ -61,10 +61,10 @@ class Outside:
     def _begin_to_hear(self) -> None:
         self._watch.call()
 
-    def _tell(self, entries: Sequence[RunCreated | HookResolved]) -> None:
+    def _tell(self, entries: Sequence[RunCreated | MessageSent]) -> None:
         """Of what is committed."""
         queues = {entry.queue for entry in entries if isinstance(entry, RunCreated)}
-        self._telling.say(queues, is_vague=any(isinstance(entry, HookResolved) for entry in entries))
+        self._telling.say(queues, is_vague=any(isinstance(entry, MessageSent) for entry in entries))
 
     @property
     def claims(self) -> Outside:
@@ -97,12 +97,12 @@ class Outside:
                 self.store.migrate()  # the functions of this release may be missing; the tables are not
                 self._may_write = True
 
-    def make(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
         """The runs, and answers to hooks, durable."""
         self.open(writes=True)
         return self._creations.make(entries)
 
-    async def amake(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+    async def amake(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
         """The same from an event loop, which goes on meanwhile; at most a thousand."""
         if not self._may_write:
             await asyncio.to_thread(self.open, writes=True)
@@ -117,6 +117,10 @@ class Outside:
     def tell_limits(self, queues: Collection[str]) -> None:
         """What is set for these queues has changed: all that work on them look now."""
         self._telling.say(queues, is_vague=True)
+
+    def tell_asked(self, run_id: RunId) -> None:
+        """Somebody asks the run something: who can answer looks now, and not with the next poll."""
+        self._telling.say(is_vague=True)
 
     def cancel(self, run_id: RunId) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""

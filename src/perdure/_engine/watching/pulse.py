@@ -18,8 +18,8 @@ from .mailbox import Mailbox
 
 
 class Pulse:
-    """One duty. `let_waiting_leave` parks what waits where runs are to be claimed alone, `expire` ends what should
-    be over.
+    """One duty. `answer` tells whoever asks runs something, `let_waiting_leave` parks what waits where runs are to be
+    claimed alone, `expire` ends what should be over.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Pulse:
         worker: Worker,
         room: Room,
         mailbox: Mailbox,
+        answer: Callable[[], None],
         let_waiting_leave: Callable[[], None],
         expire: Callable[[], None],
         held: Held,
@@ -40,6 +41,7 @@ class Pulse:
         self._worker = worker
         self._room = room
         self._mailbox = mailbox
+        self._answer = answer
         self._let_waiting_leave = let_waiting_leave
         self._expire = expire
         self._held = held
@@ -65,6 +67,8 @@ class Pulse:
         self._room.note_last_attempts(wait=pulse.has_last_attempts)
         if pulse.has_last_attempts:
             self._let_waiting_leave()
+        if pulse.has_questions:
+            self._answer()
         if pulse.has_schedules:
             self._news.scheduled()
         if pulse.next_due_at is not None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ..._entries import EventSeen, Stored
+from ..._entries import Answer, EventSeen, QuestionSeen, Stored, UpdateSeen
 from ..._streams import StreamRow, StreamSeen
 from ...typing import RunId
 from .finder import Ask
@@ -17,6 +17,9 @@ EventWanted = tuple[RunId, str]
 
 StreamWanted = tuple[RunId, str, int]
 """A run, the name of a stream, and from which offset on."""
+
+UpdateWanted = tuple[RunId, str]
+"""A run, and the id of the message that asks for an update."""
 
 MOST_ROWS: Final = 100
 """Of one stream at a time."""
@@ -46,6 +49,20 @@ class Said:
     def all_events(self, run_id: RunId) -> dict[str, Stored]:
         """All of the run, by key."""
         return {key: Stored(codec, body) for key, codec, body in self._ask("events_of_run", {"run_id": run_id})}
+
+    def answers(self, wanted: Sequence[UpdateWanted]) -> list[UpdateSeen]:
+        """What has become of each of these updates, in their order."""
+        seen = [UpdateSeen(None)] * len(wanted)
+        for place, state, is_accepted, kind, codec, body in self._ask("answers_to", {"wanted": json.dumps(wanted)}):
+            seen[place] = UpdateSeen(state, bool(is_accepted), kind, None if codec is None else Stored(codec, body))
+        return seen
+
+    def replies(self, question_ids: Sequence[str]) -> list[QuestionSeen]:
+        """What was answered to each of these questions, in their order."""
+        seen = [QuestionSeen(None)] * len(question_ids)
+        for place, kind, codec, body in self._ask("replies_to", {"wanted": json.dumps(question_ids)}):
+            seen[place] = QuestionSeen(None if kind is None else Answer(kind, Stored(codec, body)))
+        return seen
 
     def chunks(self, wanted: Sequence[StreamWanted]) -> list[StreamSeen]:
         """The next rows of each, in their order; not those that are void."""

@@ -32,7 +32,7 @@ OF_RUNS: Final = (
 )
 """What goes with a run, in the order in which it is inserted."""
 
-PASSING: Final = (Table("wakes", order="seq"),)
+PASSING: Final = (Table("wakes", order="seq"), Table("questions", order="id"))
 """What is told to a run and gone when somebody has looked: it is removed with the run, and made anew elsewhere."""
 
 SETTINGS: Final = (

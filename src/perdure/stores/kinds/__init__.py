@@ -25,6 +25,7 @@ from .released import RELEASED
 from .saved import SAVED
 from .sent import SENT
 from .streams import REWOUND, WRITTEN
+from .updates import ANSWERED, TURNED_DOWN
 
 KINDS: Final = (
     CREATED,
@@ -36,6 +37,8 @@ KINDS: Final = (
     OPENED,
     RECEIVED,
     TIMED_OUT,
+    ANSWERED,
+    TURNED_DOWN,
     EVENT_SET,
     WRITTEN,
     REWOUND,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from ..._entries import Entry, HookResolved, RunCreated, Verdict
+from ..._entries import Entry, MessageSent, RunCreated, Verdict
 from ...errors import StoreRefusedError
 from ..kinds import Kinds
 from ..kinds.kind import Sections
@@ -37,7 +37,7 @@ def statements_of(
 
 
 def outside_statements(
-    decisions: Decisions, kinds: Kinds, entries: Sequence[RunCreated | HookResolved]
+    decisions: Decisions, kinds: Kinds, entries: Sequence[RunCreated | MessageSent]
 ) -> list[Statement]:
     """The same of an outsider, who holds nothing and so has no fence: the session is looked at all the same. Raises
     `NotNew` where only the slow way tells what becomes of them.
@@ -90,9 +90,7 @@ def apply_behind_fence(
     return apply_what_is_new(transaction.ask, write, kinds, me, entries)
 
 
-def create_in_order(
-    connection: Connection, kinds: Kinds, entries: Sequence[RunCreated | HookResolved]
-) -> list[Verdict]:
+def create_in_order(connection: Connection, kinds: Kinds, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
     """The slow way of an outsider."""
     with connection.transaction() as transaction:
         transaction.ask("check_session")

@@ -18,7 +18,7 @@ from ..._entries import (
     EndedRun,
     Entry,
     HistoryRows,
-    HookResolved,
+    MessageSent,
     RunCreated,
     Stored,
     Verdict,
@@ -55,6 +55,7 @@ from .decisions import decisions_of
 from .failures import is_lock, locked_error
 from .keeping import PostgresKeeper
 from .places import own_directory
+from .questions import PostgresQuestions, Questions
 from .queues import PostgresLimits
 from .schedules import PostgresSchedules
 from .schema import check_schema, migrate, missing_sql
@@ -93,6 +94,7 @@ class PostgresStore:
             self._database, self._kinds, expected=lambda me: self._writes.get(me, 0), count=self._count_write
         )
         self.limits = PostgresLimits(self._database)
+        self.questions: Questions = PostgresQuestions(self._database)
         self.keeper = PostgresKeeper(
             self._database, expected=lambda me: self._writes.get(me, 0), count=self._count_write
         )
@@ -120,7 +122,7 @@ class PostgresStore:
     def missing_sql(self) -> str:
         return missing_sql(self._database)
 
-    def create(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+    def create(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
         turn = self._database.turn
         with turn.lock, self._naming_locked(entries):
             for _ in range(MOST_MEETINGS):
@@ -347,10 +349,9 @@ class PostgresStore:
         names: Collection[str],
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
-        parameters = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
-        parameters["floors"] = _floors_text(queues, floors)
-        [(*seen, limits, paused)] = self._database.ask("pulse", parameters)
-        return Pulse(*[*seen, set_limits(limits), frozenset(paused or ())])
+        asked = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
+        [(*seen, limits, paused, asks)] = self._database.ask("pulse", {**asked, "floors": _floors_text(queues, floors)})
+        return Pulse(*[*seen, set_limits(limits), frozenset(paused or ()), asks])
 
     def mend(self, names: Collection[str]) -> list[RunId]:
         return [run_id for (run_id,) in self._database.ask("mend_runs", {"names": text_array(names)})]
@@ -361,8 +362,8 @@ class PostgresStore:
         return int(offered)
 
     def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
-        parameters = {"queues": text_array(queues), "names": text_array(names), "reason": reason}
-        self._database.ask("explain_unknown_runs", parameters)
+        given = {"queues": text_array(queues), "names": text_array(names)}
+        self._database.ask("explain_unknown_runs", {**given, "reason": reason})
 
     def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
         rows = self._database.ask("history_checkpoints", {"run_ids": text_array([run_id])})

@@ -270,8 +270,8 @@ CREATE INDEX turns_in_line ON turns (queue, turn) WHERE wakes_at IS NULL;
 CREATE INDEX turns_asleep ON turns (queue, wakes_at) WHERE wakes_at IS NOT NULL;
 
 -- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended
--- by it, or received
--- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
+-- by it, or received it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received. What
+-- asks for an update is answered: `answer` says with what, the call `answer_key` by which outcome; a refusal has no call.
 CREATE TABLE messages (
     seq         INTEGER PRIMARY KEY,
     id          TEXT NOT NULL UNIQUE,
@@ -283,6 +283,10 @@ CREATE TABLE messages (
     sent_at     REAL NOT NULL,
     consumed_at REAL,
     consumed_key TEXT,
+    answer      TEXT CHECK (answer IN ('value', 'error', 'refusal')),
+    answer_key  TEXT,
+    answer_codec TEXT,
+    answer_body TEXT,
     CHECK ((kind = 'message') = (topic IS NOT NULL AND codec IS NOT NULL AND body IS NOT NULL))
 ) STRICT;
 
@@ -306,6 +310,22 @@ CREATE INDEX audit_of_run ON audit (run_id, seq);
 CREATE INDEX messages_waiting ON messages (run_id, topic, seq) WHERE consumed_at IS NULL AND kind = 'message';
 -- The cancels that nobody has acted on yet.
 CREATE INDEX messages_open ON messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
+
+-- What somebody asks a run that he does not hold, and what he is told; no part of any history. Whoever has answered or
+-- asks no more leaves nothing: the asker takes the row away, or, where he is gone, who asks next after `expires_at`.
+CREATE TABLE questions (
+    id           TEXT PRIMARY KEY,
+    run_id       TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    name         TEXT NOT NULL,
+    codec        TEXT NOT NULL,
+    body         TEXT NOT NULL,
+    expires_at   REAL NOT NULL,
+    answer       TEXT CHECK (answer IN ('value', 'error')),
+    answer_codec TEXT,
+    answer_body  TEXT
+) STRICT;
+CREATE INDEX questions_open ON questions (expires_at) WHERE answer IS NULL;
+CREATE INDEX questions_of_run ON questions (run_id);
 
 -- The mailbox: "look at this run once more" (rule 13). Whoever tells a run something adds a row in the same transaction;
 -- whoever has looked removes it. `worker`: who holds the run and is to be told; NULL: anybody may look. A number is
@@ -466,7 +486,7 @@ SELECT id
 CREATE VIEW run_progress AS
 SELECT id,
        (SELECT count(*) FROM checkpoints WHERE checkpoints.run_id = runs.id
-                                            AND checkpoints.kind IN ('step', 'recv'))
+                                            AND checkpoints.kind IN ('step', 'recv', 'update'))
        + (SELECT count(*) FROM runs AS child WHERE child.parent_id = runs.id AND child.finished_at IS NOT NULL) AS steps
   FROM runs;
 

@@ -167,7 +167,7 @@ def begin_anew(connection: Connection, plan: Restart) -> None:
     given = {"run_id": plan.run_id, "is_whole": plan.is_whole, "dropped": dropped}
     for statement in ("rewind_streams", "void_streams"):
         connection.change(statement, [given[name] for name in connection.parameters(statement)])
-    for statement in ("drop_records", "return_messages", "forget_answers", "forget_hooks"):
+    for statement in ("drop_records", "return_messages", "take_back_answers", "forget_answers", "forget_hooks"):
         connection.change(statement, [plan.run_id, dropped])
     connection.change("reopen_hooks", [plan.run_id, texts(plan.reopened)])
     order = json.dumps(plan.order)

@@ -14,7 +14,7 @@ from ..._entries import (
     EndedRun,
     Entry,
     HistoryRows,
-    HookResolved,
+    MessageSent,
     RunCreated,
     Stored,
     Verdict,
@@ -39,6 +39,7 @@ from ..protocol import (
     Served,
     WorkerRow,
 )
+from ..questions import Questions
 from ..schedules import Schedules
 from ..steering import Steering
 from ..within import Within
@@ -49,6 +50,7 @@ from .connections import Connection, Database, Row
 from .keeping import SqliteKeeper
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
+from .questions import SqliteQuestions
 from .queues import SqliteLimits
 from .rows import in_order, texts
 from .schedules import SqliteSchedules
@@ -84,6 +86,7 @@ class SqliteStore:
         self.said = Said(self._find)
         self.schedules: Schedules = SqliteSchedules(self._database, self._kinds)
         self.limits = SqliteLimits(self._database)
+        self.questions: Questions = SqliteQuestions(self._database)
         self.keeper = SqliteKeeper(self._database, self._checkpointer)
 
     def __repr__(self) -> str:
@@ -115,7 +118,7 @@ class SqliteStore:
     def missing_sql(self) -> str:
         return missing_sql(self._database)
 
-    def create(self, entries: Sequence[RunCreated | HookResolved]) -> list[Verdict]:
+    def create(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
         if not entries:
             return []
         verdicts = apply_whole(self._database.turn, self._kinds, OUTSIDER, entries)
@@ -279,10 +282,11 @@ class SqliteStore:
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
         row = self._ask("pulse", worker_id, texts(queues), texts(names))[0]
-        has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now, limits, paused = row
+        has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now, *told = row
+        limits, paused, has_questions = told
         due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
         has = bool(has_mail), bool(has_claimable), bool(has_last_attempts)
-        told = set_limits(json.loads(limits)), frozenset(json.loads(paused))
+        told = [set_limits(json.loads(limits)), frozenset(json.loads(paused)), bool(has_questions)]
         return Pulse(*has, due_at, bool(has_overdue), bool(has_schedules), now, *told)
 
     def mend(self, names: Collection[str]) -> list[RunId]:

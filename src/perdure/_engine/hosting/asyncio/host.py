@@ -24,6 +24,8 @@ from ...._core.flow import (
     Settle,
     StartChild,
 )
+from ...._core.flows.renewal import ContinuedAsNew
+from ...._core.handlers import Handlers
 from ...._core.interruption import CANCELS_TASKS
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.run import Run
@@ -223,8 +225,13 @@ class LoopHost(LoopTurns):
         state.tasks.add(root)
         token = scope.set(branch)
         try:
-            return Outcome(await request.function(*request.args, **request.kwargs), run.exit)
+            value = await request.function(*request.args, **request.kwargs)
+            if run.handlers is not None:
+                await self._finish(run.handlers)
+            return Outcome(value, run.exit)
         except BaseException as error:
+            if isinstance(error, ContinuedAsNew) and run.handlers is not None:
+                await self._finish(run.handlers)
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)
             if isinstance(error, GeneratorExit) and not is_own(error):
@@ -234,12 +241,20 @@ class LoopHost(LoopTurns):
             leave(token)
             state.branch = None
             state.tasks.discard(root)
+            if run.handlers is not None:
+                run.handlers.leave()
             if state.tasks and run.interruption is None:
                 warn_of_tasks(run, None, state.tasks)
             run.interrupt("ended")
             state.close_gate()
             for task in list(state.tasks):  # what the run left running cannot do anything durable any more
                 task.cancel()
+
+    @staticmethod
+    async def _finish(handlers: Handlers) -> None:
+        """What others have asked the run to do, and it has accepted, is done before it ends."""
+        if handlers.finish is not None:
+            await handlers.finish()
 
     def await_end(self, run: Run, request: AwaitEnd) -> Any:
         ended = run.children.take_end(request.run_id)

@@ -29,6 +29,7 @@ from ...._core.flow import (
     Send,
     Settle,
 )
+from ...._core.flows.renewal import ContinuedAsNew
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.own_process import OwnProcess
 from ...._core.run import Run
@@ -50,6 +51,23 @@ T = TypeVar("T")
 
 class ThreadHost(ThreadTurns):
     """Blocks; commits the journal on the calling thread where it is free."""
+
+    def answer(self, run: Run, request: Request) -> Any:
+        """As every host. While it answers, this thread does not run the run's own code: somebody may ask that how
+        things stand, and the thread goes on when that is told.
+        """
+        if run.handlers is None:
+            return getattr(self, request.method)(run, request)
+        state: ThreadState = run.state
+        with state.changed:
+            state.inside += 1
+            if state.asking:
+                state.changed.notify_all()
+        try:
+            return getattr(self, request.method)(run, request)
+        finally:
+            with state.changed:
+                state.inside -= 1
 
     def park_after(self) -> float:
         return 0.0 if self.threads.count > self.options.most_threads else self.options.park_after_seconds
@@ -141,8 +159,12 @@ class ThreadHost(ThreadTurns):
         token = scope.set(branch)
         run.state.branches = 1
         try:
-            return Outcome(request.function(*request.args, **request.kwargs), run.exit)
+            value = request.function(*request.args, **request.kwargs)
+            self._finish(run)
+            return Outcome(value, run.exit)
         except BaseException as error:
+            if isinstance(error, ContinuedAsNew):
+                self._finish(run)
             return ended_by(error if run.exit is None else run.exit)
         finally:
             scope.reset(token)
@@ -150,6 +172,12 @@ class ThreadHost(ThreadTurns):
                 warn_of_threads(run)
             run.interrupt("ended")
             self.interrupt(run)
+
+    @staticmethod
+    def _finish(run: Run) -> None:
+        """What others have asked the run to do, and it has accepted, is done before it ends."""
+        if run.handlers is not None and run.handlers.finish is not None:
+            run.handlers.finish()
 
     def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id
@@ -337,7 +365,7 @@ class InlineHost(ThreadHost):
     def answer(self, run: Run, request: Request) -> Any:
         if run.state.is_closing and run.interrupt("closing"):
             run.check_alive()
-        return super().answer(run, request)
+        return getattr(self, request.method)(run, request)
 
     @staticmethod
     def _recorded(run: Run) -> None:

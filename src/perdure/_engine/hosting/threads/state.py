@@ -47,6 +47,8 @@ class ThreadState:
         """Waits that will be given up by themselves: a parked run would forget when."""
         self.turn_count = self.catching_up = 0
         """Turns that were asked for, and calls that wait until everything recorded was handed over."""
+        self.inside = self.asking = 0
+        """Threads that are in a durable call, of a run that answers questions; and who asks it something just now."""
         self.recording: int | None = None
         """The thread that has a new position and has not yet handed it to the journal: until then nobody is served."""
 

@@ -2,7 +2,7 @@
 -- count too: a parent that waits for many records no step of its own, and would be dead of its worker's restarts.
 CREATE FUNCTION perdure.progress_of(run text) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT (SELECT count(*) FROM perdure.checkpoints WHERE checkpoints.run_id = run
-                                                    AND checkpoints.kind IN ('step', 'recv'))
+                                                    AND checkpoints.kind IN ('step', 'recv', 'update'))
          + (SELECT count(*) FROM perdure.runs WHERE runs.parent_id = run AND runs.finished_at IS NOT NULL)
 $$;
 

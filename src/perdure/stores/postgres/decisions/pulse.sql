@@ -1,13 +1,14 @@
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
--- nothing may begin past a claim, and when that was set; and which functions are paused.
+-- nothing may begin past a claim, and when that was set; which functions are paused, and whether somebody asks a run
+-- something.
 -- A function, so that its own settings hold for its plans whatever the statistics are: no table is walked. Of each queue
 -- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
 CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
                               OUT has_claimable boolean, OUT has_last_attempts boolean,
                               OUT next_due_at double precision, OUT has_overdue boolean,
                               OUT has_schedules boolean, OUT moment double precision, OUT limits json,
-                              OUT paused json)
+                              OUT paused json, OUT has_questions boolean)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -77,4 +78,6 @@ BEGIN
                                                 extract(epoch FROM set_for.changed_at)::double precision))
                  FROM perdure.queues AS set_for WHERE set_for.name = ANY (queues));
     paused := (SELECT json_agg(pauses.name) FROM perdure.pauses);
+    has_questions := EXISTS (SELECT 1 FROM perdure.questions
+                              WHERE answer IS NULL AND expires_at > (SELECT perdure.now()));
 END $$;

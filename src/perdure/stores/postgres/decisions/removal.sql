@@ -36,5 +36,6 @@ BEGIN
     DELETE FROM perdure.hooks WHERE run_id = ANY (gone);
     DELETE FROM perdure.waits WHERE waiter = ANY (gone);
     DELETE FROM perdure.wakes WHERE run_id = ANY (gone);
+    DELETE FROM perdure.questions WHERE run_id = ANY (gone);
     DELETE FROM perdure.runs WHERE id = ANY (gone);
 END $$;

@@ -65,6 +65,10 @@ BEGIN
       FROM (SELECT plan ->> 'run_id' AS run_id, json_array_elements_text(plan -> 'dropped') AS key
               FROM json_array_elements(plans) AS plan) AS gone
      WHERE messages.run_id = gone.run_id AND messages.kind = 'message' AND messages.consumed_key = gone.key;
+    UPDATE perdure.messages SET answer = NULL, answer_key = NULL, answer_codec = NULL, answer_body = NULL
+      FROM (SELECT plan ->> 'run_id' AS run_id, json_array_elements_text(plan -> 'dropped') AS key
+              FROM json_array_elements(plans) AS plan) AS gone
+     WHERE messages.run_id = gone.run_id AND messages.kind = 'message' AND messages.answer_key = gone.key;
     -- A hook that is opened again is another one, and no answer to the former one is an answer to it.
     WITH gone AS (
         DELETE FROM perdure.hooks USING (

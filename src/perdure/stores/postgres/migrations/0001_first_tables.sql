@@ -268,8 +268,8 @@ CREATE INDEX turns_in_line ON perdure.turns (queue, turn) WHERE wakes_at IS NULL
 CREATE INDEX turns_asleep ON perdure.turns (queue, wakes_at) WHERE wakes_at IS NOT NULL;
 
 -- What others tell a run: that it is to end, or to be paused, or messages. `consumed_at` is set when the run has ended
--- by it, or received
--- it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received.
+-- by it, or received it, by the call `consumed_key`. `seq` is the order in which a topic's messages are received. What
+-- asks for an update is answered: `answer` says with what, the call `answer_key` by which outcome; a refusal has no call.
 CREATE TABLE perdure.messages (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     run_id      text COLLATE "C" NOT NULL,
@@ -281,6 +281,10 @@ CREATE TABLE perdure.messages (
     sent_at     timestamptz NOT NULL DEFAULT perdure.now(),
     consumed_at timestamptz,
     consumed_key text COLLATE "C",
+    answer      text CHECK (answer IN ('value', 'error', 'refusal')),
+    answer_key  text COLLATE "C",
+    answer_codec text,
+    answer_body text,
     CHECK ((kind = 'message') = (topic IS NOT NULL AND codec IS NOT NULL AND body IS NOT NULL))
 );
 
@@ -304,6 +308,22 @@ CREATE INDEX messages_waiting ON perdure.messages (run_id, topic, seq) WHERE con
 CREATE INDEX messages_of_run ON perdure.messages (run_id);
 -- The cancels that nobody has acted on yet.
 CREATE INDEX messages_open ON perdure.messages (run_id) WHERE consumed_at IS NULL AND kind = 'cancel';
+
+-- What somebody asks a run that he does not hold, and what he is told; no part of any history. Whoever has answered or
+-- asks no more leaves nothing: the asker takes the row away, or, where he is gone, who asks next after `expires_at`.
+CREATE TABLE perdure.questions (
+    id           uuid PRIMARY KEY,
+    run_id       text COLLATE "C" NOT NULL,
+    name         text NOT NULL,
+    codec        text NOT NULL,
+    body         text NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    answer       text CHECK (answer IN ('value', 'error')),
+    answer_codec text,
+    answer_body  text
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX questions_open ON perdure.questions (expires_at) WHERE answer IS NULL;
+CREATE INDEX questions_of_run ON perdure.questions (run_id);
 
 -- The mailbox: "look at this run once more" (rule 13). Whoever tells a run something adds a row in the same transaction;
 -- whoever has looked removes it. `worker`: who holds the run and is to be told; NULL: anybody may look.

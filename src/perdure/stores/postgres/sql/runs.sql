@@ -76,17 +76,26 @@ SELECT perdure.reconsider(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::te
 -- Nobody here can execute them: say so where people look.
 SELECT perdure.explain_unknown(%(queues)s::text[], %(names)s::text[], %(reason)s);
 
--- name: unfinished_runs
--- What a program has to be able to go on with, in order: as a claim gives it, but nothing is taken.
+-- part: as_claimed
+-- As a claim gives a run, but nothing is taken.
 SELECT runs.seq, runs.id, runs.kind, runs.name, runs.queue, runs.priority, inputs.codec, inputs.body, runs.attempts,
        runs.max_attempts, runs.started_at IS NULL, runs.parent_id, runs.parent_key,
        EXISTS (SELECT 1 FROM perdure.messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel'),
        extract(epoch FROM perdure.now())::float8, runs.incarnation, extract(epoch FROM runs.deadline_at)::float8,
        runs.is_detached, runs.rounds
   FROM perdure.runs
-  JOIN perdure.inputs ON inputs.run_id = runs.id
+  JOIN perdure.inputs ON inputs.run_id = runs.id;
+
+-- name: unfinished_runs
+-- What a program has to be able to go on with, in order.
+{as_claimed}
  WHERE runs.finished_at IS NULL AND runs.seq > %(after)s::bigint
  ORDER BY runs.seq LIMIT %(most)s;
+
+-- name: run_to_ask
+-- A run whose code is to say how it stands, whatever its state.
+{as_claimed}
+ WHERE runs.id = %(run_id)s;
 
 -- name: run
 -- One run, as anybody may see it.
@@ -116,7 +125,8 @@ SELECT id, reason FROM perdure.runs WHERE id = ANY (%(run_ids)s::text[]) AND sta
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due.
-SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, moment, limits, paused
+SELECT has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, moment, limits, paused,
+       has_questions
   FROM perdure.pulse(%(worker_id)s::uuid, %(queues)s::text[], %(names)s::text[], %(floors)s::json);
 
 -- name: locked_among

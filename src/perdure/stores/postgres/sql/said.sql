@@ -7,6 +7,14 @@ SELECT (wanted.place - 1)::integer, run.state, event.codec, event.body
                       WHERE run_id = wanted.pair ->> 0 AND name = wanted.pair ->> 1 AND kind = 'event'
                       ORDER BY seq DESC LIMIT 1) AS event ON true;
 
+-- name: answers_to
+-- What these runs have answered to these messages, and their states.
+SELECT (wanted.place - 1)::integer, run.state, coalesce(message.consumed_at IS NOT NULL, false), message.answer,
+       message.answer_codec, message.answer_body
+  FROM json_array_elements(%(wanted)s::json) WITH ORDINALITY AS wanted (pair, place)
+  JOIN perdure.runs AS run ON run.id = wanted.pair ->> 0
+  LEFT JOIN perdure.messages AS message ON message.id = (wanted.pair ->> 1)::uuid AND message.run_id = run.id;
+
 -- name: events_of_run
 -- All that the run has set, the last of each key.
 SELECT DISTINCT ON (name) name, codec, body

@@ -54,8 +54,8 @@ SELECT json_group_array(json_array(
    AND runs.claim = json_extract(asked.claims, '$[' || one.key || ']')
  GROUP BY one.key / :together;
 
--- name: unfinished_runs
--- What a program has to be able to go on with, in order: as a claim gives it, but nothing is taken.
+-- part: as_claimed
+-- As a claim gives a run, but nothing is taken.
 SELECT json_group_array(json_array(
            seq, id, kind, name, queue, priority, codec, body, attempts, max_attempts, started_at IS NULL, parent_id,
            parent_key, is_cancelled, (SELECT now FROM clock), incarnation, deadline_at, is_detached, rounds))
@@ -63,9 +63,18 @@ SELECT json_group_array(json_array(
                EXISTS (SELECT 1 FROM messages
                         WHERE messages.run_id = runs.id AND messages.kind = 'cancel') AS is_cancelled
           FROM runs
-          JOIN inputs ON inputs.run_id = runs.id
+          JOIN inputs ON inputs.run_id = runs.id;
+
+-- name: unfinished_runs
+-- What a program has to be able to go on with, in order.
+{as_claimed}
          WHERE runs.finished_at IS NULL AND runs.seq > :after
          ORDER BY runs.seq LIMIT :most);
+
+-- name: run_to_ask
+-- A run whose code is to say how it stands, whatever its state.
+{as_claimed}
+         WHERE runs.id = :run_id);
 
 -- name: held_runs
 -- All that a worker holds, by what the database says.
@@ -230,7 +239,8 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
 -- name: pulse
 -- The bounded poll: whether the mailbox has something for this worker or for anybody, whether anything is claimable, when
 -- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
--- nothing may begin past a claim, and when that was set; and which functions are paused.
+-- nothing may begin past a claim, and when that was set; which functions are paused, and whether somebody asks a run
+-- something.
 SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
        EXISTS (SELECT 1
@@ -298,5 +308,6 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                                            coalesce(queues.concurrency, queues.rate) IS NOT NULL OR queues.is_keyed
                                            OR queues.paused_at IS NOT NULL, queues.changed_at))
           FROM json_each(served.queues) AS of_queue CROSS JOIN queues WHERE queues.name = of_queue.value),
-       (SELECT json_group_array(name) FROM pauses)
+       (SELECT json_group_array(name) FROM pauses),
+       EXISTS (SELECT 1 FROM questions WHERE answer IS NULL AND expires_at > served.now)
   FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;

@@ -9,6 +9,16 @@ SELECT json_group_array(json_array(wanted.key, runs.state, event.codec, event.bo
                        AND name = json_extract(wanted.value, '$[1]') AND kind = 'event')
  WHERE runs.id = json_extract(wanted.value, '$[0]');
 
+-- name: answers_to
+-- What these runs have answered to these messages, and their states.
+SELECT json_group_array(json_array(wanted.key, runs.state, message.consumed_at IS NOT NULL, message.answer,
+                                   message.answer_codec, message.answer_body))
+  FROM json_each(:wanted) AS wanted
+ CROSS JOIN runs
+  LEFT JOIN messages AS message
+    ON message.id = json_extract(wanted.value, '$[1]') AND message.run_id = runs.id
+ WHERE runs.id = json_extract(wanted.value, '$[0]');
+
 -- name: events_of_run
 -- All that the run has set, the last of each key.
 SELECT json_group_array(json_array(name, codec, body))

@@ -109,6 +109,11 @@ DELETE FROM checkpoints WHERE run_id = :run_id AND key IN (SELECT value FROM jso
 UPDATE messages SET consumed_at = NULL, consumed_key = NULL
  WHERE run_id = :run_id AND kind = 'message' AND consumed_key IN (SELECT value FROM json_each(:dropped));
 
+-- name: take_back_answers
+-- What was answered by calls that are made again is answered anew.
+UPDATE messages SET answer = NULL, answer_key = NULL, answer_codec = NULL, answer_body = NULL
+ WHERE run_id = :run_id AND kind = 'message' AND answer_key IN (SELECT value FROM json_each(:dropped));
+
 -- name: forget_answers
 -- A hook that is opened again is another one, and no answer to the former one is an answer to it.
 DELETE FROM messages

@@ -1,0 +1,74 @@
+"""A runtime that is never launched: its parts replay runs as far as they are recorded, with nothing to write with."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from dataclasses import replace
+from typing import Final
+
+from .._core.definitions import Definition, Definitions
+from .._engine.checking.hosts import CheckingClaims, CheckingInlineHost, CheckingLoopHost, CheckingThreadHost, Findings
+from .._engine.claiming.fresh_runs import claimed_run
+from .._engine.hosting.threads.state import ThreadState
+from .._engine.options import Options
+from .._engine.runtime import Runtime
+from ..stores.protocol import ClaimedRun, Store
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long a call is waited for that the recorded order asks for next."""
+
+
+class Replayer(Runtime):
+    """The store is one that reads; see `reading`. What is found of a run, where its record ends, goes to `findings`."""
+
+    def __init__(self, store: Store, options: Options, definitions: Definitions, findings: Findings) -> None:
+        self.findings = findings
+        patience = min(options.replay_patience_seconds, PATIENCE_SECONDS)
+        quiet = replace(options, park_after_seconds=0.0, replay_patience_seconds=patience, listeners=())
+        super().__init__(store, quiet, definitions)
+
+    def _make_claiming(self) -> None:
+        super()._make_claiming()
+        claims = CheckingClaims(
+            store=self.store,
+            journal=self.journal,
+            worker=self.worker,
+            held=self.held,
+            room=self.room,
+            ends=self.ends,
+            uncollected=self.uncollected,
+            threads=self.threads,
+            phase=self.phase,
+            listeners=self.listeners,
+            news=self.news,
+        )
+        claims.findings = self.findings
+        self.claims = claims
+
+    def _make_hosting(self) -> None:
+        super()._make_hosting()
+        around, execution = self.surroundings(), self.execution
+        thread_host = CheckingThreadHost(around, execution.leave)
+        inline_host = CheckingInlineHost(around, execution.leave)
+        loop_host = CheckingLoopHost(around, execution.leave, execution.leave_stranded, self.wakes)
+        thread_host.findings = inline_host.findings = loop_host.findings = self.findings
+        execution.thread_host, execution.inline_host, execution.loop_host = thread_host, inline_host, loop_host
+
+    def replay(self, claimed: ClaimedRun, definition: Definition, runner: asyncio.Runner) -> None:
+        """As far as it is recorded. Where it differs in what may have come in time and not in order, once more."""
+        self._replay(claimed, definition, runner)
+        if claimed.run_id in self.findings.is_perhaps_load:
+            self.findings.is_perhaps_load.discard(claimed.run_id)
+            self.findings.of.pop(claimed.run_id, None)
+            self._replay(claimed, definition, runner)
+        self.findings.is_perhaps_load.discard(claimed.run_id)
+
+    def _replay(self, claimed: ClaimedRun, definition: Definition, runner: asyncio.Runner) -> None:
+        run = claimed_run(claimed, definition.kind, self.serializer)
+        execution = self.execution
+        if definition.is_async:
+            runner.run(execution.replay_async(run, definition, claimed.input))
+            return
+        execution.enter(run, execution.thread_host, ThreadState(uses_slots=False))
+        Context().run(execution.execute, run, definition, claimed.input, is_fresh=False)

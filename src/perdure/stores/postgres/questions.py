@@ -1,0 +1,43 @@
+"""`Questions` on Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..._entries import Answer, Stored
+from ...typing import RunId
+from ..claimed import ClaimedRun
+from ..histories import unclaimed
+from ..questions import Question
+from ..questions import Questions as Questions
+from .batches import text_array
+from .connections import Database
+
+
+class PostgresQuestions:
+    """Those of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._ask = database.ask
+
+    def ask(self, question: Question, seconds: float) -> None:
+        asked = {"question_id": question.question_id, "run_id": question.run_id, "name": question.name}
+        self._ask(
+            "ask_question", {**asked, "codec": question.args.codec, "body": question.args.text, "seconds": seconds}
+        )
+
+    def open(self, worker_id: str, names: Collection[str], most: int) -> list[Question]:
+        rows = self._ask("open_questions", {"worker_id": worker_id, "names": text_array(names), "most": most})
+        return [Question(number, run_id, name, Stored(codec, body)) for number, run_id, name, codec, body in rows]
+
+    def answer(self, question_id: str, answer: Answer, claim: str | None) -> bool:
+        told = {"answer": answer.kind, "codec": answer.value.codec, "body": answer.value.text}
+        return bool(self._ask("answer_question", {"question_id": question_id, "claim": claim, **told}))
+
+    def withdraw(self, question_id: str) -> None:
+        self._ask("withdraw_question", {"question_id": question_id})
+
+    def run(self, run_id: RunId) -> ClaimedRun | None:
+        for row in self._ask("run_to_ask", {"run_id": run_id}):
+            return unclaimed(row)[1]
+        return None
