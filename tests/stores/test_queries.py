@@ -172,7 +172,7 @@ _PATH = re.compile(r"json_(?:extract|type)\((?!wait\.)\w+(?:\.value)?, '\$([.\w]
 def parts() -> list[tuple[str, list[str]]]:
     """Each statement that takes entries: of which section, and which paths."""
     found = []
-    for trigger in decisions(Kinds()):
+    for trigger in decisions(Kinds().all):
         section = re.search(r"NEW\.kind = '(\w+)'", trigger)
         for part in re.split(r";|UNION ALL", trigger) if section is not None else ():
             if "json_each(NEW.entries)" in part:

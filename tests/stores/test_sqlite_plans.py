@@ -82,7 +82,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
     fill(path)
     connection = sqlite3.connect(path)
     connection.create_function("note_cancel", 1, str)  # as the store's own connections have it
-    for text in decisions(Kinds()):
+    for text in decisions(Kinds().all):
         connection.execute(text)
     connection.execute("ANALYZE")
     yield connection
@@ -126,7 +126,7 @@ def split_statements(body: str) -> Iterator[str]:
 
 def parts_of(name: str) -> list[str]:
     """The statements of the trigger; what is planned for them inside of it is not told, but planned alike."""
-    [trigger] = [text for text in decisions(Kinds()) if f"TRIGGER {name} " in text]
+    [trigger] = [text for text in decisions(Kinds().all) if f"TRIGGER {name} " in text]
     body = re.sub(r"--.*", "", trigger).split("BEGIN", 1)[1].rsplit("END", 1)[0]
     parts = [re.sub(r"RAISE\(ABORT, '[^']+'\)", "1", part) for part in split_statements(body)]
     return [re.sub(r"NEW\.\w+", "?", part).strip() for part in parts if part.strip()]

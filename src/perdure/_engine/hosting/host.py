@@ -54,7 +54,9 @@ from .waits import Waits
 
 log = logging.getLogger("perdure")
 
-SAID = frozenset({EventSet, StreamRewound, UpdateAnswered, UpdateRefused})
+ANSWERS = frozenset({UpdateAnswered, UpdateRefused})
+"""Entries that somebody waits for outside the run, who calls nobody to commit them."""
+SAID = frozenset({EventSet, StreamRewound, *ANSWERS})
 """Entries of what a run says to others: who follows it is told when they are committed."""
 TELL_SECONDS = 0.02
 """However often runs say something: so far apart are the looks whether that has made others claimable."""

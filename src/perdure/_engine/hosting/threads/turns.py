@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from ...._core.flow import BeginReplay, CatchUp, LogTurn, Pause, Record, StayOpen, Turn
 from ...._core.flows.turn import NO_TURN
 from ...._core.run import Run
-from ..host import Host, interrupted
+from ..host import ANSWERS, Host, interrupted
 from ..replays import LOOK_SECONDS
 from .state import ThreadState
 
@@ -92,6 +92,8 @@ class ThreadTurns(Host):
             super().record(run, request)
         finally:
             self._recorded(run)
+        if type(request.entry) in ANSWERS:
+            self.journal.call_writer()
 
     def log_turn(self, run: Run, request: LogTurn) -> None:
         try:
