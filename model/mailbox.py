@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .checker import Model, Move
+from .mail import MOST, Mail, readers
 
-STRANGER, MOST = 3, 2
+STRANGER = 3
 
 
 class Look(NamedTuple):
@@ -31,7 +32,7 @@ class End(NamedTuple):
 
 
 class Mailbox(NamedTuple):
-    """`mail`: so many rows for anybody, for worker 1, for worker 2. `is_here`: the holder's memory knows the run;
+    """`is_here`: the holder's memory knows the run;
     `knows`: and that the thing has ended; `hears_cancel`: and that it is cancelled. `waits`: the run's wait is noted.
     """
 
@@ -43,7 +44,7 @@ class Mailbox(NamedTuple):
     is_cancelled: bool = False
     has_ended: bool = False
     waits: bool = False
-    mail: tuple[int, int, int] = (0, 0, 0)
+    mail: Mail = Mail()
     is_leaving: bool = False
     is_parking: bool = False
     is_locked: bool = False
@@ -57,9 +58,7 @@ class Mailbox(NamedTuple):
     users: int = 1
 
     def told(self, worker: int, rows: int = 1) -> Mailbox:
-        mail = [*self.mail]
-        mail[worker] = max(0, min(MOST, mail[worker] + rows))
-        return self._replace(mail=(mail[0], mail[1], mail[2]))
+        return self._replace(mail=self.mail.told(worker, rows))
 
     @property
     def is_free(self) -> bool:
@@ -182,12 +181,9 @@ def _readers(guards: frozenset[str], state: Mailbox) -> Iterator[Move]:
         yield Move("somebody looks into the mailbox", state._replace(look=look))
     if state.mail[0] and state.is_cancelled and state.run in ("ready", "parked") and state.is_free:
         yield Move("the run is swept", state._replace(run="done"))
-    for worker in {1, 2} - {state.gone}:
-        if not state.mail[worker]:
-            continue
-        if state.run != "held" or state.worker != worker:
-            back = state.told(worker, -MOST).told(0, state.mail[worker])
-            yield Move(f"worker {worker} gives its mail back", back)
+    for worker, back in readers(state):
+        if back is not None:
+            yield back
         elif state.is_cancelled:
             heard = state._replace(hears_cancel=state.is_here or state.hears_cancel)
             acknowledged = heard if "told_again" in guards else heard.told(worker, -MOST)
@@ -217,5 +213,5 @@ def _others(guards: frozenset[str], state: Mailbox, *, ends: bool) -> Iterator[M
             after = after._replace(run=put_back, worker=0, is_here=False, knows=False, hears_cancel=False)
             after = after._replace(is_leaving=False)
         if "mail_returns" in guards:
-            after = after.told(1, -MOST).told(0, state.mail[1])
+            after = after._replace(mail=after.mail.returned(1))
         yield Move("worker 1 is taken over", after, is_system=False)

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .checker import Model, Move
-
-MOST = 2
+from .mail import MOST, Mail, readers
 
 
 class Paused(NamedTuple):
@@ -21,16 +20,14 @@ class Paused(NamedTuple):
     worker: int = 1
     asked: bool = False
     is_leaving: bool = False
-    mail: tuple[int, int, int] = (0, 0, 0)
+    mail: Mail = Mail()
     gone: int = 0
     pauses: int = 2
     takeovers: int = 1
     releases: int = 2
 
     def told(self, worker: int, rows: int = 1) -> Paused:
-        mail = [*self.mail]
-        mail[worker] = max(0, min(MOST, mail[worker] + rows))
-        return self._replace(mail=(mail[0], mail[1], mail[2]))
+        return self._replace(mail=self.mail.told(worker, rows))
 
 
 def model(guards: frozenset[str]) -> Model:
@@ -47,7 +44,7 @@ def model(guards: frozenset[str]) -> Model:
 
 
 def _breach_in(state: Paused) -> str | None:
-    if state.asked and state.run in ("held", "ready") and not state.is_leaving and state.mail == (0, 0, 0):
+    if state.asked and state.run in ("held", "ready") and not state.is_leaving and not any(state.mail):
         return "P1 a run goes on, and nobody will ever tell it that it is to be paused"
     return None
 
@@ -78,19 +75,16 @@ def _holders(guards: frozenset[str], state: Paused) -> Iterator[Move]:
     if state.releases:
         yield Move("the holder lets go", free._replace(run="ready", releases=state.releases - 1), is_system=False)
     if state.takeovers and state.worker == 1:
-        after = free._replace(run="ready", takeovers=0, gone=1).told(1, -MOST).told(0, state.mail[1])
+        after = free._replace(run="ready", takeovers=0, gone=1, mail=state.mail.returned(1))
         yield Move("worker 1 is taken over", after, is_system=False)
 
 
 def _readers(guards: frozenset[str], state: Paused) -> Iterator[Move]:
     if state.mail[0]:
         yield Move("somebody looks into the mailbox", _looked(guards, state))
-    for worker in {1, 2} - {state.gone}:
-        if not state.mail[worker]:
-            continue
-        if state.run != "held" or state.worker != worker:
-            back = state.told(worker, -MOST).told(0, state.mail[worker])
-            yield Move(f"worker {worker} gives its mail back", back)
+    for worker, back in readers(state):
+        if back is not None:
+            yield back
         elif state.asked:
             leaving = state._replace(is_leaving=True)
             yield Move(
