@@ -149,4 +149,117 @@ LIMITS: tuple[Guard, ...] = (
             )
         },
     ),
+    Guard(
+        "moment_in_lock",
+        "Rule 14: the moment of a claim is taken under its lock: moments and totals of a window grow together.",
+        "a window of two",
+        {
+            "postgres": at("postgres/perdure.pick_shared", "FOR NO KEY UPDATE; moment := perdure.now();"),
+            "sqlite": at("sqlite/take_runs", "NEW.last_attempts, NEW.claims, NEW.resuming, clock.now,"),
+        },
+    ),
+    Guard(
+        "same_moment",
+        "Rule 14: `started_at` is the same moment as the window's row.",
+        "a window",
+        {"postgres": at("postgres/perdure.claim_runs", "coalesce(moment, perdure.now()), is_shared)")},
+    ),
+    Guard(
+        "deaths_count",
+        "Rule 14: a start after a death is a start.",
+        "a window",
+        {
+            "postgres": (
+                *at("postgres/perdure.note_starts", "OR last_state = 'held'"),
+                *at("postgres/perdure.take_over", "last_state = CASE WHEN becomes = 'ready' THEN 'held'"),
+            ),
+            "sqlite": (
+                *at("sqlite/choose_shared", "OR last_state IS 'held'"),
+                *at("sqlite/take_over_runs", "last_state = 'held'"),
+            ),
+        },
+    ),
+    Guard(
+        "stirs_ready",
+        "Rule 14: whatever makes a run with a key ready stirs its key; `heals` is the second belt.",
+        "keys with slots",
+        {
+            "postgres": (
+                *at("postgres/stir_keys", "NEW.state = 'ready' AND NEW.due_at IS NULL AND (OLD.state <> 'ready'"),
+                *at("postgres/perdure.stir_key", "INSERT INTO perdure.stirs (queue, key)"),
+            ),
+            "sqlite": (
+                *at("sqlite/stir_keys", "NEW.state = 'ready' AND NEW.due_at IS NULL AND (OLD.state <> 'ready'"),
+                *at("sqlite/stir_new_keys", "INSERT INTO stirs (queue, key)"),
+            ),
+        },
+        without=("heals",),
+    ),
+    Guard(
+        "stirs_ends",
+        "Rule 14: so does whatever frees its slot; `heals` is the second belt.",
+        "keys with slots",
+        {
+            store: at(
+                f"{store}/stir_keys",
+                "OLD.state = 'held' AND OLD.has_slot IS NOT NULL AND (NEW.state <> 'held' OR NEW.has_slot IS NULL)",
+            )
+            for store in ("postgres", "sqlite")
+        },
+        without=("heals",),
+    ),
+    Guard(
+        "heals",
+        "Rule 14: a key with ready runs that is in no line is stirred now and then; the second belt of `stirs_ready`.",
+        "keys with slots",
+        {
+            "both": at("engine/runtime.duties_of", "Duty(parts.limits.heal,"),
+            "postgres": at("postgres/perdure.heal_keys", "INSERT INTO perdure.stirs (queue, key) SELECT of_queue, key"),
+            "sqlite": at(
+                "sqlite/queues.SqliteLimits.heal", "connection.change('stir_keys', [name, texts(keys), name])"
+            ),
+        },
+        without=("stirs_ready",),
+    ),
+    Guard(
+        "key_counts",
+        "Rule 14: a key's slots are counted as the queue's are.",
+        "keys with slots",
+        {
+            "postgres": at("postgres/perdure.keyed_candidates", "has_slot IS NOT NULL)::integer END AS by_slots"),
+            "sqlite": at("sqlite/look_at_keys", "AND runs.state = 'held' AND runs.has_slot IS NOT NULL), 1000000)"),
+        },
+    ),
+    Guard(
+        "keys_wake",
+        "Rule 14: a key that has used its window is in line again when that opens.",
+        "keys with a rate",
+        {
+            "postgres": at("postgres/perdure.keyed_candidates", "UPDATE perdure.turns SET wakes_at = NULL, turn ="),
+            "sqlite": at("sqlite/choose_by_key", "UPDATE turns SET wakes_at = NULL"),
+        },
+    ),
+    Guard(
+        "end_of_line",
+        "Rule 14: a key that was served goes to the end of the line.",
+        "keys",
+        {
+            "postgres": at(
+                "postgres/perdure.keyed_candidates", "UPDATE perdure.turns SET turn = nextval('perdure.turns_given'),"
+            ),
+            "sqlite": at(
+                "sqlite/look_at_keys",
+                "SELECT (SELECT queue FROM asked), key FROM looked WHERE has_more AND by_slots > 0 AND by_window > 0",
+            ),
+        },
+    ),
+    Guard(
+        "keyless_takes_turns",
+        "Rule 14: runs without a key are one key more in that line.",
+        "keys",
+        {
+            "postgres": at("postgres/perdure.share_without_key", "IF most = 1 AND others > 0 AND"),
+            "sqlite": at("sqlite/choose_by_key", "WHEN room = 1 AND keyless_turn > first_turn THEN 0"),
+        },
+    ),
 )

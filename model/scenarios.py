@@ -9,7 +9,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import core_moves, family, limits_moves, locking, mailbox, making, order, pausing, silence, slots, solitude
+from . import (
+    core_moves,
+    family,
+    keys,
+    limits_moves,
+    locking,
+    mailbox,
+    making,
+    order,
+    pausing,
+    restarting,
+    sessions,
+    silence,
+    slots,
+    solitude,
+    windows,
+)
 from .checker import Model
 from .core import World
 from .guards import Guard, found_in
@@ -18,10 +34,12 @@ from .places_beside import BESIDE
 from .places_limits import LIMITS
 from .places_making import MAKING
 from .places_pausing import PAUSING
+from .places_restarting import RESTARTING
+from .places_sessions import SESSIONS
 from .places_told import TOLD
 from .statements import read_statements
 
-GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD, *PAUSING, *LIMITS)
+GUARDS: tuple[Guard, ...] = (*CORE, *BESIDE, *MAKING, *TOLD, *PAUSING, *LIMITS, *SESSIONS, *RESTARTING)
 STORES = ("sqlite", "postgres")
 Guards = frozenset[str]
 
@@ -67,6 +85,21 @@ _BESIDE: dict[str, Callable[[Guards], Model]] = {
     "order": order.model,
     "three in order": partial(order.model, lengths=(2, 2, 2)),
     "files": locking.files,
+    "new starts": restarting.model,
+    "new starts of a child": partial(restarting.model, is_child=True, wishes=1),
+    "three new starts": partial(restarting.model, wishes=3),
+    "keys": partial(keys.model, key_limit=2),
+    "keys with slots": partial(keys.model, limit=2, runs=(("a", 2), ("b", 2))),
+    "keys with a rate": partial(keys.model, has_rate=True, runs=(("a", 3), ("b", 1))),
+}
+_SESSIONS: dict[str, Callable[[Guards], Model]] = {
+    "a session's lock": partial(sessions.model, death=1, stop=1, restart=1, **{"break": 2}),
+    "a pooler": partial(sessions.model, has_lock=False, death=1),
+}
+_WINDOWS: dict[str, dict[str, Any]] = {
+    "a window": {},
+    "a window of two": {"rate": 2, "runs": 4, "deaths": 0, "parks": 0},
+    "a window of two, deaths": {"rate": 2, "runs": 3, "deaths": 2},
 }
 _MAILBOX: dict[str, dict[str, Any]] = {
     "mailbox": {},
@@ -92,7 +125,9 @@ _LIMITS: dict[str, dict[str, Any]] = {
 _LONG_LIMITS = tuple(_LIMITS)[5:]
 SMALL = (
     *("core", "reply", "again", "back", "sleep", "slept", "cancel", "entry", "crashes"),
-    *("failover", "freeze", "checkpoints", *_MAILBOX, *_BESIDE),
+    *("failover", "freeze", "checkpoints", *_MAILBOX, *_SESSIONS),
+    *(name for name in _BESIDE if name != "three new starts"),
+    *(name for name in _WINDOWS if name != "a window of two, deaths"),
     *(name for name in _LIMITS if name not in _LONG_LIMITS),
 )
 
@@ -110,6 +145,10 @@ def scenarios(store: str) -> dict[str, Callable[[Guards], Model]]:
         found[name] = partial(mailbox.model, one_writer=is_sqlite, **told)
     for name, bounds in _LIMITS.items():
         found[name] = partial(limits_moves.model, one_writer=is_sqlite, **bounds)
+    for name, bounds in _WINDOWS.items():
+        found[name] = partial(windows.model, one_writer=is_sqlite, **bounds)
+    if not is_sqlite:
+        found |= _SESSIONS
     if is_sqlite:
         found["checkpoints"] = locking.checkpoints
     return found | _BESIDE
