@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +22,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from perdure.integrations.opentelemetry import trace_id, traced
+from perdure.integrations.opentelemetry import MetricsOnce, SpansOnce, trace_id, traced
+from tests.agents.replays import hold, live_twice
 
 exporter = InMemorySpanExporter()
 reader = InMemoryMetricReader()
@@ -199,3 +203,75 @@ def test_outside_any_run_and_above_the_decorators() -> None:
     assert exporter.get_finished_spans() == ()
     with pytest.raises(perdure.UsageError, match="put it below"):
         traced(child)
+
+
+once_spans, once_reader, once_provider = InMemorySpanExporter(), InMemoryMetricReader(), TracerProvider()
+once_provider.add_span_processor(SpansOnce(SimpleSpanProcessor(once_spans)))
+once_tracer = once_provider.get_tracer("tests")
+once_meter = MetricsOnce(MeterProvider([once_reader])).get_meter("tests")
+seen = once_meter.create_counter("seen")
+took = once_meter.create_histogram("took")
+
+
+@perdure.step(name="telemetry.works")
+async def works(tag: str) -> str:
+    """With a span of its own, which is reported whenever it runs."""
+    with once_tracer.start_as_current_span(f"in {tag}"):
+        return tag
+
+
+@perdure.workflow(name="telemetry.in_the_middle")
+async def in_the_middle() -> str:
+    """Cut off inside two spans; what comes before and after is whole."""
+    with once_tracer.start_as_current_span("before"):
+        await works("a")
+        seen.add(1)
+        took.record(1.0)
+    with once_tracer.start_as_current_span("around"):
+        with once_tracer.start_as_current_span("recorded"):
+            await works("b")
+            seen.add(1)
+        with once_tracer.start_as_current_span("cut off"):
+            await hold()
+    with once_tracer.start_as_current_span("after"):
+        seen.add(1)
+        assert not perdure.current().has_only_repeated
+        return await works("c")
+
+
+def test_what_a_workflow_reports_itself_is_reported_once(tmp_path: Path) -> None:
+    """A span that was open when the process ended, by the life that goes on; counts are right, too."""
+    died_at: list[int] = []
+
+    def names(*, second: bool) -> list[str]:
+        """Of the spans that began in that life."""
+        made = once_spans.get_finished_spans()
+        return sorted(span.name for span in made if ((span.start_time or 0) >= died_at[0]) is second)
+
+    said = asyncio.run(
+        live_twice(str(tmp_path / "p.db"), in_the_middle, between=lambda: died_at.append(time.time_ns()))
+    )
+
+    assert said == "c"
+    assert set(names(second=False)) >= {"before", "in a", "recorded", "in b"}
+    assert names(second=True) == ["after", "around", "cut off", "in c"]
+    assert value_of("seen", once_reader) == 3
+    assert value_of("took", once_reader) == 1
+
+
+def value_of(name: str, told: InMemoryMetricReader) -> int:
+    """What the instrument has counted, or how often it was told of something."""
+    report = told.get_metrics_data()
+    assert report is not None
+    metric = next(m for r in report.resource_metrics for s in r.scope_metrics for m in s.metrics if m.name == name)
+    return sum(int(getattr(point, "count", getattr(point, "value", 0))) for point in metric.data.data_points)
+
+
+def test_what_is_no_repetition_is_handed_on(tmp_path: Path) -> None:
+    """Outside any run, and flushed as the processor is."""
+    once_spans.clear()
+    with once_tracer.start_as_current_span("outside"):
+        pass
+    assert once_provider.force_flush()
+    assert [span.name for span in once_spans.get_finished_spans()] == ["outside"]
+    assert once_meter.create_up_down_counter("up").name == "up"

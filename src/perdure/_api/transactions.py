@@ -232,6 +232,7 @@ class Attempt:
         if outcome.error is not None:
             raise outcome.error
         run.check_not_over()
+        run.has_only_repeated = False
         entry = StepRecorded(
             run.run_id, run.claim, run.next_entry_id(), call.key, "step", call.definition.name, call.fingerprint, False,
             stored, None, self._scope.attempt, self._began_at, call.preview,

@@ -35,6 +35,10 @@ class Current:
     """The instant that a schedule has started the run for; None of all other runs, its children too."""
     is_replaying: bool
     """Whether what the workflow does now was done before, by an earlier process: for its logs alone."""
+    has_only_repeated: bool
+    """Whether this life of the run has recorded nothing yet and goes on from what an earlier one has: all that its
+    workflow has come to was told before. For its telemetry alone.
+    """
 
 
 def where() -> Literal["workflow", "step"] | None:
@@ -48,8 +52,8 @@ def where() -> Literal["workflow", "step"] | None:
 def current() -> Current:
     """The run that the calling code belongs to. Raises `UsageError` outside any run, where `where()` is None.
 
-    `attempt` and `is_replaying` differ from one life of the run to the next: a workflow may log them, and must decide
-    nothing by them.
+    `attempt`, `is_replaying` and `has_only_repeated` differ from one life of the run to the next: a workflow may log
+    them, and must decide nothing by them.
     """
     here = scope.get()
     if here is None:
@@ -65,4 +69,5 @@ def current() -> Current:
         deadline=run.deadline,
         scheduled_at=instant_of(run.run_id),
         is_replaying=is_workflow and run.is_replaying,
+        has_only_repeated=is_workflow and run.has_only_repeated,
     )

@@ -83,6 +83,8 @@ class Run(Struct, eq=False, weakref=True):
     """It is not cancelled with its parent."""
     rounds: int = 0
     """How often it has gone on as a new one: each of these lives names its calls by keys of its own."""
+    has_only_repeated: bool = False
+    """Whether this claim goes on from what earlier ones have recorded, and has recorded nothing itself so far."""
     is_let_go: bool = False
     """Whether what ends the claim is handed in."""
     incarnation: int = 0
@@ -172,6 +174,7 @@ class Run(Struct, eq=False, weakref=True):
         self.order = Order(deliveries)
         self.children.recall(rows.children, calls, is_first_life=not (self.incarnation or self.rounds))
         self.has_undoer = bool(self.undos) and not self.incarnation
+        self.has_only_repeated = self.has_recorded
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
 
     def _expect_branch(self, key: str) -> None:

@@ -15,6 +15,7 @@ from ._openai_agents import DurableAgents
 from ._openai_approvals import Approval, ApprovalRequest, ApprovedStream, Ask, approved, decided
 from ._openai_models import PerdureModel, PerdureModels
 from ._openai_session import PerdureSession
+from ._openai_tracing import TracesOnce
 from ._step_options import StepOptions, step_options
 
 try:
@@ -31,6 +32,7 @@ __all__ = [
     "PerdureModels",
     "PerdureSession",
     "StepOptions",
+    "TracesOnce",
     "durable",
     "run",
     "run_streamed",

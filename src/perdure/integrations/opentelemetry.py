@@ -23,6 +23,9 @@ from opentelemetry import metrics, trace
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 
 from .. import Current, UsageError, __version__, current, where
+from ._telemetry_once import MetricsOnce, SpansOnce
+
+__all__ = ["MetricsOnce", "SpansOnce", "trace_id", "traced"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -127,7 +127,7 @@ class Host:
 
     def record(self, run: Run, request: Record) -> None:
         told: OnVerdict | None = None
-        entry = request.entry
+        entry, run.has_only_repeated = request.entry, False
         if type(entry) in SAID:
             told = partial(self._said_as, run, entry)
         elif self.listeners.are_any and isinstance(entry, StepRecorded):
