@@ -67,7 +67,7 @@ STEP = Definition(body, "step", name="dying:body")
 class Life:
     """One claim of the run. Dies when it is asked for the `dies_at`-th time; 0 lives on."""
 
-    def __init__(self, world: World, claim: str, *, dies_at: int, keeps_unsettled: bool) -> None:
+    def __init__(self, world: World, claim: str, *, dies_at: int, keeps_unsettled: bool, run_id: str = RUN_ID) -> None:
         self.world = world
         self.dies_at = dies_at
         self.keeps_unsettled = keeps_unsettled
@@ -75,12 +75,12 @@ class Life:
         self.seen: list[str] = []
         self.reacting: str | None = None
         self.run = Run(
-            RUN_ID, claim, kind="workflow", name=NAME, queue="", attempts=1, parent_id=None, serializer=SERIALIZER
+            run_id, claim, kind="workflow", name=NAME, queue="", attempts=1, parent_id=None, serializer=SERIALIZER
         )
         self.run.children = Children()
         self.run.host = self
         self.run.is_concurrent = True
-        self.run.recall(world.store.histories([RUN_ID])[0])
+        self.run.recall(world.store.histories([run_id])[0])
         world.requests = 0
 
     def interrupt(self, run: Run) -> None:
@@ -127,7 +127,7 @@ class Life:
         """A row of the order log."""
         outcome = SERIALIZER.accept([request.position, request.key], what="the order log")[0]
         key = f"#{request.position}"
-        return StepRecorded(RUN_ID, self.run.claim, key, key, "order", "order", "-", False, outcome)
+        return StepRecorded(self.run.run_id, self.run.claim, key, key, "order", "order", "-", False, outcome)
 
     def commit(self) -> None:
         """What waits in the journal is durable."""
