@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from ..._steering import AuditRow, By, Deleted, Fork, ForkVerdict, Past, Record, Restart, Undoer
 from ...typing import RunId
 from ..pasts import child_of, past_of, record_of
 from .connections import Connection, Database
 from .rows import in_order, texts
+
+UNBOUNDED: Final = -1
+"""As `LIMIT` has it: a family is deleted whole."""
 
 
 class SqliteSteering:
@@ -87,7 +91,7 @@ class SqliteSteering:
                 return "taken"
             change("fork_input")
             if change("fork_records") != len(plan.kept):
-                connection.change("delete_family", [texts([plan.fork_id])])
+                connection.change("remove_runs", [texts([plan.fork_id])])
                 return "gone"
             change("fork_streams")
             change("fork_attributes")
@@ -100,12 +104,11 @@ class SqliteSteering:
     def delete(self, run_ids: Sequence[RunId], by: By) -> Deleted:
         deleted, total = list[RunId](), 0
         with self._database.steering.writing() as connection:
-            for run_id in run_ids:
-                family = connection.rows("family_of", [run_id])
-                is_free = all(may_go for root, _, may_go in family if root == run_id)
-                if family and is_free and all(has_ended for _, has_ended, _ in family):
-                    members = [member for member, _, _ in family]
-                    connection.change("delete_family", [texts(members)])
+            for run_id in ids_of(connection, "free_among", run_ids):
+                family = connection.rows("families_of", [texts([run_id]), UNBOUNDED])
+                if family and all(has_ended for _, _, has_ended in family):
+                    members = [member for _, member, _ in family]
+                    connection.change("remove_runs", [texts(members)])
                     note_steered(connection, "delete", members, by)
                     deleted.append(run_id)
                     total += len(members)

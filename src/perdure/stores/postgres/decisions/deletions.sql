@@ -15,19 +15,7 @@ BEGIN
               CROSS JOIN LATERAL (SELECT finished_at FROM perdure.runs AS parent WHERE parent.id = run.parent_id OFFSET 0) AS parent
              WHERE run.id = root AND parent.finished_at IS NULL);
         PERFORM 1 FROM perdure.runs WHERE id = root FOR UPDATE;
-        WITH RECURSIVE tree (id) AS (
-            SELECT id FROM perdure.runs WHERE id = root
-             UNION
-            SELECT found.id
-              FROM tree
-             CROSS JOIN LATERAL (
-                       SELECT id FROM perdure.runs AS child WHERE child.parent_id = tree.id
-                        UNION ALL
-                       SELECT id FROM perdure.runs AS undoer
-                        WHERE undoer.id IN (SELECT run_id FROM perdure.attributes WHERE name = 'undo' AND value = tree.id)
-                          AND undoer.name = 'perdure:undo') AS found
-        )
-        SELECT array_agg(id) INTO family FROM tree;
+        SELECT array_agg(id) INTO family FROM perdure.families_of(ARRAY[root], 2147483647);
         CONTINUE WHEN family IS NULL;
         PERFORM 1 FROM perdure.runs WHERE id = ANY (family) ORDER BY id FOR UPDATE;
         CONTINUE WHEN EXISTS (SELECT 1 FROM perdure.runs WHERE id = ANY (family) AND finished_at IS NULL);

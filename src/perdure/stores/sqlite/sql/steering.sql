@@ -202,26 +202,12 @@ SELECT :fork_id, name, value, (SELECT seq FROM runs WHERE id = :fork_id)
   FROM attributes WHERE run_id = :run_id AND name <> 'forked_from'
 UNION ALL SELECT :fork_id, 'forked_from', :run_id, (SELECT seq FROM runs WHERE id = :fork_id);
 
--- name: family_of
--- The run, its children down the tree, and the runs that undo what they did; whether each has ended, and whether the
--- first one's parent has.
-WITH RECURSIVE tree (id) AS (
-    SELECT id FROM runs WHERE id = :run_id
-     UNION
-    SELECT runs.id FROM tree CROSS JOIN runs WHERE runs.parent_id = tree.id
-     UNION
-    SELECT undoer.id FROM tree CROSS JOIN attributes CROSS JOIN runs AS undoer
-     WHERE attributes.name = 'undo' AND attributes.value = tree.id
-       AND undoer.id = attributes.run_id AND undoer.name = 'perdure:undo'
-)
-SELECT json_group_array(json_array(runs.id, runs.finished_at IS NOT NULL,
-                                   NOT EXISTS (SELECT 1 FROM runs AS parent
-                                                WHERE parent.id = runs.parent_id AND parent.finished_at IS NULL)))
-  FROM tree CROSS JOIN runs WHERE runs.id = tree.id;
-
--- name: delete_family
--- These runs, and by its foreign keys whatever belongs to them.
-DELETE FROM runs WHERE id IN (SELECT value FROM json_each(:run_ids));
+-- name: free_among
+-- Those of these runs that no unfinished run has made.
+SELECT json_group_array(json_array(runs.id))
+  FROM json_each(:run_ids) AS one CROSS JOIN runs
+ WHERE runs.id = one.value
+   AND NOT EXISTS (SELECT 1 FROM runs AS parent WHERE parent.id = runs.parent_id AND parent.finished_at IS NULL);
 
 -- name: last_seq
 -- Up to where it has recorded.
