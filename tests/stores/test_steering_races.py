@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -66,7 +66,12 @@ class Storm:
 
     def work(self, worker_id: str) -> None:
         """Take what is ready, until all is over."""
-        store, chance = self.open_another(), random.Random(f"{self.seed} {worker_id}")  # noqa: S311
+        with closing(self.open_another()) as store:
+            self.work_on(store, worker_id)
+
+    def work_on(self, store: Store, worker_id: str) -> None:
+        """The same, on a store of its own."""
+        chance = random.Random(f"{self.seed} {worker_id}")  # noqa: S311
         while not self.is_over.is_set():
             mail = store.hear(worker_id, ())
             mail = store.hear(worker_id, [told.seq for told in mail.told])
@@ -93,13 +98,14 @@ class Storm:
 
     def steer(self, run_ids: Sequence[str], rounds: int, seed: int) -> None:
         """Steer these runs, each so often, and note what is acknowledged."""
-        store, chance = self.open_another(), random.Random(f"{self.seed} {seed}")  # noqa: S311
-        steers = Steers(store, SERIALIZER, Nobody())
-        for _ in range(rounds):
-            run_id, operation = chance.choice(run_ids), chance.choice(OPERATIONS)
-            with suppress(SteeringError):
-                if getattr(self, operation)(store, steers, run_id, run_ids):
-                    self.acknowledged[operation] += 1
+        chance = random.Random(f"{self.seed} {seed}")  # noqa: S311
+        with closing(self.open_another()) as store:
+            steers = Steers(store, SERIALIZER, Nobody())
+            for _ in range(rounds):
+                run_id, operation = chance.choice(run_ids), chance.choice(OPERATIONS)
+                with suppress(SteeringError):
+                    if getattr(self, operation)(store, steers, run_id, run_ids):
+                        self.acknowledged[operation] += 1
 
     def pause(self, store: Store, steers: Steers, run_id: str, _: Sequence[str]) -> bool:
         """Once it is seen to rest, nobody takes it."""

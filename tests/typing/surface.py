@@ -206,6 +206,16 @@ def clients(client: perdure.Client) -> None:
     client.runs.list(status="done")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+async def asteers(client: perdure.Client) -> None:
+    """By id and by filter, as without a loop."""
+    assert_type(await client.runs.acancel("id"), bool)
+    assert_type(await perdure.runs.apause(workflow=bare_workflow, dry_run=True), perdure.Affected)
+    assert_type(await perdure.runs.afork("id", "step"), Handle[Any])
+    assert_type(await perdure.runs.adelete("id"), int)
+
+    await client.runs.apause(state="failed")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
 def several(handles: list[Handle[int]]) -> None:
     """`wait` gives what it found, and `await wait` the same."""
     assert_type(perdure.wait(handles, timeout=3).done, list[Handle[int]])

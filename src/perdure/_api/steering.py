@@ -148,34 +148,116 @@ class Steering:
         """
         return self._steer("delete", run_id, given)
 
-    async def acancel(self, run_id: RunId | None = None, /, **given: Any) -> Any:
+    @overload
+    async def acancel(self, run_id: RunId, /, *, why: str | None = None, by: str | None = None) -> bool: ...
+    @overload
+    async def acancel(
+        self, *, dry_run: bool = False, why: str | None = None, by: str | None = None, **wanted: Unpack[RunFilter]
+    ) -> Affected: ...
+    async def acancel(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, **given: Any
+    ) -> Any:
         """`cancel` from an event loop, which goes on meanwhile."""
         return await self._asteer("cancel", run_id, given)
 
-    async def apause(self, run_id: RunId | None = None, /, **given: Any) -> Any:
+    @overload
+    async def apause(self, run_id: RunId, /, *, why: str | None = None, by: str | None = None) -> bool: ...
+    @overload
+    async def apause(
+        self, *, dry_run: bool = False, why: str | None = None, by: str | None = None, **wanted: Unpack[RunFilter]
+    ) -> Affected: ...
+    async def apause(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, **given: Any
+    ) -> Any:
         """`pause` from an event loop, which goes on meanwhile."""
         return await self._asteer("pause", run_id, given)
 
-    async def aresume(self, run_id: RunId | None = None, /, **given: Any) -> Any:
+    @overload
+    async def aresume(self, run_id: RunId, /, *, why: str | None = None, by: str | None = None) -> bool: ...
+    @overload
+    async def aresume(
+        self, *, dry_run: bool = False, why: str | None = None, by: str | None = None, **wanted: Unpack[RunFilter]
+    ) -> Affected: ...
+    async def aresume(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, **given: Any
+    ) -> Any:
         """`resume` from an event loop."""
         return await self._asteer("resume", run_id, given)
 
-    async def aretry(self, run_id: RunId | None = None, /, **given: Any) -> Any:
+    @overload
+    async def aretry(self, run_id: RunId, /, *, why: str | None = None, by: str | None = None) -> bool: ...
+    @overload
+    async def aretry(
+        self, *, dry_run: bool = False, why: str | None = None, by: str | None = None, **wanted: Unpack[RunFilter]
+    ) -> Affected: ...
+    async def aretry(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, **given: Any
+    ) -> Any:
         """`retry` from an event loop."""
         return await self._asteer("retry", run_id, given)
 
-    async def arestart(self, run_id: RunId | None = None, /, step: str | None = None, **given: Any) -> Any:
+    @overload
+    async def arestart(
+        self, run_id: RunId, /, step: str | None = None, *, why: str | None = None, by: str | None = None
+    ) -> None: ...
+    @overload
+    async def arestart(
+        self,
+        *,
+        step: str | None = None,
+        dry_run: bool = False,
+        why: str | None = None,
+        by: str | None = None,
+        **wanted: Unpack[RunFilter],
+    ) -> Affected: ...
+    async def arestart(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, step: str | None = None, **given: Any
+    ) -> Any:
         """`restart` from an event loop."""
         return await self._asteer("restart", run_id, {"step": step, **given})
 
-    async def afork(self, run_id: RunId | None = None, /, step: str | None = None, **given: Any) -> Any:
+    @overload
+    async def afork(
+        self,
+        run_id: RunId,
+        /,
+        step: str | None = None,
+        *,
+        id: RunId | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        workflow: Callable[..., Any] | None = None,
+        why: str | None = None,
+        by: str | None = None,
+    ) -> Handle[Any]: ...
+    @overload
+    async def afork(
+        self,
+        *,
+        step: str | None = None,
+        dry_run: bool = False,
+        why: str | None = None,
+        by: str | None = None,
+        **wanted: Unpack[RunFilter],
+    ) -> Affected: ...
+    async def afork(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, step: str | None = None, **given: Any
+    ) -> Any:
         """`fork` from an event loop."""
         if run_id is None:
             return await self._asteer("fork", None, {"step": step, **given})
         made = await self._asteer("fork", run_id, {"step": step, **forking_of(self._door(), given)})
         return Handle[Any](self._door(), made)
 
-    async def adelete(self, run_id: RunId | None = None, /, **given: Any) -> Any:
+    @overload
+    async def adelete(self, run_id: RunId, /, *, why: str | None = None, by: str | None = None) -> int: ...
+    @overload
+    async def adelete(
+        self, *, dry_run: bool = False, why: str | None = None, by: str | None = None, **wanted: Unpack[RunFilter]
+    ) -> Affected: ...
+    async def adelete(  # type: ignore[misc]  # mypy and Unpack
+        self, run_id: RunId | None = None, /, **given: Any
+    ) -> Any:
         """`delete` from an event loop."""
         return await self._asteer("delete", run_id, given)
 
