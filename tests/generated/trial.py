@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.generated import cancel_constructs, shared_constructs, vocabulary  # noqa: F401  # all constructs
+from tests.generated import cancel_constructs, shared_constructs, talking_constructs, vocabulary  # noqa: F401  # all
 from tests.generated.hosts import Host, read
 from tests.generated.live import Life
 from tests.generated.looking import RUNS, STEPS, ask

@@ -10,9 +10,9 @@ import asyncio
 import os
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import perdure
 from perdure import Queue, Retry
@@ -25,6 +25,7 @@ ATTEMPTS: Counter[str] = Counter()
 
 __all__ = [
     "QUEUE",
+    "asks",
     "child",
     "count",
     "fail",
@@ -32,6 +33,7 @@ __all__ = [
     "never",
     "observe",
     "quick",
+    "sync_asks",
     "sync_child",
     "sync_fail",
     "sync_flaky",
@@ -122,7 +124,8 @@ async def never(tag: str) -> str:
     return end(key, tag)
 
 
-RETRY = Retry(attempts=3, initial_seconds=0.001)
+RETRY = Retry(attempts=20, initial_seconds=0.001)
+"""More than there are lives: where a machine is slow, the failed attempts of earlier ones are recorded and count."""
 
 
 def fail_first(key: str, tag: str) -> str:
@@ -181,6 +184,18 @@ def sync_child(tag: str) -> str:
     return sync_work(f"{tag}")
 
 
+@perdure.workflow
+async def asks(run_id: str, name: str, tag: str) -> object:
+    """Asks another run for an update; what came of it."""
+    return await perdure.handle(run_id).aupdate(name, tag)
+
+
+@perdure.workflow
+def sync_asks(run_id: str, name: str, tag: str) -> object:
+    """The same."""
+    return perdure.handle(run_id).update(name, tag)
+
+
 class PlainHandle:
     """A run without Perdure: a task, or a value that is there already."""
 
@@ -215,6 +230,40 @@ class PlainCompleted:
             yield handle
 
 
+class PlainTalk:
+    """What a program has sent, said and registered, without Perdure."""
+
+    run_id = "plain"
+    kept: ClassVar[dict[str, list[Any]]] = defaultdict(list)
+    updates: ClassVar[dict[str, Any]] = {}
+
+    def __await__(self) -> Iterator[None]:
+        yield from ()
+
+    @staticmethod
+    def keep(key: str, value: object) -> PlainTalk:
+        """Under a key; to be awaited where a loop runs."""
+        PlainTalk.kept[key].append(value)
+        return PlainTalk()
+
+    @staticmethod
+    def take(key: str) -> Any:
+        """What is there; to be awaited where a loop runs."""
+        return PlainTalk.kept[key].pop(0) if asyncio._get_running_loop() is None else PlainTalk.wait(key)
+
+    @staticmethod
+    async def wait(key: str) -> Any:
+        """Until it is there."""
+        while not PlainTalk.kept[key]:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0)
+        return PlainTalk.kept[key].pop(0)
+
+    @staticmethod
+    def ask(run_id: str, name: str, tag: str) -> Any:
+        """The update, done at once."""
+        return PlainTalk.updates[name](tag)
+
+
 class PlainPerdure:
     """The module without durability: what a program means is what it does with this one."""
 
@@ -223,6 +272,22 @@ class PlainPerdure:
     random = staticmethod(perdure.random)
     uuid4 = staticmethod(perdure.uuid4)
     threads = staticmethod(perdure.threads)
+
+    current = PlainTalk
+
+    @staticmethod
+    def send(run_id: str, value: object, topic: str) -> PlainTalk:
+        """To oneself."""
+        return PlainTalk.keep(topic, value)
+
+    recv = staticmethod(PlainTalk.take)
+    set_event = staticmethod(PlainTalk.keep)
+    on_update = staticmethod(PlainTalk.updates.__setitem__)
+
+    @staticmethod
+    def get_event(run_id: str, key: str) -> Any:
+        """Of oneself."""
+        return PlainTalk.take(key)
 
     @staticmethod
     def workflow(function: Any) -> Any:
@@ -262,6 +327,8 @@ class PlainPerdure:
 PLAIN = {
     "perdure": PlainPerdure,
     "QUEUE": PlainPerdure,
+    "asks": PlainTalk.ask,
+    "sync_asks": PlainTalk.ask,
     "child": child.__wrapped__,  # type: ignore[attr-defined]  # what `functools.wraps` sets
     "sync_child": sync_child.__wrapped__,  # type: ignore[attr-defined]
 }
