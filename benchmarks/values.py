@@ -1,7 +1,8 @@
 """What typed values cost: `PYTHONPATH=src .venv/bin/python -m benchmarks.values` prints it, some seconds.
 
 *Accept* is what recording an outcome does in Python: write, read back, compare. It stands beside what pickle takes to
-write and read the same, in one process and in turn, as CPU time of the thread: the ratio is what to look at. *Stall* is
+write and read the same, in one process and in turn, as CPU time of the thread: the ratio is what to look at. *JSON* is
+what msgspec takes to write and read that text as plain data, below which nothing gets that is kept readable. *Stall* is
 the longest time for which the event loop did not come round while a step of an async run returned so many rows.
 """
 
@@ -9,15 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import enum
 import gc
 import pickle
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pydantic
 
 import perdure
@@ -53,6 +58,24 @@ class Order:
     attributes: dict[str, str]
 
 
+class State(enum.Enum):
+    OPEN = "open"
+    PAID = "paid"
+
+
+class Item(pydantic.BaseModel):
+    sku: str
+    price: Decimal
+    state: State
+
+
+class Basket(pydantic.BaseModel):
+    id: uuid.UUID
+    placed_at: dt.datetime
+    items: list[Item]
+    note: str | None = None
+
+
 class Model(pydantic.BaseModel):
     id: int
     name: str
@@ -79,6 +102,18 @@ def models(count: int) -> list[Model]:
     return [Model(id=i, name=f"name {i}", amount=i * 1.5) for i in range(count)]
 
 
+def baskets(count: int) -> list[Basket]:
+    since = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    return [
+        Basket(
+            id=uuid.UUID(int=i),
+            placed_at=since + dt.timedelta(i),
+            items=[Item(sku=f"s{i}", price=Decimal(j), state=State.PAID if j else State.OPEN) for j in range(3)],
+        )
+        for i in range(count)
+    ]
+
+
 MADE = rows(MANY_ROWS)
 """Made beforehand: the body of the step takes no time."""
 
@@ -98,15 +133,19 @@ def least(*works: Callable[[], object]) -> list[float]:
 def compare(name: str, value: object) -> str:
     """One line: the size, pickle's time, ours, and the ratio."""
     registry = TypeRegistry()
-    for kind in (Row, Order, Model):
+    for kind in (Row, Order, Model, Basket):
         registry.register(kind)
     serializer = Serializer(registry)
-    size = len(serializer.accept(value, what=name)[0].text)
-    pickled, accepted = least(
+    text = serializer.accept(value, what=name)[0].text
+    pickled, plain, accepted = least(
         lambda: pickle.loads(pickle.dumps(value, protocol=5)),  # noqa: S301 - made here
+        lambda: msgspec.json.encode(msgspec.json.decode(text)),
         lambda: serializer.accept(value, what=name),
     )
-    return f"{name}: {size / 1e6:.1f} MB  pickle {pickled:.0f} ms  accept {accepted:.0f} ms  {accepted / pickled:.1f}x"
+    return (
+        f"{name}: {len(text) / 1e6:.1f} MB  pickle {pickled:.0f} ms  JSON {plain:.0f} ms  accept {accepted:.0f} ms  "
+        f"{accepted / pickled:.1f}x"
+    )
 
 
 @perdure.step
@@ -144,7 +183,13 @@ async def stall(*, is_passed_on: bool) -> float:
 
 
 def main() -> None:
-    for name, value in (("rows", rows(ROWS)), ("orders", orders(ROWS // 3)), ("models", models(ROWS))):
+    values: list[tuple[str, object]] = [
+        ("rows", rows(ROWS)),
+        ("orders", orders(ROWS // 3)),
+        ("models", models(ROWS)),
+        ("baskets", baskets(ROWS // 4)),
+    ]
+    for name, value in values:
         sys.stdout.write(compare(name, value) + "\n")
     with tempfile.TemporaryDirectory() as folder, perdure.running(Path(folder) / "values.db"):
         for is_passed_on in (False, True):

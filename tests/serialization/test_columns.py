@@ -15,6 +15,7 @@ from perdure._core.serialization.columns import FEW, are_same, decode_many, enco
 from perdure._core.serialization.decoding import Decoder
 from perdure._core.serialization.encoding import Encoder
 from perdure._core.serialization.json_text import encode_tree
+from perdure._core.serialization.refusal import Refusal
 from perdure._core.serialization.sameness import Comparison
 from tests.serialization import samples
 from tests.serialization.samples import Box, Invoice, Item, Open, Pair, Point, Tag, make_serializer
@@ -24,7 +25,12 @@ registry.learn(samples.example)
 comparison = Comparison(registry)
 many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
-inner = st.one_of(samples.scalars, st.floats(), st.datetimes(timezones=st.just(dt.UTC)), st.none())
+zones = st.sampled_from(
+    [None, dt.UTC, dt.timezone(dt.timedelta(hours=1), "A"), dt.timezone(dt.timedelta(hours=1), "B")]
+)
+inner = st.one_of(
+    samples.scalars, st.floats(), st.datetimes(timezones=zones), st.none(), st.sampled_from(samples.Colour)
+)
 cells = st.one_of(
     inner, st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3), inner.map(Point), samples.frozen
 )
@@ -37,12 +43,33 @@ rows = st.one_of(
     st.lists(st.lists(cells.map(Box), max_size=3), min_size=FEW, max_size=6),
     st.lists(st.dictionaries(st.text(), cells.map(Box), max_size=3), min_size=FEW, max_size=6),
     st.lists(st.lists(cells, max_size=2).map(tuple), min_size=FEW, max_size=6),
+    st.lists(st.sampled_from(samples.Colour), min_size=FEW, max_size=8),
+    st.lists(st.datetimes(timezones=zones), min_size=FEW, max_size=8),
     st.lists(cells, min_size=FEW, max_size=8),
 )
 
 
 def encoder(*, is_bulk: bool) -> Encoder:
     return Encoder(registry, budget=1 << 30, is_escaping=True, is_bulk=is_bulk)
+
+
+def test_equal_moments_of_two_zones_are_not_the_same() -> None:
+    """`==` takes them for one, and what a zone is called does not count for it."""
+    one, other = (dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1), name)) for name in "AB")
+    assert are_same(comparison, [one] * FEW, [one] * FEW)
+    assert not are_same(comparison, [one] * FEW, [one] * (FEW - 1) + [other])
+
+
+def test_members_of_enums_are_read_as_one_by_one() -> None:
+    """Also what no enum has, and what is only equal to something that it has."""
+    name = "tests.serialization.samples:Colour"
+    for state in ("RED", "BROWN", 1, True, ["RED"], {}):
+        trees = [{"$enum": [name, "RED"]}] * FEW + [{"$enum": [name, state]}]
+        if state == "RED":
+            assert decode_many(Decoder(registry, is_bulk=True), trees) == [samples.Colour.RED] * len(trees)
+        else:
+            with pytest.raises(Refusal):
+                decode_many(Decoder(registry, is_bulk=True), trees)
 
 
 @many

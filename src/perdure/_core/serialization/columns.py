@@ -8,16 +8,18 @@ one by one. Nothing is refused here with its path: whoever catches a `Refusal` d
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import chain, islice
-from operator import itemgetter
+from enum import Enum
+from itertools import chain, islice, repeat
+from operator import is_, is_not, itemgetter
 from typing import Any, Final, Protocol
 
 from .layouts import Layout, layout_of
 from .refusal import Refusal
 from .registry import TypeRegistry
 from .shapes import BY_TAG, shape_of
-from .tags import BY_TYPE, CONTAINERS, UNORDERED
+from .tags import BY_TYPE, CONTAINERS, EQUAL_IS_SAME, UNORDERED
 
 FEW: Final = 4
 """Fewer values than this are done sooner one by one."""
@@ -105,15 +107,17 @@ def _columns_of(layout: Layout, rows: list[dict[str, Any]]) -> list[list[Any]] |
         return None
 
 
-def _cells_of(layout: Layout, rows: list[dict[str, Any]]) -> list[Any] | None:
-    """The values of all fields, row after row; None if some row has others, or others first."""
-    if set(map(tuple, rows)) != {layout.names}:
-        return None
-    return list(chain.from_iterable(map(dict.values, rows)))
+def _put(rows: list[dict[str, Any]], names: tuple[str, ...], columns: list[list[Any]], was: list[list[Any]]) -> None:
+    """Put the columns that are others than they were into the rows."""
+    for name, column, before in zip(names, columns, was, strict=True):
+        if column is not before:
+            deque(map(dict.__setitem__, rows, repeat(name), column), maxlen=0)
 
 
 def _looks_tagged(dicts: list[dict[Any, Any]]) -> bool:
     """Whether one of them has a single key that reads as a tag."""
+    if 1 not in set(map(len, dicts)):
+        return False
     return any(len(each) == 1 and next(iter(each)).startswith(_STARTS_A_TAG) for each in dicts)
 
 
@@ -164,6 +168,11 @@ def _encode_instances(encoder: Encodes, kind: type, values: list[Any], depth: in
     """Values of a tag, or of a class that is made of fields; None for others."""
     if encoder.registry.code_of(kind) is not None:
         return None
+    is_enum: bool = issubclass(kind, Enum)
+    if is_enum:
+        members = {id(value): value for value in values}
+        made = {place: encoder.encode(value, depth) for place, value in members.items()}
+        return list(map(made.__getitem__, map(id, values)))
     if (tag := BY_TYPE.get(kind)) is not None:
         if kind in UNORDERED:
             return None
@@ -178,8 +187,9 @@ def _encode_instances(encoder: Encodes, kind: type, values: list[Any], depth: in
     if (columns := _columns_of(layout, rows)) is None:
         return None
     trees = [encode_many(encoder, column, depth + layout.levels) for column in columns]
-    if any(tree is not column for tree, column in zip(trees, columns, strict=True)):
-        rows = [dict(zip(layout.names, row, strict=True)) for row in zip(*trees, strict=True)]
+    if any(map(is_not, trees, columns)):
+        rows = list(map(dict, rows))  # they may be the instances' own
+        _put(rows, layout.names, trees, columns)
     tag_name = shape.tag
     return [{tag_name: [name, state]} for state in layout.states_of(values, rows)]
 
@@ -211,10 +221,12 @@ def decode_many(decoder: Decodes, trees: list[Any]) -> list[Any]:
 
 def _decode_tagged(decoder: Decodes, tag: str, trees: list[dict[str, Any]]) -> list[Any]:
     made: list[Any] | None = None
-    bodies = [tree[tag] for tree in trees]
+    bodies = list(map(itemgetter(tag), trees))
     make = decoder.maker_of(tag)
     try:
-        if tag in BY_TAG:
+        if tag == "$enum":
+            made = _decode_members(decoder, tag, bodies)
+        elif tag in BY_TAG:
             made = _decode_instances(decoder, tag, bodies)
         elif make is not None:
             made = list(map(make, decode_many(decoder, bodies)))
@@ -225,27 +237,36 @@ def _decode_tagged(decoder: Decodes, tag: str, trees: list[dict[str, Any]]) -> l
     return [decoder.decode(tree) for tree in trees] if made is None else made
 
 
+def _decode_members(decoder: Decodes, tag: str, bodies: list[Any]) -> list[Any] | None:
+    """Members of enums, each made once."""
+    if set(map(type, bodies)) != {list} or set(map(len, bodies)) != {2}:
+        return None
+    if not set(map(type, chain.from_iterable(bodies))) <= {str, int}:  # True is equal to 1
+        return None
+    pairs = list(map(tuple, bodies))
+    made = {pair: decoder.decode({tag: list(pair)}) for pair in set(pairs)}
+    return list(map(made.__getitem__, pairs))
+
+
 def _decode_instances(decoder: Decodes, tag: str, bodies: list[Any]) -> list[Any] | None:
     """Instances of one class, each with all its fields and nothing else; None for others."""
     if set(map(type, bodies)) != {list} or set(map(len, bodies)) != {2}:
         return None
-    names = {str(body[0]) for body in bodies}
+    given = list(map(itemgetter(0), bodies))
+    names = set(given) if set(map(type, given)) == {str} else set()
     is_one = len(names) == 1 and names.isdisjoint(decoder.changed)
     cls = decoder.registry.resolve(next(iter(names))) if is_one else None
     if cls is None or shape_of(cls) is not BY_TAG[tag] or (layout := layout_of(cls)) is None:
         return None
-    states = [body[1] for body in bodies]
+    states = list(map(itemgetter(1), bodies))
     rows = layout.rows_of(states)
-    if rows is None:
-        return None
-    cells = _cells_of(layout, rows)
-    if cells is not None and set(map(type, cells)) <= PLAIN:
-        return layout.make_many(states, rows)
-    if (columns := _columns_of(layout, rows)) is None:
+    columns = None if rows is None else _columns_of(layout, rows)
+    if rows is None or columns is None:
         return None
     made = [decode_many(decoder, column) for column in columns]
-    if any(values is not column for values, column in zip(made, columns, strict=True)):
-        rows = [dict(zip(layout.names, row, strict=True)) for row in zip(*made, strict=True)]
+    if any(map(is_not, made, columns)):
+        rows = list(map(dict, rows))  # what is refused later is read again from the same trees
+        _put(rows, layout.names, made, columns)
     return layout.make_many(states, rows)
 
 
@@ -257,7 +278,7 @@ def are_same(comparison: Compares, left: list[Any], right: list[Any]) -> bool:
         return all(map(comparison.one, left, right))
     if kinds <= PLAIN:
         if left == right:
-            return float not in kinds or _bits(left) == _bits(right)  # 0.0 is equal to -0.0 and not the same
+            return float not in kinds or _bits(left, kinds) == _bits(right, kinds)  # 0.0 equals -0.0
         return float in kinds and all(map(comparison.one, left, right))  # NaN is the same and not equal to itself
     if len(kinds) == 2 and _NONE in kinds:
         return are_same(comparison, _without_none(left), _without_none(right))
@@ -268,15 +289,20 @@ def are_same(comparison: Compares, left: list[Any], right: list[Any]) -> bool:
             return is_cut_alike and are_same(comparison, *(list(chain.from_iterable(side)) for side in (left, right)))
         if kind is dict:
             return _are_dicts_same(comparison, left, right)
+        if kind in EQUAL_IS_SAME and left == right and EQUAL_IS_SAME[kind](left, right):
+            return True
         if (tag := BY_TYPE.get(kind)) is not None and kind not in UNORDERED:
             return are_same(comparison, list(map(tag.take, left)), list(map(tag.take, right)))
+        if issubclass(kind, Enum) and all(map(is_, left, right)):
+            return True
         if (found := _are_instances_same(comparison, kind, left, right)) is not None:
             return found
     return all(map(comparison.one, left, right))
 
 
-def _bits(values: list[Any]) -> array[int]:
-    return array("q", array("d", [value for value in values if type(value) is float]).tobytes())
+def _bits(values: list[Any], kinds: set[type]) -> bytes:
+    floats = values if len(kinds) == 1 else [value for value in values if type(value) is float]
+    return array("d", floats).tobytes()
 
 
 def _are_dicts_same(comparison: Compares, left: list[dict[Any, Any]], right: list[dict[Any, Any]]) -> bool:
@@ -294,12 +320,8 @@ def _are_instances_same(comparison: Compares, kind: type, left: list[Any], right
     sides = [None if layout is None else layout.read_many(side) for side in (left, right)]
     if layout is None or sides[0] is None or sides[1] is None:
         return None
-    cells = [_cells_of(layout, side) for side in sides if side is not None]
-    if cells[0] is not None and cells[1] is not None and set(map(type, cells[0])) <= PLAIN:
-        is_same = are_same(comparison, cells[0], cells[1])
-    else:
-        columns = [_columns_of(layout, side) for side in sides if side is not None]
-        if columns[0] is None or columns[1] is None:
-            return None
-        is_same = all(are_same(comparison, *pair) for pair in zip(*columns, strict=True))
+    columns = [_columns_of(layout, side) for side in sides if side is not None]
+    if columns[0] is None or columns[1] is None:
+        return None
+    is_same = all(are_same(comparison, *pair) for pair in zip(*columns, strict=True))
     return is_same and layout.marks_of(left) == layout.marks_of(right)

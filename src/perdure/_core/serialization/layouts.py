@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from itertools import repeat
 from operator import itemgetter
@@ -248,24 +248,37 @@ class ModelLayout(Layout):
         return self._column(0, values)
 
     def states_of(self, values: list[Any], rows: list[Fields]) -> list[Any]:
-        every = set(self.names)
+        every, given_sets = set(self.names), self.marks_of(values)
+        if all(map(every.__eq__, given_sets)):
+            return [{"fields": row} for row in rows]
         return [
             {"fields": row} if given is None or given == every else {"fields": row, "set": sorted(given)}
-            for row, given in zip(rows, self.marks_of(values), strict=True)
+            for row, given in zip(rows, given_sets, strict=True)
         ]
 
     def rows_of(self, states: list[Any]) -> list[Fields] | None:
-        if set(map(type, states)) != {dict} or any(state.keys() - {"fields", "set"} for state in states):
+        if set(map(type, states)) != {dict}:
+            return None
+        if set(map(tuple, states)) == {("fields",)}:
+            return super().rows_of(list(map(itemgetter("fields"), states)))
+        if any(state.keys() - {"fields", "set"} for state in states):
             return None
         if not all("fields" in state and type(state.get("set", [])) is list for state in states):
             return None
         return super().rows_of([state["fields"] for state in states])
 
     def make_many(self, states: list[Any], rows: list[Fields]) -> list[object] | None:
-        return [
-            self._made(row, set(state.get("set", self.names)), None, {} if self._has_private else None)
-            for state, row in zip(states, rows, strict=True)
+        made: list[object] = list(map(object.__new__, repeat(self.cls, len(rows))))
+        deque(map(self._put_dict, made, rows), maxlen=0)
+        parts: list[Iterable[object]] = [
+            (set(state.get("set", self.names)) for state in states),
+            repeat(None),
+            ({} for _ in rows) if self._has_private else repeat(None),
         ]
+        for place, part in zip(self._parts, parts, strict=True):
+            if place is not None:
+                deque(map(place.__set__, made, part), maxlen=0)
+        return made
 
 
 def _model_parts(value: object) -> tuple[Any, Any, Any]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from operator import attrgetter, is_
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -77,6 +78,12 @@ def _take_moment(value: dt.datetime | dt.time) -> object:
     if is_plain_zone and not value.fold:
         return value.isoformat()
     return [value.replace(tzinfo=None, fold=0).isoformat(), zone, value.fold]
+
+
+def _have_the_same_zones(left: list[Any], right: list[Any]) -> bool:
+    """Whether equal moments are told by the same clocks."""
+    zone, fold = attrgetter("tzinfo"), attrgetter("fold")
+    return all(map(is_, map(zone, left), map(zone, right))) and list(map(fold, left)) == list(map(fold, right))
 
 
 def _make_moment(kind: type[dt.datetime] | type[dt.time]) -> Callable[[object], object]:
@@ -253,3 +260,12 @@ UNORDERED = (set, frozenset, OrderedDict, Counter)
 
 CONTAINERS = (tuple, deque, defaultdict, RecordedObject)
 """Those that may hold anything, themselves too."""
+
+EQUAL_IS_SAME: dict[type, Callable[[list[Any], list[Any]], bool]] = {
+    dt.datetime: _have_the_same_zones,
+    dt.date: lambda left, right: True,
+    dt.timedelta: lambda left, right: True,
+    uuid.UUID: lambda left, right: True,
+    bytes: lambda left, right: True,
+}
+"""Those of which equal ones are the same, where this says yes, too."""
