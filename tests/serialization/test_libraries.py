@@ -15,13 +15,16 @@ import msgspec
 import openai
 import pydantic
 import pytest
+from dateutil import tz
 from openai.types.chat import ChatCompletion, ParsedChatCompletion
 
 from perdure import errors
 from perdure._core.serialization import Serializer, TypeRegistry
 from perdure._core.serialization.sameness import Comparison
+from perdure._entries import Stored
 
 HERE = "tests.serialization.test_libraries"
+FOLDED = dt.datetime(2024, 10, 27, 2, 30, fold=1)
 T = TypeVar("T")
 
 
@@ -298,3 +301,27 @@ def test_what_is_only_on_its_way_is_refused_with_the_mend(value: Any, advice: st
     """The refusal says what to return instead."""
     with pytest.raises(errors.SerializationError, match=advice):
         round_trip(value)
+
+
+@pytest.mark.parametrize("zone", [tz.tzutc(), tz.tzoffset("A", 3600), tz.tzoffset(None, -60), tz.tzlocal()])
+def test_zones_of_dateutil_come_back(zone: dt.tzinfo) -> None:
+    """botocore answers with moments in them; a local one is the same moment on any machine."""
+    serializer = Serializer(TypeRegistry())
+    for moment in (dt.datetime(2024, 7, 1, 12, tzinfo=zone), FOLDED.replace(tzinfo=zone), FOLDED.replace(tzinfo=zone)):
+        stored, back = serializer.accept({"LastModified": [moment] * 5, "zone": zone}, what="it")
+        for read in (back, serializer.load(stored)):
+            assert [(each, type(each.tzinfo)) for each in read["LastModified"]] == [(moment, type(zone))] * 5
+            assert read["LastModified"][0].utcoffset() == moment.utcoffset()
+            assert (type(read["zone"]), read["zone"]) == (type(zone), zone)
+
+
+def test_zones_of_dateutil_that_are_none_are_refused() -> None:
+    """Its own reading of zone files cannot be told by a name; and a row may say anything."""
+    serializer = Serializer(TypeRegistry())
+    zone = tz.gettz("Europe/Berlin")
+    if zone is not None and type(zone) is not tz.tzlocal:
+        with pytest.raises(errors.SerializationError, match="cannot be stored; use zoneinfo"):
+            serializer.accept(dt.datetime(2024, 1, 1, tzinfo=zone), what="it")
+    for text in ('["gettz","/etc/passwd"]', '["tzoffset"]', "[]", '"tzutc"'):
+        with pytest.raises(errors.SerializationError):
+            serializer.load(Stored("json", f'{{"$dateutil_zone":{text}}}'))

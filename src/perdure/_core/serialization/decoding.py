@@ -18,7 +18,7 @@ from .refusal import Refusal
 from .registry import Code, TypeRegistry
 from .shapes import BY_TAG, Shape, add_extras, shape_of
 from .tags import BY_TYPE, DICT, Tag, expect
-from .zones import make_pydantic_zone
+from .zones import make_dateutil_zone, make_pydantic_zone
 
 _ESCAPE = re.compile(r"\\(\\|u[0-9a-f]{4})")
 _FLOATS: Final = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
@@ -40,6 +40,7 @@ _MAKE: dict[str, Callable[[Any], object]] = {
     "$int": _make_int,
     "$float": lambda simple: _FLOATS[expect(simple, str)],
     "$pydantic_zone": lambda simple: make_pydantic_zone(expect(simple, int)),
+    "$dateutil_zone": lambda simple: make_dateutil_zone(expect(simple, list)),
     DICT.name: DICT.make,
 } | {tag.name: tag.make for tag in BY_TYPE.values() if isinstance(tag, Tag)}
 

@@ -7,6 +7,7 @@ has one encoding and no two values (of whatever types) share one.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -23,7 +24,7 @@ from .refusal import Refusal, TooDeep
 from .registry import TypeRegistry, type_name
 from .shapes import shape_of
 from .tags import BY_TYPE
-from .zones import pydantic_zone_type, take_pydantic_zone
+from .zones import take_dateutil_zone, take_pydantic_zone
 
 Tree = None | bool | int | float | str | list["Tree"] | dict[str, "Tree"]
 
@@ -169,8 +170,8 @@ class Encoder:
             return {tag.name: self._within(value, tag.take(value), depth)}
         if isinstance(value, BaseException):
             return self._error(value, depth)
-        if kind is pydantic_zone_type():
-            return {"$pydantic_zone": take_pydantic_zone(value)}
+        if isinstance(value, dt.tzinfo) and (zone := _zone(value)) is not None:
+            return zone
         return self._instance(value, kind, depth)
 
     def _error(self, error: BaseException, depth: int) -> Tree:
@@ -222,6 +223,14 @@ class Encoder:
         self._budget -= members + 2
         if self._budget < 0:
             raise Refusal("is larger than the limit; store a reference to it instead, such as a path or a key")
+
+
+def _zone(value: dt.tzinfo) -> Tree | None:
+    """A time zone of a library's own; None for others."""
+    if (seconds := take_pydantic_zone(value)) is not None:
+        return {"$pydantic_zone": seconds}
+    state: Any = take_dateutil_zone(value)
+    return None if state is None else {"$dateutil_zone": state}
 
 
 def sort_key(tree: Tree) -> bytes:

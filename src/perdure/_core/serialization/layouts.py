@@ -11,19 +11,19 @@ from __future__ import annotations
 import functools
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import is_dataclass
 from itertools import repeat
 from operator import itemgetter
 from types import MemberDescriptorType
 from typing import Any, Final, TypeVar
 
+from .defaults import Default, attrs_defaults, dataclass_defaults, model_defaults, struct_defaults, tuple_defaults
 from .refusal import Refusal
 from .subclasses import builtin_of
 from .tags import expect
 
 Fields = dict[str, object]
-Default = Callable[[], object] | None
 _UNSET: Final = object()
 
 
@@ -339,56 +339,6 @@ def is_named_tuple(cls: type) -> bool:
     return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
-def _constant(value: object) -> Callable[[], object]:
-    return lambda: value
-
-
-def _dataclass_defaults(cls: Any) -> dict[str, Default]:
-    return {
-        field.name: field.default_factory
-        if field.default_factory is not MISSING
-        else (_constant(field.default) if field.default is not MISSING else None)
-        for field in fields(cls)
-    }
-
-
-def _attrs_defaults(cls: Any) -> dict[str, Default]:
-    attrs = sys.modules["attr"]  # loaded: the class is made by it
-    found: dict[str, Default] = {}
-    for attribute in cls.__attrs_attrs__:
-        default = attribute.default
-        if isinstance(default, attrs.Factory):
-            found[attribute.name] = None if default.takes_self else default.factory
-        else:
-            found[attribute.name] = None if default is attrs.NOTHING else _constant(default)
-    return found
-
-
-def _struct_defaults(cls: Any) -> dict[str, Default]:
-    structs = sys.modules["msgspec"].structs  # loaded: the class is made by it
-    missing = sys.modules["msgspec"].NODEFAULT
-    return {
-        field.name: field.default_factory
-        if field.default_factory is not missing
-        else (_constant(field.default) if field.default is not missing else None)
-        for field in structs.fields(cls)
-    }
-
-
-def _model_defaults(cls: Any) -> dict[str, Default]:
-    """Older versions of pydantic 2 keep the fields under the second name only."""
-    declared: dict[str, Any] = getattr(cls, "__pydantic_fields__", None) or cls.model_fields
-    return {
-        name: None if field.is_required() else functools.partial(field.get_default, call_default_factory=True)
-        for name, field in declared.items()
-    }
-
-
-def _tuple_defaults(cls: Any) -> dict[str, Default]:
-    given = getattr(cls, "_field_defaults", {})
-    return {name: _constant(given[name]) if name in given else None for name in cls._fields}
-
-
 @functools.lru_cache(maxsize=4096)
 def layout_of(cls: type) -> Layout | None:
     """The layout of a class whose values are fields; None for any other class."""
@@ -397,11 +347,11 @@ def layout_of(cls: type) -> Layout | None:
     if builtin_of(cls) is not None and not is_named_tuple(cls):  # a dataclass that extends dict is a dict
         return None
     if is_model(cls):
-        return ModelLayout(cls, _model_defaults(cls))
+        return ModelLayout(cls, model_defaults(cls))
     if is_dataclass(cls):
-        return Layout(cls, _dataclass_defaults(cls))
+        return Layout(cls, dataclass_defaults(cls))
     if hasattr(cls, "__attrs_attrs__"):
-        return Layout(cls, _attrs_defaults(cls))
+        return Layout(cls, attrs_defaults(cls))
     if is_struct(cls):
-        return StructLayout(cls, _struct_defaults(cls))
-    return TupleLayout(cls, _tuple_defaults(cls)) if is_named_tuple(cls) else None
+        return StructLayout(cls, struct_defaults(cls))
+    return TupleLayout(cls, tuple_defaults(cls)) if is_named_tuple(cls) else None

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from .declared import declaration_of
 from .decoding import Decoder
+from .defaults import Default
 from .fitting import misfit_of
-from .layouts import Default, layout_of
+from .layouts import layout_of
 from .refusal import Refusal
 from .registry import Code, TypeRegistry
 from .revisions import Mark, advice, upcast

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 from ...errors import RecordedObject
 from .refusal import Refusal
-from .zones import take_pydantic_zone, zone_of_key
+from .zones import take_dateutil_zone, take_pydantic_zone, zone_of_key
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,18 +62,24 @@ def unique(kind: Callable[[Iterable[object]], Any], members: object) -> object:
     return made
 
 
+def _is_storable(zone: dt.tzinfo) -> bool:
+    if type(zone) is dt.timezone or type(zone) is ZoneInfo:
+        return True
+    return take_pydantic_zone(zone) is not None or take_dateutil_zone(zone) is not None
+
+
 def _take_moment(value: dt.datetime | dt.time) -> object:
     """ISO text where it says everything; else a list of ISO text, zone and fold."""
     zone = value.tzinfo
     if (zone is None or zone is dt.UTC) and not value.fold:
         return value.isoformat()
-    if zone is not None and type(zone) is not dt.timezone and type(zone) is not ZoneInfo:
-        zone_seconds = take_pydantic_zone(zone)
-        if zone_seconds is None:
-            raise Refusal(
-                f"has a time zone of type {type(zone).__name__}, which cannot be stored; use zoneinfo.ZoneInfo or "
-                f"datetime.timezone"
-            )
+    if zone is not None and not _is_storable(zone):
+        raise Refusal(
+            f"has a time zone of type {type(zone).__name__}, which cannot be stored; use zoneinfo.ZoneInfo or "
+            f"datetime.timezone"
+        )
+    if isinstance(value, dt.datetime) and type(zone).__name__ == "tzlocal":  # of another machine it is another one
+        return [value.astimezone(dt.UTC).isoformat(), zone, 0]
     is_plain_zone = zone is None or (type(zone) is dt.timezone and _take_timezone(zone)[1] is None)
     if is_plain_zone and not value.fold:
         return value.isoformat()
@@ -93,7 +99,10 @@ def _make_moment(kind: type[dt.datetime] | type[dt.time]) -> Callable[[object], 
         text, zone, fold = expect(simple, list)
         if zone is not None and not isinstance(zone, dt.tzinfo):
             raise Refusal("names a time zone that is none")
-        return kind.fromisoformat(expect(text, str)).replace(tzinfo=zone, fold=expect(fold, int))
+        moment: Any = kind.fromisoformat(expect(text, str))
+        if moment.tzinfo is not None:
+            return moment.astimezone(zone)
+        return moment.replace(tzinfo=zone, fold=expect(fold, int))
 
     return make
 

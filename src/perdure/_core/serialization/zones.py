@@ -54,3 +54,28 @@ def make_pydantic_zone(seconds: int) -> dt.tzinfo:
 def pydantic_zone_type() -> type[dt.tzinfo] | None:
     """pydantic's zone type, where pydantic is loaded."""
     return getattr(sys.modules.get("pydantic_core"), "TzInfo", None)
+
+
+# dateutil's zones: what botocore has parsed carries them
+def take_dateutil_zone(zone: dt.tzinfo) -> list[object] | None:
+    """What tells such a zone from others; None for another one, also for dateutil's own reading of zone files."""
+    dateutil = sys.modules.get("dateutil.tz.tz")
+    if dateutil is None:
+        return None
+    kind = type(zone)
+    if kind is dateutil.tzutc or kind is dateutil.tzlocal:
+        return [kind.__name__]
+    if kind is not dateutil.tzoffset:
+        return None
+    return [kind.__name__, zone.tzname(None), int((zone.utcoffset(None) or dt.timedelta(0)).total_seconds())]
+
+
+def make_dateutil_zone(state: list[object]) -> dt.tzinfo:
+    """Make a zone of dateutil again, if that is loaded in this process."""
+    dateutil = sys.modules.get("dateutil.tz.tz")
+    if dateutil is None:
+        raise Refusal("needs dateutil, which this process has not loaded")
+    kinds = {"tzutc": dateutil.tzutc, "tzlocal": dateutil.tzlocal, "tzoffset": dateutil.tzoffset}
+    name, *arguments = state
+    made: dt.tzinfo = kinds[str(name)](*arguments)
+    return made
