@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, step_names
+from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("agents")
 
@@ -27,6 +27,8 @@ from perdure.integrations.openai_agents import Approval, ApprovalRequest, Perdur
 
 set_tracing_disabled(True)
 requests: list[ApprovalRequest] = []
+STOP = "stop"
+"""The token of whoever may stop the stream."""
 POLICY: list[Approval] = []
 """What is decided at once."""
 
@@ -101,7 +103,7 @@ async def gives_up() -> str:
     result = run_streamed(agent, "go", ask=ask)
 
     async def stop() -> None:
-        await perdure.sleep(0.05)
+        await perdure.hook(bool, token=STOP)
         assert not result.is_complete
         result.cancel()
 
@@ -113,11 +115,22 @@ async def gives_up() -> str:
     return f"{len(result.interruptions)} calls were not decided about, complete: {result.is_complete}"
 
 
-async def decide() -> None:
-    """Yes to a, no to b."""
+async def until_both_are_asked_for() -> None:
+    """The calls, of a person."""
     async with asyncio.timeout(20):
         while len(requests) < 2:  # noqa: ASYNC110  # nobody signals it
             await asyncio.sleep(0.01)
+
+
+async def stop_when_asked() -> None:
+    """Nobody's word is waited for any more."""
+    await until_both_are_asked_for()
+    await resolve_when_open(STOP, True)
+
+
+async def decide() -> None:
+    """Yes to a, no to b."""
+    await until_both_are_asked_for()
     first, second = sorted(requests, key=lambda request: request.call_id)
     assert (first.tool, first.agent, json.loads(first.arguments)) == ("delete", "keeper", {"name": "a"})
     with pytest.raises(perdure.HookAnswerError):
@@ -161,7 +174,9 @@ async def test_nobody_decides_in_time(tmp_path: Path, workflow: Any) -> None:
 
 async def test_a_stream_that_waits_for_a_person_can_be_stopped(tmp_path: Path) -> None:
     """Then nothing that was asked for is done, live and on replay."""
+    stopping = asyncio.create_task(stop_when_asked())
     said = await live_twice(str(tmp_path / "o.db"), gives_up)
+    await stopping
     assert said == "2 calls were not decided about, complete: True"
     assert ran == {"model": 1, "ask": 2}
 
