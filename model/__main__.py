@@ -1,31 +1,40 @@
-"""`python -m model [sqlite | postgres] [scenario ...]`: check all of it, and show what each guard is there for."""
+"""`python -m model [sqlite | postgres] [scenario ...]`: check all of it, and show what each guard is there for.
+
+`small`: only the scenarios of the tests of every day, and the guards. `--write` puts the figures into README.md.
+"""
 
 from __future__ import annotations
 
 import sys
 
+from . import figures
 from .checker import explore
-from .scenarios import GUARDS, STORES, production_guards, scenarios
+from .scenarios import GUARDS, SMALL, STORES, production_guards, scenarios
 
 
 def main(words: list[str]) -> int:
     """1 when an invariant breaks, or a guard turns out to guard nothing."""
+    is_to_write, is_small = "--write" in words, "small" in words
     stores = [word for word in words if word in STORES] or list(STORES)
-    names = [word for word in words if word not in STORES]
-    failures = 0
+    names = [word for word in words if word not in (*STORES, "--write", "small")]
+    wanted = names or (SMALL if is_small else None)
+    held: figures.Found = {}
+    broken: figures.Found = {}
     for store in stores:
         guards = production_guards(store)
         for name, build in scenarios(store).items():
-            if not names or name in names:
-                finding = explore(build(guards))
-                failures += finding.breach is not None
+            if wanted is None or name in wanted:
+                held[store, name] = finding = explore(build(guards))
                 print(f"{store:8} {name:24} {finding.describe()}", flush=True)
         for guard in GUARDS:
             if not names and guard.fragments(store) and guard.counterexample in scenarios(store):
                 finding = explore(scenarios(store)[guard.counterexample](guards - {guard.name, *guard.without}))
-                failures += finding.breach is None
+                broken[store, guard.name] = finding
                 print(f"{store:8} without {guard.name:24} {finding.describe()}", flush=True)
-    return min(failures, 1)
+    if is_to_write:
+        figures.write(held, broken)
+    is_sound = not any(finding.breach for finding in held.values()) and all(one.breach for one in broken.values())
+    return 0 if is_sound else 1
 
 
 if __name__ == "__main__":

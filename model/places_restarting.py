@@ -118,7 +118,7 @@ RESTARTING: tuple[Guard, ...] = (
                 "postgres/perdure.delete_runs",
                 "FROM perdure.runs WHERE id = ANY (family) AND finished_at IS NULL)",
             ),
-            "sqlite": at("sqlite/steering.SqliteSteering.delete", "all((has_ended for _, has_ended, _ in family))"),
+            "sqlite": at("sqlite/steering.SqliteSteering.delete", "all((has_ended for _, _, has_ended in family))"),
         },
     ),
     Guard(

@@ -181,14 +181,14 @@ def _done(guards: frozenset[str], state: State, plan: Plan) -> Iterator[Move]:
         breach = None if state.run in ENDED else "R2 a run that has not ended is deleted"
         yield Move("the run is deleted, with its child", after._replace(run="gone"), breach=breach)
     else:
-        kept = tuple(record for record in plan.records if record in state.records)
-        breach = None if kept == plan.records else "F1 a fork lacks what it is to have"
+        kept = state.records[: plan.keeps]
+        breach = None if len(kept) == plan.keeps else "F1 a fork lacks what it is to have"
         yield Move("the run is forked", after._replace(fork=kept), breach=breach)
 
 
 def _holds(guards: frozenset[str], state: State, plan: Plan) -> bool:
     if plan.what == "fork":
-        return "fork_whole" not in guards or set(plan.records) <= set(state.records)
+        return "fork_whole" not in guards or len(state.records) >= plan.keeps  # by their keys, of whichever life
     if plan.what == "delete":
         has_ended = state.run in ENDED and all(child.state in ENDED for child in state.children)
         return ("delete_ended" not in guards or has_ended) and state.parent != "open"

@@ -97,7 +97,8 @@ _SESSIONS: dict[str, Callable[[Guards], Model]] = {
     "a pooler": partial(sessions.model, has_lock=False, death=1),
 }
 _WINDOWS: dict[str, dict[str, Any]] = {
-    "a window": {},
+    "a window": {"runs": 2},
+    "a window of three": {},
     "a window of two": {"rate": 2, "runs": 4, "deaths": 0, "parks": 0},
     "a window of two, deaths": {"rate": 2, "runs": 3, "deaths": 2},
 }
@@ -127,7 +128,7 @@ SMALL = (
     *("core", "reply", "again", "back", "sleep", "slept", "cancel", "entry", "crashes"),
     *("failover", "freeze", "checkpoints", *_MAILBOX, *_SESSIONS),
     *(name for name in _BESIDE if name != "three new starts"),
-    *(name for name in _WINDOWS if name != "a window of two, deaths"),
+    *("a window", "a window of two"),
     *(name for name in _LIMITS if name not in _LONG_LIMITS),
 )
 
