@@ -11,6 +11,7 @@ ORDER = (
     "sleepers",
     "busy",
     "launch",
+    "pure",
     "flat_steps",
     "flat_queue",
     "flat_history",

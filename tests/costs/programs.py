@@ -42,6 +42,40 @@ async def asteps(number: int) -> int:
     return value
 
 
+@step(pure=True)
+def pure(number: int) -> int:
+    """A step without effects."""
+    return number + 1
+
+
+@step(pure=True)
+async def apure(number: int) -> int:
+    """The same, async."""
+    return number + 1
+
+
+@workflow
+def pure_steps(number: int, then: int = 0) -> int:
+    """So many steps without effects, and then so many with."""
+    value = 0
+    for _ in range(number):
+        value = pure(value)
+    for _ in range(then):
+        value = add(value)
+    return value
+
+
+@workflow
+async def apure_steps(number: int, then: int = 0) -> int:
+    """The same, async."""
+    value = 0
+    for _ in range(number):
+        value = await apure(value)
+    for _ in range(then):
+        value = await aadd(value)
+    return value
+
+
 @workflow
 def values(number: int) -> None:
     """So many recorded values, one after the other."""

@@ -4,6 +4,7 @@
 |---|---|---|---|
 | a workflow called directly, without steps | 1 | 1 | 1 |
 | the same with n steps, sync or async | n + 1 | n + 1 | n + 1 |
+| the same with n pure steps, sync or async | 1, and 1 for each 20 ms | the same | the same |
 | the same with n values (`now`, `random`, `uuid4`) | 1 | 1 | 1 |
 | a workflow with n steps, started here | n + 1 | n + 1 | n + 1 |
 | a step queued by itself, executed by the process that submits | 2 | 2 | 2 |
@@ -87,6 +88,17 @@ def test_an_async_call_costs_the_same(count: Count, number: int) -> None:
 def test_values_cost_no_commit_of_their_own(count: Count, number: int) -> None:
     """Nothing was handed outside, so they share the commit of the run's end."""
     expect(count(lambda: programs.values(number)), commits=1)
+
+
+@pytest.mark.parametrize("number", [1, 50])
+@pytest.mark.parametrize("then", [0, 2])
+def test_pure_steps_cost_no_commit_of_their_own(count: Count, number: int, then: int) -> None:
+    """They share that of what comes after them, but for what the writer finds when it looks."""
+    for program in (programs.pure_steps, lambda *args: asyncio.run(programs.apure_steps(*args))):
+        began = time.monotonic()
+        cost = count(lambda program=program: program(number, then))
+        looks = (time.monotonic() - began) / LAGGARD_SECONDS
+        assert then + 1 <= cost.commits == cost.statements <= then + 1 + looks, str(cost)
 
 
 @pytest.mark.parametrize("number", [1, 5])

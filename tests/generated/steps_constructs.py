@@ -30,6 +30,18 @@ def sync_step(w: Writer, node: Node) -> None:
 
 
 @construct(*EVERYWHERE)
+def pure(w: Writer, node: Node) -> None:
+    for _ in range(chance_of(node).choice([1, 3])):
+        call = f"await compute({w.tag()})" if w.world == "async" else f"sync_compute({w.tag()})"
+        w.add(f"out.append(seen({call}))")
+
+
+@construct("async")
+def sync_pure(w: Writer, node: Node) -> None:
+    w.add(f"out.append(seen(sync_compute({w.tag()})))")
+
+
+@construct(*EVERYWHERE)
 def error(w: Writer, node: Node) -> None:
     with w.block("try:"):
         w.add(f"await fail({w.tag()})" if w.world == "async" else f"sync_fail({w.tag()})")

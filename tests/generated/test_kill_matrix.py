@@ -14,6 +14,7 @@ import pytest
 
 import tests.generated.asking_shapes  # adds its shapes
 import tests.generated.hook_shapes  # as above
+import tests.generated.pure_shapes  # as above
 import tests.generated.saying_shapes  # as above
 import tests.generated.waiting_shapes  # noqa: F401  # as above
 from perdure.stores.open import open_store

@@ -27,6 +27,7 @@ __all__ = [
     "QUEUE",
     "asks",
     "child",
+    "compute",
     "count",
     "fail",
     "flaky",
@@ -35,6 +36,7 @@ __all__ = [
     "quick",
     "sync_asks",
     "sync_child",
+    "sync_compute",
     "sync_fail",
     "sync_flaky",
     "sync_work",
@@ -64,13 +66,13 @@ def observe(run: str) -> Observer:
     return Observer(run)
 
 
-def begin(tag: str) -> str:
+def begin(tag: str, what: str = "begin") -> str:
     """Note that a body begins; its key, where it is part of a run."""
     try:
         key = perdure.idempotency_key()
     except perdure.UsageError:
         return ""
-    note(key.partition(":")[0], "begin", key, tag)
+    note(key.partition(":")[0], what, key, tag)
     return key
 
 
@@ -122,6 +124,25 @@ async def never(tag: str) -> str:
     key = begin(tag)
     await asyncio.sleep(3600)
     return end(key, tag)
+
+
+def computed(tag: str) -> str:
+    """The outcome of a body without effects: that it runs is no sign of anything that its run has seen."""
+    begin(tag, "compute")
+    return f"{tag}#{os.urandom(3).hex()}"
+
+
+@perdure.step(pure=True)
+async def compute(tag: str) -> str:
+    """Has no effects, and gives something else each time."""
+    await nap()
+    return computed(tag)
+
+
+@perdure.step(pure=True)
+def sync_compute(tag: str) -> str:
+    """The same, sync."""
+    return computed(tag)
 
 
 RETRY = Retry(attempts=20, initial_seconds=0.001)

@@ -15,6 +15,7 @@ from perdure._core.children import Children
 from perdure._core.definitions import Definition
 from perdure._core.flow import (
     Attempt,
+    Begin,
     CatchUp,
     Chance,
     Flow,
@@ -100,8 +101,7 @@ class Life:
         """Answer, or die."""
         self.world.requests += 1
         if self.world.requests == self.dies_at:
-            if self.keeps_unsettled:
-                self.commit()
+            self.lose()
             raise Died
         match request:
             case Settle():
@@ -115,13 +115,18 @@ class Life:
                 self.pending.append(self.log(request))
             case Turn():
                 return run.order.advance(request.key)
-            case Now() | Chance():
+            case Now() | Chance() | Begin():
                 return 0.5
             case StayOpen() | CatchUp():
                 return None
             case _:
                 raise AssertionError(f"no program of these tests asks for {request}")
         return None
+
+    def lose(self) -> None:
+        """It dies: what waits in the journal is committed, or lost."""
+        if self.keeps_unsettled:
+            self.commit()
 
     def log(self, request: LogTurn) -> StepRecorded:
         """A row of the order log."""

@@ -64,7 +64,7 @@ def sending(life: TalkingLife, key: str, to: str, *values: str) -> Flow[list[Bas
         MessageSent(to, life.run.claim, message_id("call", RUN_ID, key, str(n)), "a", SERIALIZER.accept(v, what="m")[0])
         for n, v in enumerate(values)
     ]
-    return send(life.run, key, entries, "f")
+    return send(life.run, key, entries, SERIALIZER.accept(list(values), what="m")[0])
 
 
 def program(life: TalkingLife, branch: Branch) -> Generator[Request, Any, list[Any]]:

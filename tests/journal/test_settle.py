@@ -33,6 +33,8 @@ class Witness:
         self.handed: list[str] = []
         self.bodies = 0
         self.too_early: list[str] = []
+        self.did_not_wait = 0
+        """Pure bodies that began before what was handed over was committed."""
         self._numbers = count()
 
     def begin_body(self, seen: int | None = None) -> str:
@@ -42,6 +44,11 @@ class Witness:
         """
         self.bodies += 1
         self.too_early += [token for token in self.handed[:seen] if token not in self.committed]
+        return f"token {next(self._numbers)}."
+
+    def begin_pure_body(self) -> str:
+        """A body without effects starts: it need not wait for anything."""
+        self.did_not_wait += any(token not in self.committed for token in self.handed)
         return f"token {next(self._numbers)}."
 
     def watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +94,18 @@ async def atake() -> str:
     return token
 
 
+@step(pure=True)
+def compute() -> str:
+    """Give one without effects."""
+    return witness.begin_pure_body()
+
+
+@step(pure=True)
+async def acompute() -> str:
+    """The same, async."""
+    return witness.begin_pure_body()
+
+
 tries: Counter[str] = Counter()
 
 
@@ -105,6 +124,7 @@ def take_at_last(seen: int) -> str:
 def one_after_the_other() -> None:
     """A sync branch."""
     for _ in range(20):
+        witness.handed.append(compute())
         witness.handed.append(take())
         witness.handed.append(take_at_last(len(witness.handed)))
 
@@ -115,7 +135,9 @@ async def gathered() -> None:
 
     async def branch(number: int) -> None:
         for _ in range(10):
+            witness.handed.append(await acompute())
             witness.handed.append(await atake())
+            witness.handed.append(compute())
             if number % 3 == 0:
                 witness.handed.append(take())
 
@@ -128,6 +150,7 @@ def in_threads() -> None:
 
     def branch() -> None:
         for _ in range(10):
+            witness.handed.append(compute())
             witness.handed.append(take(len(witness.handed)))
             witness.handed.append(take_at_last(len(witness.handed)))
 
@@ -152,6 +175,7 @@ def test_no_body_begins_before_what_was_handed_over_is_committed(
 
     assert witness.bodies > 40
     assert witness.too_early == []
+    assert witness.did_not_wait > 10, "pure ones do"
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())

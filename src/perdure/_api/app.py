@@ -24,15 +24,17 @@ from typing import Unpack
 from .._core.definitions import DEFINITIONS
 from .._core.given import limit_of
 from .._core.lineage import StepScope, scope
+from .._core.purity import check_may_act
 from .._core.run import Run
 from .._engine.door import Door
 from .._engine.hosting.isolation.role import check_may_work
-from .._engine.options import Options, Settings, changed, options_of
+from .._engine.options import Settings, changed, options_of
 from .._engine.runtime import Runtime
 from ..errors import UsageError
 from ..stores.open import open_store, read_url, redact
 from ..typing import Seconds
 from .replayed import replayed_answer
+from .served import check_served
 from .termination import Termination
 
 log = logging.getLogger("perdure")
@@ -280,6 +282,7 @@ def current_runtime(*, is_within: bool = False) -> Runtime:
                 "works in, and nothing else can be written there before it has ended: start runs before or after "
                 "it, or in it, with_options(connection=...)"
             )
+        check_may_act(here, "what it asks Perdure for")
         return runtime_of(here.run)
     return default_app().launch_unasked()
 
@@ -293,17 +296,6 @@ def runtime_of(run: Run) -> Runtime:
 def launched_runtimes() -> Iterator[Runtime]:
     """The runtimes that work right now in this process."""
     return (app._runtime for app in list(_at_work) if app._runtime is not None)
-
-
-def check_served(options: Options) -> None:
-    """Raise `UsageError` where the settings name a queue to serve that the program does not have."""
-    known = DEFINITIONS.queues()
-    unknown = [queue for queue in options.serve or () if queue not in known]
-    if unknown:
-        raise UsageError(
-            f"serve names the queue {', '.join(map(repr, unknown))}, and this program has "
-            f"{', '.join(map(repr, known)) or 'no queue'}: correct the name, or import what makes it before the launch"
-        )
 
 
 def text_of_url(url: str | os.PathLike[str]) -> str:

@@ -13,6 +13,7 @@ from .._core.definitions import Definition
 from .._core.flow import adrive, drive
 from .._core.flows.child import await_run, start_child, unwrap_end
 from .._core.lineage import Branch, scope
+from .._core.purity import check_may_act
 from .._core.step_call import step_call
 from .._core.tracebacks import forget_frames
 from .._engine.hosting.asyncio.tasks import current_task, own_branch
@@ -34,6 +35,8 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
     if type(here) is not Branch:
         if here is None:
             check_context(definition)
+        elif not definition.is_pure:
+            check_may_act(here, f"step {definition.name}, which it calls,")
         return definition.function(*args, **kwargs)
     branch = own_branch(here)
     if definition.is_async and not branch.is_async:

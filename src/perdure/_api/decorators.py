@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from .._core.definitions import DEFINITIONS, DURABLE_CODE, Definition, find_definition
+from .._core.given import flag
+from .._core.purity import check_pure
 from .._core.reconciling import check_undo, reconciling_of
 from .._core.retry import NO_RETRY, retry_of
 from .._core.tracebacks import forget_frames
@@ -78,6 +80,11 @@ def step(function: Any = None, /, **options: Any) -> Any:
     after the step has succeeded, it is called with the step's arguments and, where it has a parameter of that name,
     with `outcome`.
 
+    `pure` says that the body has no effects: it computes something of its arguments, or reads what may change. Then it
+    does not wait until what came before is committed, and what comes after it shares its commit. A crash may lose its
+    outcome as long as nothing that can be seen came after it, and then it is computed anew, and may differ. What it
+    does all the same is refused where Perdure sees it: `UsageError`.
+
     `retries`: a `Retry`, or a number of retries after the first attempt with the default pauses. `timeout` limits each
     attempt of an async step, in seconds or as a `timedelta`; a body that swallows being cancelled has timed out all the
     same. Arguments and result are stored as data; a value that cannot be is refused, an argument before the body runs.
@@ -105,21 +112,26 @@ def step(function: Any = None, /, **options: Any) -> Any:
     return decorate if function is None else decorate(function)
 
 
+OTHER_OPTIONS = (("isolation", None), ("memory", None), ("pure", False))
+
+
 def wrap(function: Any, kind: Any, **options: Any) -> Any:
     """The decorated function; a static or class method is unwrapped and wrapped again."""
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(wrap(function.__func__, kind, **options))
     reconcile, undo, where = (options.pop(name, None) for name in ("reconcile", "undo", "executor"))
-    isolation, memory = options.pop("isolation", None), options.pop("memory", None)
+    isolation, memory, pure = (options.pop(name, default) for name, default in OTHER_OPTIONS)
     is_elsewhere = where is not None or isolation is not None
     timeout = options.pop("timeout", None) if is_elsewhere else None
     definition = Definition(function, kind, **options)
+    definition.is_pure = flag(pure, f"step {definition.name}: pure")
     runs_in(definition, where, isolation, memory, timeout)
     if reconcile is not None:
         definition.reconcile = reconciling_of(definition, reconcile)
     if undo is not None:
         check_undo(definition, undo)
         definition.undo = find_definition(undo) or wrap(undo, "step").__perdure__
+    check_pure(definition)
     call = call_step if kind == "step" else call_workflow
 
     @functools.wraps(function)

@@ -20,6 +20,7 @@ from .._core.flow import Outcome, adrive, drive
 from .._core.flows.child import await_outcome, outcome_of, unwrap
 from .._core.given import limit_of
 from .._core.lineage import Branch, scope
+from .._core.purity import check_may_act
 from .._core.tracebacks import forget_frames
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.foreign import check_no_foreign_loop, needed_loop
@@ -259,6 +260,7 @@ class Handle(Talking, Questions, Future[R]):
         here = scope.get()
         if type(here) is Branch:
             return self._record(here, CANCEL)  # type: ignore[no-any-return]  # as CANCEL says
+        check_may_act(here, "cancel()")
         return cancel_run(self._runtime, self.run_id)
 
     async def acancel(self) -> bool:
@@ -267,6 +269,7 @@ class Handle(Talking, Questions, Future[R]):
         here = scope.get()
         if type(here) is Branch:
             return await self._record(here, ACANCEL)  # type: ignore[no-any-return]  # as ACANCEL says
+        check_may_act(here, "acancel()")
         return await acancel_run(self._runtime, self.run_id)
 
     def cancelled(self) -> bool:

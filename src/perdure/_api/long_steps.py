@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from .._core.flows.saves import entry_of
 from .._core.lineage import Branch, StepScope, body_elsewhere, scope
+from .._core.purity import check_may_act
 from .._engine.door import Door
 from .._engine.journal.lanes import Lane
 from .._engine.watching.reports import report_of
@@ -100,6 +101,7 @@ def save(value: object) -> Awaitable[None]:
         if (worker := worker_elsewhere()) is not None:
             worker.save(value)
         return Done()
+    check_may_act(here, "save()")
     if here.holds_database:
         raise UsageError(
             "save() while this step's transaction is open in the same SQLite file would wait for itself: save before it"

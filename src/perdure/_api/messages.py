@@ -13,6 +13,7 @@ from .._core.flows.send import errors_of, message_id, missed_of
 from .._core.flows.send import send as send_flow
 from .._core.given import check_type, limit_of, text_name
 from .._core.lineage import Branch, scope
+from .._core.purity import check_may_act
 from .._core.several import Limit
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.ids import fresh_id
@@ -94,6 +95,7 @@ def dispatched(messages: Sequence[Message], what: str, *, is_to_await: bool) -> 
             return told_later(adrive(flow, run), what)
         tell(drive(flow, run), what)
         return Done()
+    check_may_act(here, f"{what}()")
     runtime = runtime_for(messages)
     entries = [entry_of(runtime, message, what, None) for message in messages]
     if is_to_await and running_loop() is not None:

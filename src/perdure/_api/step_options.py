@@ -17,6 +17,7 @@ class CallOptions(TypedDict, total=False):
     retries: Retry | int
     timeout: Seconds | None
     at_most_once: bool
+    pure: bool
     executor: Executor | Callable[[], Executor] | None
     isolation: Literal["process"] | None
     memory: int | None

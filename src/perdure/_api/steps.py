@@ -10,6 +10,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
 
 from .._core.definitions import Definition, find_definition
 from .._core.given import flag, seconds_of, text_name
+from .._core.purity import check_pure
 from .._core.retry import NO_RETRY, retry_of
 from .._core.tracebacks import forget_frames
 from ..errors import UsageError
@@ -42,9 +43,9 @@ def call(
 ) -> R: ...
 def call(name: str, fn: Callable[..., Any], /, *args: Any, **options: Any) -> Any:  # type: ignore[misc]  # mypy takes *Ts for no *args
     """Call `fn(*args)` as a step that is known by `name`: in a workflow its outcome is recorded, as if it were
-    decorated with `@step(name=name, ...)`: `retries`, `timeout`, `at_most_once`, `executor`, `isolation` and `memory`
-    are options here, too. With the last three it is found by its own name elsewhere, so it stands at the top level of a
-    module.
+    decorated with `@step(name=name, ...)`: `retries`, `timeout`, `at_most_once`, `pure`, `executor`, `isolation`
+    and `memory` are options here, too. With the last three it is found by its own name elsewhere: it stands at the top
+    level of its module.
 
     Of a coroutine function the result is to be awaited. Name and arguments are compared on replay, so what differs
     between two calls belongs into `args`, not into a closure. Keywords are options; those of the function go into
@@ -79,6 +80,7 @@ def definition_of_call(name: str, fn: Callable[..., Any], options: dict[str, Any
     )
     made.retry = retry_of(options.get("retries", NO_RETRY), "call")
     made.at_most_once = flag(options.get("at_most_once", False), "call: at_most_once")
+    made.is_pure = flag(options.get("pure", False), "call: pure")
     timeout, executor, isolation = (options.get(option) for option in ("timeout", "executor", "isolation"))
     if executor is not None or isolation is not None or options.get("memory") is not None:
         found_elsewhere(made, fn)
@@ -86,6 +88,7 @@ def definition_of_call(name: str, fn: Callable[..., Any], options: dict[str, Any
     elif timeout is not None:
         made.timeout = seconds_of(timeout, "call: timeout", above_zero=True)
     made.check()
+    check_pure(made)
     return made
 
 

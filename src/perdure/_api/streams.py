@@ -14,6 +14,7 @@ from .._core.flows.stream import close as close_flow
 from .._core.flows.stream import write as write_flow
 from .._core.given import limit_of, text_name
 from .._core.lineage import Branch, StepScope, body_elsewhere, scope
+from .._core.purity import check_may_act
 from .._core.reading import Chunk, Reading, Rewound
 from .._core.streams import source_of_branch, source_of_step
 from .._engine.door import Door
@@ -84,6 +85,7 @@ def stream(key: str) -> Stream:
 def write_in_step(here: StepScope, name: str, value: object) -> None:
     """What the attempt that is under way writes, from any thread or task of it."""
     run, call = here.run, here.call
+    check_may_act(here, "stream.write()")
     if here.is_taken:
         raise UsageError(
             "a step that is a transaction cannot write to a stream, which has a commit of its own: return the value, "

@@ -41,6 +41,7 @@ class Definition:
         "identity",
         "is_async",
         "is_found_decorated",
+        "is_pure",
         "kept",
         "kind",
         "max_attempts",
@@ -89,6 +90,8 @@ class Definition:
         self.retry = retry
         self.timeout = None if timeout is None else seconds_of(timeout, f"step {self.name}: timeout", above_zero=True)
         self.at_most_once = flag(at_most_once, f"step {self.name}: at_most_once")
+        self.is_pure = False
+        """Whether its body has no effects; see `purity`."""
         self.reconcile: Definition | None = None
         """What says how a body ended that was cut off, where it may run at most once; see `reconciling`."""
         self.executor: Any = None

@@ -47,10 +47,18 @@ class Settle(Struct):
     method: ClassVar = "settle"
 
 
+class Begin(Struct):
+    """A body without effects begins: nothing is waited for. Answer: the time, as `Now`."""
+
+    method: ClassVar = "begin"
+
+
 class Record(Struct):
     """Hand an entry to the journal, wait for nothing."""
 
     entry: Entry
+    may_wait: bool = False
+    """Whether it can share the commit of what comes next."""
     method: ClassVar = "record"
 
 
@@ -248,6 +256,7 @@ class StartChild(Struct):
 
 Request = (
     Settle
+    | Begin
     | Record
     | Write
     | Commit

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ..._entries import Checkpoint, StepRecorded
 from ...errors import RunInterrupted, StepInterruptedError, UsageError
 from ..definitions import Definition
-from ..flow import Attempt, AwaitTime, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
+from ..flow import Attempt, AwaitTime, Begin, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
 from ..marks import MARK, UNTRIED, told, tried_of
 from ..reconciling import NOT_DONE
 from ..step_call import StepCall
@@ -39,8 +39,8 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
     elif (mark := call.run.take_mark(call.key, call.definition.name, call.fingerprint, call.compared)) is not None:
         tried = call.run.read(call.key, lambda: tried_of(call.run.serializer.load(mark.outcome)))
         yield AwaitTime(tried.due_at)
-    settled_at: float = yield Settle()  # what any branch of the run has seen is committed
-    began_at, number = tried.began_at or settled_at, tried.failed + 1
+    now: float = yield beginning(call)
+    began_at, number = tried.began_at or now, tried.failed + 1
     outcome = yield from attempt(call, number)
     if outcome.error is not None:
         if call.definition.at_most_once and outcome.is_cut_off:
@@ -82,12 +82,17 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float, before
             yield Record(mark_of(call, str(number), [number, began_at, due_at, told(outcome.error), before]))
             recorded_at = due_at
         yield AwaitTime(due_at) if seconds >= IN_MEMORY_SECONDS else Pause(seconds)
-        yield Settle()
+        yield beginning(call)
         number += 1
         if call.again is not None:
             call.args, call.kwargs = call.again()
         outcome = yield from attempt(call, number)
     return outcome, number
+
+
+def beginning(call: StepCall) -> Settle | Begin:
+    """What comes before every attempt: what any branch of the run has seen is committed, unless the body is pure."""
+    return Begin() if call.definition.is_pure else Settle()
 
 
 def attempt(call: StepCall, number: int) -> Flow[Outcome]:

@@ -58,7 +58,8 @@ def run_step(call: StepCall) -> Flow[Any]:
             attempts,
             started_at,
             call.preview,
-        )
+        ),
+        may_wait=definition.is_pure,
     )
     if run.saves:
         yield from forget_saved(run, key)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..._core.flow import (
     Attempt,
+    Begin,
     CloseHook,
     Commit,
     LogTurn,
@@ -28,7 +29,9 @@ from ..hosting.asyncio.talking_host import TalkingLoopHost
 from ..hosting.host import Host
 from ..hosting.threads.host import InlineHost, ThreadHost
 
-NEW: Final = (*(Attempt, CloseHook, Commit, LogTurn, NoteRetry, OpenHook, Pause, Record, Send, Settle, StartChild),)
+NEW: Final = (
+    *(Attempt, Begin, CloseHook, Commit, LogTurn, NoteRetry, OpenHook, Pause, Record, Send, Settle, StartChild),
+)
 """What is asked for where something is not recorded: up to there the run has been replayed."""
 
 

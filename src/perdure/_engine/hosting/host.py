@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from ..._core.flow import (
+    Begin,
     Chance,
     Compute,
     LogTurn,
@@ -125,6 +126,9 @@ class Host:
     def handed_in(self, run: Run) -> None:
         """An entry of the run waits in the journal, and the caller will not wait for it."""
 
+    def begin(self, run: Run, request: Begin) -> float:
+        return time.time()
+
     def record(self, run: Run, request: Record) -> None:
         told: OnVerdict | None = None
         entry, run.has_only_repeated = request.entry, False
@@ -133,7 +137,8 @@ class Host:
         elif self.listeners.are_any and isinstance(entry, StepRecorded):
             told = partial(self._recorded_as, run, entry)
         self.journal.append(run.lane, entry, told, leads=True)
-        self.handed_in(run)
+        if not request.may_wait:
+            self.handed_in(run)
 
     def _recorded_as(self, run: Run, entry: StepRecorded, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):

@@ -15,6 +15,7 @@ from ...._core.interruption import CANCELS_TASKS
 from ...._core.lineage import StepScope
 from ...._core.names import module_name
 from ...._core.own_process import OwnProcess
+from ...._core.purity import check_may_act
 from ...._core.run import Run
 from ...._core.step_call import StepCall
 from ....errors import PerdureError, RunInterrupted, StepCrashedError, StepTimeoutError, UsageError
@@ -58,18 +59,19 @@ class AttemptThere:
                         self._run.host.instance.reports.tell(report)  # type: ignore[attr-defined]  # a runtime
             case Saves(value):
                 with suppress(OSError):  # it was killed meanwhile
-                    process.say(Kept(self._refusal_to_save(value)))
+                    process.say(self._save(value))
             case Logged():
                 write_line(message)
 
-    def _refusal_to_save(self, value: str) -> str | None:
+    def _save(self, value: str) -> Kept:
         try:
+            check_may_act(self._inside, "save()")
             self._run.check_not_over()
             saved, _ = self._run.serializer.accept(TRANSIT.load(stored(value)), what="what the step saves")
             save_now(self._run.host.journal, self._inside, saved)  # type: ignore[attr-defined]  # the engine's
         except (PerdureError, RunInterrupted) as refused:
-            return str(refused)
-        return None
+            return Kept(str(refused), isinstance(refused, RunInterrupted))
+        return Kept()
 
     def process_ended(self, code: int | OSError) -> None:
         """See `Body`."""

@@ -123,7 +123,7 @@ class Worker:
         self.say(Saves(text))
         kept = self._kept.get()
         if kept.refusal is not None:
-            raise RunInterrupted(kept.refusal)
+            raise (RunInterrupted if kept.is_lost else UsageError)(kept.refusal)
         self.saved = text
 
     def load_saved(self, default: Any) -> Any:

@@ -35,9 +35,10 @@ class Request(msgspec.Struct, tag="request"):
 
 
 class Kept(msgspec.Struct, tag="kept"):
-    """What the body saves is durable; or why it is not."""
+    """What the body saves is durable; or why it is not, and whether the run is another worker's now."""
 
     refusal: str | None = None
+    is_lost: bool = False
 
 
 class Began(msgspec.Struct, tag="began"):

@@ -19,6 +19,7 @@ from ...._core.flow import (
     AwaitAny,
     AwaitEnd,
     AwaitTime,
+    Begin,
     CloseHook,
     Commit,
     Execute,
@@ -114,6 +115,11 @@ class ThreadHost(ThreadTurns):
         while not self.worker.may_start:
             self.pause(run, Pause(UNSURE_SECONDS))
         return time.time()
+
+    def begin(self, run: Run, request: Begin) -> float:
+        if run.is_concurrent:
+            self._came_back(run)
+        return super().begin(run, request)
 
     def commit(self, run: Run, request: Commit) -> Verdict | None:
         """What ends the claim. A thread that nobody waits for goes on to another run, and this one leaves when it is
