@@ -72,7 +72,7 @@ def _holder(play: Play, state: State, number: int, run: Run) -> Iterator[Move]:
         what = "wants to go on" if shares else "goes on"
         yield Move(f"run {number} {what}", state.with_run(number, on).awake(run.worker))
     elif play.parks and not state.is_locked(number):
-        parked = state.with_run(number, Run("parked", slot=run.slot, nth=run.nth))
+        parked = state.with_run(number, run._replace(state="parked", worker=0, phase=GONE, giving=0))
         yield Move(f"run {number} is parked", parked.awake(run.worker))
 
 
