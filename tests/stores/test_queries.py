@@ -208,7 +208,6 @@ FEW = {
     *("declared_for", "is_known_queue"),
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
     *(
-        "pulse",
         "has_open_cancels",
         "cancel_run",
         "cancel_runs",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
 
-from perdure._entries import Checkpoint, ChildRow, Stored
+from perdure._entries import Checkpoint, ChildRow, Entry, Stored
 from perdure.stores.protocol import Pulse, Store
+from perdure.stores.sqlite.rows import texts
+from perdure.stores.sqlite.store import SqliteStore
 from tests.stores.entries import (
     C1,
     C2,
@@ -22,6 +25,7 @@ from tests.stores.entries import (
     join,
     parked,
     recorded,
+    released,
     state,
 )
 
@@ -131,6 +135,48 @@ def test_the_pulse_sees_what_is_claimable(store: Store) -> None:
     assert store.pulse(W1, [""], [WORK]).has_claimable is False
     store.apply(W1, [created("late", due_at=time.time() - 1)])
     assert store.pulse(W1, [""], [WORK]).has_claimable is True
+
+
+MANY = [*(f"app:f{number}" for number in range(400)), WORK, *(f"lib:g{number}" for number in range(400))]
+QUEUES = [f"q{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "seen"),
+    [
+        ([created("r", queue="q7")], "has_claimable"),
+        ([created("r", queue="q7", due_at=1.0)], "has_claimable"),
+        ([created("r", queue="q7", due_at=9e9)], "next_due_at"),
+        ([created("r", queue="q7", held_as=C1), parked("r", C1, due_at=1.0)], "has_claimable"),
+        ([created("r", queue="q7", held_as=C1, max_attempts=2), released("r", C1, charged=True)], "has_last_attempts"),
+    ],
+    ids=["ready", "due", "later", "slept", "last"],
+)
+def test_the_pulse_finds_what_waits_among_all_that_is_known(store: Store, entries: list[Entry], seen: str) -> None:
+    """Of many functions in many queues; what nobody here knows stands before it and behind it in every order."""
+    store.apply(W1, [created(f"{name} {queue}", name=name, queue=queue) for name in ("a:a", "z:z") for queue in QUEUES])
+    assert store.pulse(W1, QUEUES, MANY) == Pulse()
+    store.apply(W1, entries)
+    assert getattr(store.pulse(W1, QUEUES, MANY), seen)
+    assert store.pulse(W1, QUEUES[:7], MANY) == Pulse()
+    assert store.pulse(W1, QUEUES, [name for name in MANY if name != WORK]) == Pulse()
+
+
+def test_what_is_known_and_not_asked_for_costs_a_pulse_nothing(store: Store) -> None:
+    """An index of a thousand functions in twenty queues would be asked sixty thousand times."""
+    if not isinstance(store, SqliteStore):
+        pytest.skip("Postgres does not count its own steps")
+    counts = []
+    for names in ([WORK], MANY):
+        with store._database.spare().reading() as connection:
+            steps = itertools.count()
+            sqlite = connection._sqlite
+            assert sqlite is not None
+            sqlite.set_progress_handler(lambda steps=steps: next(steps) < 0, 1)
+            connection.query("pulse", [W1, texts(QUEUES), texts(names)])
+            sqlite.set_progress_handler(None, 0)
+            counts.append(next(steps))
+    assert counts[1] < counts[0] + 100 * len(MANY)
 
 
 def test_the_pulse_tells_when_the_next_thing_is_due(store: Store) -> None:

@@ -3,7 +3,8 @@
 -- nothing may begin past a claim, and when that was set; which functions are paused, and whether somebody asks a run
 -- something.
 -- A function, so that its own settings hold for its plans whatever the statistics are: no table is walked. Of each queue
--- the head of each function that the worker knows is looked at, and nothing of others. `floors` as in a claim.
+-- the head of each function that the worker knows and that waits there is looked at, and nothing of others. `floors` as in
+-- a claim.
 CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json, OUT has_mail boolean,
                               OUT has_claimable boolean, OUT has_last_attempts boolean,
                               OUT next_due_at double precision, OUT has_overdue boolean,
@@ -13,49 +14,53 @@ LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET e
 SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     its_version text := (SELECT coalesce(version, '') FROM perdure.workers WHERE id = me);
+    waiting_in text[];
+    waiting text[];
+    behind json[];
 BEGIN
+    SELECT array_agg(of_queue.name), array_agg(of_name), array_agg(floors -> of_queue.nth::integer - 1)
+      INTO waiting_in, waiting, behind
+      FROM unnest(queues) WITH ORDINALITY AS of_queue (name, nth)
+     CROSS JOIN LATERAL perdure.waiting_names(of_queue.name, names,
+                    coalesce(json_typeof(floors -> of_queue.nth::integer - 1), 'null') <> 'null') AS of_name;
     has_mail := EXISTS (SELECT 1 FROM perdure.wakes WHERE worker IS NULL)
         OR EXISTS (SELECT 1 FROM perdure.wakes WHERE worker = me);
     has_claimable := EXISTS (
             SELECT 1
-              FROM unnest(queues) WITH ORDINALITY AS of_queue (name, nth)
-             CROSS JOIN unnest(names) AS of_name
+              FROM unnest(waiting_in, waiting, behind) AS head (queue, name, floor)
              CROSS JOIN LATERAL (
                        SELECT 1 FROM perdure.runs
                         WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NULL
-                          AND queue = of_queue.name AND name = of_name
+                          AND queue = head.queue AND name = head.name
                           AND (refused_by IS NULL OR its_version <> ALL (refused_by))
-                          AND (priority, seq) > (coalesce((floors -> of_queue.nth::integer - 1 ->> 0)::integer,
-                                                          -2147483648),
-                                                 coalesce((floors -> of_queue.nth::integer - 1 ->> 1)::bigint, 0))
+                          AND (priority, seq) > (coalesce((head.floor ->> 0)::integer, -2147483648),
+                                                 coalesce((head.floor ->> 1)::bigint, 0))
                         ORDER BY priority, seq LIMIT 1) AS run)
         OR EXISTS (
             SELECT 1
-              FROM unnest(queues) AS of_queue
-             CROSS JOIN unnest(names) AS of_name
-             CROSS JOIN LATERAL (SELECT 1 FROM perdure.due_runs WHERE queue = of_queue AND name = of_name
+              FROM unnest(waiting_in, waiting) AS head (queue, name)
+             CROSS JOIN LATERAL (SELECT 1 FROM perdure.due_runs
+                                  WHERE queue = head.queue AND name = head.name
                                   ORDER BY due_at LIMIT 1) AS run)
         OR EXISTS (SELECT 1 FROM perdure.stirs WHERE queue = ANY (queues))
         OR EXISTS (SELECT 1 FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at IS NULL AND key <> '')
         OR EXISTS (SELECT 1 FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at <= (SELECT perdure.now()));
     has_last_attempts := EXISTS (
             SELECT 1
-              FROM unnest(queues) AS of_queue
-             CROSS JOIN unnest(names) AS of_name
+              FROM unnest(waiting_in, waiting) AS head (queue, name)
              CROSS JOIN LATERAL (
                        SELECT 1 FROM perdure.runs
-                        WHERE state = 'ready' AND due_at IS NULL AND queue = of_queue AND name = of_name
+                        WHERE state = 'ready' AND due_at IS NULL AND queue = head.queue AND name = head.name
                           AND attempts > 0 AND attempts >= max_attempts - 1
                           AND (refused_by IS NULL OR its_version <> ALL (refused_by))
                         ORDER BY priority, seq LIMIT 1) AS run);
     next_due_at := (
             SELECT extract(epoch FROM min(run.due_at))::double precision
-              FROM unnest(queues) AS of_queue
-             CROSS JOIN unnest(names) AS of_name
+              FROM unnest(waiting_in, waiting) AS head (queue, name)
              CROSS JOIN LATERAL (
                        SELECT due_at FROM perdure.runs
                         WHERE state IN ('ready', 'parked') AND stopped IS NULL AND due_at IS NOT NULL
-                          AND queue = of_queue AND name = of_name AND due_at > (SELECT perdure.now())
+                          AND queue = head.queue AND name = head.name AND due_at > (SELECT perdure.now())
                         ORDER BY due_at LIMIT 1) AS run);
     has_overdue := EXISTS (SELECT 1 FROM perdure.overdue_runs);
     next_due_at := least(next_due_at, (

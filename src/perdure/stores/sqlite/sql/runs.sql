@@ -241,14 +241,43 @@ SELECT json_group_array(json_array(runs.id, runs.reason))
 -- what is next due, whether a run's deadline has passed; what was set for the queues: the worker's own limit, and whether
 -- nothing may begin past a claim, and when that was set; which functions are paused, and whether somebody asks a run
 -- something.
+-- `waiting` is which of the functions have something in which of the queues, now or later: from name to name in the
+-- indexes, so that what a program knows and nobody has asked for costs nothing, however much that is. x'FF' comes after
+-- every text.
+WITH RECURSIVE served AS MATERIALIZED (
+    SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock
+), heads (queue, name) AS (
+    SELECT of_queue.value, '' FROM served CROSS JOIN json_each(served.queues) AS of_queue
+     UNION ALL
+    SELECT heads.queue,
+           min(coalesce((SELECT min(runs.name) FROM runs
+                          WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.flow_key IS NULL
+                            AND runs.queue = heads.queue AND runs.name > heads.name), x'FF'),
+               coalesce((SELECT min(runs.name) FROM runs
+                          WHERE runs.state = 'ready' AND runs.due_at IS NULL
+                            AND runs.attempts > 0 AND runs.attempts >= runs.max_attempts - 1
+                            AND runs.queue = heads.queue AND runs.name > heads.name), x'FF'),
+               coalesce((SELECT min(runs.name) FROM runs
+                          WHERE runs.state = 'ready' AND runs.due_at IS NOT NULL
+                            AND runs.queue = heads.queue AND runs.name > heads.name), x'FF'),
+               coalesce((SELECT min(runs.name) FROM runs
+                          WHERE runs.state = 'parked' AND runs.due_at IS NOT NULL AND runs.stopped IS NULL
+                            AND runs.queue = heads.queue AND runs.name > heads.name), x'FF'))
+      FROM heads
+     WHERE heads.name < x'FF'
+), waiting (queue, name) AS MATERIALIZED (
+    SELECT heads.queue, heads.name
+      FROM heads
+     CROSS JOIN served
+     WHERE heads.name > '' AND heads.name < x'FF' AND heads.name IN (SELECT value FROM json_each(served.names))
+)
 SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM wakes WHERE worker = served.worker_id),
        EXISTS (SELECT 1
-                 FROM json_each(served.queues) AS of_queue
-                CROSS JOIN json_each(served.names) AS of_name
+                 FROM waiting
                 CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL AND runs.flow_key IS NULL
-                  AND runs.queue = of_queue.value AND runs.name = of_name.value
+                  AND runs.queue = waiting.queue AND runs.name = waiting.name
                   AND (runs.refused_by IS NULL
                        OR NOT EXISTS (SELECT 1 FROM json_each(runs.refused_by) AS refused
                                        CROSS JOIN workers
@@ -259,26 +288,23 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
        OR EXISTS (SELECT 1 FROM json_each(served.queues) AS of_queue CROSS JOIN turns
                    WHERE turns.queue = of_queue.value AND turns.wakes_at <= served.now)
        OR EXISTS (SELECT 1
-                    FROM json_each(served.queues) AS of_queue
-                   CROSS JOIN json_each(served.names) AS of_name
+                    FROM waiting
                    CROSS JOIN runs
                    WHERE runs.state = 'ready' AND runs.due_at IS NOT NULL AND runs.due_at <= served.now
-                     AND runs.queue = of_queue.value AND runs.name = of_name.value)
+                     AND runs.queue = waiting.queue AND runs.name = waiting.name)
        OR EXISTS (SELECT 1
-                    FROM json_each(served.queues) AS of_queue
-                   CROSS JOIN json_each(served.names) AS of_name
+                    FROM waiting
                    CROSS JOIN runs
                    WHERE runs.state = 'parked' AND runs.due_at IS NOT NULL AND runs.stopped IS NULL
                      AND runs.due_at <= served.now
-                     AND runs.queue = of_queue.value AND runs.name = of_name.value
+                     AND runs.queue = waiting.queue AND runs.name = waiting.name
                      AND NOT EXISTS (SELECT 1 FROM messages
                                       WHERE messages.run_id = runs.id AND messages.kind = 'cancel')),
        EXISTS (SELECT 1
-                 FROM json_each(served.queues) AS of_queue
-                CROSS JOIN json_each(served.names) AS of_name
+                 FROM waiting
                 CROSS JOIN runs
                 WHERE runs.state = 'ready' AND runs.due_at IS NULL
-                  AND runs.queue = of_queue.value AND runs.name = of_name.value
+                  AND runs.queue = waiting.queue AND runs.name = waiting.name
                   AND (runs.refused_by IS NULL
                        OR NOT EXISTS (SELECT 1 FROM json_each(runs.refused_by) AS refused
                                        CROSS JOIN workers
@@ -292,13 +318,12 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                       WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at > served.now), 9e999),
            coalesce((SELECT min(min(coalesce((SELECT min(due_at) FROM runs
                                                WHERE state = 'ready' AND due_at IS NOT NULL AND due_at > served.now
-                                                 AND queue = of_queue.value AND name = of_name.value), 9e999),
+                                                 AND queue = waiting.queue AND name = waiting.name), 9e999),
                                     coalesce((SELECT min(due_at) FROM runs
                                                WHERE state = 'parked' AND due_at IS NOT NULL AND stopped IS NULL
                                                  AND due_at > served.now
-                                                 AND queue = of_queue.value AND name = of_name.value), 9e999)))
-                       FROM json_each(served.queues) AS of_queue
-                      CROSS JOIN json_each(served.names) AS of_name), 9e999)),
+                                                 AND queue = waiting.queue AND name = waiting.name), 9e999)))
+                       FROM waiting), 9e999)),
        EXISTS (SELECT 1 FROM runs
                 WHERE deadline_at IS NOT NULL AND finished_at IS NULL AND deadline_at <= served.now
                   AND NOT EXISTS (SELECT 1 FROM messages
@@ -310,4 +335,4 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
           FROM json_each(served.queues) AS of_queue CROSS JOIN queues WHERE queues.name = of_queue.value),
        (SELECT json_group_array(name) FROM pauses),
        EXISTS (SELECT 1 FROM questions WHERE answer IS NULL AND expires_at > served.now)
-  FROM (SELECT :worker_id AS worker_id, :queues AS queues, :names AS names, now FROM clock) AS served;
+  FROM served;
