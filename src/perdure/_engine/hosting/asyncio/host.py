@@ -230,7 +230,7 @@ class LoopHost(LoopTurns):
                 await self._finish(run.handlers)
             return Outcome(value, run.exit)
         except BaseException as error:
-            if isinstance(error, ContinuedAsNew) and run.handlers is not None:
+            if issubclass(type(error), ContinuedAsNew) and run.handlers is not None:
                 await self._finish(run.handlers)
             if isinstance(error, asyncio.CancelledError):
                 self._check_loop(run)

@@ -169,7 +169,7 @@ class ThreadHost(ThreadTurns):
             self._finish(run)
             return Outcome(value, run.exit)
         except BaseException as error:
-            if isinstance(error, ContinuedAsNew):
+            if issubclass(type(error), ContinuedAsNew):  # an error may not let itself be looked at
                 self._finish(run)
             return ended_by(error if run.exit is None else run.exit)
         finally:

@@ -2,7 +2,8 @@
 -- merged, so that those of all others cost nothing. Locked: NO KEY UPDATE, since UPDATE would skip a run while someone's
 -- open transaction sends to it (rule 4). Those that others have locked just now are passed by, and what follows them is
 -- looked at. Nothing is looked at up to the floor: while somebody has an old snapshot open, what was taken since is still
--- in the index, and every claim would walk all of it. Nor what the worker's own `version` of the code has refused. CASE, so that the index of what is ready is not walked for ids.
+-- in the index, and every claim would walk all of it. Nor what the worker's own `version` of the code has refused. CASE, so
+-- that the index of what is ready is not walked for ids. Of many functions only those are asked for that have something.
 CREATE FUNCTION perdure.candidates(of_queue text, names text[], most integer, last_attempts text,
                                    floor_priority integer, floor_seq bigint, version text)
 RETURNS text[] LANGUAGE plpgsql AS $$
@@ -13,6 +14,9 @@ DECLARE
     priorities integer[];
     seqs bigint[];
 BEGIN
+    IF cardinality(names) > 8 AND floor_seq = 0 THEN
+        names := ARRAY(SELECT perdure.waiting_names(of_queue, names, false));
+    END IF;
     LOOP
         IF last_attempts = 'alone' THEN
             SELECT array_agg(id), array_agg(priority), array_agg(seq) INTO ids, priorities, seqs

@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     due := ARRAY(SELECT run.id
                    FROM unnest(served) AS of_queue
-                  CROSS JOIN unnest(names) AS of_name
+                  CROSS JOIN LATERAL perdure.timed_names(of_queue, names) AS of_name
                   CROSS JOIN LATERAL (SELECT id, due_at FROM perdure.due_runs
                                        WHERE queue = of_queue AND name = of_name
                                        ORDER BY due_at LIMIT 1000) AS run

@@ -5,7 +5,7 @@ CREATE TEMP VIEW candidates AS
 SELECT seq, id, started_at
   FROM (SELECT run.seq, run.id, run.started_at, run.priority
           FROM asked
-         CROSS JOIN json_each(asked.names) AS wanted
+         CROSS JOIN ready_names AS wanted
          CROSS JOIN runs AS run
          WHERE asked.last_attempts <> 'alone'
            AND run.seq IN (
@@ -24,7 +24,7 @@ SELECT seq, id, started_at
         UNION ALL
         SELECT run.seq, run.id, run.started_at, run.priority
           FROM asked
-         CROSS JOIN json_each(asked.names) AS wanted
+         CROSS JOIN ready_names AS wanted
          CROSS JOIN runs AS run
          WHERE asked.last_attempts = 'alone'
            AND run.seq IN (

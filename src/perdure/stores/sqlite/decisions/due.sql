@@ -3,14 +3,14 @@
 CREATE TEMP VIEW due AS
 SELECT run.seq
   FROM asked
- CROSS JOIN json_each(asked.names) AS wanted
+ CROSS JOIN timed_names AS wanted
  CROSS JOIN runs AS run
  WHERE run.state = 'ready' AND run.due_at IS NOT NULL
    AND run.queue = asked.queue AND run.name = wanted.value AND run.due_at <= (SELECT now FROM clock)
 UNION ALL
 SELECT run.seq
   FROM asked
- CROSS JOIN json_each(asked.names) AS wanted
+ CROSS JOIN timed_names AS wanted
  CROSS JOIN runs AS run
  WHERE run.state = 'parked' AND run.due_at IS NOT NULL AND run.stopped IS NULL
    AND run.queue = asked.queue AND run.name = wanted.value AND run.due_at <= (SELECT now FROM clock)
