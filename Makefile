@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
 	@echo "make compare    the same service plain, durable, on DBOS and on Temporal, through the same kills (DOCS=200)"
-	@echo "make test       the whole suite, some 20 minutes on two cores"
+	@echo "make test       the whole suite, some ten minutes on two cores"
 	@echo "make test-long  the kill tests, hundreds of times"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
 	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
@@ -54,7 +54,7 @@ compare-lock: setup
 	done
 
 test: setup
-	$(RUN) -m pytest -n 3
+	$(RUN) -m pytest -n 4
 
 test-long: setup
 	$(RUN) -m pytest -n 2 -m long --timeout 3600
