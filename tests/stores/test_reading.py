@@ -160,6 +160,8 @@ def test_the_pulse_finds_what_waits_among_all_that_is_known(store: Store, entrie
     assert getattr(store.pulse(W1, QUEUES, MANY), seen)
     assert store.pulse(W1, QUEUES[:7], MANY) == Pulse()
     assert store.pulse(W1, QUEUES, [name for name in MANY if name != WORK]) == Pulse()
+    if seen == "has_claimable":
+        assert [run.run_id for run in claim(store, W1, queue="q7", names=MANY)] == ["r"]
 
 
 def test_what_is_known_and_not_asked_for_costs_a_pulse_nothing(store: Store) -> None:
