@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Final
@@ -46,6 +46,7 @@ from .. import (
     RunSummary,
     SerializationError,
     StepProgress,
+    StoreUnavailableError,
     UsageError,
     handle,
     reject,
@@ -54,6 +55,7 @@ from .. import (
     with_options,
 )
 from ._endpoints import let_go
+from ._mcp_listening import asked_for, serve
 from ._mcp_questions import answer_of, open_questions, request_of
 
 IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
@@ -95,9 +97,11 @@ class PerdureTasks(Extension):
     one that the user declines. `required` are further functions, which only clients with the extension may call.
     Parameters that are `Resolve`d are asked for by the SDK before the run begins, and are arguments of it.
 
-    `poll_seconds` (1) is how often clients are asked to look. A task's id is hard to guess, and who knows it may ask:
-    where users are told apart, give `allow(context, task_id)`, which says whether this one may; a task that one may not
-    see is not there.
+    `MCPServer(..., extensions=[tasks], middleware=[tasks.listen])` also tells clients that listen of their tasks.
+
+    `poll_seconds` (1) is how often clients are asked to look, and how often we do for those who listen. A task's id is
+    hard to guess, and who knows it may ask: where users are told apart, give `allow(context, task_id)`, which says
+    whether this one may; a task that one may not see is not there.
 
     Raises `UsageError` for a function that is neither a workflow nor a step, or asks for the request's context, which
     cannot be stored with the run.
@@ -159,6 +163,39 @@ class PerdureTasks(Extension):
             _begins_tasks.reset(before)
         return await self._begun(started)
 
+    async def listen(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Middleware of the server: `subscriptions/listen` with `taskIds` gets `notifications/tasks`.
+
+        Each is the task as `tasks/get` has it: first as it is now, then whenever its status, its message or its
+        questions have changed, until it has ended. Tasks that the client may not see are left out of the
+        acknowledgement. After a lost stream, as when the server has died, a client listens again, and misses nothing.
+        """
+        if (wanted := asked_for(ctx)) is None:
+            return await call_next(ctx)
+        require_client_extension(ctx, IDENTIFIER)
+        seen = [task_id for task_id in wanted if self._may_see(ctx, task_id) and await self._is_there(task_id)]
+        return await serve(ctx, call_next, seen, self._tell)
+
+    async def _tell(self, task_id: str, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        """Send the task whenever it has changed; return when it has ended, or is removed."""
+        last: dict[str, Any] | None = None
+        followed = await asyncio.to_thread(handle, task_id)
+        knows_more = False
+        while last is None or last["status"] in ("working", "input_required"):
+            task: dict[str, Any] | None = None
+            try:
+                task = await self._task(task_id)
+            except StoreUnavailableError:  # the stream outlives an outage
+                pass
+            except MCPError:
+                return
+            if task is not None and task != last:
+                await send(task)
+                last = task
+            elif knows_more:  # a run that waits for a mend
+                await asyncio.sleep(self._poll_ms / 1000)
+            knows_more = await ends_within(followed, self._poll_ms / 1000)
+
     async def _begun(self, started: Handle[Any]) -> HandlerResult:
         task_id = started.run_id
         if self._answer_within > 0 and await ends_within(started, self._answer_within):
@@ -201,9 +238,17 @@ class PerdureTasks(Extension):
     def _check(self, ctx: ServerRequestContext[Any, Any], task_id: str) -> None:
         require_client_extension(ctx, IDENTIFIER)
         check_header(ctx, task_id)
-        is_ours = tool_name_of(task_id) in self._tools
-        if not is_ours or (self._allow is not None and not self._allow(ctx, task_id)):
+        if not self._may_see(ctx, task_id):
             raise no_such_task()
+
+    def _may_see(self, ctx: ServerRequestContext[Any, Any], task_id: str) -> bool:
+        return tool_name_of(task_id) in self._tools and (self._allow is None or self._allow(ctx, task_id))
+
+    async def _is_there(self, task_id: str) -> bool:
+        try:
+            return await self._find(task_id) is not None
+        except MCPError:
+            return False
 
     async def _find(self, task_id: str) -> RunDetails:
         try:

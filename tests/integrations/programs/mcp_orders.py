@@ -54,6 +54,13 @@ def pack_slowly(item: str) -> str:
     return pack(item)
 
 
+@perdure.workflow(name="mcp.ship")
+def ship(item: str) -> str:
+    """Asks, then packs slowly."""
+    is_sure = perdure.hook(bool, question=f"Ship the {item}?").wait()
+    return f"{is_sure}: {pack_slowly(item)}"
+
+
 class Buyer(BaseModel):
     """Who the client's user is."""
 
@@ -71,8 +78,8 @@ async def sell(item: str, buyer: Annotated[Buyer, Resolve(who)]) -> dict[str, st
     return {"sold": f"{item} to {buyer.name}"}
 
 
-tasks = PerdureTasks(order, refuse, deliver, pack_slowly, required=[sell], poll_seconds=0.05)
-server = MCPServer("orders", extensions=[tasks])
+tasks = PerdureTasks(order, refuse, deliver, pack_slowly, ship, required=[sell], poll_seconds=0.05)
+server = MCPServer("orders", extensions=[tasks], middleware=[tasks.listen])
 
 
 @server.tool()
