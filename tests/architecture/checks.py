@@ -268,7 +268,7 @@ def public_definitions(syntax: ast.Module) -> Iterator[tuple[Definition, bool]]:
 def promised_methods(tree: Tree) -> Iterator[str]:
     """The names of the methods that a Protocol or a base class documents, or a request that names its `method`."""
     classes = [node for module in tree.values() for node in module.syntax.body if isinstance(node, ast.ClassDef)]
-    bases = {ast.unparse(base).rpartition(".")[2] for node in classes for base in node.bases}
+    bases = {ast.unparse(base).partition("[")[0].rpartition(".")[2] for node in classes for base in node.bases}
     for node in classes:
         is_promise = node.name in bases or any("Protocol" in ast.unparse(base) for base in node.bases)
         for inner in node.body:

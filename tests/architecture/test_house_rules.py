@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure._engine.held_run import HostedRun
 from tests.architecture.checks import CHECKS, LONGEST_FILE, Check, files_are_short, read_tree
 from tests.architecture.tree import Module
 
@@ -35,3 +36,11 @@ def test_files_beside_the_package_are_short_too(folder: str) -> None:
     breaches = files_are_short(tree)
 
     assert not breaches, f"{LONGEST_FILE} lines are too many:\n" + "\n".join(breaches)
+
+
+def test_a_run_in_memory_is_typed() -> None:
+    """Whatever a part keeps with a run has a type: the checker sees who reaches into it."""
+    fields = {name: hint for kept in HostedRun.__mro__ for name, hint in vars(kept).get("__annotations__", {}).items()}
+
+    assert "lane" in fields
+    assert "Any" not in fields.values()

@@ -31,7 +31,7 @@ def test_the_entries_of_a_lane_are_committed_in_their_order() -> None:
 
     def work(number: int) -> None:
         chance = Random(number)  # noqa: S311  # repeatable chance
-        lane = Lane(run(f"r{number}"))
+        lane = Lane.of(run(f"r{number}"))
         for _ in range(300):
             last = journal.append(lane, recorded(f"r{number}"), leads=chance.random() < 0.5)
             if chance.random() < 0.1:
@@ -55,7 +55,7 @@ def test_a_run_that_makes_many_children_does_not_stop_another() -> None:
     """A hundred thousand creations wait; another run's checkpoint is in the next batch but one at the latest."""
     store = ScriptedStore()
     journal = journal_on(store)
-    busy, lone = Lane(run("busy")), Lane(run("lone"))
+    busy, lone = Lane.of(run("busy")), Lane.of(run("lone"))
     for number in range(100_000):
         journal.append(busy, created(f"child {number}", claim="claim of busy"), leads=True)
     journal.wait(busy, 1)
@@ -71,7 +71,7 @@ def test_a_run_that_records_large_values_does_not_stop_another() -> None:
     """Batches full of bytes go round the lanes too."""
     store = ScriptedStore()
     journal = journal_on(store)
-    busy, lone = Lane(run("busy")), Lane(run("lone"))
+    busy, lone = Lane.of(run("busy")), Lane.of(run("lone"))
     for _ in range(60):
         journal.append(busy, recorded("busy", size=BATCH_BYTES // 3), leads=True)
     journal.wait(busy, 1)
@@ -86,7 +86,7 @@ def test_a_large_value_has_a_batch_of_its_own() -> None:
     """Nobody's small entry waits for its transfer."""
     store = ScriptedStore()
     journal = journal_on(store)
-    lane, other = Lane(run("r")), Lane(run("other"))
+    lane, other = Lane.of(run("r")), Lane.of(run("other"))
     for size in (0, 2 * BATCH_BYTES, 0):
         journal.append(lane, recorded("r", size=size), leads=True)
     journal.append(other, recorded("other"), leads=True)
@@ -101,7 +101,7 @@ def test_a_large_value_is_not_overtaken_for_ever() -> None:
     """It opens the next batch, although another run always has something small that would fit."""
     store = ScriptedStore()
     journal = journal_on(store)
-    small, large = Lane(run("small")), Lane(run("large"))
+    small, large = Lane.of(run("small")), Lane.of(run("large"))
     for _ in range(20_000):
         journal.append(small, recorded("small"), leads=True)
     number = journal.append(large, recorded("large", size=2 * BATCH_BYTES), leads=True)
@@ -116,7 +116,7 @@ def test_no_batch_is_heavier_than_the_limit_unless_it_is_one_value() -> None:
     store = ScriptedStore()
     journal = journal_on(store)
     chance = Random(7)  # noqa: S311  # repeatable chance
-    lanes = [Lane(run(f"r{number}")) for number in range(20)]
+    lanes = [Lane.of(run(f"r{number}")) for number in range(20)]
     for _ in range(400):
         lane = chance.choice(lanes)
         journal.append(lane, recorded(lane.run.run_id, size=chance.choice([10, 90_000, 700_000])), leads=True)  # type: ignore[union-attr]
@@ -133,7 +133,7 @@ def test_who_hands_in_more_than_the_queue_holds_waits(monkeypatch: pytest.Monkey
     monkeypatch.setattr(journal_module, "QUEUED_BYTES", 10_000)
     store = ScriptedStore()
     journal = journal_on(store)
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     for _ in range(100):
         journal.append(lane, recorded("r", size=1000), leads=True)
         assert journal.ring.bytes <= 10_000
@@ -146,7 +146,7 @@ def test_the_end_of_a_claim_does_not_wait_for_room(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(journal_module, "QUEUED_BYTES", 10)
     store = ScriptedStore()
     journal = journal_on(store)
-    journal.append(Lane(run("r")), RunParked("r", "claim of r", stopped="mend", reason="it differs"), leads=True)
+    journal.append(Lane.of(run("r")), RunParked("r", "claim of r", stopped="mend", reason="it differs"), leads=True)
     assert not store.committed
     assert journal.ring.waiting == 1
 
@@ -156,7 +156,7 @@ def test_an_entry_that_nobody_waits_for_is_committed() -> None:
     store = ScriptedStore()
     journal = journal_on(store)
     journal.start()
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     for _ in range(3):  # the second and third find a writer that has gone to sleep, or is about to
         told = threading.Event()
         journal.append(lane, recorded("r"), lambda verdict, told=told: told.set(), leads=True)
@@ -171,7 +171,7 @@ def test_deliveries_share_a_row_of_the_order_log() -> None:
     store = ScriptedStore()
     journal = journal_on(store)
     held = run("r")
-    lane = Lane(held)
+    lane = Lane.of(held)
     for position in range(MOST_TURNS + 10):
         journal.append_turn(lane, held, position, f"{position}")
     journal.wait(lane, lane.appended)
@@ -209,7 +209,7 @@ def test_a_verdict_is_told_before_the_waiter_goes_on() -> None:
 def test_half_of_what_there_is_is_worth_a_batch(batches: list[tuple[int, int]], half: int) -> None:
     """So two halves of the runs take turns, the one on its way to the database while the other goes on."""
     journal = journal_on(ScriptedStore())
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     for committed, waiting in batches:
         for _ in range(committed - journal.ring.waiting):
             journal.append(lane, recorded("r"), leads=True)
@@ -229,7 +229,7 @@ def handed_in_by_a_loop(times: int, note: Callable[[Journal, Lane], int]) -> lis
         store = ScriptedStore()
         store.can_begin = True
         journal = journal_on(store)
-        lane = Lane(run("r"))
+        lane = Lane.of(run("r"))
         loop = asyncio.get_running_loop()
         leader = LoopLeader(journal, guard(loop))
         noted = []
@@ -260,7 +260,7 @@ def test_a_loop_gives_way_to_a_writer_that_rests(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("perdure._engine.journal.writer.time.sleep", rests.append)
     journal = journal_on(ScriptedStore())
     journal._writer._is_resting = True
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     for _ in range(LEAST_HALF - 1):
         journal.append(lane, recorded("r"), leads=True)
     assert journal.send() is None

@@ -32,7 +32,7 @@ def test_nothing_of_a_lane_follows_a_refused_entry() -> None:
     """The claim has ended: what came before stands, what comes after is void, also what is handed in later."""
     store, told = ScriptedStore(), Told()
     journal = journal_on(store, told)
-    lane, other = Lane(run("r")), Lane(run("other"))
+    lane, other = Lane.of(run("r")), Lane.of(run("other"))
     first, second, third = recorded("r"), recorded("r"), recorded("r")
     store.is_void = lambda entry: entry is second or entry is third
     for entry in (first, second, third):
@@ -54,7 +54,7 @@ def test_only_the_run_fails_whose_entry_the_database_refuses(error: Exception) -
     """Of a thousand entries one is bad: its run fails from there on, all others commit, in a few transactions."""
     store, told = ScriptedStore(), Told()
     journal = journal_on(store, told)
-    lanes = [Lane(run(f"r{number}")) for number in range(50)]
+    lanes = [Lane.of(run(f"r{number}")) for number in range(50)]
     entries: dict[str, list[StepRecorded]] = {f"r{number}": [] for number in range(50)}
     for _ in range(20):
         for lane in lanes:
@@ -84,7 +84,7 @@ def test_a_batch_of_unknown_outcome_goes_again_and_takes_effect_once(has_happene
     """The same entries, in the same order, before anything else."""
     store, told = ScriptedStore(), Told()
     journal = journal_on(store, told)
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     (store.after if has_happened else store.before).extend([lost_reply, lost_reply])
     verdicts: list[object] = []
     for _ in range(5):
@@ -103,7 +103,7 @@ def test_what_is_handed_in_meanwhile_comes_after_the_batch_that_goes_again() -> 
     """An unknown outcome keeps the order of the lane."""
     store = ScriptedStore()
     journal = journal_on(store)
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     later = recorded("r")
 
     def hand_in_and_break() -> None:
@@ -122,7 +122,7 @@ def test_after_the_fence_runs_are_dropped_and_outsiders_are_sent_again() -> None
     """A web request that submits loses nothing when this worker loses its right to write."""
     store, told = ScriptedStore(), Told()
     journal = journal_on(store, told)
-    held, outside = Lane(run("r")), Lane()
+    held, outside = Lane.of(run("r")), Lane()
     verdicts: list[object] = []
     store.before.append(fence)
     journal.append(held, recorded("r"), verdicts.append, leads=True)
@@ -150,7 +150,7 @@ def test_after_the_fence_a_run_called_directly_is_still_created(is_in_the_batch:
     store = ScriptedStore()
     journal = journal_on(store)
     direct = run("direct")
-    lane = Lane(direct)
+    lane = Lane.of(direct)
     journal.append(lane, created("direct", held_as=direct.claim), leads=True)
     journal.append(lane, recorded("direct"), leads=True)
     if is_in_the_batch:
@@ -173,7 +173,7 @@ def test_a_batch_whose_committing_thread_is_interrupted_goes_again(has_happened:
     """Ctrl-C reaches the main thread while it commits for all: nobody's entry is lost, and nobody is told twice."""
     store = ScriptedStore()
     journal = journal_on(store)
-    mine, other = Lane(run("mine")), Lane(run("other"))
+    mine, other = Lane.of(run("mine")), Lane.of(run("other"))
     (store.after if has_happened else store.before).append(interrupt)
     verdicts: list[object] = []
     number = journal.append(mine, recorded("mine"), verdicts.append, leads=True)
@@ -200,7 +200,7 @@ def test_ctrl_c_while_others_are_woken_loses_no_wake_up() -> None:
         if woken == ["a"]:
             interrupt()
 
-    lanes = {name: Lane(run(name)) for name in ("a", "b")}
+    lanes = {name: Lane.of(run(name)) for name in ("a", "b")}
     for name, lane in lanes.items():
         number = journal.append(lane, recorded(name), leads=True)
         assert journal.watch(lane, number, partial(wake, name))
@@ -248,7 +248,7 @@ def test_an_entry_handed_in_by_an_owner_that_is_told_does_not_wait(monkeypatch: 
     monkeypatch.setattr("perdure._engine.journal.journal.QUEUED_BYTES", 0)
     store = ScriptedStore()
     journal = journal_on(store)
-    lane, other = Lane(run("r")), Lane()
+    lane, other = Lane.of(run("r")), Lane()
     entries: list[Entry] = [created("next")]
     journal.append(
         lane, recorded("r"), lambda verdict: [journal.append(other, e) for e in entries] and None, leads=True

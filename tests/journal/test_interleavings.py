@@ -26,13 +26,13 @@ Whole = Callable[[Journal], None]
 
 def lead(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
     """Hand in and wait, as a thread does."""
-    lane = Lane(run(name))
+    lane = Lane.of(run(name))
     journal.wait(lane, journal.append(lane, recorded(name), leads=True))
 
 
 def watch(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
     """Hand in and watch, as an event loop does."""
-    lane = Lane(run(name))
+    lane = Lane.of(run(name))
     signal = scheduled.Lock()
     signal.acquire()
     if journal.watch(lane, journal.append(lane, recorded(name)), signal.release):
@@ -41,7 +41,7 @@ def watch(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
 
 def send(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
     """Hand in and send, as an event loop does whose database can be waited for; then what is left, when it is told."""
-    lane = Lane(run(name))
+    lane = Lane.of(run(name))
     signal = scheduled.Lock()
     signal.acquire()
     if journal.watch(lane, journal.append(lane, recorded(name), leads=True), signal.release):
@@ -55,7 +55,7 @@ def send(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
 
 def ask(journal: Journal, name: str, scheduled: ScheduledThreading) -> None:
     """The same, and where the turn is taken it is told when it is free, as the loop's leader is."""
-    lane = Lane(run(name))
+    lane = Lane.of(run(name))
     calls: list[str] = []
 
     def call() -> bool:

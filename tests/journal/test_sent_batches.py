@@ -32,7 +32,7 @@ def store() -> ScriptedStore:
 def test_nobody_is_told_before_the_answer_is_there(store: ScriptedStore) -> None:
     """Sent is not committed."""
     journal = journal_on(store)
-    lane, verdicts = Lane(run("r")), list[object]()
+    lane, verdicts = Lane.of(run("r")), list[object]()
     journal.append(lane, recorded("r"), verdicts.append, leads=True)
     sent = journal.send()
     assert isinstance(sent, SentEntries)
@@ -49,7 +49,7 @@ def test_nobody_is_told_before_the_answer_is_there(store: ScriptedStore) -> None
 def test_no_more_is_sent_at_once_than_the_store_takes(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest waits for the next batch, in its order."""
     monkeypatch.setattr(store, "at_once", lambda waiting: min(waiting, 2))
-    journal, lane = journal_on(store), Lane(run("r"))
+    journal, lane = journal_on(store), Lane.of(run("r"))
     for _ in range(5):
         journal.append(lane, recorded("r"), leads=True)
     while (sent := journal.send()) is not None:
@@ -61,7 +61,7 @@ def test_no_more_is_sent_at_once_than_the_store_takes(store: ScriptedStore, monk
 def test_one_batch_is_on_its_way_at_a_time(store: ScriptedStore) -> None:
     """What is handed in meanwhile waits for the answer to the first."""
     journal = journal_on(store)
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     journal.append(lane, recorded("r"), leads=True)
     sent = journal.send()
     assert sent is not None
@@ -75,7 +75,7 @@ def test_one_batch_is_on_its_way_at_a_time(store: ScriptedStore) -> None:
 def test_a_thread_that_waits_takes_the_answer_first(store: ScriptedStore) -> None:
     """The loop may be busy with anything: nobody waits for it, and the order of a lane is kept."""
     journal = journal_on(store)
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     first, second = recorded("r"), recorded("r")
     journal.append(lane, first, leads=True)
     sent = journal.send()
@@ -92,7 +92,7 @@ def test_a_batch_whose_answer_is_lost_goes_again_and_takes_effect_once(
 ) -> None:
     """The same entries, by whoever has the turn next."""
     journal = journal_on(store)
-    lane, entry, verdicts = Lane(run("r")), recorded("r"), list[object]()
+    lane, entry, verdicts = Lane.of(run("r")), recorded("r"), list[object]()
     (store.after if is_committed else store.before).append(raising(StoreUnavailableError("gone")))
     number = journal.append(lane, entry, verdicts.append, leads=True)
     sent = journal.send()
@@ -110,7 +110,7 @@ def test_a_sent_batch_of_a_worker_that_has_joined_anew_is_void_but_for_outsiders
     told, names = Told(), ["worker"]
     journal = journal_on(store, told)
     journal.worker_id = lambda: names[-1]
-    held, outside, verdicts = Lane(run("r")), Lane(), list[object]()
+    held, outside, verdicts = Lane.of(run("r")), Lane(), list[object]()
     store.before.append(raising(Fenced("no row")))
     journal.append(held, recorded("r"), verdicts.append, leads=True)
     submitted = created("submitted", held_as="a claim")
@@ -128,7 +128,7 @@ def test_a_sent_batch_of_a_worker_that_has_joined_anew_is_void_but_for_outsiders
 
 def test_who_has_the_turn_passes_it_on_to_the_loop_that_found_it_taken(store: ScriptedStore) -> None:
     """The writer would hand everything over to another thread, and go on for as long as anything comes."""
-    journal, lane = journal_on(store), Lane(run("r"))
+    journal, lane = journal_on(store), Lane.of(run("r"))
     asked: list[str] = []
 
     def ask() -> bool:
@@ -155,7 +155,7 @@ def test_who_has_the_turn_passes_it_on_to_the_loop_that_found_it_taken(store: Sc
 @pytest.mark.parametrize("why", ["the loop is closed", "the worker stops"])
 def test_the_writer_goes_on_where_the_loop_cannot(store: ScriptedStore, why: str) -> None:
     """Nothing is left behind."""
-    journal, lane = journal_on(store), Lane(run("r"))
+    journal, lane = journal_on(store), Lane.of(run("r"))
     if why == "the worker stops":
         journal._writer.stop_at = 0.0
 

@@ -40,7 +40,7 @@ class Crowd:
 
     def __init__(self, journal: Journal, lanes: int = 200, each: int = 3) -> None:
         self.journal = journal
-        self.lanes = {f"r{number}": Lane(run(f"r{number}")) for number in range(lanes)}
+        self.lanes = {f"r{number}": Lane.of(run(f"r{number}")) for number in range(lanes)}
         self.entries: dict[str, list[StepRecorded]] = {name: [] for name in self.lanes}
         for _ in range(each):
             for name, lane in self.lanes.items():
@@ -153,7 +153,7 @@ def test_trouble_is_said_once_and_when_it_is_over(caplog: pytest.LogCaptureFixtu
     """Not with every attempt; whose it is, and why."""
     store = ScriptedStore()
     journal = journal_on(store)
-    lane, other = Lane(run("r")), Lane(run("other"))
+    lane, other = Lane.of(run("r")), Lane.of(run("other"))
     tries: list[Entry] = []
     error = UnsupportedStoreError("permission denied")
 
@@ -196,7 +196,7 @@ def test_the_writer_thread_sees_to_what_was_set_aside() -> None:
     """Nobody calls it when that is due."""
     store = ScriptedStore()
     journal = journal_on(store)
-    lane = Lane(run("r"))
+    lane = Lane.of(run("r"))
     failures = [NothingDone("locked")] * 3
     store.refuse = lambda entry: failures.pop() if failures else None
     journal.start()
@@ -212,7 +212,7 @@ def test_a_creation_whose_run_was_let_go_of_ends_what_executes_it_here() -> None
     store, told = ScriptedStore(), Told()
     journal = journal_on(store, told)
     mine = run("mine")
-    lane = Lane(mine)
+    lane = Lane.of(mine)
     verdicts: list[object] = []
     journal.append(lane, created("mine", held_as=mine.claim), verdicts.append, leads=True)
     store.answer = Accepted("ready")

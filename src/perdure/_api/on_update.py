@@ -20,9 +20,10 @@ from .._core.given import text_name
 from .._core.handlers import Handlers, UpdateHandler, known
 from .._core.lineage import Branch, scope
 from .._core.run import Run
-from .._engine.hosting.asyncio.state import LoopState
+from .._engine.hosting.asyncio.state import loop_state
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.reading import look_only
+from .._engine.hosting.threads.state import thread_state
 from ..errors import PerdureError, UsageError
 from .threads import BranchFuture, Job, hold_first, release_joining, threads_of
 
@@ -128,7 +129,7 @@ def serve_on_loop(branch: Branch, handlers: Handlers) -> None:
     run = branch.run
     working: set[asyncio.Task[None]] = set()
     serving = called(serve_async(run, working), BRANCH)
-    state: LoopState = run.state
+    state = loop_state(run)
     handlers.serving = task = asyncio.get_running_loop().create_task(serving)
 
     async def finish() -> None:
@@ -183,8 +184,9 @@ def serve_in_thread(branch: Branch, handlers: Handlers) -> None:
     hold_first(run)
     serving = Serving(run, inside)
     job = Job(serving.serve, inside, BRANCH)
-    with run.state.changed:
-        run.state.futures.discard(job.future)
+    state = thread_state(run)
+    with state.changed:
+        state.futures.discard(job.future)
     handlers.serving = serving
     handlers.finish = serving.finish
 

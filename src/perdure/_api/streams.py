@@ -18,6 +18,7 @@ from .._core.purity import check_may_act
 from .._core.reading import Chunk, Reading, Rewound
 from .._core.streams import source_of_branch, source_of_step
 from .._engine.door import Door
+from .._engine.held_run import held
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.watching.streams import StreamFollower
 from .._streams import StreamSeen, StreamWritten
@@ -100,7 +101,7 @@ def write_in_step(here: StepScope, name: str, value: object) -> None:
     streams_of(run).note(source)
     number = run.next_entry_id()
     entry = StreamWritten(run.run_id, run.claim, number, name, source, here.attempt, stored.codec, [stored.text])
-    runtime_of(run).execution.thread_host.write_chunks(run, entry)
+    runtime_of(run).execution.thread_host.write_chunks(held(run), entry)
 
 
 class StreamReader:

@@ -19,7 +19,7 @@ from .._core.lineage import Branch, scope
 from .._core.run import Run
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.hosting.threads.pool import Threads as DaemonThreads
-from .._engine.hosting.threads.state import ThreadState
+from .._engine.hosting.threads.state import thread_state
 from ..errors import UsageError
 from .app import runtime_of
 
@@ -66,7 +66,7 @@ class Joining:
     def __enter__(self) -> None:
         if self._run is None:
             return
-        state: ThreadState = self._run.state
+        state = thread_state(self._run)
         with state.changed:
             if is_over(self._joined):
                 return
@@ -80,7 +80,7 @@ class Joining:
     def __exit__(self, *_: object) -> None:
         if self._run is None or not self._waits:
             return
-        state: ThreadState = self._run.state
+        state = thread_state(self._run)
         with state.changed:
             if self in self._joined.joining:  # it has given up, or was quicker
                 self._joined.joining.remove(self)
@@ -96,7 +96,7 @@ def is_over(joined: BranchFuture[Any] | Threads) -> bool:
 
 def hold_first(run: Run) -> None:
     """The thread that makes a run's first branch is the one that runs its code."""
-    state: ThreadState = run.state
+    state = thread_state(run)
     with state.changed:
         if run.interruption is None and not state.baton.is_loose:
             state.baton.take()
@@ -104,7 +104,7 @@ def hold_first(run: Run) -> None:
 
 def go_on(run: Run, branch: object) -> None:
     """Run the run's code when it is this branch's turn."""
-    state: ThreadState = run.state
+    state = thread_state(run)
     with state.changed:
         while run.interruption is None and not state.baton.may_take(branch):
             if state.baton.is_next(branch):
@@ -122,7 +122,7 @@ def release_joining(run: Run | None, joining: list[Joining]) -> None:
     """
     if run is None or not joining:
         return
-    state: ThreadState = run.state
+    state = thread_state(run)
     with state.changed:
         for one in joining:
             state.baton.queue(one)
@@ -142,8 +142,9 @@ class Job:
         self.context = contextvars.copy_context()
         if branch is not None:
             self.future.run, self.future.name = branch.run, name
-            with branch.run.state.changed:
-                branch.run.state.futures.add(self.future)
+            state = thread_state(branch.run)
+            with state.changed:
+                state.futures.add(self.future)
             self.context.run(scope.set, branch)
 
     def begin(self) -> None:
@@ -151,7 +152,7 @@ class Job:
         it is its turn.
         """
         if self.branch is not None:
-            state: ThreadState = self.branch.run.state
+            state = thread_state(self.branch.run)
             with state.changed:
                 state.branches += 1
                 state.baton.queue(self)
@@ -176,7 +177,7 @@ class Job:
     def end(self) -> None:
         """The branch is over; others of the run may be waiting for that."""
         if self.branch is not None:
-            state: ThreadState = self.branch.run.state
+            state = thread_state(self.branch.run)
             with state.changed:
                 state.branches -= 1
                 state.baton.drop(self)

@@ -289,7 +289,7 @@ class CallCancelled(BaseException):
     """Thrown into a flow where the code that awaits it was cancelled; the driver turns it back when it comes out."""
 
 
-def drive(flow: Flow[T], run: Run, host: Host | None = None) -> T:
+def drive(flow: Flow[T], run: Run, host: Host[Any] | None = None) -> T:
     """Run a flow to its end with blocking answers, those of the run's host unless another is given.
 
     What ends the program comes out as it is, and with it ends the run's claim: see `Run.exits`.

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 
 from msgspec import Struct, field
 
@@ -28,31 +28,32 @@ from .serialization import Serializer
 from .streams import Streams
 
 T = TypeVar("T")
+RunT_contra = TypeVar("RunT_contra", bound="Run", contravariant=True)
 
 UNDO: Final = "~undo"
 """After the key of a step: that it can be undone, recorded before its body begins."""
 
 
-class Host(Protocol):
+class Host(Protocol[RunT_contra]):
     """Answers the requests of one run's flows; `answer` may return an awaitable where the run is async."""
 
-    def answer(self, run: Run, request: Any) -> Any:
+    def answer(self, run: RunT_contra, request: Any) -> Any:
         """The answer to a request of `flow`."""
 
-    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+    def park_for_mend(self, run: RunT_contra, reason: str, *, may_be_load: str | None = None) -> None:
         """End the run's claim now, without waiting: it waits for people. Where a crowded machine may be to blame for
         what `may_be_load` tells, it is tried again first.
         """
 
-    def park_soon(self, run: Run) -> None:
+    def park_soon(self, run: RunT_contra) -> None:
         """Park the run now, if every branch of it waits durably, however short it has waited."""
 
-    def interrupt(self, run: Run) -> None:
+    def interrupt(self, run: RunT_contra) -> None:
         """Nothing durable may happen in the run any more: wake every branch of it that waits."""
 
 
 class Run(Struct, eq=False, weakref=True):
-    """One claim of one run, while this process holds it."""
+    """One claim of one run, while this process holds it. What the journal and the host keep of it is no rule's."""
 
     run_id: RunId
     claim: str
@@ -62,10 +63,7 @@ class Run(Struct, eq=False, weakref=True):
     attempts: int
     parent_id: RunId | None
     serializer: Serializer
-    host: Host = None  # type: ignore[assignment]  # it has one when it begins
-    lane: Any = None
-    """The journal's and the host's own things about this run; rules never look inside."""
-    state: Any = None
+    host: Host[Self] = None  # type: ignore[assignment]  # it has one when it begins
     entry_ids: Iterator[int] = field(default_factory=count)
     is_concurrent: bool = False
     """Whether the run has ever had a second branch: from then on the order of deliveries is recorded."""
@@ -220,7 +218,7 @@ class Run(Struct, eq=False, weakref=True):
         self.interruption = by
         return True
 
-    def exits(self, error: BaseException) -> None:
+    def exits(self: Self, error: BaseException) -> None:
         """A call has ended with what ends the program. That is not recorded, so nothing that the run's code does with
         it may be: its claim ends, and the next one makes the call again.
         """
@@ -330,7 +328,7 @@ class Run(Struct, eq=False, weakref=True):
                 )
             )
 
-    def _wait_for_mend(self, difference: PerdureError, *, may_be_load: str | None = None) -> NoReturn:
+    def _wait_for_mend(self: Self, difference: PerdureError, *, may_be_load: str | None = None) -> NoReturn:
         if self.difference is None:
             self.difference = difference
             self.interrupt("differs")

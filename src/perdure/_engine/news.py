@@ -9,6 +9,7 @@ from .._core.run import Run
 from .._entries import Stored
 from ..stores.protocol import ClaimedRun
 from ..typing import RunId
+from .held_run import HeldRun
 
 P = ParamSpec("P")
 
@@ -42,9 +43,9 @@ class News:
         """A run that was claimed, and is expected, has got its slot: it begins."""
         self.unwanted: Signal[[ClaimedRun]] = Signal()
         """A run that was claimed cannot begin soon: it goes back."""
-        self.made: Signal[[Run, Stored]] = Signal()
+        self.made: Signal[[HeldRun, Stored]] = Signal()
         """A run that is made here, with these arguments, has its slot and is expected: it begins."""
-        self.slot_given: Signal[[Run]] = Signal()
+        self.slot_given: Signal[[HeldRun]] = Signal()
         """A run that waits has no slot, of a queue whose limits hold for all workers: the database is to know."""
         self.look: Signal[[]] = Signal()
         """Something has happened that only the database can tell more of: look now, and not with the next poll."""

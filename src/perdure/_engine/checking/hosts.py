@@ -25,9 +25,12 @@ from ..._entries import Accepted, Entry, RunParked, Verdict
 from ...errors import RunInterrupted
 from ...typing import RunId
 from ..claiming.claims import Claims
+from ..held_run import HeldRun
+from ..hosting.asyncio.state import LoopRun
 from ..hosting.asyncio.talking_host import TalkingLoopHost
-from ..hosting.host import Host
+from ..hosting.host import Host, RunT
 from ..hosting.threads.host import InlineHost, ThreadHost
+from ..hosting.threads.state import ThreadRun
 
 NEW: Final = (
     *(Attempt, Begin, CloseHook, Commit, LogTurn, NoteRetry, OpenHook, Pause, Record, Send, Settle, StartChild),
@@ -48,12 +51,12 @@ class Findings:
         self.of.setdefault(run.run_id, difference)
 
 
-class StopsAtNew(Host):
+class StopsAtNew(Host[RunT]):
     """The part that both kinds of hosts have."""
 
     findings: Findings
 
-    def answer(self, run: Run, request: Request) -> Any:
+    def answer(self, run: RunT, request: Request) -> Any:
         """From the record; else it is over."""
         if isinstance(request, NEW):
             entry = getattr(request, "entry", None)
@@ -62,31 +65,31 @@ class StopsAtNew(Host):
             self.stop(run)
         return super().answer(run, request)
 
-    def stop(self, run: Run) -> None:
+    def stop(self, run: RunT) -> None:
         """Nothing more is to happen in the run."""
         run.interrupt("released")
         self.interrupt(run)
         raise RunInterrupted(f"run {run.run_id} was replayed as far as it has come")
 
-    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+    def park_for_mend(self, run: RunT, reason: str, *, may_be_load: str | None = None) -> None:
         """It differs."""
         if may_be_load is not None:
             self.findings.is_perhaps_load.add(run.run_id)
         self.findings.note(run, reason)
 
 
-class CheckingThreadHost(StopsAtNew, ThreadHost):
+class CheckingThreadHost(StopsAtNew[ThreadRun], ThreadHost):
     """Of sync runs."""
 
 
-class CheckingInlineHost(StopsAtNew, InlineHost):
+class CheckingInlineHost(StopsAtNew[ThreadRun], InlineHost):
     """Of sync steps in async runs."""
 
 
-class CheckingLoopHost(StopsAtNew, TalkingLoopHost):
+class CheckingLoopHost(StopsAtNew[LoopRun], TalkingLoopHost):
     """Of async runs."""
 
-    def handed_in(self, run: Run) -> None:
+    def handed_in(self, run: LoopRun) -> None:
         """There is nothing to commit."""
 
 
@@ -95,7 +98,7 @@ class CheckingClaims(Claims):
 
     findings: Findings
 
-    def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
+    def append(self, run: HeldRun, entry: Entry, then: Callable[[Verdict], None]) -> int:
         is_behind = run.is_behind
         self.findings.note(
             run,
@@ -106,8 +109,7 @@ class CheckingClaims(Claims):
         )
         run.is_let_go = True
         then(Accepted("parked"))
-        committed: int = run.lane.committed
-        return committed
+        return run.lane.committed
 
-    def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
+    def let_go(self, run: HeldRun, *, charged: bool = False, reason: str | None = None) -> None:
         """Nobody holds it here."""

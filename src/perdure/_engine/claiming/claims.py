@@ -26,6 +26,7 @@ from ..._entries import (
 from ..._steering import By
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ...stores.protocol import Fenced, Store
+from ..held_run import HeldRun
 from ..hosting.threads.pool import Threads
 from ..journal.journal import Journal
 from ..journal.lanes import Lane
@@ -83,7 +84,7 @@ class Claims:
         is_beside = self._store.may_claim_beside and not alone
         return self._claiming if is_beside else self._journal.turn()
 
-    def append(self, run: Run, entry: Entry, then: Callable[[Verdict], None]) -> int:
+    def append(self, run: HeldRun, entry: Entry, then: Callable[[Verdict], None]) -> int:
         """Hand in an entry that ends the run's claim; `then` gets the verdict after everybody was told. The caller
         calls the journal's writer.
         """
@@ -110,14 +111,14 @@ class Claims:
         self._worker.line.say(queues, is_vague=any(isinstance(entry, MessageSent) for entry in entries))
         return verdicts
 
-    def commit(self, run: Run, entry: Entry) -> Verdict:
+    def commit(self, run: HeldRun, entry: Entry) -> Verdict:
         """The same on the calling thread, and wait."""
         verdicts: list[Verdict] = []
         number = self.append(run, entry, verdicts.append)
         self._journal.wait(run.lane, number)
         return verdicts[0]
 
-    def give_slot(self, run: Run) -> None:
+    def give_slot(self, run: HeldRun) -> None:
         """The run waits, and is held: say so in the database, where others count slots (protocol rule 14)."""
 
         def on_verdict(verdict: Verdict) -> None:
@@ -140,7 +141,7 @@ class Claims:
             self._ends.publish(EndedRun(run_id, "cancelled", None, None), None)
         self._worker.line.say(ended=run_ids)
 
-    def _tell(self, run: Run, entry: Entry, verdict: Accepted) -> None:
+    def _tell(self, run: HeldRun, entry: Entry, verdict: Accepted) -> None:
         if isinstance(entry, RunContinued):
             if verdict.state != "cancelled":
                 self._news.backlog()
@@ -190,7 +191,7 @@ class Claims:
             self._news.backlog()  # uncharged not at once: after Ctrl-C the process is about to end
             self._news.look()
 
-    def let_go(self, run: Run, *, charged: bool = False, reason: str | None = None) -> None:
+    def let_go(self, run: HeldRun, *, charged: bool = False, reason: str | None = None) -> None:
         """End the claim of a run that cannot go on here, without waiting for that, unless that is under way. Charged
         where it might be the run's own doing, so that it cannot go round for ever.
 

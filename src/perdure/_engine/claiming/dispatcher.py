@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..._core.definitions import Definitions
-from ..._core.run import Run
 from ...errors import StoreError
 from ...stores.protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, LastAttempts, Store
 from ..background import Background
+from ..held_run import HeldRun
 from ..ids import fresh_id
 from ..listeners import Listeners
 from ..membership.worker import Worker
@@ -27,7 +27,7 @@ LEAST_WINDOW_SECONDS = 0.001
 class Asked(NamedTuple):
     """What is asked of one queue: slots for runs that go on, and how many new runs."""
 
-    resuming: list[Run]
+    resuming: list[HeldRun]
     slots: int
 
 

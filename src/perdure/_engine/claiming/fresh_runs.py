@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 
 from ..._core.children import Children
-from ..._core.run import Run
 from ..._core.serialization import Serializer
 from ..._entries import RunCreated
 from ...stores.protocol import ClaimedRun
 from ...typing import RunKind
+from ..held_run import HeldRun, HostedRun
 from ..journal.lanes import Lane
 
 
-def made_run(entry: RunCreated, claim: str, serializer: Serializer) -> Run:
+def made_run(entry: RunCreated, claim: str, serializer: Serializer) -> HeldRun:
     """The run that this entry creates, held here from the start."""
-    run = Run(
+    run: HeldRun = HostedRun(
         entry.run_id,
         claim,
         kind=entry.kind,
@@ -30,7 +30,7 @@ def made_run(entry: RunCreated, claim: str, serializer: Serializer) -> Run:
         now = time.time()
         run.deadline = deadline_from(entry, now)
         run.is_cancelled = is_overdue(run.deadline, now)
-    run.lane = Lane(run)
+    run.lane = Lane.of(run)
     return run
 
 
@@ -46,9 +46,9 @@ def is_overdue(deadline: float | None, now: float) -> bool:
     return deadline is not None and deadline <= now
 
 
-def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> Run:
+def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> HeldRun:
     """The run that was claimed; `kind` is its function's, for it may have been made by its name alone."""
-    run = Run(
+    run: HeldRun = HostedRun(
         claimed.run_id,
         claimed.claim,
         kind=kind,
@@ -61,7 +61,7 @@ def claimed_run(claimed: ClaimedRun, kind: RunKind, serializer: Serializer) -> R
         is_detached=claimed.is_detached,
         rounds=claimed.rounds,
     )
-    run.lane = Lane(run)
+    run.lane = Lane.of(run)
     if not claimed.is_fresh or claimed.rounds:  # it may have some, of earlier claims, and be told of their ends at once
         run.children = Children()
     run.is_cancelled = claimed.is_cancelled or is_overdue(claimed.deadline, claimed.claimed_at)

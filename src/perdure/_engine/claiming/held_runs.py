@@ -9,13 +9,14 @@ from collections.abc import Collection
 from ..._core.children import NO_CHILDREN, Children
 from ..._core.run import Run
 from ...typing import RunId
+from ..held_run import HeldRun
 
 
 class Held:
     """What reconciliation compares with the database; from any thread."""
 
     def __init__(self) -> None:
-        self.active: dict[RunId, Run] = {}
+        self.active: dict[RunId, HeldRun] = {}
         """Those that execute or wait here, by id."""
         self._about_to_begin: dict[str, RunId] = {}
         """Those that are expected, by claim."""
@@ -31,7 +32,7 @@ class Held:
         with self._lock:
             self._about_to_begin[claim] = run_id
 
-    def enter(self, run: Run) -> bool:
+    def enter(self, run: HeldRun) -> bool:
         """The run begins; False where its claim was given up after it was expected."""
         with self._lock:
             self.active[run.run_id] = run
@@ -40,7 +41,7 @@ class Held:
                 run.is_cancelled = True
             return self._about_to_begin.pop(run.claim, None) is not None
 
-    def leave(self, run: Run) -> None:
+    def leave(self, run: HeldRun) -> None:
         """The run has left memory, or never came."""
         with self._lock:
             self._about_to_begin.pop(run.claim, None)
@@ -67,7 +68,7 @@ class Held:
         with self._lock:
             return run_id in self.active or run_id in self._about_to_begin.values()
 
-    def note_cancel(self, run_id: RunId) -> Run | None:
+    def note_cancel(self, run_id: RunId) -> HeldRun | None:
         """The run has a cancel. Who has not begun yet learns it then; else here it is."""
         with self._lock:
             if run_id in self._about_to_begin.values():
@@ -86,14 +87,14 @@ class Held:
         """Whether nothing is held here."""
         return not (self.active or self._about_to_begin)
 
-    def give_up(self) -> list[Run]:
+    def give_up(self) -> list[HeldRun]:
         """No claim is ours any more: whom to tell."""
         with self._lock:
             self._about_to_begin.clear()
             self._cancelled.clear()
             return list(self.active.values())
 
-    def known(self) -> tuple[list[RunId], list[Run]]:
+    def known(self) -> tuple[list[RunId], list[HeldRun]]:
         """The ids of all that is held here, and the runs among them that have begun."""
         with self._lock:
             return [*self.active, *self._about_to_begin.values()], list(self.active.values())

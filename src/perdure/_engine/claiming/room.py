@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 
 from ..._core.definitions import Definitions
-from ..._core.run import Run
 from ..._entries import RunCreated
 from ...stores.protocol import NO_FLOORS, Floor, SetLimits
 from ...typing import DEFAULT_QUEUE
+from ..held_run import HeldRun
 from ..news import News
 from .slots import Slots
 from .solitude import Solitude
@@ -124,7 +124,7 @@ class Room:
             slots.used += slots.weight(entry)
             return True
 
-    def free(self, run: Run | RunCreated) -> None:
+    def free(self, run: HeldRun | RunCreated) -> None:
         """Take the run's slot back, for who wants it."""
         with self.lock:
             is_wanted = self.slots[run.queue].free(run)
@@ -146,7 +146,7 @@ class Room:
         if is_to_claim:
             self._news.wanted()
 
-    def yield_slot(self, run: Run) -> None:
+    def yield_slot(self, run: HeldRun) -> None:
         """The run waits durably: somebody else may use its slot, and its branches that ask for one go on without."""
         if run.state.uses_slots:
             with self.lock:
@@ -164,12 +164,12 @@ class Room:
                 go_on()
         self._end_alone(run)
 
-    def _end_alone(self, run: Run) -> None:
+    def _end_alone(self, run: HeldRun) -> None:
         """A run at its last attempt has ended or waits: others may begin again."""
         if self.solitude.end(run.claim):
             self._news.backlog()
 
-    def regain_slot(self, run: Run, grant: Callable[[], None]) -> bool:
+    def regain_slot(self, run: HeldRun, grant: Callable[[], None]) -> bool:
         """The run wants to go on: True if it may at once, else `grant` is called when it may."""
         if not run.state.uses_slots or run.state.has_slot:
             return True
@@ -188,7 +188,7 @@ class Room:
             self._news.wanted()
         return False
 
-    def give_waiting(self, run: Run) -> None:
+    def give_waiting(self, run: HeldRun) -> None:
         """The limits of the run's queue hold for all from now on: if it waits, it has no slot, and says so."""
         if run.state is None or not run.state.uses_slots:
             return
@@ -198,13 +198,13 @@ class Room:
         if gives:
             self._news.slot_given(run)
 
-    def slot_was_given(self, run: Run) -> None:
+    def slot_was_given(self, run: HeldRun) -> None:
         """The database knows that the run has none: somebody else may have it, here or elsewhere."""
         with self.lock:
             self.slots[run.queue].was_given(run)
         self._news.wanted()
 
-    def receive(self, queue: str, asked: Iterable[Run], resumed: Container[str]) -> None:
+    def receive(self, queue: str, asked: Iterable[HeldRun], resumed: Container[str]) -> None:
         """What a claim says to the runs of the queue that go on."""
         with self.lock:
             granted, unwanted = self.slots[queue].go_on(asked, resumed)
@@ -215,7 +215,7 @@ class Room:
         for run in unwanted:
             self._news.slot_given(run)
 
-    def finished(self, run: Run) -> None:
+    def finished(self, run: HeldRun) -> None:
         """The run has left this process."""
         self._end_alone(run)
         if run.state is None:  # it could not even begin, with the slot that it was given
@@ -223,7 +223,7 @@ class Room:
         else:
             self.give_back(run)
 
-    def give_back(self, run: Run) -> None:
+    def give_back(self, run: HeldRun) -> None:
         """The run's claim has ended: nothing of it goes on. From any thread, and more than once."""
         if run.state is None or not (run.state.uses_slots or run.state.is_ending):
             return
@@ -236,7 +236,7 @@ class Room:
             self.fill(run.queue)
 
     @staticmethod
-    def _detach(run: Run, slots: Slots) -> bool:
+    def _detach(run: HeldRun, slots: Slots) -> bool:
         """No branch that is left behind may take a slot, which nobody would give back; whether the run has one."""
         run.state.uses_slots = False
         slots.take_asking(run)
@@ -244,7 +244,7 @@ class Room:
         had_slot, run.state.has_slot = run.state.has_slot, False
         return bool(had_slot)
 
-    def ending(self, run: Run) -> None:
+    def ending(self, run: HeldRun) -> None:
         """The run's end is handed in, and nothing of it executes any more: another one may have its slot."""
         with self.lock:
             slots = self.slots[run.queue]
@@ -257,7 +257,7 @@ class Room:
         if is_wanted:
             self.fill(run.queue)
 
-    def is_next_ready(self, run: Run) -> bool:
+    def is_next_ready(self, run: HeldRun) -> bool:
         """Whether a run that was claimed ahead waits for this one's slot."""
         slots = self.slots[run.queue]
         return bool(slots.ready) and slots.may_end_early

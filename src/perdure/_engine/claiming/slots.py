@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterable
 
-from ..._core.run import Run
 from ..._entries import RunCreated
 from ...stores.protocol import ClaimedRun
+from ..held_run import HeldRun
 from .floors import FloorKeeper
 
 CLAIM_AT_ONCE = 256
@@ -78,7 +78,7 @@ class Slots:
         """Whether runs may wait in the database: then nobody is started past them."""
         self.is_asking = False
         """Whether a claim is under way: what it will find goes first."""
-        self.resuming: deque[tuple[Run, Callable[[], None]]] = deque()
+        self.resuming: deque[tuple[HeldRun, Callable[[], None]]] = deque()
         self.ready: list[tuple[ClaimedRun, float]] = []
         """Claimed ahead, and when; the most urgent first, and of equals the oldest."""
         self.ahead = 0
@@ -92,11 +92,11 @@ class Slots:
         self._looked_at = 0.0
         self._careful_until = 0.0
 
-    def weight(self, run: Run | ClaimedRun | RunCreated) -> int:
+    def weight(self, run: HeldRun | ClaimedRun | RunCreated) -> int:
         """How much of the limit the run takes: one, unless the queue weighs its runs, by their functions' names."""
         return 1 if self._weigh is None else self._weigh(run.name)
 
-    def free(self, run: Run | RunCreated) -> bool:
+    def free(self, run: HeldRun | RunCreated) -> bool:
         """Take the run's slot back; whether anybody wants it."""
         self.used -= self.weight(run)
         if self.is_shared and (self.is_full or self.resuming):
@@ -113,7 +113,7 @@ class Slots:
             return False
         return self.limit > self._unit and self.ending < max(self.limit // self._unit, LEAST_ENDING)
 
-    def take_asking(self, run: Run) -> list[Callable[[], None]]:
+    def take_asking(self, run: HeldRun) -> list[Callable[[], None]]:
         """What lets the branches of this run go on that ask for a slot; they ask no more."""
         if not self.resuming:
             return []
@@ -133,17 +133,19 @@ class Slots:
             run.state.has_slot = True
         return resumed
 
-    def askers(self) -> list[Run]:
+    def askers(self) -> list[HeldRun]:
         """The runs for which a claim is to ask for their slots, as far as there is room here."""
         if not self.resuming or not self.is_shared:
             return []
         runs = {run.claim: run for run, _ in self.resuming if run.claim not in self.giving}
         return [*runs.values()][: max(0, self.limit - self.used)]
 
-    def go_on(self, asked: Iterable[Run], resumed: Container[str]) -> tuple[list[Callable[[], None]], list[Run]]:
+    def go_on(
+        self, asked: Iterable[HeldRun], resumed: Container[str]
+    ) -> tuple[list[Callable[[], None]], list[HeldRun]]:
         """What the claim has given of what was asked: whom it lets go on, and the runs that do not want it any more."""
         granted: list[Callable[[], None]] = []
-        unwanted: list[Run] = []
+        unwanted: list[HeldRun] = []
         wanting = {run.claim for run, _ in self.resuming}
         for run in asked:
             is_meant = run.claim in wanting and run.claim in self.asked
@@ -157,12 +159,12 @@ class Slots:
                 unwanted.append(run)
         return granted, unwanted
 
-    def give(self, run: Run) -> None:
+    def give(self, run: HeldRun) -> None:
         """The run gives its slot, or its asking for one, back to all."""
         self.giving[run.claim] = self.giving.get(run.claim, 0) + 1
         self.asked.discard(run.claim)
 
-    def was_given(self, run: Run) -> None:
+    def was_given(self, run: HeldRun) -> None:
         """That is committed, or has come to nothing."""
         left = self.giving.get(run.claim, 0) - 1
         if left > 0:

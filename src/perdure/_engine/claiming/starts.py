@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from ..._core.run import Run
 from ..._core.serialization import Serializer
 from ..._entries import Accepted, RunCreated, Verdict
+from ..held_run import HeldRun
 from ..ids import fresh_id
 from ..journal.journal import Journal
 from ..journal.lanes import Lane, OnVerdict
@@ -30,7 +30,7 @@ class Starts:
         self._serializer = serializer
         self._news = news
 
-    def _expect(self, entry: RunCreated, claim: str) -> Run:
+    def _expect(self, entry: RunCreated, claim: str) -> HeldRun:
         """The run, held here from now on and about to begin."""
         self._held.expect(entry.run_id, claim)
         return made_run(entry, claim, self._serializer)

@@ -7,22 +7,24 @@ import logging
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
+from typing import cast
 
 from ..._core.definitions import Definition, Definitions
 from ..._core.flow import Outcome, adrive, drive
 from ..._core.flows.life import live
-from ..._core.run import Run
+from ..._core.run import Host as AnyHost
 from ..._core.serialization import Serializer
 from ..._entries import RunCreated, RunReleased, Stored
 from ...errors import PerdureError, RunInterrupted, StoreError
 from ...stores.protocol import ClaimedRun
 from ...typing import RunId
 from ..claiming.fresh_runs import claimed_run, made_run
+from ..held_run import HeldRun
 from ..journal.lanes import Lane
 from ..phase import Phase
 from .asyncio.closing_loops import is_ending
 from .asyncio.own_loop import OwnLoop
-from .asyncio.state import LoopState
+from .asyncio.state import LoopState, loop_state
 from .asyncio.talking_host import TalkingLoopHost
 from .asyncio.tasks import begins_later, install_factory, make_first_task
 from .asyncio.wakeups import Wakes
@@ -65,7 +67,7 @@ class Execution:
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that launched, for async runs that are not started on another one."""
 
-    def begin_made(self, run: Run, stored: Stored) -> None:
+    def begin_made(self, run: HeldRun, stored: Stored) -> None:
         """Start what was made here, and is expected; it has its slot already."""
         self._begin(run, stored, is_fresh=True)
 
@@ -80,7 +82,7 @@ class Execution:
         entry = RunReleased(claimed.run_id, claimed.claim)
         self._journal.append(Lane(), entry, lambda verdict: self._held.forget(claimed.claim), leads=False)
 
-    def _begin(self, run: Run, stored: Stored, *, is_fresh: bool) -> None:
+    def _begin(self, run: HeldRun, stored: Stored, *, is_fresh: bool) -> None:
         definition = self._definitions.get(run.name)
         assert definition is not None  # a claim, like a creation, names what we know
         begin = self._begin_async if definition.is_async else self._begin_sync
@@ -90,7 +92,7 @@ class Execution:
             log.warning("run %s of %s cannot begin here and is handed back: %s", run.run_id, run.name, error)
             self.leave(run)
 
-    def _begin_sync(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
+    def _begin_sync(self, run: HeldRun, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         self.enter(run, self.thread_host, ThreadState(uses_slots=True))
 
         def execute() -> Callable[[], object]:
@@ -100,7 +102,7 @@ class Execution:
         if not self._threads.run(execute):
             raise RuntimeError("no thread can be started")
 
-    def _begin_async(self, run: Run, definition: Definition, stored: Stored, is_fresh: bool) -> None:
+    def _begin_async(self, run: HeldRun, definition: Definition, stored: Stored, is_fresh: bool) -> None:
         loop = self.loop
         if loop is not None and loop.is_running() and not is_ending(loop):
             if asyncio._get_running_loop() is loop and begins_later(loop):  # its factory is installed
@@ -117,7 +119,7 @@ class Execution:
         self._wakeups.call(loop, self._begin_on, loop, run, definition, stored, is_fresh)
 
     def _begin_on(
-        self, loop: asyncio.AbstractEventLoop, run: Run, definition: Definition, stored: Stored, is_fresh: bool
+        self, loop: asyncio.AbstractEventLoop, run: HeldRun, definition: Definition, stored: Stored, is_fresh: bool
     ) -> None:
         if loop.is_closed() or is_ending(loop):  # since just now: what it has not begun it never would
             self._begin(run, stored, is_fresh=is_fresh)
@@ -126,13 +128,13 @@ class Execution:
         self._enter_loop(run, loop, uses_slots=True)
         self._start_task(run, definition, stored, is_fresh=is_fresh)
 
-    def _enter_loop(self, run: Run, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
+    def _enter_loop(self, run: HeldRun, loop: asyncio.AbstractEventLoop, *, uses_slots: bool) -> None:
         state = LoopState(loop, self.loop_host.leaders.of(loop), uses_slots=uses_slots, has_slot=uses_slots)
         self.enter(run, self.loop_host, state)
 
-    def enter(self, run: Run, host: ThreadHost | TalkingLoopHost, state: ThreadState | LoopState) -> None:
+    def enter(self, run: HeldRun, host: ThreadHost | TalkingLoopHost, state: ThreadState | LoopState) -> None:
         """It is here from now on, and about to be executed."""
-        run.host, run.state = host, state
+        run.host, run.state = cast("AnyHost[HeldRun]", host), state  # a run of its world, from here on
         self._listeners.begun(run)
         is_held = self._held.enter(run)
         if run.deadline is not None:
@@ -143,14 +145,14 @@ class Execution:
             run.interrupt("released")
 
     def _start_task(
-        self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool
+        self, run: HeldRun, definition: Definition, stored: Stored, *, is_fresh: bool
     ) -> asyncio.Task[Outcome | None]:
-        state: LoopState = run.state
+        state = loop_state(run)
         body = self._aexecute(run, definition, stored, is_fresh=is_fresh)
         state.root = make_first_task(state.loop, body, f"perdure {run.run_id}")
         return state.root
 
-    def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
+    def call(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[HeldRun, Outcome | None]:
         """Create a run and execute it on this thread. Its creation shares the commit of whatever it records first."""
         run = made_run(entry, claim, self._serializer)
         self.enter(run, self.thread_host, ThreadState(uses_slots=False))
@@ -159,7 +161,7 @@ class Execution:
         self._check_created(run)
         return run, outcome
 
-    async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[Run, Outcome | None]:
+    async def acall(self, entry: RunCreated, claim: str, definition: Definition) -> tuple[HeldRun, Outcome | None]:
         """The same on this loop, in a task of its own: whoever cancels the waiter does not cancel the run."""
         loop = needed_loop()
         run = made_run(entry, claim, self._serializer)
@@ -170,26 +172,26 @@ class Execution:
         self._check_created(run)
         return run, outcome
 
-    async def replay_async(self, run: Run, definition: Definition, stored: Stored) -> None:
+    async def replay_async(self, run: HeldRun, definition: Definition, stored: Stored) -> None:
         """Execute an async run on this loop that nobody has claimed, for who looks whether it can be replayed."""
         loop = needed_loop()
         install_factory(loop)
         self._enter_loop(run, loop, uses_slots=False)
         await asyncio.shield(self._start_task(run, definition, stored, is_fresh=False))
 
-    def _create(self, run: Run, entry: RunCreated) -> None:
+    def _create(self, run: HeldRun, entry: RunCreated) -> None:
         try:
             self._journal.append(run.lane, entry, leads=True)
         except RunInterrupted as error:
             self.leave(run)
             raise PerdureError(f"{run.kind} {run.name} was not started: {error}") from error
 
-    def _check_created(self, run: Run) -> None:
+    def _check_created(self, run: HeldRun) -> None:
         """A run whose creation was still in the journal when this worker left will never go on."""
         if self._journal.is_closed and not run.lane.committed:
             raise PerdureError(f"{run.kind} {run.name} was not started: {run.lane.failure}")
 
-    def execute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
+    def execute(self, run: HeldRun, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
         """Execute a sync run on this thread, to its end or until it is interrupted. Call it in a context of its own, as
         an async run has: of the caller's, or of the thread's last run's, another process would know nothing.
         """
@@ -207,9 +209,11 @@ class Execution:
             if not run.state.is_handed_in:
                 self.leave(run)
 
-    async def _aexecute(self, run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) -> Outcome | None:
+    async def _aexecute(
+        self, run: HeldRun, definition: Definition, stored: Stored, *, is_fresh: bool
+    ) -> Outcome | None:
         """The same on an event loop."""
-        run.state.has_begun = True
+        loop_state(run).has_begun = True
         try:
             return await adrive(live(run, definition, stored, is_fresh=is_fresh), run)
         except RunInterrupted:
@@ -224,27 +228,27 @@ class Execution:
             if not run.state.is_handed_in:
                 self.leave(run)
 
-    def _fail(self, run: Run, error: Exception) -> None:
+    def _fail(self, run: HeldRun, error: Exception) -> None:
         if isinstance(error, StoreError):  # the database did not answer: that is not the run's doing
             log.warning("run %s of %s could not be read and is handed back: %s", run.run_id, run.name, error)
             return
         log.error("run %s of %s could not be executed; it is handed back", run.run_id, run.name, exc_info=error)
         self._claims.let_go(run, charged=True, reason="it failed to begin")
 
-    def _exits(self, run: Run, error: BaseException) -> None:
+    def _exits(self, run: HeldRun, error: BaseException) -> None:
         """What ends the program, or the task, has come from outside the run's own code: while a value of it was being
         encoded, perhaps.
         """
         if isinstance(error, SystemExit) or (isinstance(error, KeyboardInterrupt) and is_own(error)):
             self._claims.let_go(run, charged=True, reason=f"a value of it raised {type(error).__name__}")
 
-    def leave(self, run: Run) -> None:
+    def leave(self, run: HeldRun) -> None:
         """The run is not executed here any more; its claim ends, if it does not yet."""
         self._claims.let_go(run)
         self._held.leave(run)
         self._room.finished(run)
 
-    def leave_stranded(self, run: Run) -> None:
+    def leave_stranded(self, run: HeldRun) -> None:
         """The run's loop was closed without a word to its tasks: none of them will ever run again."""
         self._claims.let_go(run, charged=True, reason="its event loop was closed, or ended by one of its tasks")
         self.leave(run)
@@ -262,7 +266,7 @@ class Execution:
         """Whether the run, or one that it has started, executes on this loop."""
         active = dict(self._held.active)
         for run in active.values():
-            ancestor: Run | None = run if isinstance(run.state, LoopState) and run.state.loop is loop else None
+            ancestor: HeldRun | None = run if isinstance(run.state, LoopState) and run.state.loop is loop else None
             while ancestor is not None and ancestor.run_id != run_id:
                 ancestor = active.get(ancestor.parent_id) if ancestor.parent_id is not None else None
             if ancestor is not None:

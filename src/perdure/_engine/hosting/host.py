@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..._core.flow import (
     Begin,
@@ -47,11 +47,15 @@ from ..._entries import (
 from ..._streams import StreamRewound, StreamWritten
 from ...errors import RunInterrupted
 from ...typing import RunId
+from ..held_run import HeldRun
 from ..journal.lanes import Lane, OnVerdict
+from .asyncio.state import loop_state
 from .asyncio.tasks import current_task
 from .exits import is_own
 from .surroundings import Surroundings
 from .waits import Waits
+
+RunT = TypeVar("RunT", bound=HeldRun)
 
 log = logging.getLogger("perdure")
 
@@ -65,10 +69,10 @@ UNSURE_SECONDS = 0.2
 """A worker that could not renew its lease for its whole length starts no body: how often it looks whether it has."""
 
 
-class Host:
+class Host(Generic[RunT]):
     """Answers requests by their method's name; see `perdure._core.flow` for what each asks."""
 
-    def __init__(self, around: Surroundings, leave: Callable[[Run], None]) -> None:
+    def __init__(self, around: Surroundings, leave: Callable[[RunT], None]) -> None:
         self.instance = around.instance
         """Whose runs these are; the surface knows what that is."""
         self.options = around.options
@@ -87,11 +91,11 @@ class Host:
         self.leave = leave
         """What ends the run's stay here, once its claim's end is committed."""
 
-    def answer(self, run: Run, request: Request) -> Any:
+    def answer(self, run: RunT, request: Request) -> Any:
         """The answer, or an awaitable of it."""
         return getattr(self, request.method)(run, request)
 
-    def park_for_mend(self, run: Run, reason: str, *, may_be_load: str | None = None) -> None:
+    def park_for_mend(self, run: RunT, reason: str, *, may_be_load: str | None = None) -> None:
         """See `Host` in `perdure._core.flow`."""
         replays = self.replays
         entry: RunParked | RunReleased
@@ -105,31 +109,31 @@ class Host:
         with suppress(RunInterrupted):  # the claim was lost meanwhile: who has it now finds the same
             self.claims.append(run, entry, lambda verdict: self.news.backlog())
 
-    def give_up(self, run: Run, key: str, may_be_load: bool) -> None:
+    def give_up(self, run: RunT, key: str, may_be_load: bool) -> None:
         """What is to be handed over next was not asked for, and this call waits for it. Every branch is told."""
         asked = f"call {key} first, and that one not at all"
         with suppress(RunInterrupted):
             run.differ(run.missing_key, "an outcome that was handed over next", asked, may_be_load=may_be_load)
 
-    def park_soon(self, run: Run) -> None:
+    def park_soon(self, run: RunT) -> None:
         """See `Host` in `perdure._core.flow`."""
         raise NotImplementedError
 
-    def interrupt(self, run: Run) -> None:
+    def interrupt(self, run: RunT) -> None:
         """Wake every branch that waits; see `Host` in `perdure._core.flow`."""
         raise NotImplementedError
 
-    def child_ended(self, run: Run, ended: EndedRun) -> None:
+    def child_ended(self, run: RunT, ended: EndedRun) -> None:
         """A run that a branch waits for has ended. Called from any thread."""
         raise NotImplementedError
 
-    def handed_in(self, run: Run) -> None:
+    def handed_in(self, run: RunT) -> None:
         """An entry of the run waits in the journal, and the caller will not wait for it."""
 
-    def begin(self, run: Run, request: Begin) -> float:
+    def begin(self, run: RunT, request: Begin) -> float:
         return time.time()
 
-    def record(self, run: Run, request: Record) -> None:
+    def record(self, run: RunT, request: Record) -> None:
         told: OnVerdict | None = None
         entry, run.has_only_repeated = request.entry, False
         if type(entry) in SAID:
@@ -140,18 +144,18 @@ class Host:
         if not request.may_wait:
             self.handed_in(run)
 
-    def _recorded_as(self, run: Run, entry: StepRecorded, verdict: Verdict) -> None:
+    def _recorded_as(self, run: RunT, entry: StepRecorded, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):
             self.listeners.recorded(run, entry)
 
-    def write(self, run: Run, request: Write) -> None:
+    def write(self, run: RunT, request: Write) -> None:
         self.write_chunks(run, request.entry)
 
-    def write_chunks(self, run: Run, entry: StreamWritten) -> None:
+    def write_chunks(self, run: HeldRun, entry: StreamWritten) -> None:
         """Add to a stream of the run; from any thread."""
         self.journal.append_chunks(run.lane, entry, partial(self._said_as, run, entry))
 
-    def _said_as(self, run: Run, entry: Entry, verdict: Verdict) -> None:
+    def _said_as(self, run: HeldRun, entry: Entry, verdict: Verdict) -> None:
         if isinstance(verdict, Accepted):
             self.news.said(run.run_id)
             if isinstance(entry, (EventSet, UpdateAnswered)):
@@ -159,10 +163,10 @@ class Host:
             if isinstance(entry, EventSet):
                 self.news.due(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
 
-    def log_turn(self, run: Run, request: LogTurn) -> None:
+    def log_turn(self, run: RunT, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)
 
-    def start_child(self, run: Run, request: StartChild) -> Verdict | None:
+    def start_child(self, run: RunT, request: StartChild) -> Verdict | None:
         if not request.waits:
             self.starts.create(request.entry, run.lane, leads=True)
             self.handed_in(run)
@@ -172,7 +176,7 @@ class Host:
         self.journal.wait(run.lane, number)
         return verdicts[0]
 
-    def open_hook(self, run: Run, request: OpenHook) -> Verdict | None:
+    def open_hook(self, run: RunT, request: OpenHook) -> Verdict | None:
         if not request.waits:
             self.journal.append(run.lane, request.entry, leads=True)
             self.handed_in(run)
@@ -200,7 +204,7 @@ class Host:
             number = self.journal.append(lane, entry, partial(note, place, entry), leads=True)
         return number
 
-    def note_retry(self, run: Run, request: NoteRetry) -> None:
+    def note_retry(self, run: RunT, request: NoteRetry) -> None:
         definition, error = request.call.definition, request.error
         log.warning(
             "attempt %d of %d of step %s of run %s has failed, the next one begins in %.3g s: %s: %s",
@@ -213,10 +217,10 @@ class Host:
             message_of(error),
         )
 
-    def compute(self, run: Run, request: Compute) -> Any:
+    def compute(self, run: RunT, request: Compute) -> Any:
         return request.work()
 
-    def now(self, run: Run, request: Now) -> float:
+    def now(self, run: RunT, request: Now) -> float:
         return self.time_in(run)
 
     @staticmethod
@@ -226,18 +230,18 @@ class Host:
         """
         return max(time.time(), run.clock_origin + time.monotonic())
 
-    def chance(self, run: Run, request: Chance) -> float:
+    def chance(self, run: RunT, request: Chance) -> float:
         return random.random()  # noqa: S311  # spreads retries, keeps no secret
 
     def park_after(self) -> float:
         """How long a run may wait in memory."""
         return self.options.park_after_seconds
 
-    def seconds_until(self, run: Run, due_at: float) -> float:
+    def seconds_until(self, run: RunT, due_at: float) -> float:
         """How long until that time; 0 or less when it is due."""
         return due_at - self.time_in(run)
 
-    def parking(self, run: Run, waits: Waits) -> RunParked:
+    def parking(self, run: RunT, waits: Waits) -> RunParked:
         """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable
         happens.
         """
@@ -274,7 +278,7 @@ def spare_loop(run: Run, error: BaseException) -> None:
     """A task that ends with what ends the program would end the loop, and with it every other run there: the run's
     first branch does so for it. Raises `RunInterrupted` in any other one.
     """
-    if current_task() is not run.state.root:
+    if current_task() is not loop_state(run).root:
         run.exits(error)
         raise interrupted(run) from error
 

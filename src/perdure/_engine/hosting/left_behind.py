@@ -9,6 +9,7 @@ from typing import Any
 
 from ..._core.definitions import Definition
 from ..._core.run import Run
+from .threads.state import ThreadRun
 
 log = logging.getLogger("perdure")
 
@@ -44,7 +45,7 @@ def warn_of_tasks(run: Run, step: Definition | None, tasks: Iterable[asyncio.Tas
         )
 
 
-def warn_of_threads(run: Run) -> None:
+def warn_of_threads(run: ThreadRun) -> None:
     """Say which branches of a sync run still work, or wait for a thread, when its function has ended."""
     with run.state.changed:
         left = [future.name for future in run.state.futures if not future.done()]

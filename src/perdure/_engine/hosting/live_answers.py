@@ -17,6 +17,7 @@ from ..._core.handlers import known
 from ..._core.run import Run
 from ..._entries import Answer
 from ...errors import QueryNotFoundError, RunInterrupted, UsageError
+from ..held_run import HeldRun
 from ..journal.journal import Journal
 from ..membership.worker import Worker
 from .asyncio.gate import MOST_PASSES
@@ -47,7 +48,7 @@ def answer_of(run: Run, name: str, args: Sequence[Any]) -> Answer:
 class Asking:
     """One question to one run."""
 
-    def __init__(self, run: Run, name: str, args: Sequence[Any], until: float) -> None:
+    def __init__(self, run: HeldRun, name: str, args: Sequence[Any], until: float) -> None:
         self.run = run
         self.is_over = threading.Event()
         self._name = name
@@ -81,24 +82,24 @@ class Asking:
 class LoopAsking:
     """Waits for the rest of an async run; see `rest.Waiting`."""
 
-    def __init__(self, asking: Asking) -> None:
-        self.run = asking.run
-        self.tasks: set[asyncio.Task[object]] = asking.run.state.tasks
+    def __init__(self, asking: Asking, state: LoopState) -> None:
+        self.run: Run = asking.run
+        self.tasks = state.tasks
+        self._loop = state.loop
         self.quiet = 0
         self._asking = asking
         self._passes = 0
 
     def begin(self) -> None:
         """On the run's loop: look when what is ready now has run."""
-        loop = self.run.state.loop
-        rest_of(loop).call(loop, self)
+        rest_of(self._loop).call(self._loop, self)
 
     def look(self, is_at_rest: bool) -> bool:
         """Ask, if it is time; see `Waiting`."""
         asking = self._asking
         if not asking.is_too_late:
             if not asking.may_be_asked:
-                self.run.state.loop.call_later(LOOK_SECONDS, self.begin, context=Context())
+                self._loop.call_later(LOOK_SECONDS, self.begin, context=Context())
                 return False
             self._passes += 1
             if not is_at_rest and self._passes < MOST_PASSES:
@@ -108,30 +109,28 @@ class LoopAsking:
         return False
 
 
-def ask_loop(asking: Asking) -> None:
+def ask_loop(asking: Asking, state: LoopState) -> None:
     """Have an async run's loop ask it, and wait for that here."""
-    state: LoopState = asking.run.state
     if asyncio._get_running_loop() is state.loop:
         raise UsageError(
             f"run {asking.run.run_id} is executed on this thread's event loop, which would wait for itself: "
             "`await handle.aquery(...)`"
         )
     try:
-        state.loop.call_soon_threadsafe(LoopAsking(asking).begin, context=Context())
+        state.loop.call_soon_threadsafe(LoopAsking(asking, state).begin, context=Context())
     except RuntimeError:  # it is closed
         return
     while not asking.is_over.wait(LOOK_SECONDS) and not asking.is_too_late:
         pass
 
 
-def ask_threads(asking: Asking) -> None:
+def ask_threads(asking: Asking, state: ThreadState) -> None:
     """Ask a sync run on this thread, while all of its own threads are in durable calls, or wait for their turn."""
-    state: ThreadState = asking.run.state
     with state.changed:
         state.asking += 1
         try:
             while not asking.is_too_late:
-                if asking.may_be_asked and is_at_rest(asking.run):
+                if asking.may_be_asked and is_at_rest(asking.run, state):
                     asking.ask()
                     return
                 state.changed.wait(LOOK_SECONDS)
@@ -139,9 +138,8 @@ def ask_threads(asking: Asking) -> None:
             state.asking -= 1
 
 
-def is_at_rest(run: Run) -> bool:
+def is_at_rest(run: Run, state: ThreadState) -> bool:
     """Whether no thread runs the run's own code. Under the lock of its threads, who go on only with that."""
-    state: ThreadState = run.state
     if state.recording is not None:
         return False
     if run.handlers is None:
@@ -154,7 +152,7 @@ def is_at_rest(run: Run) -> bool:
 class LiveAnswers:
     """For the runs that this process holds."""
 
-    def __init__(self, journal: Journal, worker: Worker, find_run: Callable[[str], Run | None]) -> None:
+    def __init__(self, journal: Journal, worker: Worker, find_run: Callable[[str], HeldRun | None]) -> None:
         self._journal = journal
         self._worker = worker
         self._find_run = find_run
@@ -168,9 +166,9 @@ class LiveAnswers:
             return None
         asking = Asking(run, name, args, until)
         if isinstance(run.state, LoopState):
-            ask_loop(asking)
+            ask_loop(asking, run.state)
         elif isinstance(run.state, ThreadState):
-            ask_threads(asking)
+            ask_threads(asking, run.state)
         if asking.answer is None:
             return None
         try:

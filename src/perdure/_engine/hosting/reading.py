@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 from ..._core.lineage import Branch, scope
 from ..._core.run import Run
 from ...errors import UsageError
+from ..held_run import HostedRun, HostState, held
 from .asyncio.tasks import current_task
 
 
-class Looking(Run):
+class Looking(HostedRun[HostState], eq=False, weakref=True):
     """Stands in for a run: its code sees whose it is, and can do nothing durable."""
 
     what: str = ""
@@ -41,7 +42,7 @@ def look_only(run: Run, what: str, fn: Callable[..., Any], args: Sequence[Any]) 
         run.parent_id,
         run.serializer,
         host=run.host,
-        state=run.state,
+        state=held(run).state,
         what=what,
     )
     token = scope.set(Branch(shadow, False, owner=threading.get_ident(), within=current_task()))

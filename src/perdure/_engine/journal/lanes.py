@@ -14,7 +14,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -110,8 +110,8 @@ class Lane(Struct, eq=False):
     It does not keep its run, which keeps it: what has ended is gone at once, and not when garbage is collected.
     """
 
-    _run: Any = None
-    """The run, or None for an outsider; a weak reference from the start on."""
+    _run: weakref.ref[Run] | None = None
+    """The run, or None for an outsider."""
     pending: list[Pending] = []
     appended: int = 0
     committed: int = 0
@@ -122,9 +122,10 @@ class Lane(Struct, eq=False):
     """How often its next entries were tried alone, in vain."""
     __repr__ = object.__repr__
 
-    def __post_init__(self) -> None:
-        if self._run is not None:
-            self._run = weakref.ref(self._run)
+    @classmethod
+    def of(cls, run: Run) -> Lane:
+        """The lane of this run's claim."""
+        return cls(weakref.ref(run))
 
     @property
     def run(self) -> Run | None:

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from ..._core.flow import Await
 from ..._core.inbox import Inbox
-from ..._core.run import Run
 from ..._entries import Accepted, Arrival, EventSeen, MessageSent, Verdict
 from ...stores.protocol import Store
 from ...typing import RunId
 from ..claiming.held_runs import Held
+from ..held_run import HeldRun
 from ..news import News
 from ..trouble import Trouble, until_answered
 from .events import EventFollower
@@ -82,13 +82,13 @@ class Arrivals:
         else:
             self._news.backlog()
 
-    def at_hand(self, run: Run, request: Await) -> Arrival | EventSeen | None:
+    def at_hand(self, run: HeldRun, request: Await) -> Arrival | EventSeen | None:
         """What has been found for this call already: the caller's alone from here on."""
         if request.wait.kind == "event":
             return request.seen
         return self._inbox_of(run).take(request.wait)
 
-    def look(self, run: Run, request: Await) -> None:
+    def look(self, run: HeldRun, request: Await) -> None:
         """Read what there is for this call; asks until the database answers. Blocks."""
         if request.wait.kind == "event":
             [seen] = self._answer(run, lambda: self._store.said.events([(request.wait.run_id, request.wait.what)]))
@@ -103,10 +103,10 @@ class Arrivals:
             inbox.take_in(request.wait, found)
             inbox.forget(consumed)
 
-    def _answer(self, run: Run, ask: Callable[[], T]) -> T:
+    def _answer(self, run: HeldRun, ask: Callable[[], T]) -> T:
         return until_answered(ask, self._trouble, lambda: run.interruption is not None)
 
-    def _inbox_of(self, run: Run) -> Inbox:
+    def _inbox_of(self, run: HeldRun) -> Inbox:
         """Of a run of which two threads may wait for the first time."""
         if run.inbox is None:
             with self._lock:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ..._core.definitions import Definitions
-from ..._core.run import Run
 from ..._core.serialization import Serializer
 from ..._entries import Answer
 from ...errors import StoreError
 from ...stores.protocol import Question, Store
 from ...typing import RunId
+from ..held_run import HeldRun
 from ..hosting.live_answers import LiveAnswers
 from ..hosting.threads.pool import Threads
 from ..journal.journal import Journal
@@ -49,7 +49,7 @@ class Questions:
         threads: Threads,
         *,
         journal: Journal,
-        find_run: Callable[[RunId], Run | None],
+        find_run: Callable[[RunId], HeldRun | None],
         news: News,
     ) -> None:
         self._store = store

@@ -6,18 +6,17 @@ from collections import deque
 from collections.abc import Mapping
 from functools import partial
 
-from ..._core.run import Run
 from ..._entries import EndedRun
 from ...typing import RunId
 from ..hosting.host import may_have_ended
-from ..hosting.threads.state import ThreadState
+from ..hosting.threads.state import ThreadRun
 from .awaited_ends import Ends, OnEnd
 
 
 class Watching:
     """Of a sync run's branch. `calls` are the runs by the keys of the calls that wait for them."""
 
-    def __init__(self, ends: Ends, run: Run, calls: Mapping[str, RunId]) -> None:
+    def __init__(self, ends: Ends, run: ThreadRun, calls: Mapping[str, RunId]) -> None:
         self.found: deque[str] = deque()
         """The calls whose runs have ended, in this order; those that had before in the order of the calls."""
         self._ends = ends
@@ -47,7 +46,7 @@ class Watching:
 
     def _note(self, key: str, ended: EndedRun | None = None) -> None:
         """Called from any thread, twice perhaps."""
-        state: ThreadState = self._run.state
+        state = self._run.state
         with state.changed:
             if self._watchers.pop(key, None) is not None:
                 self.found.append(key)

@@ -28,7 +28,6 @@ from ...._core.flows.renewal import ContinuedAsNew
 from ...._core.handlers import Handlers
 from ...._core.interruption import CANCELS_TASKS
 from ...._core.lineage import Branch, StepScope, scope
-from ...._core.run import Run
 from ...._entries import EndedRun, Entry, HistoryRows, Verdict
 from ....errors import RunInterrupted
 from ...journal.lanes import Lane
@@ -39,7 +38,7 @@ from ..surroundings import Surroundings
 from .durable_waits import waits_within
 from .leader import LoopLeaders
 from .own_context import in_own_context
-from .state import LoopState, LoopWaits
+from .state import LoopRun, LoopState, LoopWaits
 from .tasks import current_task
 from .timeouts import attempt_in_time
 from .turns import LoopTurns
@@ -59,8 +58,8 @@ class LoopHost(LoopTurns):
     def __init__(
         self,
         around: Surroundings,
-        leave: Callable[[Run], None],
-        leave_stranded: Callable[[Run], None],
+        leave: Callable[[LoopRun], None],
+        leave_stranded: Callable[[LoopRun], None],
         wakeups: Wakes,
     ) -> None:
         super().__init__(around, leave)
@@ -68,26 +67,26 @@ class LoopHost(LoopTurns):
         self.leaders = LoopLeaders(around.journal)
         self._wake = wakeups.wake
 
-    def answer(self, run: Run, request: Request) -> Any:
+    def answer(self, run: LoopRun, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
         if run.state.leader.guard.is_cancelled and run.interrupt("closing") and not isinstance(request, Commit):
             run.check_alive()
         return getattr(self, request.method)(run, request)
 
-    def handed_in(self, run: Run) -> None:
+    def handed_in(self, run: LoopRun) -> None:
         """Have it committed once the loop has come to what else is ready now, so that all of that shares the commit."""
-        state: LoopState = run.state
+        state = run.state
         state.leader.call(state.loop)
 
-    def interrupt(self, run: Run) -> None:
-        state: LoopState = run.state
+    def interrupt(self, run: LoopRun) -> None:
+        state = run.state
         try:
             state.loop.call_soon_threadsafe(self._interrupt_here, run)
         except RuntimeError:
             self.leave_stranded(run)
 
-    def _interrupt_here(self, run: Run) -> None:
-        state: LoopState = run.state
+    def _interrupt_here(self, run: LoopRun) -> None:
+        state = run.state
         state.interrupt(interrupted(run))
         if run.interruption in CANCELS_TASKS:
             for task in list(state.tasks):
@@ -95,21 +94,21 @@ class LoopHost(LoopTurns):
             if state.root is not None and state.has_begun:  # cancelled before, it would neither begin nor ever end
                 state.root.cancel()
 
-    def child_ended(self, run: Run, ended: EndedRun) -> None:
+    def child_ended(self, run: LoopRun, ended: EndedRun) -> None:
         """Nothing to do here: each wait watches for itself."""
 
-    def settle(self, run: Run, request: Settle) -> Any:
-        lane: Lane = run.lane
+    def settle(self, run: LoopRun, request: Settle) -> Any:
+        lane = run.lane
         run.check_alive()
         if lane.committed == lane.appended and self.worker.may_start:
             return time.time()
         return self._settled(run, lane)
 
-    async def _settled(self, run: Run, lane: Lane) -> float:
+    async def _settled(self, run: LoopRun, lane: Lane) -> float:
         """Wait; and again, if before this task could go on another one was handed an outcome, or if this worker may not
         write any more for all it knows.
         """
-        state: LoopState = run.state
+        state = run.state
         loop = state.loop
         while True:
             while lane.committed != lane.appended:
@@ -125,9 +124,9 @@ class LoopHost(LoopTurns):
         run.check_alive()
         return time.time()
 
-    def commit(self, run: Run, request: Commit) -> Any:
+    def commit(self, run: LoopRun, request: Commit) -> Any:
         """What ends the claim. Where nobody waits for the task it ends now, and the run leaves when it is committed."""
-        state: LoopState = run.state
+        state = run.state
         if not state.uses_slots:
             return asyncio.shield(self._commit(run, request.entry))
         self.claims.append(run, request.entry, lambda verdict: self.leave(run))
@@ -136,8 +135,8 @@ class LoopHost(LoopTurns):
         self.room.ending(run)
         return None
 
-    def _commit(self, run: Run, entry: Entry) -> asyncio.Future[Verdict]:
-        state: LoopState = run.state
+    def _commit(self, run: LoopRun, entry: Entry) -> asyncio.Future[Verdict]:
+        state = run.state
         loop = state.loop
         future: asyncio.Future[Verdict] = loop.create_future()
 
@@ -148,11 +147,11 @@ class LoopHost(LoopTurns):
         self.handed_in(run)
         return future
 
-    def start_child(self, run: Run, request: StartChild) -> Any:
+    def start_child(self, run: LoopRun, request: StartChild) -> Any:
         return self._start_and_wait(run, request) if request.waits else super().start_child(run, request)
 
-    async def _start_and_wait(self, run: Run, request: StartChild) -> Verdict:
-        state: LoopState = run.state
+    async def _start_and_wait(self, run: LoopRun, request: StartChild) -> Verdict:
+        state = run.state
         future: asyncio.Future[Verdict] = state.loop.create_future()
         tell = partial(self._wake, state.loop, future)
         self.starts.create(request.entry, run.lane, tell, leads=True)
@@ -160,15 +159,15 @@ class LoopHost(LoopTurns):
         verdict: Verdict = await self._wait(run, future)
         return verdict
 
-    async def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
+    async def load_history(self, run: LoopRun, request: LoadHistory) -> HistoryRows:
         rows: HistoryRows = await self._off_loop(run, partial(self.histories.ask, run.run_id))
         return rows
 
-    async def _off_loop(self, run: Run, ask: Callable[[Callable[[Outcome], None]], bool]) -> Any:
+    async def _off_loop(self, run: LoopRun, ask: Callable[[Callable[[Outcome], None]], bool]) -> Any:
         """What is read on a thread of ours: the loop's own pool takes nothing any more while the interpreter ends, and
         would hold that up.
         """
-        state: LoopState = run.state
+        state = run.state
         future: asyncio.Future[Outcome] = state.loop.create_future()
         if not ask(lambda outcome: self._wake(state.loop, future, outcome)):
             run.interrupt("released")
@@ -188,10 +187,10 @@ class LoopHost(LoopTurns):
 
         return self.threads.run(run)
 
-    async def compute(self, run: Run, request: Compute) -> Any:
+    async def compute(self, run: LoopRun, request: Compute) -> Any:
         return await self._off_loop(run, partial(self._on_thread, request.work))
 
-    async def attempt(self, run: Run, request: Attempt) -> Outcome:
+    async def attempt(self, run: LoopRun, request: Attempt) -> Outcome:
         call = request.call
         definition = call.definition
         inside = StepScope(run, call.key, request.number, call)
@@ -217,8 +216,8 @@ class LoopHost(LoopTurns):
             if inside.tasks:
                 warn_of_tasks(run, definition, inside.tasks)
 
-    async def execute(self, run: Run, request: Execute) -> Outcome:
-        state: LoopState = run.state
+    async def execute(self, run: LoopRun, request: Execute) -> Outcome:
+        state = run.state
         state.root = root = current_task()
         assert root is not None
         state.branch = branch = Branch(run, True, run.root_path, owner=root)
@@ -256,18 +255,18 @@ class LoopHost(LoopTurns):
         if handlers.finish is not None:
             await handlers.finish()
 
-    def await_end(self, run: Run, request: AwaitEnd) -> Any:
+    def await_end(self, run: LoopRun, request: AwaitEnd) -> Any:
         ended = run.children.take_end(request.run_id)
         return self._await_end(run, request.run_id) if ended is None else ended
 
-    async def _await_end(self, run: Run, run_id: str) -> EndedRun:
+    async def _await_end(self, run: LoopRun, run_id: str) -> EndedRun:
         if may_have_ended(run, run_id):
             fetched: EndedRun | None = await self._off_loop(
                 run, partial(self._on_thread, partial(self.ends.fetch, run, run_id))
             )
             if fetched is not None:
                 return fetched
-        state: LoopState = run.state
+        state = run.state
         loop = state.loop
         future: asyncio.Future[EndedRun] = loop.create_future()
 
@@ -289,11 +288,11 @@ class LoopHost(LoopTurns):
         run.children.take_end(run_id)
         return ended
 
-    def await_time(self, run: Run, request: AwaitTime) -> Any:
+    def await_time(self, run: LoopRun, request: AwaitTime) -> Any:
         return self._await_time(run, request.due_at) if self.seconds_until(run, request.due_at) > 0 else None
 
-    async def _await_time(self, run: Run, due_at: float) -> None:
-        state: LoopState = run.state
+    async def _await_time(self, run: LoopRun, due_at: float) -> None:
+        state = run.state
         future: asyncio.Future[None] = state.loop.create_future()
         waits = state.durable_waits()
         waits.due.append(due_at)
@@ -305,10 +304,10 @@ class LoopHost(LoopTurns):
             waits.due.remove(due_at)
         await self._regain_slot(run)
 
-    async def _wait_durably(self, run: Run, waits: LoopWaits, future: asyncio.Future[Any]) -> Any:
+    async def _wait_durably(self, run: LoopRun, waits: LoopWaits, future: asyncio.Future[Any]) -> Any:
         """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
         self.room.yield_slot(run)
-        state: LoopState = run.state
+        state = run.state
         if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
             state.is_to_look = True
             pause = max(0.0, state.looked_soon_at + gap_of(state) - state.loop.time())
@@ -334,28 +333,28 @@ class LoopHost(LoopTurns):
             waits.futures.discard(future)
             later.cancel()
 
-    async def _regain_slot(self, run: Run) -> None:
+    async def _regain_slot(self, run: LoopRun) -> None:
         """Go on only with a slot; a run of which any branch waits durably has none."""
-        state: LoopState = run.state
+        state = run.state
         if state.waits:
             return
         future: asyncio.Future[None] = state.loop.create_future()
         if not self.room.regain_slot(run, lambda: self._wake(state.loop, future)):
             await self._wait(run, future)
 
-    def park_soon(self, run: Run) -> None:
-        state: LoopState = run.state
+    def park_soon(self, run: LoopRun) -> None:
+        state = run.state
         with suppress(RuntimeError):  # the loop is closed: the run is stranded, and will be found
             state.loop.call_soon_threadsafe(self._consider_parking, run, True)
 
-    def _look_soon(self, run: Run) -> None:
-        state: LoopState = run.state
+    def _look_soon(self, run: LoopRun) -> None:
+        state = run.state
         state.is_to_look = False
         state.looked_soon_at = state.loop.time()
         self._consider_parking(run, False)
 
-    def _consider_parking(self, run: Run, has_waited: bool) -> None:
-        state: LoopState = run.state
+    def _consider_parking(self, run: LoopRun, has_waited: bool) -> None:
+        state = run.state
         waits = state.waits
         if run.interruption is not None or not waits:
             return

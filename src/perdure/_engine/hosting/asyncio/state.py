@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from ...._core.lineage import Branch
+from ...._core.run import Run
 from ....errors import RunInterrupted
+from ...held_run import HostedRun
 from ..waits import Waits
 from .gate import Gate
 from .leader import LoopLeader
@@ -85,3 +87,15 @@ class LoopState(Struct, eq=False):
     def is_closing(self) -> bool:
         """Whether the run's loop comes to its end."""
         return self.leader.guard.is_cancelled
+
+
+LoopRun = HostedRun[LoopState]
+"""A run on an event loop."""
+
+
+def loop_state(run: Run) -> LoopState:
+    """What is remembered of a run that is known to be on an event loop."""
+    assert isinstance(run, HostedRun)
+    state = run.state
+    assert isinstance(state, LoopState)
+    return state

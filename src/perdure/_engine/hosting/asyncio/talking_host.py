@@ -7,18 +7,17 @@ from contextvars import Context
 from functools import partial
 
 from ...._core.flow import Await, CloseHook, Send
-from ...._core.run import Run
 from ...._entries import Arrival, EventSeen, Verdict
 from .host import LoopHost
-from .state import LoopState
+from .state import LoopRun
 from .wakeups import finish
 
 
 class TalkingLoopHost(LoopHost):
     """Answers all that an async run asks for."""
 
-    async def await_arrival(self, run: Run, request: Await) -> Arrival | EventSeen | None:
-        state: LoopState = run.state
+    async def await_arrival(self, run: LoopRun, request: Await) -> Arrival | EventSeen | None:
+        state = run.state
         arrivals = self.arrivals
         while True:
             future: asyncio.Future[None] = state.loop.create_future()
@@ -42,8 +41,8 @@ class TalkingLoopHost(LoopHost):
                 if timer is not None:
                     timer.cancel()
 
-    async def _await_told(self, run: Run, request: Await, future: asyncio.Future[None]) -> None:
-        state: LoopState = run.state
+    async def _await_told(self, run: LoopRun, request: Await, future: asyncio.Future[None]) -> None:
+        state = run.state
         waits = state.durable_waits()
         waits.awaited.append(request)
         try:
@@ -52,16 +51,16 @@ class TalkingLoopHost(LoopHost):
             waits.awaited.remove(request)
         await self._regain_slot(run)
 
-    async def send(self, run: Run, request: Send) -> list[Verdict]:
-        state: LoopState = run.state
+    async def send(self, run: LoopRun, request: Send) -> list[Verdict]:
+        state = run.state
         future: asyncio.Future[list[Verdict]] = state.loop.create_future()
         self.append_messages(run.lane, request.entries, partial(self._wake, state.loop, future))
         self.handed_in(run)
         verdicts: list[Verdict] = await self._wait(run, future)
         return verdicts
 
-    async def close_hook(self, run: Run, request: CloseHook) -> Verdict:
-        state: LoopState = run.state
+    async def close_hook(self, run: LoopRun, request: CloseHook) -> Verdict:
+        state = run.state
         future: asyncio.Future[Verdict] = state.loop.create_future()
         self.journal.append(run.lane, request.entry, partial(self._wake, state.loop, future), leads=True)
         self.handed_in(run)

@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ...._core.lineage import Branch, StepScope, scope
 from ....errors import ForkedError, LineageError, RunInterrupted
+from .state import loop_state
 
 BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
 """The branch of every task that a run has made: the truth where a context was passed on by hand. That of its first one
@@ -145,7 +146,7 @@ def enlist_task(task: asyncio.Task[Any], branch: Branch) -> None:
     """The task is the branch's, and one of its run until it has ended."""
     BRANCH_OF[task] = branch
     if not task.done():
-        tasks: set[asyncio.Task[Any]] = branch.run.state.tasks
+        tasks = loop_state(branch.run).tasks
         tasks.add(task)
         task.add_done_callback(lambda ended: forget_task(ended, tasks), context=contextvars.Context())
 
@@ -196,7 +197,7 @@ def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
     """The task's own branch; `here` is that of its context. None for one that no code of the run has made."""
     if here.owner is task:
         return here
-    state = here.run.state
+    state = loop_state(here.run)
     branch: Branch | None = state.branch if state.root is task else BRANCH_OF.get(task)
     if branch is not None or task in UNNUMBERED:
         return branch

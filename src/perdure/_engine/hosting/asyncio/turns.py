@@ -11,20 +11,19 @@ from typing import Any
 
 from ...._core.flow import BeginReplay, CatchUp, Pause, StayOpen, Turn
 from ...._core.flows.turn import NO_TURN
-from ...._core.run import Run
 from ..host import Host
 from ..replays import LOOK_SECONDS
 from .gate import Gate
-from .state import LoopState
+from .state import LoopRun
 from .wakeups import finish
 
 
-class LoopTurns(Host):
+class LoopTurns(Host[LoopRun]):
     """The part of the async host that hands outcomes over; see `gate` for what that promises."""
 
-    async def _wait(self, run: Run, future: asyncio.Future[Any]) -> Any:
+    async def _wait(self, run: LoopRun, future: asyncio.Future[Any]) -> Any:
         """Wait for something that is not the run's own code; the end of the loop interrupts the run."""
-        state: LoopState = run.state
+        state = run.state
         state.futures.add(future)
         try:
             return await future
@@ -35,21 +34,21 @@ class LoopTurns(Host):
             state.futures.discard(future)
 
     @staticmethod
-    def _check_loop(run: Run) -> None:
+    def _check_loop(run: LoopRun) -> None:
         """Tell a loop that ends from a run that cancels its own call."""
-        state: LoopState = run.state
+        state = run.state
         if state.is_closing:
             run.interrupt("closing")
 
-    async def stay_open(self, run: Run, request: StayOpen) -> None:
-        state: LoopState = run.state
+    async def stay_open(self, run: LoopRun, request: StayOpen) -> None:
+        state = run.state
         run.order.stays_open(request.key)
         try:
             await self._wait(run, state.loop.create_future())
         finally:
             run.order.was_closed(request.key)
 
-    def turn(self, run: Run, request: Turn) -> Any:
+    def turn(self, run: LoopRun, request: Turn) -> Any:
         if run.interruption is not None and run.may_finish:  # nothing can react any more: there is no need to rest
             if not request.is_numbered:
                 return NO_TURN
@@ -58,7 +57,7 @@ class LoopTurns(Host):
         run.check_alive()
         return self._cancelled_turn(run, request.key) if request.is_cancel else self._turn(run, request)
 
-    async def _turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
+    async def _turn(self, run: LoopRun, request: Turn) -> tuple[int | None, bool]:
         gate, futures = self._gate(run), run.state.futures
         future = gate.wait(request.key, is_numbered=request.is_numbered)
         futures.add(future)
@@ -72,31 +71,31 @@ class LoopTurns(Host):
             gate.taken(future)
             futures.discard(future)
 
-    async def _cancelled_turn(self, run: Run, key: str) -> tuple[int, bool]:
+    async def _cancelled_turn(self, run: LoopRun, key: str) -> tuple[int, bool]:
         future = self._gate(run).wait_cancelled(key)
         with suppress(asyncio.CancelledError):
             return await self._wait(run, future)  # type: ignore[no-any-return]  # as the gate says
         run.check_alive()
         return future.result()
 
-    async def catch_up(self, run: Run, request: CatchUp) -> None:
+    async def catch_up(self, run: LoopRun, request: CatchUp) -> None:
         run.check_alive()
         await self._wait(run, self._gate(run).catch_up(request.key))
 
-    async def begin_replay(self, run: Run, request: BeginReplay) -> None:
+    async def begin_replay(self, run: LoopRun, request: BeginReplay) -> None:
         since = time.monotonic()
         while not self.replays.may_begin(run, since):
             await self.pause(run, Pause(LOOK_SECONDS))
 
-    def _gate(self, run: Run) -> Gate:
-        state: LoopState = run.state
+    def _gate(self, run: LoopRun) -> Gate:
+        state = run.state
         if state.gate is None:
             patience = self.options.replay_patience_seconds
             state.gate = Gate(run, state.loop, state.tasks, patience, partial(self.give_up, run))
         return state.gate
 
-    async def pause(self, run: Run, request: Pause) -> None:
-        state: LoopState = run.state
+    async def pause(self, run: LoopRun, request: Pause) -> None:
+        state = run.state
         future: asyncio.Future[None] = state.loop.create_future()
         timer = state.loop.call_later(request.seconds, finish, future, context=Context())
         try:

@@ -16,12 +16,12 @@ from ...._core.lineage import StepScope
 from ...._core.names import module_name
 from ...._core.own_process import OwnProcess
 from ...._core.purity import check_may_act
-from ...._core.run import Run
 from ...._core.step_call import StepCall
 from ....errors import PerdureError, RunInterrupted, StepCrashedError, StepTimeoutError, UsageError
 from ...watching.reports import report_of
 from ...watching.saving import save_now
 from ..threads.leaving import check_program_goes_on
+from ..threads.state import ThreadRun
 from .messages import TRANSIT, Began, Ended, FromChild, Kept, Logged, NotBegun, Progressed, Request, Saves, stored
 from .processes import PROCESSES, BodyProcess
 
@@ -35,7 +35,7 @@ End = Ended | NotBegun | int | OSError
 class AttemptThere:
     """One body, from being handed over to its end. Told by its process's thread."""
 
-    def __init__(self, run: Run, inside: StepScope) -> None:
+    def __init__(self, run: ThreadRun, inside: StepScope) -> None:
         self._run = run
         self._inside = inside
         self.began_at: float | None = None
@@ -82,7 +82,7 @@ class AttemptThere:
         self._run.state.tell_all()
 
 
-def attempt_isolated(run: Run, call: StepCall, inside: StepScope, where: OwnProcess) -> Outcome:
+def attempt_isolated(run: ThreadRun, call: StepCall, inside: StepScope, where: OwnProcess) -> Outcome:
     """Have the body run and wait. Whatever ends the wait before the body has ended, ends the body, and all that it has
     started, before this returns: nothing of it goes on beside what follows.
     """
@@ -109,7 +109,7 @@ def attempt_isolated(run: Run, call: StepCall, inside: StepScope, where: OwnProc
         return outcome_of(run, call, ended, has_begun=there.began_at is not None)
 
 
-def request_of(run: Run, call: StepCall, inside: StepScope, where: OwnProcess) -> Request:
+def request_of(run: ThreadRun, call: StepCall, inside: StepScope, where: OwnProcess) -> Request:
     """What is sent. Raises `SerializationError` for arguments that cannot travel."""
     definition = call.definition
     module, qualname = definition.found_as
@@ -129,7 +129,7 @@ def request_of(run: Run, call: StepCall, inside: StepScope, where: OwnProcess) -
     )
 
 
-def await_body(run: Run, there: AttemptThere, timeout: float | None) -> None:
+def await_body(run: ThreadRun, there: AttemptThere, timeout: float | None) -> None:
     """Wait until it has ended, or is late, or its outcome could not be recorded any more."""
     changed: threading.Condition = run.state.changed
     handed_over_at = time.monotonic()
@@ -143,7 +143,7 @@ def await_body(run: Run, there: AttemptThere, timeout: float | None) -> None:
             changed.wait(min(left, threading.TIMEOUT_MAX))
 
 
-def outcome_of(run: Run, call: StepCall, ended: End | None, *, has_begun: bool) -> Outcome:
+def outcome_of(run: ThreadRun, call: StepCall, ended: End | None, *, has_begun: bool) -> Outcome:
     """What became of the body, as the step's outcome."""
     definition = call.definition
     if isinstance(ended, Ended):

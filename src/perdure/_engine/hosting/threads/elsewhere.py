@@ -15,11 +15,11 @@ from typing import Any
 from ...._core.flow import Outcome
 from ...._core.interruption import CANCELS_TASKS
 from ...._core.lineage import Elsewhere, StepScope, body_elsewhere
-from ...._core.run import Run
 from ...._core.step_call import StepCall
 from ....errors import RecordedError, StepTimeoutError, UsageError
 from ..found import found_function
 from .leaving import check_program_goes_on
+from .state import ThreadRun
 
 Made = Callable[[], Executor]
 
@@ -62,7 +62,7 @@ class Executors:
 EXECUTORS = Executors()
 
 
-def attempt_elsewhere(run: Run, call: StepCall, inside: StepScope) -> Outcome:
+def attempt_elsewhere(run: ThreadRun, call: StepCall, inside: StepScope) -> Outcome:
     """Hand the body over and wait. What it raises there is raised here."""
     definition = call.definition
     assert definition.executor is not None
@@ -106,7 +106,7 @@ def submit(executor: Executor, call: StepCall, inside: StepScope) -> Future[Any]
     return executor.submit(run_body, module, qualname, name, attempt, call.args, call.kwargs)
 
 
-def await_future(run: Run, future: Future[Any], until: float | None) -> None:
+def await_future(run: ThreadRun, future: Future[Any], until: float | None) -> None:
     """Wait until it is done or late, or its outcome could not be recorded. If the run is cancelled, so is what has not
     begun; a body that runs is waited for, so that nothing undoes it before it has ended.
     """

@@ -33,18 +33,16 @@ from ...._core.flow import (
 from ...._core.flows.renewal import ContinuedAsNew
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.own_process import OwnProcess
-from ...._core.run import Run
 from ...._entries import Arrival, EndedRun, EventSeen, HistoryRows, Verdict
 from ....errors import RunInterrupted
-from ...journal.lanes import Lane
 from ...watching.several_ends import Watching
+from ..asyncio.state import loop_state
 from ..asyncio.tasks import current_task
 from ..host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
 from ..isolation.attempt import attempt_isolated
 from ..left_behind import warn_of_threads
-from ..waits import Waits
 from .elsewhere import attempt_elsewhere
-from .state import ThreadState
+from .state import ThreadRun, ThreadState
 from .turns import ThreadTurns
 
 T = TypeVar("T")
@@ -53,13 +51,13 @@ T = TypeVar("T")
 class ThreadHost(ThreadTurns):
     """Blocks; commits the journal on the calling thread where it is free."""
 
-    def answer(self, run: Run, request: Request) -> Any:
+    def answer(self, run: ThreadRun, request: Request) -> Any:
         """As every host. While it answers, this thread does not run the run's own code: somebody may ask that how
         things stand, and the thread goes on when that is told.
         """
         if run.handlers is None:
             return getattr(self, request.method)(run, request)
-        state: ThreadState = run.state
+        state = run.state
         with state.changed:
             state.inside += 1
             if state.asking:
@@ -73,15 +71,15 @@ class ThreadHost(ThreadTurns):
     def park_after(self) -> float:
         return 0.0 if self.threads.count > self.options.most_threads else self.options.park_after_seconds
 
-    def interrupt(self, run: Run) -> None:
-        state: ThreadState = run.state
+    def interrupt(self, run: ThreadRun) -> None:
+        state = run.state
         state.tell_all()
 
-    def child_ended(self, run: Run, ended: EndedRun) -> None:
+    def child_ended(self, run: ThreadRun, ended: EndedRun) -> None:
         self.interrupt(run)
 
-    def load_history(self, run: Run, request: LoadHistory) -> HistoryRows:
-        state: ThreadState = run.state
+    def load_history(self, run: ThreadRun, request: LoadHistory) -> HistoryRows:
+        state = run.state
         outcomes: list[Outcome] = []
 
         def on_read(outcome: Outcome) -> None:
@@ -99,14 +97,14 @@ class ThreadHost(ThreadTurns):
         run.check_alive()
         return outcomes[0].value  # type: ignore[no-any-return]  # what was asked for
 
-    def park_soon(self, run: Run) -> None:
-        state: ThreadState = run.state
+    def park_soon(self, run: ThreadRun) -> None:
+        state = run.state
         with state.changed:
             state.is_to_park = True
             state.changed.notify_all()
 
-    def settle(self, run: Run, request: Settle) -> float:
-        lane: Lane = run.lane
+    def settle(self, run: ThreadRun, request: Settle) -> float:
+        lane = run.lane
         if run.is_concurrent:
             self._came_back(run)
         while lane.committed != lane.appended:
@@ -116,16 +114,16 @@ class ThreadHost(ThreadTurns):
             self.pause(run, Pause(UNSURE_SECONDS))
         return time.time()
 
-    def begin(self, run: Run, request: Begin) -> float:
+    def begin(self, run: ThreadRun, request: Begin) -> float:
         if run.is_concurrent:
             self._came_back(run)
         return super().begin(run, request)
 
-    def commit(self, run: Run, request: Commit) -> Verdict | None:
+    def commit(self, run: ThreadRun, request: Commit) -> Verdict | None:
         """What ends the claim. A thread that nobody waits for goes on to another run, and this one leaves when it is
         committed.
         """
-        state: ThreadState = run.state
+        state = run.state
         if not state.uses_slots:
             return self.claims.commit(run, request.entry)
         self.claims.append(run, request.entry, lambda verdict: self.leave(run))
@@ -137,7 +135,7 @@ class ThreadHost(ThreadTurns):
             self.journal.lead()
         return None
 
-    def attempt(self, run: Run, request: Attempt) -> Outcome:
+    def attempt(self, run: ThreadRun, request: Attempt) -> Outcome:
         call = request.call
         inside = StepScope(run, call.key, request.number, call)
         token = scope.set(inside)
@@ -160,7 +158,7 @@ class ThreadHost(ThreadTurns):
         finally:
             scope.reset(token)
 
-    def execute(self, run: Run, request: Execute) -> Outcome:
+    def execute(self, run: ThreadRun, request: Execute) -> Outcome:
         branch = Branch(run, False, run.root_path, owner=threading.get_ident(), within=current_task())
         token = scope.set(branch)
         run.state.branches = 1
@@ -180,12 +178,12 @@ class ThreadHost(ThreadTurns):
             self.interrupt(run)
 
     @staticmethod
-    def _finish(run: Run) -> None:
+    def _finish(run: ThreadRun) -> None:
         """What others have asked the run to do, and it has accepted, is done before it ends."""
         if run.handlers is not None and run.handlers.finish is not None:
             run.handlers.finish()
 
-    def await_end(self, run: Run, request: AwaitEnd) -> EndedRun:
+    def await_end(self, run: ThreadRun, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id
         ended = run.children.take_end(run_id)
         if ended is None and may_have_ended(run, run_id):
@@ -195,7 +193,7 @@ class ThreadHost(ThreadTurns):
         if not run.lane.is_settled:  # it may wait for its own creation, which nobody else is called to commit
             self.journal.wait(run.lane, run.lane.appended)
         found: list[EndedRun] = []
-        state: ThreadState = run.state
+        state = run.state
 
         def on_end(ended: EndedRun) -> None:
             with state.changed:
@@ -207,19 +205,19 @@ class ThreadHost(ThreadTurns):
             self.ends.forget(run_id, on_end)
             return run.children.take_end(run_id) or self.await_end(run, request)
         try:
-            waits: Waits = state.waits
+            waits = state.waits
             self._wait_durably(run, found, waits.runs, run_id)
         finally:
             self.ends.forget(run_id, on_end)
         run.children.take_end(run_id)
         return found[0]
 
-    def await_time(self, run: Run, request: AwaitTime) -> None:
+    def await_time(self, run: ThreadRun, request: AwaitTime) -> None:
         if self.seconds_until(run, request.due_at) > 0:
-            waits: Waits = run.state.waits
+            waits = run.state.waits
             self._wait_durably(run, [], waits.due, request.due_at, due_at=request.due_at)
 
-    def await_any(self, run: Run, request: AwaitAny) -> str | None:
+    def await_any(self, run: ThreadRun, request: AwaitAny) -> str | None:
         several = request.several
         if several.watching is None:
             several.watching = Watching(self.ends, run, several.calls)
@@ -227,12 +225,12 @@ class ThreadHost(ThreadTurns):
         if not found:
             if not run.lane.is_settled:  # as in `await_end`
                 self.journal.wait(run.lane, run.lane.appended)
-            waits: Waits = run.state.waits
+            waits = run.state.waits
             self._wait_durably(run, found, waits.several, request, due_at=request.due_at)
         return found.popleft() if found else None
 
-    def await_arrival(self, run: Run, request: Await) -> Arrival | EventSeen | None:
-        state: ThreadState = run.state
+    def await_arrival(self, run: ThreadRun, request: Await) -> Arrival | EventSeen | None:
+        state = run.state
         arrivals = self.arrivals
         while True:
             told: list[None] = []
@@ -253,19 +251,19 @@ class ThreadHost(ThreadTurns):
                     return arrival
                 if not run.lane.is_settled:  # as in `await_end`
                     self.journal.wait(run.lane, run.lane.appended)
-                waits: Waits = state.waits
+                waits = state.waits
                 arrivals.follow(request, on_told)
                 self._wait_durably(run, told, waits.awaited, request, due_at=request.due_at)
             finally:
                 arrivals.forget(run.run_id, on_told)
 
-    def send(self, run: Run, request: Send) -> list[Verdict]:
+    def send(self, run: ThreadRun, request: Send) -> list[Verdict]:
         found: list[list[Verdict]] = []
         number = self.append_messages(run.lane, request.entries, found.append)
         self.journal.wait(run.lane, number)
         return found[0]
 
-    def close_hook(self, run: Run, request: CloseHook) -> Verdict:
+    def close_hook(self, run: ThreadRun, request: CloseHook) -> Verdict:
         found: list[Verdict] = []
         number = self.journal.append(run.lane, request.entry, found.append, leads=True)
         self.journal.wait(run.lane, number)
@@ -273,7 +271,7 @@ class ThreadHost(ThreadTurns):
 
     def _wait_durably(
         self,
-        run: Run,
+        run: ThreadRun,
         found: Sized,
         noted: list[T],
         waited_for: T,
@@ -283,7 +281,7 @@ class ThreadHost(ThreadTurns):
         """Wait until something is found or it is due; without the slot, and without the thread where that takes
         long. Meanwhile what is waited for is `noted` among the run's waits.
         """
-        state: ThreadState = run.state
+        state = run.state
         waits = state.waits
         parking: int | None = None
         with state.changed:
@@ -305,9 +303,9 @@ class ThreadHost(ThreadTurns):
         run.check_alive()
         self._regain_slot(run)
 
-    def _wait_in_memory(self, run: Run, found: Sized, due_at: float | None) -> bool:
+    def _wait_in_memory(self, run: ThreadRun, found: Sized, due_at: float | None) -> bool:
         """Wait until it is found, due or interrupted; True when the run should rather leave memory."""
-        state: ThreadState = run.state
+        state = run.state
         park_at = time.monotonic() + self.park_after()
         while run.interruption is None and not found:
             now = time.monotonic()
@@ -322,9 +320,9 @@ class ThreadHost(ThreadTurns):
             state.changed.wait(min(waits))
         return False
 
-    def _regain_slot(self, run: Run) -> None:
+    def _regain_slot(self, run: ThreadRun) -> None:
         """Go on only with a slot; a run of which any branch waits durably has none."""
-        state: ThreadState = run.state
+        state = run.state
         if state.waits:
             return
         granted: list[bool] = []
@@ -340,7 +338,7 @@ class ThreadHost(ThreadTurns):
                     state.changed.wait()
         run.check_alive()
 
-    def _should_park(self, run: Run, state: ThreadState, park_at: float) -> bool:
+    def _should_park(self, run: ThreadRun, state: ThreadState, park_at: float) -> bool:
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
             return False
@@ -354,29 +352,29 @@ class InlineHost(ThreadHost):
     body would.
     """
 
-    def attempt(self, run: Run, request: Attempt) -> Outcome:
+    def attempt(self, run: ThreadRun, request: Attempt) -> Outcome:
         try:
             return super().attempt(run, request)
         except (KeyboardInterrupt, SystemExit) as error:
             spare_loop(run, error)
             raise
 
-    def pause(self, run: Run, request: Pause) -> None:
+    def pause(self, run: ThreadRun, request: Pause) -> None:
         time.sleep(request.seconds)
         run.check_alive()
 
-    def await_time(self, run: Run, request: AwaitTime) -> None:
+    def await_time(self, run: ThreadRun, request: AwaitTime) -> None:
         self.pause(run, Pause(max(0.0, self.seconds_until(run, request.due_at))))
 
-    def answer(self, run: Run, request: Request) -> Any:
-        if run.state.is_closing and run.interrupt("closing"):
+    def answer(self, run: ThreadRun, request: Request) -> Any:
+        if loop_state(run).is_closing and run.interrupt("closing"):
             run.check_alive()
         return getattr(self, request.method)(run, request)
 
     @staticmethod
-    def _recorded(run: Run) -> None:
+    def _recorded(run: ThreadRun) -> None:
         """Such a step takes no turn."""
 
     @staticmethod
-    def _came_back(run: Run) -> None:
+    def _came_back(run: ThreadRun) -> None:
         """Nor is there another thread."""

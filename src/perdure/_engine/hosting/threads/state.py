@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
+from ...._core.run import Run
+from ...held_run import HostedRun
 from ..waits import Waits
 from .baton import Baton
 
@@ -63,3 +65,15 @@ class ThreadState:
         if "changed" in vars(self):
             with self.changed:
                 self.changed.notify_all()
+
+
+ThreadRun = HostedRun[ThreadState]
+"""A run on threads."""
+
+
+def thread_state(run: Run) -> ThreadState:
+    """What is remembered of a run that is known to be on threads."""
+    assert isinstance(run, HostedRun)
+    state = run.state
+    assert isinstance(state, ThreadState)
+    return state

@@ -8,17 +8,16 @@ from heapq import heapify, heappop, heappush
 
 from ...._core.flow import BeginReplay, CatchUp, LogTurn, Pause, Record, StayOpen, Turn
 from ...._core.flows.turn import NO_TURN
-from ...._core.run import Run
 from ..host import ANSWERS, Host, interrupted
 from ..replays import LOOK_SECONDS
-from .state import ThreadState
+from .state import ThreadRun
 
 
-class ThreadTurns(Host):
+class ThreadTurns(Host[ThreadRun]):
     """The part of the sync host that hands outcomes over."""
 
-    def stay_open(self, run: Run, request: StayOpen) -> None:
-        state: ThreadState = run.state
+    def stay_open(self, run: ThreadRun, request: StayOpen) -> None:
+        state = run.state
         self._came_back(run)
         with state.changed:
             run.order.stays_open(request.key)
@@ -29,12 +28,12 @@ class ThreadTurns(Host):
                 run.order.was_closed(request.key)
         run.check_alive()
 
-    def begin_replay(self, run: Run, request: BeginReplay) -> None:
+    def begin_replay(self, run: ThreadRun, request: BeginReplay) -> None:
         since = time.monotonic()
         while not self.replays.may_begin(run, since):
             self.pause(run, Pause(LOOK_SECONDS))
 
-    def turn(self, run: Run, request: Turn) -> tuple[int | None, bool]:
+    def turn(self, run: ThreadRun, request: Turn) -> tuple[int | None, bool]:
         """One at a time: when it is due, and no other thread runs the run's code or is about to. In a run with one
         branch nothing else can run.
         """
@@ -42,7 +41,7 @@ class ThreadTurns(Host):
             return NO_TURN
         if not run.is_concurrent and run.order.is_due(request.key):
             return run.order.advance(request.key)
-        state: ThreadState = run.state
+        state = run.state
         order, key = run.order, request.key
         self._came_back(run)
         with state.changed:
@@ -69,8 +68,8 @@ class ThreadTurns(Host):
         raise interrupted(run)
 
     @staticmethod
-    def _hand_over(run: Run, key: str) -> tuple[int, bool]:
-        state: ThreadState = run.state
+    def _hand_over(run: ThreadRun, key: str) -> tuple[int, bool]:
+        state = run.state
         position, was_recorded = run.order.advance(key)
         state.baton.take()
         run.is_loose = state.baton.is_loose
@@ -80,14 +79,14 @@ class ThreadTurns(Host):
         return position, was_recorded
 
     @staticmethod
-    def _came_back(run: Run) -> None:
+    def _came_back(run: ThreadRun) -> None:
         """This thread waits, or runs a body: another one may run the run's code."""
-        state: ThreadState = run.state
+        state = run.state
         with state.changed:
             if state.baton.put_down():
                 state.changed.notify_all()
 
-    def record(self, run: Run, request: Record) -> None:
+    def record(self, run: ThreadRun, request: Record) -> None:
         try:
             super().record(run, request)
         finally:
@@ -95,23 +94,23 @@ class ThreadTurns(Host):
         if type(request.entry) in ANSWERS:
             self.journal.call_writer()
 
-    def log_turn(self, run: Run, request: LogTurn) -> None:
+    def log_turn(self, run: ThreadRun, request: LogTurn) -> None:
         try:
             super().log_turn(run, request)
         finally:
             self._recorded(run)
 
     @staticmethod
-    def _recorded(run: Run) -> None:
+    def _recorded(run: ThreadRun) -> None:
         """This thread's delivery is in the journal, behind all earlier ones: the next may follow."""
-        state: ThreadState = run.state
+        state = run.state
         if state.recording == threading.get_ident():
             with state.changed:
                 state.recording = None
                 state.changed.notify_all()
 
-    def catch_up(self, run: Run, request: CatchUp) -> None:
-        state: ThreadState = run.state
+    def catch_up(self, run: ThreadRun, request: CatchUp) -> None:
+        state = run.state
         self._came_back(run)
         with state.changed:
             state.catching_up += 1
@@ -126,9 +125,9 @@ class ThreadTurns(Host):
                 state.catching_up -= 1
         run.check_alive()
 
-    def _patience_left(self, run: Run, key: str, since: float) -> float:
+    def _patience_left(self, run: ThreadRun, key: str, since: float) -> float:
         """How long to wait yet for the call that is to come next. Gives up where nothing can make it any more."""
-        state: ThreadState = run.state
+        state = run.state
         waiting = len(state.turns) + state.catching_up
         is_certain = state.branches - state.joining <= waiting and not state.timed and not state.waits
         left = since + self.options.replay_patience_seconds - time.monotonic()
@@ -139,8 +138,8 @@ class ThreadTurns(Host):
                 self.give_up(run, key, True)
         return max(left, 0.0) if run.interruption is None else 0.0
 
-    def pause(self, run: Run, request: Pause) -> None:
-        state: ThreadState = run.state
+    def pause(self, run: ThreadRun, request: Pause) -> None:
+        state = run.state
         until = time.monotonic() + request.seconds
         with state.changed:
             while run.interruption is None and (left := until - time.monotonic()) > 0:
