@@ -52,6 +52,32 @@ async def live_twice(url: str, workflow: Callable[..., Any], *args: Any, between
         return await perdure.handle("r")
 
 
+class Reader:
+    """Who reads a run's stream while a model answers, which holds back the rest until its first piece was read."""
+
+    def __init__(self) -> None:
+        self.has_read = asyncio.Event()
+
+    async def read(self, url: str, workflow: Callable[..., Any], *args: Any) -> tuple[list[Any], list[Any], Any]:
+        """What stands in the stream `tokens` for who is there all the time, and for who comes late; and what the run
+        gives. The run leaves memory before it ends, and is replayed, if it sleeps.
+        """
+        ran.clear()
+        self.has_read.clear()
+        async with perdure.running(url, park_after_seconds=0.0, poll_seconds=0.05):
+            handle = await perdure.astart(workflow, *args)
+            live: list[perdure.Chunk] = []
+            async for item in handle.stream("tokens", timeout=PATIENCE_SECONDS).chunks():
+                self.has_read.set()
+                if isinstance(item, perdure.Rewound):
+                    ran["rewound"] += 1
+                    live = [chunk for chunk in live if chunk.offset < item.offset]
+                else:
+                    live.append(item)
+            given = await handle
+            return [chunk.value for chunk in live], [value async for value in handle.stream("tokens")], given
+
+
 def step_names(url: str | Path) -> list[str]:
     """The names of the recorded steps, without what the tests add, in alphabetical order."""
     rows = ask(str(url), STEPS.replace("outcome", "name"))

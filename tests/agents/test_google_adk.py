@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
+from tests.agents.replays import Reader, hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("google.adk", reason="make agents")
 
@@ -171,6 +171,54 @@ async def test_a_stream_is_recorded_as_a_list(tmp_path: Path) -> None:
     """All of it comes again, and the model is not asked again."""
     assert (await play(tmp_path, "quiet", "sse"))[0] == ["in ", "pieces", "in pieces"]
     assert ran["model"] == 1
+
+
+READER = Reader()
+
+
+class Slow(Answers):
+    """Gives its first piece, and the rest when somebody has read that; the first time it breaks then."""
+
+    async def generate_content_async(self, llm_request: Any, stream: bool = False) -> AsyncGenerator[LlmResponse, None]:
+        async for response in super().generate_content_async(llm_request, stream):
+            yield response
+            await READER.has_read.wait()
+            if ran["model"] == 1:
+                raise ConnectionError("cut off")
+
+
+SLOW = LlmAgent(name="slow", model=Slow(model="slow"))
+
+
+@perdure.workflow
+async def streams() -> list[str]:
+    plugin = PerdurePlugin(stream="tokens", model_options={"retries": perdure.Retry(attempts=2, initial_seconds=0.001)})
+    runner = Runner(
+        app_name="shop",
+        agent=SLOW,
+        session_service=InMemorySessionService(),
+        plugins=[plugin],
+        auto_create_session=True,
+    )
+    texts = []
+    async for event in runner.run_async(
+        user_id="ada",
+        session_id="s",
+        new_message=said("go"),
+        run_config=RunConfig(streaming_mode=StreamingMode.SSE),
+    ):
+        texts += [part.text or "" for part in (event.content.parts or [] if event.content else [])]
+    await perdure.sleep(0.1)
+    return texts
+
+
+async def test_a_stream_is_read_while_the_model_answers(tmp_path: Path) -> None:
+    """Outside the run. What an attempt had said that was made again is void; a replay writes nothing again."""
+    live, again, texts = await READER.read(str(tmp_path / "p.db"), streams)
+    assert [response["content"]["parts"][0]["text"] for response in live] == texts == ["in ", "pieces", "in pieces"]
+    assert [response.get("partial") for response in live] == [True, True, False]
+    assert again == live
+    assert ran == {"model": 2, "rewound": 1}
 
 
 def test_options_that_cannot_be_are_refused() -> None:

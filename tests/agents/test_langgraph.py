@@ -10,10 +10,11 @@ from typing import Annotated, Any, TypedDict
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
+from tests.agents.replays import Reader, hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("langgraph", reason="make agents")
 
+from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
@@ -273,3 +274,48 @@ async def test_outside_a_workflow_it_is_the_graph_that_it_was() -> None:
     """No database, no run."""
     state = await durable(GRAPHS["outer"]).ainvoke({"messages": [HumanMessage("hello")], "seen": []})
     assert "inline" in state["seen"]
+
+
+READER = Reader()
+
+
+async def speaks(state: State) -> dict[str, Any]:
+    """Says two words, the second when somebody has read the first; the first time it breaks then."""
+    ran["speaks"] += 1
+    said = ""
+    async for chunk in GenericFakeChatModel(messages=iter([AIMessage("in pieces")])).astream("go"):
+        said += str(chunk.content)
+        await READER.has_read.wait()
+        if ran["speaks"] == 1:
+            raise ConnectionError("cut off")
+    return {"seen": [said]}
+
+
+def speaks_in_a_thread(state: State) -> dict[str, Any]:
+    """Sync."""
+    model = GenericFakeChatModel(messages=iter([AIMessage("and more")]))
+    return {"seen": ["".join(str(chunk.content) for chunk in model.stream("go"))]}
+
+
+@perdure.workflow
+async def streams() -> list[str]:
+    builder = StateGraph(State)
+    builder.add_node("speaks", speaks)
+    builder.add_node("thread", speaks_in_a_thread)
+    builder.add_edge(START, "speaks")
+    builder.add_edge("speaks", "thread")
+    again: Any = {"retries": perdure.Retry(attempts=2, initial_seconds=0.001)}
+    state = await durable(builder.compile(), stream="tokens", node_options=again).ainvoke({"seen": []})
+    await perdure.sleep(0.1)
+    return list(state["seen"])
+
+
+async def test_a_stream_is_read_while_a_model_answers(tmp_path: Path) -> None:
+    """Outside the run. What an attempt had said that was made again is void; a replay writes nothing again."""
+    live, again, seen = await READER.read(str(tmp_path / "p.db"), streams)
+    assert seen == ["in pieces", "and more"]
+    assert "".join(said["token"] for said in live if said["node"] == "speaks") == "in pieces"
+    assert "".join(said["token"] for said in live if said["node"] == "thread") == "and more"
+    assert len(live) > 2
+    assert again == live
+    assert ran == {"speaks": 2, "rewound": 1}

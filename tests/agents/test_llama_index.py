@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, step_names
+from tests.agents.replays import Reader, hold, live_twice, ran, step_names
 
 pytest.importorskip("workflows", reason="make agents")
 
@@ -78,3 +78,40 @@ async def test_nothing_recorded_runs_again(tmp_path: Path) -> None:
     assert ran["double"] == ran["shaky"] == 3
     assert ran["step of the framework"] == 6
     assert len(step_names(tmp_path / "p.db")) == 6
+
+
+READER = Reader()
+
+
+class Telling(Workflow):
+    """Tells a first part, and the second when somebody has read that."""
+
+    @step
+    async def begin(self, ctx: Context, ev: StartEvent) -> StopEvent:
+        ctx.write_event_to_stream(Part(number=await double(1)))
+        await has_been_read()
+        ctx.write_event_to_stream(Part(number=await double(2)))
+        return StopEvent(result="told")
+
+
+@perdure.step
+async def has_been_read() -> None:
+    ran["waited"] += 1
+    await READER.has_read.wait()
+
+
+@perdure.workflow
+async def streams() -> str:
+    handler = Telling(timeout=None).run()
+    async for event in handler.stream_events():
+        if isinstance(event, Part):
+            perdure.stream("tokens").write(event.model_dump(mode="json"))
+    await perdure.sleep(0.1)
+    return str(await handler)
+
+
+async def test_events_are_read_outside_the_run(tmp_path: Path) -> None:
+    """While the framework's workflow is under way, by a loop in ours; a replay writes nothing again."""
+    live, again, told = await READER.read(str(tmp_path / "p.db"), streams)
+    assert live == again == [{"number": 2}, {"number": 4}]
+    assert (told, ran) == ("told", {"double": 2, "waited": 1})

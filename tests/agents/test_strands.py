@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.agents.replays import hold, live_twice, ran, resolve_when_open, step_names
+from tests.agents.replays import Reader, hold, live_twice, ran, resolve_when_open, step_names
 
 pytest.importorskip("strands", reason="make agents")
 
@@ -174,6 +174,52 @@ async def test_what_asks_a_person_can_be_no_step(tmp_path: Path) -> None:
     async with perdure.running(str(tmp_path / "p.db")):
         assert "can be no step" in (await asks_somebody(True))[1]
         assert (await asks_somebody(False))[0] == "interrupt"
+
+
+READER = Reader()
+
+
+class Slow(Answers):
+    """Gives its first piece, and the rest when somebody has read that; the first time it breaks then."""
+
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async for event in super().stream(*args, **kwargs):
+            yield event
+            await READER.has_read.wait()
+            if ran["model"] == 1:
+                raise ConnectionError("cut off")
+
+
+@perdure.workflow
+async def streams(is_structured: bool) -> str:
+    again = {"retries": perdure.Retry(attempts=2, initial_seconds=0.001)}
+    if is_structured:
+        model = PerdureModel(Answers(), stream="tokens")
+        return str([event["output"].total async for event in model.structured_output(Sum, [])])
+    plugin = PerdurePlugin(stream="tokens", model_options=again)  # type: ignore[arg-type]
+    said = await Agent(model=Slow(), plugins=[plugin], callback_handler=None).invoke_async("go")
+    await perdure.sleep(0.1)
+    return str(said).strip()
+
+
+async def test_a_stream_is_read_while_the_model_answers(tmp_path: Path) -> None:
+    """Outside the run. What an attempt had said that was made again is void; a replay writes nothing again."""
+    live, again, said = await READER.read(str(tmp_path / "p.db"), streams, False)
+    assert [next(iter(event)) for event in live] == [
+        "messageStart",
+        "contentBlockDelta",
+        "contentBlockStop",
+        "messageStop",
+    ]
+    assert live[1]["contentBlockDelta"]["delta"]["text"] == said == "nothing"
+    assert again == live
+    assert ran == {"model": 2, "rewound": 1}
+
+
+async def test_a_structured_answer_is_streamed_as_data(tmp_path: Path) -> None:
+    """As JSON, whatever class it is of."""
+    live, _, said = await READER.read(str(tmp_path / "p.db"), streams, True)
+    assert (live, said) == ([{"output": {"total": 7}}], "[7]")
 
 
 def test_a_durable_model_is_the_model_in_all_else() -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import cache
 from typing import Any, Literal
 
-from .. import call
+from .. import Stream, call, where
 from ._step_options import StepOptions, step_options
 
 try:
@@ -28,6 +28,7 @@ __all__ = ["PerdurePlugin", "StepOptions"]
 
 RESPONSES: Any = TypeAdapter(list[LlmResponse])
 OPTIONS = "_perdure_options"
+STREAM = "_perdure_stream"
 
 
 class PerdurePlugin(BasePlugin):
@@ -39,7 +40,8 @@ class PerdurePlugin(BasePlugin):
     outside a workflow do what they did.
 
     `model_options`, `tool_options` are the options of those steps; `tools` those of a tool by its name, with False for
-    one that shall be no step. Raises `UsageError` for options that cannot be.
+    one that shall be no step. `stream`: the key of the run's stream to which each response of a model is written, as
+    JSON, when it arrives: in the mode SSE its pieces, too. Raises `UsageError` for options that cannot be.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class PerdurePlugin(BasePlugin):
         model_options: StepOptions | None = None,
         tool_options: StepOptions | None = None,
         tools: Mapping[str, StepOptions | Literal[False]] | None = None,
+        stream: str | None = None,
     ) -> None:
         super().__init__(name=name)
+        self._stream = None if stream is None else Stream(stream)
         self._model_options = step_options(model_options, "model_options")
         self._tool_options = step_options(tool_options, "tool_options")
         self._own = {
@@ -73,6 +77,7 @@ class PerdurePlugin(BasePlugin):
         made = llm.model_copy()
         made.__class__ = _durable_class(type(llm))  # type: ignore[arg-type]  # classes are hashable
         object.__setattr__(made, OPTIONS, self._model_options)
+        object.__setattr__(made, STREAM, self._stream)
         return made
 
 
@@ -80,12 +85,20 @@ class _DurableRequests:
     """What a model's copy does otherwise."""
 
     async def generate_content_async(self, llm_request: Any, stream: bool = False) -> AsyncGenerator[Any, None]:
-        """The responses, recorded or asked for: all of them once the last one is there."""
+        """The responses, recorded or asked for: all of them once the last one is there. By then whoever reads the run's
+        stream has seen them.
+        """
         asked: Any = super().generate_content_async  # type: ignore[misc]  # of the class beside this one
 
-        async def ask() -> Any:
-            found = [response async for response in asked(llm_request, stream)]
-            return RESPONSES.dump_python(found, mode="json", exclude_none=True)
+        out: Stream | None = getattr(self, STREAM)
+
+        async def ask() -> list[Any]:
+            found = []
+            async for response in asked(llm_request, stream):
+                found.append(response.model_dump(mode="json", exclude_none=True))
+                if out is not None and where() == "step":
+                    out.write(found[-1])
+            return found
 
         name = f"google_adk.model:{self.model}{', streamed' if stream else ''}"  # type: ignore[attr-defined]  # a BaseLlm
         options: StepOptions = getattr(self, OPTIONS)

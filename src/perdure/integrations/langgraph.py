@@ -10,9 +10,10 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from .. import UsageError, call
+from .. import Stream, UsageError, call
 from ._langgraph_answers import Answers
 from ._langgraph_saver import PerdureSaver
+from ._langgraph_tokens import heard
 from ._step_options import StepOptions, step_options
 
 try:
@@ -39,6 +40,7 @@ def durable(
     nodes: Mapping[str, StepOptions | Literal[False]] | None = None,
     node_options: StepOptions | None = None,
     serde: Any = None,
+    stream: str | None = None,
 ) -> Any:
     """A copy of the compiled graph in which each node is a step `langgraph.node:NAME`, where a workflow runs it with
     `await durable(graph).ainvoke(...)`. Of a node that is a graph the nodes are steps, `langgraph.node:NAME/INNER`.
@@ -46,7 +48,9 @@ def durable(
     `nodes` are options by the name of a node, with False for one that shall be no step and so may call steps itself;
     `node_options` are those of all others. `serde` writes what nodes return, by default the framework's own. Where the
     graph has a checkpointer the copy has one in memory, for itself alone: make the copy in the workflow, and a replay
-    fills it again. Raises `UsageError` for options that cannot be, and for a name that no node has.
+    fills it again. `stream`: the key of the run's stream to which the tokens of the models in the nodes are written
+    while they arrive, as `{"node": NAME, "token": ...}`. Raises `UsageError` for options that cannot be, and for a name
+    that no node has.
     """
     own = {
         name: given if given is False else step_options(given, f"node {name!r}")
@@ -56,7 +60,8 @@ def durable(
     if unknown:
         raise UsageError(f"durable(): the graph has no node {unknown[0]!r}; it has {', '.join(names_of(graph))}")
     chosen = serde or getattr(graph.checkpointer, "serde", None) or JsonPlusSerializer()
-    return Copies(own, step_options(node_options, "node_options"), chosen).graph(graph, "")
+    out = None if stream is None else Stream(stream)
+    return Copies(own, step_options(node_options, "node_options"), chosen, out).graph(graph, "")
 
 
 def names_of(graph: Any, path: str = "") -> list[str]:
@@ -72,8 +77,11 @@ def names_of(graph: Any, path: str = "") -> list[str]:
 class Copies:
     """Makes the copy of a graph, and of the graphs in it."""
 
-    def __init__(self, own: Mapping[str, StepOptions | Literal[False]], options: StepOptions, serde: Any) -> None:
+    def __init__(
+        self, own: Mapping[str, StepOptions | Literal[False]], options: StepOptions, serde: Any, out: Stream | None
+    ) -> None:
         self._own = own
+        self._out = out
         self._options = options
         self._serde = serde
         self._answers = Answers()
@@ -92,18 +100,21 @@ class Copies:
             return node.copy({"bound": self.graph(node.bound, f"{name}/")})
         if name.endswith("__start__") or options is False:
             return node
-        return node.copy({"bound": DurableNode(node.bound, name, options, self._serde, self._answers)})
+        return node.copy({"bound": DurableNode(node.bound, name, options, self._serde, self._answers, self._out)})
 
 
 class DurableNode(Runnable):
     """What a node does, as a step: recorded is what came of it, and how many answers to its interrupts it has taken."""
 
-    def __init__(self, bound: Any, name: str, options: StepOptions, serde: Any, answers: Answers) -> None:
+    def __init__(
+        self, bound: Any, name: str, options: StepOptions, serde: Any, answers: Answers, out: Stream | None
+    ) -> None:
         self._bound = bound
         self.name = name
         self._options = options
         self._serde = serde
         self._answers = answers
+        self._out = out
 
     def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         """The node's update, recorded or made. Of a graph that runs nodes beside each other only `ainvoke` works."""
@@ -113,7 +124,7 @@ class DurableNode(Runnable):
         def body() -> Any:
             ran.append(1)
             try:
-                with self._answers.attempt(config) as given:
+                with self._answers.attempt(heard(config, self._out, self.name)) as given:
                     value = self._bound.invoke(input, given, **kwargs)
             except (GraphInterrupt, ParentCommand) as told:
                 return self._told(told, config)
@@ -129,7 +140,7 @@ class DurableNode(Runnable):
         async def body() -> Any:
             ran.append(1)
             try:
-                with self._answers.attempt(config) as given:
+                with self._answers.attempt(heard(config, self._out, self.name)) as given:
                     value = await self._bound.ainvoke(input, given, **kwargs)
             except (GraphInterrupt, ParentCommand) as told:
                 return self._told(told, config)

@@ -10,7 +10,7 @@ import copy
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from .. import UsageError, call
+from .. import Stream, UsageError, call, where
 from ._step_options import StepOptions, step_options
 
 try:
@@ -27,12 +27,16 @@ __all__ = ["PerdureModel", "PerdurePlugin", "StepOptions"]
 class PerdureModel(Model):
     """A model of the framework, each request to which is a step `strands.model:NAME` in a workflow.
 
-    `name` is kept in the database; by default it is the class of the model. Whatever else the model has is reached
-    through this one.
+    `name` is kept in the database; by default it is the class of the model. `stream`: the key of the run's stream to
+    which the events of an answer are written while they arrive. Whatever else the model has is reached through this
+    one.
     """
 
-    def __init__(self, model: Any, name: str | None = None, *, options: StepOptions | None = None) -> None:
+    def __init__(
+        self, model: Any, name: str | None = None, *, options: StepOptions | None = None, stream: str | None = None
+    ) -> None:
         self._model = model
+        self._stream = None if stream is None else Stream(stream)
         self._name = f"strands.model:{name or type(model).__name__}"
         self._options = step_options(options, "options")
         self._supports_structured_output = getattr(model, "_supports_structured_output", False)
@@ -63,10 +67,12 @@ class PerdureModel(Model):
         return await self._model.count_tokens(*args, **kwargs)
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        """The events of an answer, recorded or asked for: all of them once the answer is complete."""
+        """The events of an answer, recorded or asked for: all of them once the answer is complete. By then whoever
+        reads the run's stream has seen them.
+        """
 
         async def ask() -> list[Any]:
-            return [event async for event in self._model.stream(*args, **kwargs)]
+            return [self._written(event) async for event in self._model.stream(*args, **kwargs)]
 
         for event in await call(self._name, ask, **self._options):
             yield event
@@ -75,14 +81,20 @@ class PerdureModel(Model):
         """The same for an answer that is an object of `output_model`."""
 
         async def ask() -> list[Any]:
-            found = [event async for event in self._model.structured_output(output_model, *args, **kwargs)]
             return [
-                {**event, "output": event["output"].model_dump(mode="json")} if "output" in event else event
-                for event in found
+                self._written(
+                    {**event, "output": event["output"].model_dump(mode="json")} if "output" in event else event
+                )
+                async for event in self._model.structured_output(output_model, *args, **kwargs)
             ]
 
         for event in await call(f"{self._name}, structured", ask, **self._options):
             yield {**event, "output": output_model.model_validate(event["output"])} if "output" in event else event
+
+    def _written(self, event: Any) -> Any:
+        if self._stream is not None and where() == "step":
+            self._stream.write(event)
+        return event
 
 
 class PerdurePlugin(Plugin):
@@ -92,7 +104,7 @@ class PerdurePlugin(Plugin):
     the tool's result. Hooks and other plugins run around them, as they do, at every replay.
 
     `model_options`, `tool_options` are the options of those steps; `tools` those of a tool by its name, with False for
-    one that shall be no step. Raises `UsageError` for options that cannot be.
+    one that shall be no step. `stream` is as of a `PerdureModel`. Raises `UsageError` for options that cannot be.
     """
 
     name = "perdure"
@@ -103,8 +115,10 @@ class PerdurePlugin(Plugin):
         model_options: StepOptions | None = None,
         tool_options: StepOptions | None = None,
         tools: Mapping[str, StepOptions | Literal[False]] | None = None,
+        stream: str | None = None,
     ) -> None:
         super().__init__()
+        self._stream = stream
         self._model_options = step_options(model_options, "model_options")
         self._tool_options = step_options(tool_options, "tool_options")
         self._own = {
@@ -115,7 +129,7 @@ class PerdurePlugin(Plugin):
     def init_agent(self, agent: Any) -> None:
         """Give the agent a durable model, and each call a durable tool."""
         if not isinstance(agent.model, PerdureModel):
-            agent.model = PerdureModel(agent.model, options=self._model_options)
+            agent.model = PerdureModel(agent.model, options=self._model_options, stream=self._stream)
         agent.add_hook(self._select, BeforeToolCallEvent)
 
     def _select(self, event: Any) -> None:
