@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 
 import perdure
 from perdure._core.children import Children
+from perdure._core.flow import Await, AwaitAny, AwaitEnd, AwaitTime
 from perdure._core.run import Run
 from perdure._core.serialization import Serializer
 from perdure._core.serialization.registry import TypeRegistry
+from perdure._core.several import Several
 from perdure._engine.hosting.host import Host
 from perdure._engine.hosting.waits import Waits
 from perdure._entries import Wait
@@ -88,22 +91,34 @@ def test_a_fenced_claim_joins_again(database: Path) -> None:
     assert handle.result(6) == "done"
 
 
+def a_run() -> Run:
+    """In memory, without a host."""
+    return Run("parent", "claim", "workflow", "f", "", 1, None, Serializer(TypeRegistry()))
+
+
 def test_a_park_has_not_seen_an_end_that_a_branch_waits_for() -> None:
     """The run knows that the child ended, the branch does not yet: parked now, it must wake by that end."""
-    run = Run(
-        "parent",
-        "claim",
-        kind="workflow",
-        name="f",
-        queue="",
-        attempts=1,
-        parent_id=None,
-        serializer=Serializer(TypeRegistry()),
-    )
+    run = a_run()
     run.children = Children(ended={"a", "b"})
     waits = Waits()
-    waits.runs.append("a")
+    waits[AwaitEnd("a")] = None
 
     entry = Host.parking(None, run, waits)  # type: ignore[arg-type]  # it needs nothing of its host
 
     assert entry.waits_for == (Wait("children", seen=1),)
+
+
+def test_a_park_names_whatever_any_branch_waits_for() -> None:
+    """The first time, the children together, each other run, and what others send or say."""
+    run = a_run()
+    run.children = Children(open={"child": None})
+    message, event = Wait("message", "topic"), Wait("event", "it", run_id="other")
+    several = Several({"0": "child", "1": "stranger"}, deque())
+    waits = Waits.fromkeys(
+        [AwaitTime(7.0), AwaitAny(several, 5.0), Await(message), Await(event, 6.0), AwaitEnd("friend")]
+    )
+
+    entry = Host.parking(None, run, Waits(waits))  # type: ignore[arg-type]  # it needs nothing of its host
+
+    assert entry.due_at == 5.0
+    assert entry.waits_for == (Wait("children", seen=0), Wait("run", "stranger"), Wait("run", "friend"), message, event)

@@ -8,8 +8,8 @@ every request. A host knows how to answer: with blocking calls for `drive`, with
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Callable, Collection, Generator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -156,11 +156,34 @@ class StayOpen(Struct):
     method: ClassVar = "stay_open"
 
 
-class AwaitEnd(Struct):
+class DurableWait(Protocol):
+    """A request to wait durably: what it waits for, so that a run that is parked meanwhile wakes by it."""
+
+    @property
+    def runs(self) -> Collection[RunId]:
+        """One of these ends."""
+
+    @property
+    def wait(self) -> Wait | None:
+        """Others send or say this."""
+
+    @property
+    def due_at(self) -> float | None:
+        """This time comes (seconds since the epoch)."""
+
+
+class AwaitEnd(Struct, eq=False):
     """Wait durably for a run to end. Answer: `EndedRun`."""
 
     run_id: RunId
+    wait: ClassVar[Wait | None] = None
+    due_at: ClassVar[float | None] = None
     method: ClassVar = "await_end"
+
+    @property
+    def runs(self) -> Collection[RunId]:
+        """See `DurableWait`."""
+        return (self.run_id,)
 
 
 class AwaitAny(Struct, eq=False):
@@ -170,7 +193,13 @@ class AwaitAny(Struct, eq=False):
 
     several: Several
     due_at: float | None = None
+    wait: ClassVar[Wait | None] = None
     method: ClassVar = "await_any"
+
+    @property
+    def runs(self) -> Collection[RunId]:
+        """See `DurableWait`."""
+        return self.several.calls.values()
 
 
 class Await(Struct, eq=False):
@@ -182,6 +211,7 @@ class Await(Struct, eq=False):
     due_at: float | None = None
     seen: EventSeen | None = None
     """Of an event: what the last look has found."""
+    runs: ClassVar[Collection[RunId]] = ()
     method: ClassVar = "await_arrival"
 
 
@@ -211,10 +241,12 @@ class CloseHook(Struct):
     method: ClassVar = "close_hook"
 
 
-class AwaitTime(Struct):
+class AwaitTime(Struct, eq=False):
     """Wait durably for a time (seconds since the epoch)."""
 
     due_at: float
+    runs: ClassVar[Collection[RunId]] = ()
+    wait: ClassVar[Wait | None] = None
     method: ClassVar = "await_time"
 
 

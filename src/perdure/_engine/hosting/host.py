@@ -241,17 +241,22 @@ class Host(Generic[RunT]):
         """How long until that time; 0 or less when it is due."""
         return due_at - self.time_in(run)
 
+    def is_long(self, run: RunT, waits: Waits) -> bool:
+        """Whether every branch waits for a time, and the first of them is far enough to leave memory at once."""
+        due_at = waits.first_due() if waits.are_for_times else None
+        return due_at is not None and self.seconds_until(run, due_at) > self.park_after()
+
     def parking(self, run: RunT, waits: Waits) -> RunParked:
         """The entry that lets the run leave memory; it wakes by what it waits for. From here on nothing durable
         happens.
         """
         run.interrupt("parked")
-        runs = waits.all_runs()
+        runs = waits.runs()
         foreign = tuple(run_id for run_id in runs if run_id not in run.children)
         # An end that the run was told of and the branch that waits for it was not yet must wake the run.
         seen = run.children.ended.difference(runs)
         children = (Wait("children", seen=len(seen)),) if len(foreign) < len(runs) else ()
-        waits_for = (*children, *(Wait("run", run_id) for run_id in foreign), *(one.wait for one in waits.awaited))
+        waits_for = (*children, *(Wait("run", run_id) for run_id in foreign), *waits.others())
         return RunParked(run.run_id, run.claim, waits.first_due(), waits_for)
 
 

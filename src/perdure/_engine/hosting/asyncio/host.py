@@ -16,6 +16,7 @@ from ...._core.flow import (
     AwaitTime,
     Commit,
     Compute,
+    DurableWait,
     Execute,
     LoadHistory,
     Outcome,
@@ -38,7 +39,7 @@ from ..surroundings import Surroundings
 from .durable_waits import waits_within
 from .leader import LoopLeaders
 from .own_context import in_own_context
-from .state import LoopRun, LoopState, LoopWaits
+from .state import LoopRun, LoopState
 from .tasks import current_task
 from .timeouts import attempt_in_time
 from .turns import LoopTurns
@@ -257,9 +258,10 @@ class LoopHost(LoopTurns):
 
     def await_end(self, run: LoopRun, request: AwaitEnd) -> Any:
         ended = run.children.take_end(request.run_id)
-        return self._await_end(run, request.run_id) if ended is None else ended
+        return self._await_end(run, request) if ended is None else ended
 
-    async def _await_end(self, run: LoopRun, run_id: str) -> EndedRun:
+    async def _await_end(self, run: LoopRun, request: AwaitEnd) -> EndedRun:
+        run_id = request.run_id
         if may_have_ended(run, run_id):
             fetched: EndedRun | None = await self._off_loop(
                 run, partial(self._on_thread, partial(self.ends.fetch, run, run_id))
@@ -276,38 +278,35 @@ class LoopHost(LoopTurns):
         self.ends.watch(run_id, on_end, parent=run if run_id in run.children else None)
         if run_id in run.children.ended:  # since we looked
             self.ends.forget(run_id, on_end)
-            return run.children.take_end(run_id) or await self._await_end(run, run_id)
-        waits = state.durable_waits()
-        waits.runs.append(run_id)
+            return run.children.take_end(run_id) or await self._await_end(run, request)
         try:
-            ended: EndedRun = await self._wait_durably(run, waits, future)
+            ended: EndedRun = await self._wait_durably(run, request, future)
         finally:
             self.ends.forget(run_id, on_end)
-            waits.runs.remove(run_id)
         await self._regain_slot(run)
         run.children.take_end(run_id)
         return ended
 
     def await_time(self, run: LoopRun, request: AwaitTime) -> Any:
-        return self._await_time(run, request.due_at) if self.seconds_until(run, request.due_at) > 0 else None
+        return self._await_time(run, request) if self.seconds_until(run, request.due_at) > 0 else None
 
-    async def _await_time(self, run: LoopRun, due_at: float) -> None:
+    async def _await_time(self, run: LoopRun, request: AwaitTime) -> None:
         state = run.state
         future: asyncio.Future[None] = state.loop.create_future()
-        waits = state.durable_waits()
-        waits.due.append(due_at)
-        timer = state.loop.call_later(max(0.0, self.seconds_until(run, due_at)), finish, future, context=Context())
+        seconds = max(0.0, self.seconds_until(run, request.due_at))
+        timer = state.loop.call_later(seconds, finish, future, context=Context())
         try:
-            await self._wait_durably(run, waits, future)
+            await self._wait_durably(run, request, future)
         finally:
             timer.cancel()
-            waits.due.remove(due_at)
         await self._regain_slot(run)
 
-    async def _wait_durably(self, run: LoopRun, waits: LoopWaits, future: asyncio.Future[Any]) -> Any:
+    async def _wait_durably(self, run: LoopRun, request: DurableWait, future: asyncio.Future[Any]) -> Any:
         """Wait without the slot, and look now and later whether the whole run waits for long enough to be parked."""
-        self.room.yield_slot(run)
         state = run.state
+        waits = state.durable_waits()
+        waits.begin(request, future)
+        self.room.yield_slot(run)
         if not state.is_to_look:  # one look for all that begin to wait in this turn of the loop: it asks every task
             state.is_to_look = True
             pause = max(0.0, state.looked_soon_at + gap_of(state) - state.loop.time())
@@ -326,11 +325,10 @@ class LoopHost(LoopTurns):
             later = state.loop.call_later(again, look, context=Context())
 
         later = state.loop.call_later(self.park_after(), look, context=Context())
-        waits.futures.add(future)
         try:
             return await self._wait(run, future)
         finally:
-            waits.futures.discard(future)
+            waits.end(request, future)
             later.cancel()
 
     async def _regain_slot(self, run: LoopRun) -> None:
@@ -358,8 +356,7 @@ class LoopHost(LoopTurns):
         waits = state.waits
         if run.interruption is not None or not waits:
             return
-        long = waits.is_for_times and self.seconds_until(run, min(waits.due)) > self.park_after()
-        if (long or has_waited) and waits_within(state.own_tasks(), waits.futures):
+        if (has_waited or self.is_long(run, waits)) and waits_within(state.own_tasks(), waits.futures):
             entry = self.parking(run, waits)
             self.claims.append(run, entry, lambda verdict: self.interrupt(run))
             self.handed_in(run)

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ...._core.flow import DurableWait
 from ...._core.lineage import Branch
 from ...._core.run import Run
 from ....errors import RunInterrupted
@@ -24,6 +25,16 @@ class LoopWaits(Waits):
     def __init__(self) -> None:
         super().__init__()
         self.futures: set[asyncio.Future[Any]] = set()
+
+    def begin(self, request: DurableWait, future: asyncio.Future[Any]) -> None:
+        """A branch waits for this, by that future."""
+        self[request] = None
+        self.futures.add(future)
+
+    def end(self, request: DurableWait, future: asyncio.Future[Any]) -> None:
+        """It does no more."""
+        del self[request]
+        self.futures.discard(future)
 
 
 class LoopState(Struct, eq=False):

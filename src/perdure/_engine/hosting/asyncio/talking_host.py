@@ -35,21 +35,12 @@ class TalkingLoopHost(LoopHost):
                 if seconds is not None:
                     timer = state.loop.call_later(seconds, finish, future, context=Context())
                 arrivals.follow(request, on_told)
-                await self._await_told(run, request, future)
+                await self._wait_durably(run, request, future)
             finally:
                 arrivals.forget(run.run_id, on_told)
                 if timer is not None:
                     timer.cancel()
-
-    async def _await_told(self, run: LoopRun, request: Await, future: asyncio.Future[None]) -> None:
-        state = run.state
-        waits = state.durable_waits()
-        waits.awaited.append(request)
-        try:
-            await self._wait_durably(run, waits, future)
-        finally:
-            waits.awaited.remove(request)
-        await self._regain_slot(run)
+            await self._regain_slot(run)
 
     async def send(self, run: LoopRun, request: Send) -> list[Verdict]:
         state = run.state

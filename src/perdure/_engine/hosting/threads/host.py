@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sized
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any
 
 from ...._core.flow import (
     Attempt,
@@ -22,6 +22,7 @@ from ...._core.flow import (
     Begin,
     CloseHook,
     Commit,
+    DurableWait,
     Execute,
     LoadHistory,
     Outcome,
@@ -44,8 +45,6 @@ from ..left_behind import warn_of_threads
 from .elsewhere import attempt_elsewhere
 from .state import ThreadRun, ThreadState
 from .turns import ThreadTurns
-
-T = TypeVar("T")
 
 
 class ThreadHost(ThreadTurns):
@@ -205,8 +204,7 @@ class ThreadHost(ThreadTurns):
             self.ends.forget(run_id, on_end)
             return run.children.take_end(run_id) or self.await_end(run, request)
         try:
-            waits = state.waits
-            self._wait_durably(run, found, waits.runs, run_id)
+            self._wait_durably(run, found, request)
         finally:
             self.ends.forget(run_id, on_end)
         run.children.take_end(run_id)
@@ -214,8 +212,7 @@ class ThreadHost(ThreadTurns):
 
     def await_time(self, run: ThreadRun, request: AwaitTime) -> None:
         if self.seconds_until(run, request.due_at) > 0:
-            waits = run.state.waits
-            self._wait_durably(run, [], waits.due, request.due_at, due_at=request.due_at)
+            self._wait_durably(run, [], request)
 
     def await_any(self, run: ThreadRun, request: AwaitAny) -> str | None:
         several = request.several
@@ -225,8 +222,7 @@ class ThreadHost(ThreadTurns):
         if not found:
             if not run.lane.is_settled:  # as in `await_end`
                 self.journal.wait(run.lane, run.lane.appended)
-            waits = run.state.waits
-            self._wait_durably(run, found, waits.several, request, due_at=request.due_at)
+            self._wait_durably(run, found, request)
         return found.popleft() if found else None
 
     def await_arrival(self, run: ThreadRun, request: Await) -> Arrival | EventSeen | None:
@@ -251,9 +247,8 @@ class ThreadHost(ThreadTurns):
                     return arrival
                 if not run.lane.is_settled:  # as in `await_end`
                     self.journal.wait(run.lane, run.lane.appended)
-                waits = state.waits
                 arrivals.follow(request, on_told)
-                self._wait_durably(run, told, waits.awaited, request, due_at=request.due_at)
+                self._wait_durably(run, told, request)
             finally:
                 arrivals.forget(run.run_id, on_told)
 
@@ -269,34 +264,26 @@ class ThreadHost(ThreadTurns):
         self.journal.wait(run.lane, number)
         return found[0]
 
-    def _wait_durably(
-        self,
-        run: ThreadRun,
-        found: Sized,
-        noted: list[T],
-        waited_for: T,
-        *,
-        due_at: float | None = None,
-    ) -> None:
+    def _wait_durably(self, run: ThreadRun, found: Sized, request: DurableWait) -> None:
         """Wait until something is found or it is due; without the slot, and without the thread where that takes
-        long. Meanwhile what is waited for is `noted` among the run's waits.
+        long.
         """
         state = run.state
         waits = state.waits
         parking: int | None = None
         with state.changed:
-            noted.append(waited_for)
+            waits[request] = None
         self._came_back(run)
         try:
             # After it is noted that this branch waits, or another one might take the slot again and never give it back;
             # and outside the lock, since the slot's next user has one of its own.
             self.room.yield_slot(run)
             with state.changed:
-                if self._wait_in_memory(run, found, due_at):
+                if self._wait_in_memory(run, found, request.due_at):
                     parking = self.claims.append(run, self.parking(run, waits), lambda verdict: None)
         finally:
             with state.changed:
-                noted.remove(waited_for)
+                del waits[request]
         if parking is not None:
             self.journal.wait(run.lane, parking)
             self.interrupt(run)
@@ -342,9 +329,7 @@ class ThreadHost(ThreadTurns):
         """Every branch waits durably, and has for long enough or will."""
         if state.branches - state.joining > len(state.waits) or state.turns or state.timed:
             return False
-        if state.waits.is_for_times and self.seconds_until(run, min(state.waits.due)) > self.park_after():
-            return True
-        return time.monotonic() >= park_at
+        return self.is_long(run, state.waits) or time.monotonic() >= park_at
 
 
 class InlineHost(ThreadHost):
