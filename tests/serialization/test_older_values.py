@@ -298,6 +298,38 @@ def test_versions_that_cannot_be_are_refused(options: dict[str, Any], match: str
         registry.register(int, version=2)
 
 
+def typed_dict(**keys: Any) -> Any:
+    """A TypedDict of the same name, whatever keys it has."""
+    made: Any = typing.TypedDict("Total", keys)  # type: ignore[operator]  # computed
+    made.__module__ = HERE
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_typed_dict_in_a_field_has_changed_where_its_keys_have(kind: Any) -> None:
+    """Its values are plain dicts: the class that they stand in says how they were declared."""
+    old, new = typed_dict(amount=float), typed_dict(cents=int)
+    was, now = kind("Item", a=list[old]), kind("Item", a=list[new])
+    assert digest_of(was) != digest_of(now)
+    stored = stored_by(was, was(a=[{"amount": 1.5}]))
+    with pytest.raises(errors.SerializationError, match=r"its field 'a' in \[0\] lacks the key 'cents'"):
+        read_by(now, stored)
+    read = read_by(now, stored, version=2, upcasters={1: lambda was: {"a": [{"cents": 150} for _ in was["a"]]}})
+    assert read.a == [{"cents": 150}]
+    assert read_by(kind("Item", a=list[typed_dict(amount=float | None)]), stored).a == [{"amount": 1.5}]
+
+
+def test_a_bare_typed_dict_is_a_dict() -> None:
+    """It is read as it was, and can have no version."""
+    registry = TypeRegistry()
+    stored = Serializer(registry).accept({"amount": 1.5}, what="it")[0]
+    assert stored.text == '{"amount":1.5}'
+    assert read_by(typed_dict(cents=int), stored) == {"amount": 1.5}
+    for options in ({"version": 2}, {"aliases": ["a:B"]}, {"encode": dict, "decode": dict}):
+        with pytest.raises(errors.UsageError, match="values of a TypedDict are plain dicts"):
+            registry.register(typed_dict(cents=int), **options)  # type: ignore[arg-type]
+
+
 UserId = NewType("UserId", int)
 
 

@@ -1,4 +1,5 @@
-"""What a class declares its values to be: the names and types of its fields, or the members of an enum.
+"""What a class declares its values to be: the names and types of its fields, or the members of an enum; the keys of the
+TypedDicts among those, too.
 
 A digest of that lies beside each stored value of such a class. Where it is another one than the class has now, the
 value is looked at more closely when it is read (see `older`). So a digest that differs without need, as where one
@@ -16,7 +17,7 @@ from enum import Enum
 from typing import Any, Final
 
 from ..names import module_name
-from .annotations import declared_of
+from .annotations import declared_of, types_of
 from .layouts import is_model, layout_of
 from .shapes import shape_of
 
@@ -49,11 +50,17 @@ def digest_of(cls: type) -> str | None:
     declared = declaration_of(cls)
     if declared is None:
         return None
-    required = required_keys(cls) if typing.is_typeddict(cls) else declared.keys()
-    text = ";".join(f"{name}{'' if name in required else '?'}:{type_text(declared[name])}" for name in sorted(declared))
     shape = shape_of(cls)
-    text = f"{'' if shape is None else shape.tag};{text}"
+    text = f"{'' if shape is None else shape.tag};{_fields_text(cls, declared)}"
+    dicts = sorted((_class_text(found), found) for found in types_of(cls).types if typing.is_typeddict(found))
+    for name, found in dicts:  # their values are dicts, beside which nothing can lie
+        text += "" if found is cls else f";{name}:{_fields_text(found, declared_of(found))}"
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=DIGITS // 2).hexdigest()
+
+
+def _fields_text(cls: Any, declared: Mapping[str, object]) -> str:
+    required = required_keys(cls) if typing.is_typeddict(cls) else declared.keys()
+    return ";".join(f"{name}{'' if name in required else '?'}:{type_text(declared[name])}" for name in sorted(declared))
 
 
 def required_keys(cls: Any) -> frozenset[str]:

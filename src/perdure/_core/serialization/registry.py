@@ -7,6 +7,7 @@ because data says so.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +132,11 @@ class TypeRegistry:
         if not isinstance(tp, type) or tp.__module__ == "builtins":
             raise UsageError(
                 f"register({tp!r}): encode=, decode=, aliases= and version= are for a class of yours or a library's"
+            )
+        if typing.is_typeddict(tp):
+            raise UsageError(
+                f"register({tp.__qualname__}): values of a TypedDict are plain dicts, beside which nothing is kept: put "
+                "it into a field of a dataclass or model, which can have a version and upcasters"
             )
         if (encode is None) != (decode is None) or not all(part is None or callable(part) for part in (encode, decode)):
             raise UsageError(f"register({tp.__qualname__}): give two functions, encode= and decode=, or none")
