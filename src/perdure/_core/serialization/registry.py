@@ -135,8 +135,8 @@ class TypeRegistry:
             )
         if typing.is_typeddict(tp):
             raise UsageError(
-                f"register({tp.__qualname__}): values of a TypedDict are plain dicts, beside which nothing is kept: put "
-                "it into a field of a dataclass or model, which can have a version and upcasters"
+                f"register({tp.__qualname__}): values of a TypedDict are plain dicts, beside which nothing is"
+                " kept: put it into a field of a dataclass or model, which can have a version and upcasters"
             )
         if (encode is None) != (decode is None) or not all(part is None or callable(part) for part in (encode, decode)):
             raise UsageError(f"register({tp.__qualname__}): give two functions, encode= and decode=, or none")
