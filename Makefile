@@ -72,7 +72,7 @@ bench-workers: setup
 	$(RUN) -m benchmarks.workers
 
 bench-lock: setup
-	for name in perdure dbos; do \
+	for name in perdure dbos pgqueuer procrastinate oban absurd; do \
 		$(RUN) -m uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
 			--custom-compile-command "make bench-lock" benchmarks/$$name.in -o benchmarks/$$name.txt || exit 1; \
 	done

@@ -42,9 +42,8 @@ class Record:
 class Conductor:
     """Measures shapes on stores; see `measure` and `count`."""
 
-    def __init__(self, databases: Databases, python: str | None = None, before: Path | None = None) -> None:
+    def __init__(self, databases: Databases, before: Path | None = None) -> None:
         self._databases = databases
-        self._python = python
         self._before = before
         """A checkout of another commit, whose own Perdure takes part as the contestant `before`."""
 
@@ -59,7 +58,7 @@ class Conductor:
                     taking_part.append("before")
                 turn = number % max(len(taking_part), 1)
                 for contestant in taking_part[turn:] + taking_part[:turn]:
-                    yield self._run(shape, variant, store, contestant, number, shape.size(scale))
+                    yield self._run(shape, variant, store, contestant, number, shape.size(scale, contestant))
 
     def count(self, shapes: Sequence[Shape], stores: Sequence[str], contestants: Sequence[str]) -> Iterator[Record]:
         """What one unit costs in statements, commits, fsyncs and bytes: a run of some units less a run of none."""
@@ -85,19 +84,11 @@ class Conductor:
     ) -> Record:
         record = Record(shape.name, variant, store, contestant, number)
         root = self._before if contestant == "before" and self._before else ROOT
-        module = f"benchmarks.programs.{'perdure' if contestant == 'before' else contestant}_{shape.name}"
+        module = f"benchmarks.programs.{shape.module('perdure' if contestant == 'before' else contestant)}"
         with self._databases.fresh(store) as url, tempfile.NamedTemporaryFile(prefix="bench-") as calls:
-            command = [self._python or str(python_of(contestant)), "-W", "ignore", "-m", module]
-            command += [
-                "--url",
-                url,
-                "--variant",
-                variant,
-                "--count",
-                str(count),
-                "--patience",
-                str(PATIENCE_SECONDS - 60),
-            ]
+            command = [str(python_of(contestant, store)), "-W", "ignore", "-m", module, "--url", url]
+            command += ["--shape", shape.name, "--variant", variant, "--count", str(count)]
+            command += ["--patience", str(PATIENCE_SECONDS - 60)]
             is_traced = is_counted and store == "sqlite" and can_trace()
             if is_counted:
                 command.append("--counted")
@@ -130,7 +121,7 @@ class Ran:
 
 def run_program(command: list[str], contestant: str, root: Path = ROOT) -> Ran:
     """Run one program of the checkout at `root` to its end."""
-    paths = [root] if contestant == "dbos" else [root, root / "src"]
+    paths = [root, root / "src"] if contestant in {"perdure", "before", "raw"} else [root]
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     try:
         ran = subprocess.run(  # noqa: S603  # our own
@@ -146,14 +137,14 @@ def run_program(command: list[str], contestant: str, root: Path = ROOT) -> Ran:
 
 def has_program(root: Path, shape: Shape) -> bool:
     """Whether the checkout has a program of its own for this shape."""
-    return (root / "benchmarks" / "programs" / f"perdure_{shape.name}.py").exists()
+    return (root / "benchmarks" / "programs" / f"{shape.module('perdure')}.py").exists()
 
 
 def cases(shapes: Sequence[Shape], stores: Sequence[str]) -> Iterator[tuple[Shape, str, str]]:
     """Shape, variant and store, each once."""
     for shape in shapes:
         for variant in shape.variants:
-            for store in stores:
+            for store in (store for store in stores if store in shape.stores):
                 yield shape, variant, store
 
 

@@ -26,12 +26,16 @@ Polling every millisecond keeps DBOS itself from working.
 """
 
 
-def launch(order: Order) -> Tally:
-    """Launch DBOS on the order's database; what it sends is counted, if that is asked for."""
+def launch(order: Order, executor: str = "local") -> Tally:
+    """Launch DBOS on the order's database; what it sends is counted, if that is asked for.
+
+    `executor`: of several processes each needs a name of its own, or one that starts takes the others' runs.
+    """
     config: DBOSConfig = {
         "name": "bench",
         "system_database_url": order.url,
         "sys_db_pool_size": POOL_SIZE,
+        "executor_id": executor,
         "log_level": "ERROR",
     }
     DBOS(config=config)

@@ -7,10 +7,11 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.databases import Databases
-from benchmarks.environments import CACHE, ROOT, python_of
+from benchmarks.environments import CACHE, CONTESTANTS, ROOT, python_of
 
 VERSIONS = """
 import importlib.metadata as m, json, platform, sqlite3
@@ -18,19 +19,21 @@ found = {d.metadata["Name"]: d.version for d in m.distributions()}
 found |= {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version}
 print(json.dumps(found))
 """
-NAMED = ("Python", "SQLite", "dbos", "SQLAlchemy", "psycopg", "msgspec")
+NAMED = ("Python", "SQLite", "dbos", "SQLAlchemy", "psycopg", "asyncpg", "msgspec")
+QUEUES = ("pgqueuer", "procrastinate", "oban", "absurd-sdk", "uvloop")
 
 
-def describe(databases: Databases) -> dict[str, str]:
+def describe(databases: Databases, stores: Sequence[str], contestants: Sequence[str]) -> dict[str, str]:
     """Lines for the report, by what they tell."""
     found: dict[str, str] = {"processor": f"{processor()}, {os.cpu_count()} cores", "memory": memory()}
     found["system"] = f"{platform.system()} {platform.release()}, {platform.machine()}"
     found["file system"] = file_system()
     found["load at the beginning"] = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     found["Perdure"] = commit()
-    for contestant in ("perdure", "dbos"):
-        if python_of(contestant).exists():
-            found[f"environment of {contestant}"] = versions(python_of(contestant))
+    for contestant in contestants:
+        for store in stores:
+            if contestant in CONTESTANTS and python_of(contestant, store).exists():
+                found[f"environment of {contestant} on {store}"] = versions(python_of(contestant, store))
     settings = ", ".join(f"{name} = {value}" for name, value in databases.settings.items())
     found["Postgres"] = f"{databases.version}; {settings}"
     found["SQLite settings"] = "journal_mode = WAL, synchronous = FULL"
@@ -73,4 +76,4 @@ def versions(python: Path) -> str:
     said = subprocess.run([str(python), "-c", VERSIONS], capture_output=True, text=True, check=True)  # noqa: S603  # our own
     found = json.loads(said.stdout)
     lower = {name.lower(): version for name, version in found.items()}
-    return ", ".join(f"{name} {lower[name.lower()]}" for name in NAMED if name.lower() in lower)
+    return ", ".join(f"{name} {lower[name.lower()]}" for name in (*NAMED, *QUEUES) if name.lower() in lower)

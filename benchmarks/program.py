@@ -30,8 +30,10 @@ class Order:
     url: str
     variant: str
     count: int
-    is_counted: bool
-    role: str
+    is_counted: bool = False
+    role: str = ""
+    shape: str = ""
+    patience: int = 3_600
 
     @property
     def is_postgres(self) -> bool:
@@ -52,10 +54,11 @@ def read_order() -> Order:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--counted", action="store_true", help="slower: count statements")
     parser.add_argument("--role", default="", help="for programs that start themselves again")
+    parser.add_argument("--shape", default="", help="for programs that serve several")
     parser.add_argument("--patience", type=int, default=3_600, help="end after so many seconds and show where it stood")
     given = parser.parse_args()
     faulthandler.dump_traceback_later(given.patience, exit=True)
-    return Order(given.url, given.variant, given.count, given.counted, given.role)
+    return Order(given.url, given.variant, given.count, given.counted, given.role, given.shape, given.patience)
 
 
 @dataclass
@@ -81,7 +84,7 @@ def measured(tally: Tally) -> Iterator[Window]:
 def answer(window: Window, count: int, *, peak_mb: float | None = None, **figures: float) -> None:
     """Print the one line: `count` units took so many seconds, the peak of this process's memory, and what else."""
     if window.seconds and count:
-        figures["per_second"] = count / window.seconds
+        figures.setdefault("per_second", count / window.seconds)
     if window.cpu_seconds and count:
         figures["cpu_us"] = window.cpu_seconds / count * 1e6
     figures["seconds"] = window.seconds

@@ -35,6 +35,8 @@ def page_of(result: dict[str, Any]) -> str:
             f"## {'Postgres' if store == 'postgres' else 'SQLite'}\n\n"
             + table(comparison(samples, store, is_full=result["scale"] == 1))
         )
+    if any(shape.name == case[0] for shape in all_shapes() if shape.is_of_queues for case in samples):
+        parts.append(QUEUES + table(queues(samples)))
     if result.get("before"):
         parts.append(f"## Beside {result['before']}\n\n{BESIDE}" + table(beside(samples)))
     parts.append("## How many times the rate of DBOS\n\n```text\n" + "\n".join(bars(samples, stores)) + "\n```")
@@ -53,6 +55,12 @@ PROCESSOR = """## Processor time of each program, µs a unit
 
 What the process itself works, on all its threads, the database's server aside (SQLite is in it). Where a target leaves
 less than that, no waiting can be cut off to reach it: a Python process has one interpreter's lock.
+
+"""
+QUEUES = """## Beside queues of jobs, on Postgres
+
+Medians. *The best other*: Perdure's figure over that of the best of the others, or the reverse where less is better:
+from 1 on, Perdure is first. Of what is left empty a contestant has none.
 
 """
 BESIDE = """Medians of this commit divided by those of the other, which took turns with it: below 1 is less. The
@@ -113,7 +121,7 @@ def head(result: dict[str, Any]) -> str:
 def comparison(samples: Samples, store: str, *, is_full: bool) -> Iterator[list[str]]:
     """One row per target, and per figure that has none. A smaller size meets no target, it only suggests."""
     yield ["shape", "", "Perdure", "DBOS", "bare database", "ratio", "target", "met"]
-    for shape in all_shapes():
+    for shape in (shape for shape in all_shapes() if not shape.is_of_queues):
         for variant, title in shape.variants.items():
             case = (shape.name, variant, store)
             if not any((*case, contestant) in samples for contestant in shape.contestants):
@@ -126,6 +134,44 @@ def comparison(samples: Samples, store: str, *, is_full: bool) -> Iterator[list[
                 if row[-1] and not is_full:
                     row[-1] += ", small size"
                 yield [shape.title, title, *row]
+
+
+def queues(samples: Samples) -> Iterator[list[str]]:
+    """One row per figure, with what each contestant, and the server for it, works for a job."""
+    names = next(shape.contestants for shape in all_shapes() if shape.is_of_queues)
+    yield ["shape", "", "figure", *names, "the best other", "target", "met"]
+    for shape in (shape for shape in all_shapes() if shape.is_of_queues):
+        for variant, title in shape.variants.items():
+            targets = {target.figure: target for target in shape.targets.get(variant, ())}
+            for figure in (shape.figure, *shape.more_figures, "cpu_us", "server_us"):
+                found = {
+                    name: samples.get((shape.name, variant, "postgres", name), {}).get(figure, []) for name in names
+                }
+                if not any(found.values()):
+                    continue
+                others = [median(values) for name, values in found.items() if name != "perdure" and values]
+                times = best_other(figure, found["perdure"], others)
+                cells = [short(median(values)) if values else "" for values in found.values()]
+                yield [shape.title, title, FIGURES[figure], *cells, times, *met(targets.get(figure), found)]
+
+
+def best_other(figure: str, ours: list[float], others: list[float]) -> str:
+    """How many times better than the best of the others."""
+    if not ours or not others:
+        return ""
+    times = median(ours) / max(others) if figure == "per_second" else min(others) / median(ours)
+    return f"{times:.2f} ×"
+
+
+def met(target: Target | None, found: dict[str, list[float]]) -> list[str]:
+    """How the target stands, if there is one."""
+    if target is None:
+        return ["", ""]
+    value = ratio(found["perdure"], found[target.rival] if target.rival else [1.0])
+    bound = target.bound("postgres") + (f" {target.rival}" if target.rival else "")
+    if value is None:
+        return [bound, "not measured"]
+    return [f"{bound}: {value:.3g}", "met" if target.is_met("postgres", value) else "**not met**"]
 
 
 def row_of(samples: Samples, case: tuple[str, str, str], wanted: Target | str) -> list[str]:
@@ -149,6 +195,15 @@ def ratio(ours: list[float], theirs: list[float]) -> float | None:
     return median(ours) / median(theirs) if ours and theirs and median(theirs) else None
 
 
+FIGURES = {
+    "per_second": "jobs/s",
+    "p50_ms": "until the body, ms p50",
+    "p95_ms": "until the body, ms p95",
+    "known_p50_ms": "from there until known, ms p50",
+    "known_p95_ms": "from there until known, ms p95",
+    "cpu_us": "processes' work, µs a job",
+    "server_us": "server's work, µs a job, tables and filling included",
+}
 UNITS = {
     "per_second": "/s",
     "seconds": " s",
@@ -181,7 +236,7 @@ def bars(samples: Samples, stores: list[str]) -> Iterator[str]:
                 case = (shape.name, variant, store)
                 ours = samples.get((*case, "perdure"), {}).get("seconds")
                 theirs = samples.get((*case, "dbos"), {}).get("seconds")
-                if not ours or not theirs or shape.name in {"idle_queue", "sleepers"}:
+                if not ours or not theirs or shape.is_of_queues or shape.name in {"idle_queue", "sleepers"}:
                     continue  # pauses are part of these, the seconds say nothing
                 times = median(theirs) / median(ours)
                 bar = "█" * max(0, min(WIDTH, round(WIDTH * log10(max(times, 1.0)) / log10(MOST))))
@@ -208,7 +263,7 @@ def processor(samples: Samples) -> Iterator[list[str]]:
     yield ["shape", "", "store", "Perdure", "DBOS", "a target leaves"]
     for shape in all_shapes():
         for (name, variant, store, contestant), figures in samples.items():
-            if (name, contestant) != (shape.name, "perdure") or "cpu_us" not in figures:
+            if (name, contestant) != (shape.name, "perdure") or "cpu_us" not in figures or shape.is_of_queues:
                 continue
             theirs = samples.get((name, variant, store, "dbos"), {})
             rates = [target for target in shape.targets.get(variant, ()) if (target.rival, target.figure) == RATE]

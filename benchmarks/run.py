@@ -22,7 +22,7 @@ from benchmarks.machine import describe
 from benchmarks.report import page_of
 from benchmarks.shape import STORES, all_shapes
 
-CONTESTANTS = ("perdure", "dbos", "raw")
+CONTESTANTS = (*environments.CONTESTANTS, "raw")
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:
@@ -52,8 +52,10 @@ def main(arguments: list[str]) -> int:
     if options.tiny:
         options.runs, options.scale = 1, 0.0
     shapes = [shape for shape in all_shapes() if not options.shape or shape.name in options.shape]
-    stores, contestants = options.store or list(STORES), options.contestant or list(CONTESTANTS)
-    environments.prepare()
+    stores = [name for name in STORES if name in (options.store or STORES) and any(name in s.stores for s in shapes)]
+    wanted = options.contestant or CONTESTANTS
+    contestants = [name for name in CONTESTANTS if name in wanted and any(name in s.contestants for s in shapes)]
+    environments.prepare(stores, contestants)
     with serving() as databases:
         conductor = Conductor(databases, before=environments.checkout(options.before) if options.before else None)
         result: dict[str, Any] = {
@@ -63,9 +65,9 @@ def main(arguments: list[str]) -> int:
             "runs": options.runs,
             "scale": options.scale,
             "before": options.before,
-            "machine": describe(databases),
+            "machine": describe(databases, stores, contestants),
         }
-        for _ in conductor.measure([s for s in all_shapes() if s.name == "launch"], ["sqlite"], contestants, 1, 0.0):
+        for _ in conductor.measure([s for s in all_shapes() if s.name == "launch"], stores[:1], contestants, 1, 0.0):
             pass  # so that nobody's modules are compiled while they are measured
         kept = environments.CACHE / f"results-{time.strftime('%Y%m%d-%H%M%S')}.json"
         result["records"], result["counted"] = [], []

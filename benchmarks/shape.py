@@ -55,15 +55,29 @@ class Shape:
     is_memory_compared: bool = True
     others_once: bool = False
     """The variants are Perdure's alone: the others are measured in the first one, and that counts for all."""
+    stores: tuple[str, ...] = STORES
+    program: str = ""
+    """`programs/CONTESTANT_PROGRAM.py`; one may serve several shapes. Else its own."""
+    without: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which contestants have no such thing, by variant."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Of the size, for contestants that would take hours for the whole."""
+    is_of_queues: bool = False
+    """All queues are contestants; they have a table of their own."""
 
     def takes_part(self, contestant: str, variant: str) -> bool:
         """Whether this contestant is measured in this variant."""
         is_first = variant == next(iter(self.variants))
-        return contestant in self.contestants and (contestant == "perdure" or is_first or not self.others_once)
+        can = contestant in self.contestants and contestant not in self.without.get(variant, ())
+        return can and (contestant == "perdure" or is_first or not self.others_once)
 
-    def size(self, scale: float) -> int:
+    def size(self, scale: float, contestant: str = "perdure") -> int:
         """The count at a scale; never below the tiny one."""
-        return max(self.tiny, int(self.count * scale))
+        return max(self.tiny, int(self.count * scale * self.parts.get(contestant, 1.0)))
+
+    def module(self, contestant: str) -> str:
+        """The contestant's program."""
+        return f"{contestant}_{self.program or self.name}"
 
 
 def same(value: float) -> dict[str, float]:

@@ -27,8 +27,11 @@ def python_in(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def bring_up_to_date(folder: Path, lock: Path, base: str) -> None:
-    """Make the environment from its lock file, if it is not the one that this asks for; else nothing is fetched."""
+def bring_up_to_date(folder: Path, lock: Path, base: str, *, built: str = "") -> None:
+    """Make the environment from its lock file, if it is not the one that this asks for; else nothing is fetched.
+
+    `built`: the packages that come as source alone.
+    """
     stamp = folder / "stamp"
     wanted = hashlib.sha256(lock.read_bytes() + base.encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
@@ -37,8 +40,15 @@ def bring_up_to_date(folder: Path, lock: Path, base: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
     pip = [*environment.find_pip(), "--python", str(python_in(folder))]  # of two --python the last one counts
-    environment.install(pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
+    binary = ["--only-binary", ":all:", *(["--no-binary", built] if built else [])]
+    environment.install(pip, "--no-deps", "--require-hashes", *binary, "--requirement", str(lock))
     stamp.write_text(wanted)
+
+
+def this_python() -> str:
+    """The one that runs this; the base one, not that of a virtual environment."""
+    here = bootstrap.probe(sys.executable)
+    return str(here[1]) if here else sys.executable
 
 
 def python_for_dbos() -> str:

@@ -13,6 +13,7 @@ from benchmarks.conductor import Record, sync_calls
 from benchmarks.report import page_of
 from benchmarks.run import keep
 
+RATES = {"perdure": 4_000.0, "dbos": 100.0, "pgqueuer": 8_000.0, "oban": 900.0}
 SUMMARY = """% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
  90.00    0.009000          45       200           fdatasync
@@ -48,6 +49,21 @@ def test_the_ratio_is_of_medians() -> None:
     row = cells(page(*ours, *theirs), "≥ 7 ×")[0]
 
     assert row[2:] == ["800/s (10–900)", "100/s (1–100)", "", "8 ×", "≥ 7 ×", "met"]
+
+
+def test_queues_have_a_table_that_says_who_is_first() -> None:
+    """The best of the others counts, whoever that is; where less is better, the reverse ratio is told."""
+
+    def of(contestant: str, shape: str, variant: str, **figures: float) -> dict[str, Any]:
+        return {**record(contestant, 1), "shape": shape, "variant": variant, "store": "postgres", "figures": figures}
+
+    rates = [of(name, "draining", "4", per_second=rate) for name, rate in RATES.items()]
+    waits = [of(name, "between_processes", "", p50_ms=wait) for name, wait in {"perdure": 4.0, "oban": 5.0}.items()]
+
+    text = page(*rates, *waits)
+
+    assert cells(text, "jobs/s")[0][-3:] == ["0.50 ×", "≥ 35 × dbos: 40", "met"]
+    assert cells(text, "until the body, ms p50")[0][-3:] == ["1.25 ×", "≤ 10: 4", "met"]
 
 
 def test_what_a_target_leaves_stands_beside_what_the_process_works() -> None:

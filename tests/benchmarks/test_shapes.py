@@ -1,6 +1,6 @@
 """Every benchmark still works: each of Perdure's programs, and the bare database's, with a few units each.
 
-DBOS is not installed here: `.ci/run` tries its programs, in their own environment.
+The others are not installed here: `.ci/run` tries DBOS's programs, in their own environment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from sqlite3 import connect
 
 import pytest
 
-from benchmarks.shape import STORES, Shape, all_shapes
+from benchmarks.environments import CONTESTANTS
+from benchmarks.shape import Shape, all_shapes
 from tests.stores.postgres_server import server_of
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ PROGRAMS = ROOT / "benchmarks" / "programs"
 def marks_of(store: str, shape: Shape, variant: str, contestant: str) -> list[pytest.MarkDecorator]:
     """By default each program is tried once, on SQLite, and on Postgres one of each contestant."""
     is_first = variant == next(iter(shape.variants))
-    is_repeated = not is_first or (store == "postgres" and shape.name != "sequential")
+    is_repeated = not is_first or (store == "postgres" and len(shape.stores) > 1 and shape.name != "sequential")
     return [pytest.mark.long] if is_repeated else []
 
 
@@ -40,11 +41,11 @@ CASES = [
         id="-".join(filter(None, (store, shape.name, variant, contestant))),
         marks=marks_of(store, shape, variant, contestant),
     )
-    for store in STORES
     for shape in all_shapes()
+    for store in shape.stores
     for variant in shape.variants
     for contestant in shape.contestants
-    if contestant != "dbos"
+    if contestant in {"perdure", "raw"}
 ]
 
 
@@ -67,8 +68,9 @@ def test_a_tiny_measurement_answers(
     store: str, shape: Shape, variant: str, contestant: str, unused_database_url: str
 ) -> None:
     """The program ends well and prints one line with every figure that the shape's tables ask for."""
-    module = f"benchmarks.programs.{contestant}_{shape.name}"
-    arguments = ["--url", unused_database_url, "--variant", variant, "--count", str(shape.tiny), "--patience", "80"]
+    module = f"benchmarks.programs.{shape.module(contestant)}"
+    arguments = ["--url", unused_database_url, "--shape", shape.name, "--variant", variant]
+    arguments += ["--count", str(shape.tiny), "--patience", "80"]
 
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", module, *arguments, "--counted"],
@@ -90,20 +92,22 @@ def test_a_tiny_measurement_answers(
 def test_every_contestant_has_its_program(shape: Shape) -> None:
     """A shape names its contestants; each has a program that is at least Python, DBOS's too."""
     for contestant in shape.contestants:
-        ast.parse((PROGRAMS / f"{contestant}_{shape.name}.py").read_text())
+        ast.parse((PROGRAMS / f"{shape.module(contestant)}.py").read_text())
 
 
 def test_every_program_belongs_to_a_shape() -> None:
     """A program that no shape names would rot unseen."""
-    named = {f"{contestant}_{shape.name}" for shape in all_shapes() for contestant in shape.contestants}
+    named = {shape.module(contestant) for shape in all_shapes() for contestant in shape.contestants}
 
     assert {path.stem for path in PROGRAMS.glob("*_*.py") if path.stem != "__init__"} == named
 
 
-def test_both_contestants_have_the_same_driver() -> None:
+def test_all_contestants_have_the_same_driver() -> None:
     """A ratio says nothing where one has a newer driver than the other."""
-    locks = {name: (ROOT / "benchmarks" / f"{name}.txt").read_text() for name in ("perdure", "dbos")}
+    locks = {name: (ROOT / "benchmarks" / f"{name}.txt").read_text() for name in CONTESTANTS}
 
-    drivers = {name: {line for line in lock.splitlines() if line.startswith("psycopg")} for name, lock in locks.items()}
+    drivers = {
+        name: {line for line in lock.splitlines() if line.startswith("psycopg==")} for name, lock in locks.items()
+    }
 
-    assert drivers["perdure"] == drivers["dbos"] != set()
+    assert {frozenset(lines) for lines in drivers.values()} == {frozenset(drivers["perdure"])} != {frozenset()}
