@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from datetime import timedelta
+from functools import partial
 from typing import Any, assert_type
 
 import perdure
@@ -219,6 +220,31 @@ async def asteers(client: perdure.Client) -> None:
 def several(handles: list[Handle[int]]) -> None:
     """`wait` gives what it found, and `await wait` the same."""
     assert_type(perdure.wait(handles, timeout=3).done, list[Handle[int]])
+
+
+def gathers(handles: list[Handle[int]], text: Handle[str]) -> None:
+    """What the runs give, each at its place, or all of one type; `first` a handle of what it may give."""
+    number = handles[0]
+    one, other = perdure.gather(number, text)
+    assert_type((one, other), tuple[int, str])
+    assert_type(perdure.gather(number, text, number, text, number, text, text)[6], str)
+    assert_type([value + 1 for value in perdure.gather(*handles)], list[int])
+    assert_type([*perdure.gather(partial(bare_step, "a"), partial(bare_step, "b"))], list[int])
+    assert_type([*perdure.gather(*handles, policy=perdure.Policy(failures=1))], list[int | BaseException])
+    assert_type(perdure.gather(number, partial(bare_step, "a")), Any)
+    assert_type(perdure.first(*handles, timeout=1).result(), int)
+    assert_type(perdure.first(number, text, timeout=1).result(), int | str)
+
+
+async def agathers(handles: list[Handle[int]], text: Handle[str], task: asyncio.Task[bytes]) -> None:
+    """The same, awaited; with coroutines and tasks."""
+    assert_type(await perdure.gather(text, async_step("a"), task), tuple[str, bytes, bytes])
+    assert_type(await perdure.gather(*handles), list[int])
+    assert_type(await perdure.gather(*[async_step("a")]), list[bytes])
+    assert_type(await perdure.gather(partial(async_step, "a"), partial(async_step, "b")), list[bytes])
+    assert_type(await perdure.gather(task, task, policy=perdure.Policy(failures=1)), list[bytes | BaseException])
+    assert_type(await perdure.first(*handles), Handle[int])
+    assert_type(await (await perdure.first(handles[0], text)), int | str)
 
 
 async def aseveral(handles: list[Handle[int]], tasks: list[asyncio.Task[str]]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import aclosing, closing
 from functools import partial
-from typing import Any, cast
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from .._core.flow import Outcome
 from .._core.lineage import Branch
@@ -20,9 +21,56 @@ from .options import PLAIN
 from .several import Completed
 from .starting import astart, definition_of, start
 
+if TYPE_CHECKING:
+    from .seen import Each, Values
+
 Waiting = Handle[Any] | asyncio.Future[Any]
 
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+G = TypeVar("G")
+R = TypeVar("R")
 
+
+@overload
+def gather(a: Awaitable[A], b: Awaitable[B], /) -> Each[A, B]: ...
+@overload
+def gather(a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], /) -> Each[A, B, C]: ...
+@overload
+def gather(a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], /) -> Each[A, B, C, D]: ...
+@overload
+def gather(
+    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], e: Awaitable[E], /
+) -> Each[A, B, C, D, E]: ...
+@overload
+def gather(
+    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], e: Awaitable[E], f: Awaitable[F], /
+) -> Each[A, B, C, D, E, F]: ...
+@overload
+def gather(
+    a: Awaitable[A],
+    b: Awaitable[B],
+    c: Awaitable[C],
+    d: Awaitable[D],
+    e: Awaitable[E],
+    f: Awaitable[F],
+    g: Awaitable[G],
+    /,
+) -> Each[A, B, C, D, E, F, G]: ...
+@overload
+def gather(*calls: Awaitable[R]) -> Values[R]: ...
+@overload
+def gather(*calls: Awaitable[R], policy: Policy) -> Values[R | BaseException]: ...
+@overload
+def gather(*calls: partial[Coroutine[Any, Any, R]] | partial[CoroutineType[Any, Any, R]]) -> Values[R]: ...
+@overload
+def gather(*calls: partial[R]) -> Values[R]: ...
+@overload
+def gather(*calls: Any, policy: Policy = ...) -> Any: ...
 def gather(*calls: Any, policy: Policy = STRICT) -> Any:
     """The values of all, in the order in which they were given. `await` it on an event loop.
 

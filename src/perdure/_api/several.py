@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator
 from concurrent import futures
 from contextlib import aclosing, closing
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args, overload
 
 from .._core.given import limit_of
 from .._core.lineage import Branch, scope
@@ -23,11 +23,18 @@ from .endings import Endings
 from .handle import Handle
 from .waits import OwnWait, late
 
+if TYPE_CHECKING:
+    from .seen import First
+
 Awaited = Handle[Any] | asyncio.Future[Any]
 """What can be waited for: the handle of a run; on an event loop also a task or future."""
 
 T = TypeVar("T", bound=Awaited)
 F = TypeVar("F", bound=asyncio.Future[Any])
+R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 ReturnWhen = Literal["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
 
 
@@ -55,12 +62,14 @@ def as_completed(items: Iterable[T], *, timeout: Seconds | None = None) -> Compl
 
 @overload
 def first(*items: F, timeout: Seconds | None = None) -> Coroutine[Any, Any, F]: ...
-
-
+@overload
+def first(*items: Handle[R], timeout: Seconds | None = None) -> First[R]: ...
+@overload
+def first(a: Handle[A], b: Handle[B], /, *, timeout: Seconds | None = None) -> First[A | B]: ...
+@overload
+def first(a: Handle[A], b: Handle[B], c: Handle[C], /, *, timeout: Seconds | None = None) -> First[A | B | C]: ...
 @overload
 def first(*items: Awaited, timeout: Seconds | None = None) -> Any: ...
-
-
 def first(*items: Awaited, timeout: Seconds | None = None) -> Any:
     """The item that ends first, by a value or an error; in a run the choice is recorded. `await` it on an event loop.
 
