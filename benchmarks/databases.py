@@ -82,6 +82,12 @@ class Databases:
         of_ended = stat.read_text().rsplit(")", 1)[1].split()[13:15]  # user and system time of children waited for
         return sum(map(int, of_ended)) / os.sysconf("SC_CLK_TCK")
 
+    def processes(self) -> list[int]:
+        """The server's, now: the postmaster, and those that it has."""
+        postmaster = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
+        return [postmaster, *map(int, children.split())]
+
     def counters(self, url: str) -> dict[str, float]:
         """What the Postgres server has counted so far, once all sessions of this database have ended and told it."""
         name = url.split("?")[0].rsplit("/", 1)[1]

@@ -17,18 +17,16 @@ from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 from .._core.definitions import DEFINITIONS
 from .._core.flows.child import check_created
-from .._core.flows.resolve import error_of, problem_of
 from .._core.given import flag, seconds_of, text_name
 from .._core.lineage import Branch, scope
 from .._core.serialization import Codec
 from .._engine.ids import fresh_id
 from .._engine.options import Settings, options_of
 from .._engine.outside.outside import Outside
-from .._entries import HookResolved, RunCreated, Stored, Verdict
+from .._entries import RunCreated, Stored, Verdict
 from ..errors import UsageError
 from ..stores.open import open_store, redact
 from ..typing import DEFAULT_QUEUE, TERMINAL, RunId, RunKind, Seconds
-from .answering import Answer, rejection, resolution
 from .app import DEFAULT_URL, text_of_url
 from .asking import find_row
 from .enqueued import aenqueue, enqueue
@@ -41,6 +39,7 @@ from .overview import Examination, WorkerSummary, examination_of, workers_of
 from .queue import Queue
 from .queues import Queues
 from .schedules import Schedules
+from .speaking import Talking
 from .starting import bound, definition_of, store_arguments
 from .wanted_runs import queue_name
 from .whole_runs import export, import_text, move
@@ -183,8 +182,8 @@ def entry_of(
     return submission.addressed(entry)
 
 
-class Client(Submitter):
-    """Makes runs in the database at `url`, waits for them, finds them and ends them; executes none.
+class Client(Submitter, Talking):
+    """Makes runs in the database at `url`, waits for them, talks to them, finds them and ends them; executes none.
 
     For a web process that submits, a script, or a program without the workflows' code. `url` is as for `Perdure`;
     nothing is opened before the first call. Settings:
@@ -251,36 +250,6 @@ class Client(Submitter):
     async def ahandle(self, run_id: RunId) -> Handle[Any]:
         """`handle` from an event loop, which goes on meanwhile."""
         return await asyncio.to_thread(self.handle, run_id)
-
-    def resolve(self, token: str, value: object, *, key: str | None = None) -> None:
-        """Answer a hook, as `perdure.resolve` does."""
-        outside = self.opened()
-        self._answer(Answer(token, resolution(value), what="resolve", key=key), outside)
-
-    async def aresolve(self, token: str, value: object, *, key: str | None = None) -> None:
-        """`resolve` from an event loop, which goes on meanwhile."""
-        await asyncio.to_thread(self.resolve, token, value, key=key)
-
-    def reject(self, token: str, error: Exception | str, *, key: str | None = None) -> None:
-        """Answer a hook with an error, as `perdure.reject` does."""
-        outside = self.opened()
-        self._answer(Answer(token, rejection(error, outside.serializer), what="reject", key=key), outside)
-
-    async def areject(self, token: str, error: Exception | str, *, key: str | None = None) -> None:
-        """`reject` from an event loop, which goes on meanwhile."""
-        await asyncio.to_thread(self.reject, token, error, key=key)
-
-    @staticmethod
-    def _answer(answer: Answer, outside: Outside) -> None:
-        if type(scope.get()) is Branch:
-            raise UsageError(
-                "a client's answer in a workflow would be given again at a replay: use perdure.resolve there"
-            )
-        prepared = answer.prepare(outside.store, outside.serializer)
-        if type(prepared) is HookResolved:
-            prepared = problem_of(prepared, outside.make([prepared])[0]) or []
-        if (error := error_of(answer.token, prepared)) is not None:
-            raise error
 
     def workers(self) -> list[WorkerSummary]:
         """The processes that work on this database, in the order in which they joined."""

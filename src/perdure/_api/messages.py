@@ -15,9 +15,9 @@ from .._core.given import check_type, limit_of, text_name
 from .._core.lineage import Branch, scope
 from .._core.purity import check_may_act
 from .._core.several import Limit
+from .._engine.door import Door
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.ids import fresh_id
-from .._engine.runtime import Runtime
 from .._entries import MessageSent
 from ..errors import PerdureError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
@@ -66,9 +66,14 @@ def send_many(messages: Iterable[Message | tuple[Any, ...]]) -> Awaitable[None]:
     is. Those to runs that do not exist, or have ended, are left out and told together, in an `ExceptionGroup` of
     `RunNotFoundError` and `RunEndedError`: the others were sent.
     """
+    return dispatched(messages_of(messages), "send_many", is_to_await=is_coroutine_frame())
+
+
+def messages_of(messages: Iterable[Message | tuple[Any, ...]]) -> list[Message]:
+    """Those of `send_many`. Raises `UsageError`."""
     if isinstance(messages, (str, bytes, tuple)) or not isinstance(messages, Iterable):
         raise UsageError("send_many: give a list of perdure.Message(run, value), or of such tuples")
-    return dispatched([message_of(given) for given in messages], "send_many", is_to_await=is_coroutine_frame())
+    return [message_of(given) for given in messages]
 
 
 def message_of(given: object) -> Message:
@@ -96,35 +101,39 @@ def dispatched(messages: Sequence[Message], what: str, *, is_to_await: bool) -> 
         tell(drive(flow, run), what)
         return Done()
     check_may_act(here, f"{what}()")
-    runtime = runtime_for(messages)
-    entries = [entry_of(runtime, message, what, None) for message in messages]
+    door = door_for(messages)
     if is_to_await and running_loop() is not None:
-        return told_later(send_on_loop(runtime, entries), what)
-    tell(errors_of(entries, missed_of(entries, deliver(runtime, entries))), what)
+        entries = [entry_of(door, message, what, None) for message in messages]
+        return told_later(send_on_loop(door, entries), what)
+    send_through(door, messages, what)
     return Done()
 
 
-def runtime_for(messages: Sequence[Message]) -> Runtime:
-    """The instance of the handles, else that of the call."""
-    runtimes = {id(m.run._runtime): m.run._runtime for m in messages if isinstance(m.run, Handle)}
-    if len(runtimes) > 1:
+def send_through(door: Door, messages: Sequence[Message], what: str) -> None:
+    """Send them from outside any run, and return when they are durable."""
+    entries = [entry_of(door, message, what, None) for message in messages]
+    tell(errors_of(entries, missed_of(entries, deliver(door, entries))), what)
+
+
+def door_for(messages: Sequence[Message]) -> Door:
+    """That of the handles, else the instance of the call."""
+    doors = {id(m.run._runtime): m.run._runtime for m in messages if isinstance(m.run, Handle)}
+    if len(doors) > 1:
         raise UsageError("send_many: these runs are in several databases: send to each by itself")
-    door = next(iter(runtimes.values())) if runtimes else current_runtime()
+    door = next(iter(doors.values())) if doors else current_runtime()
     door.check_open()
-    if not isinstance(door, Runtime):
-        raise UsageError("send: this is a client's handle; send to its run_id from a process that has launched")
     return door
 
 
-def entry_of(runtime: Runtime, message: Message, what: str, claim: str | None, *call: str) -> MessageSent:
+def entry_of(door: Door, message: Message, what: str, claim: str | None, *call: str) -> MessageSent:
     """The entry of a message; the call that makes it, or its key, says which one it is."""
     run, value, topic, key = message
     if isinstance(run, Handle):
-        if run._runtime.store.lock_directory != runtime.store.lock_directory:
+        if run._runtime.store.lock_directory != door.store.lock_directory:
             raise UsageError(f"{what}: run {run.run_id} is in another database: send to it in a step")
         run = run.run_id
     run_id = text_name(run, f"{what}: run")
-    stored, _ = runtime.serializer.accept(value, what=f"the message to run {run_id}")
+    stored, _ = door.serializer.accept(value, what=f"the message to run {run_id}")
     if key is not None:
         drawn = message_id("key", run_id, text_name(key, f"{what}: key"))
     else:
@@ -139,9 +148,9 @@ def topic_of(topic: str, what: str) -> str:
     return topic
 
 
-async def send_on_loop(runtime: Runtime, entries: list[MessageSent]) -> list[BaseException]:
+async def send_on_loop(door: Door, entries: list[MessageSent]) -> list[BaseException]:
     """What is wrong, from an event loop."""
-    return errors_of(entries, missed_of(entries, await deliver_on_loop(runtime, entries)))
+    return errors_of(entries, missed_of(entries, await deliver_on_loop(door, entries)))
 
 
 async def told_later(sending: Awaitable[list[BaseException]], what: str) -> None:

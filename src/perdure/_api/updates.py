@@ -16,8 +16,7 @@ from .._core.flows.update import TOPIC
 from .._core.given import text_name
 from .._engine.door import Door
 from .._engine.ids import fresh_id
-from .._engine.runtime import Runtime
-from .._entries import MessageSent, Refused, Undelivered, UpdateSeen, Verdict
+from .._entries import MessageSent, Refused, Undelivered, UpdateSeen
 from ..errors import PerdureError, RunEndedError, RunNotFoundError, UpdateRefusedError, WaitTimeoutError
 from ..typing import RunId
 from .delivering import deliver
@@ -50,7 +49,7 @@ def ask_update(door: Door, asked: UpdateAsked) -> Any:
     """What the update gave, waited for on this thread; what it raised is raised."""
     until = None if asked.seconds is None else time.monotonic() + asked.seconds
     stored, _ = door.serializer.accept([asked.name, list(asked.args)], what=f"the arguments of update {asked.name!r}")
-    verdict = sent(door, MessageSent(asked.run_id, None, asked.message_id, TOPIC, stored))
+    [verdict] = deliver(door, [MessageSent(asked.run_id, None, asked.message_id, TOPIC, stored)])
     answers = door.store.said.answers
     wanted = (asked.run_id, asked.message_id)
     if isinstance(verdict, Undelivered):  # it may have been asked for before, and done
@@ -61,13 +60,6 @@ def ask_update(door: Door, asked: UpdateAsked) -> Any:
     left = None if until is None else max(0.0, until - time.monotonic())
     found = wait_until_final(door, asked.run_id, answers, wanted, left)
     return given(door, asked, found if found is not None else answers([wanted])[0])
-
-
-def sent(door: Door, entry: MessageSent) -> Verdict:
-    """Hand the message in, and wait until it is durable."""
-    if isinstance(door, Runtime):
-        return deliver(door, [entry])[0]
-    return door.claims.make([entry])[0]
 
 
 async def aask_update(door: Door, asked: UpdateAsked) -> Any:
