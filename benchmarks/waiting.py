@@ -23,7 +23,6 @@ from benchmarks.plans import Plans, plans
 from benchmarks.program import Order
 from benchmarks.shape import STORES
 from benchmarks.waiting_runs import KINDS, message, queue
-from benchmarks.workers import end, started
 
 WOKEN = 1_000
 SETTLE_SECONDS = 10.0
@@ -50,13 +49,17 @@ def worked_seconds(processes: Iterable[int]) -> float:
 
 
 @contextmanager
-def working(url: str) -> Iterator[subprocess.Popen[str]]:
+def working(url: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker in a process of its own."""
-    program = started(url)
+    program = subprocess.Popen(  # noqa: S603  # our own
+        [sys.executable, "-m", "perdure.cli", "worker", "benchmarks.waiting_runs", "--url", url],
+        stdout=subprocess.DEVNULL,
+    )
     try:
         yield program
     finally:
-        end(program)
+        program.kill()
+        program.wait()
 
 
 def counted(planned: Plans, condition: str) -> int:
