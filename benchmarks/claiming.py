@@ -1,16 +1,12 @@
-"""What a claim and a pulse cost beside what they have nothing to do with. `python -m benchmarks.claiming` prints it.
+"""A worker of the store alone, and what its claims and pulses cost: for what they have nothing to do with.
 
-Each against the empty case: a million ready runs of functions that this worker does not know, half of them in its own
-queue and before all others; and runs that pass through the queue while somebody has an old snapshot open. The
-processor's time is the server's (of the sessions of this database; on SQLite of the thread), since that holds still on
-a busy machine; the wall's is printed beside it. The least of the rounds counts.
+The processor's time is the server's (of the sessions of this database; on SQLite of the thread), since that holds still
+on a busy machine; the wall's is told beside it. The least of the rounds counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,9 +15,6 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.databases import serving
-from benchmarks.program import Order
-from benchmarks.statements import run_script
 from perdure._engine.claiming.floors import FloorKeeper
 from perdure._engine.ids import fresh_id
 from perdure._entries import RunCreated, RunFinished, Stored
@@ -29,10 +22,8 @@ from perdure.stores.open import open_store
 from perdure.stores.protocol import ClaimRequest, Floor, WorkerRow
 
 IN_BATCH = 8
-REPEATS = 60
+REPEATS, ROUNDS = 60, 5
 SETTLING = 100
-MOST = 1.2
-"""How many times the empty case the processor's time may be."""
 VALUE = Stored("json", "[1]")
 NAMES = [f"bench:work{number}" for number in range(20)]
 
@@ -40,8 +31,9 @@ NAMES = [f"bench:work{number}" for number in range(20)]
 class Bench:
     """One database, and its worker."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_tiny: bool = False) -> None:
         self.url = url
+        self._repeats, self._rounds, self._settling = (2, 2, 2) if is_tiny else (REPEATS, ROUNDS, SETTLING)
         self.is_postgres = url.startswith("postgresql")
         self.store: Any = open_store(url)
         self.store.migrate()
@@ -57,6 +49,11 @@ class Bench:
                     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
                 self.pids = [int(pid) for (pid,) in rows]
+
+    def close(self) -> None:
+        """Leave."""
+        self.store.leave(self.worker)
+        self.store.close()
 
     def processor_seconds(self) -> float:
         """What the server's sessions, or this thread, have had so far."""
@@ -102,19 +99,56 @@ class Bench:
         self.store.pulse(self.worker, ["bench"], NAMES, {} if floor is None else {"bench": floor})
         self.floor.look_back(asked_at, time.monotonic())
 
-    def cost(self, work: Callable[[], object], rounds: int, prepare: Callable[[], object]) -> tuple[float, float]:
+    def cost(self, work: Callable[[], object], prepare: Callable[[], object] = lambda: None) -> tuple[float, float]:
         """Milliseconds of the processor and of the wall for each repetition, the least of the rounds."""
         found = []
-        for _ in range(rounds):
+        for _ in range(self._rounds):
             used = took = 0.0
-            for _ in range(REPEATS):
+            for _ in range(self._repeats):
                 prepare()
                 began, processor = time.perf_counter(), self.processor_seconds()
                 work()
                 used += self.processor_seconds() - processor
                 took += time.perf_counter() - began
             found.append((used, took))
-        return min(used for used, _ in found) * 1e3 / REPEATS, min(took for _, took in found) * 1e3 / REPEATS
+        used, took = (min(column) * 1e3 / self._repeats for column in zip(*found, strict=True))
+        return used, took
+
+    def costs(self) -> dict[str, tuple[float, float]]:
+        """Of a claim and of a pulse, by its name. What was filled just now is written and settled first."""
+        for _ in range(self._settling):
+            self.cycle(IN_BATCH)
+        claimed: list[Any] = []
+
+        def claim() -> None:
+            claimed[:] = self.claim(IN_BATCH)
+
+        def prepare() -> None:
+            self.end(claimed)
+            self.create(IN_BATCH)
+
+        found = {"claims": self.cost(claim, prepare)}
+        self.end(claimed)
+        return found | {"polls": self.cost(self.pulse)}
+
+    def head_cost(self) -> float:
+        """Milliseconds of the processor for a pulse that begins at the head of the queue."""
+        self.floor.forget()
+        began = self.processor_seconds()
+        self.store.pulse(self.worker, ["bench"], NAMES)
+        return (self.processor_seconds() - began) * 1e3
+
+
+Costs = dict[str, tuple[float, float]]
+
+
+def compared(empty: Costs, full: Costs) -> dict[str, float]:
+    """How many times the empty case each is, by the processor's time; the milliseconds of processor and wall."""
+    growths = {f"growth_{name}": full[name][0] / empty[name][0] for name in empty}
+    figures = {"growth": max(growths.values()), **growths}
+    for name, (used, took) in full.items():
+        figures |= {f"{name}_cpu_ms": used, f"{name}_ms": took, f"{name}_empty_cpu_ms": empty[name][0]}
+    return figures
 
 
 @contextmanager
@@ -132,67 +166,3 @@ def snapshot(bench: Bench) -> Iterator[None]:
         reader.execute("SELECT count(*) FROM runs").fetchall()
         yield
         reader.execute("ROLLBACK")
-
-
-def measures(bench: Bench, rounds: int) -> dict[str, tuple[float, float]]:
-    """What is measured, by its name. What was filled just now is written and settled first."""
-    for _ in range(SETTLING):
-        bench.cycle(IN_BATCH)
-    claimed: list[Any] = []
-
-    def claim() -> None:
-        claimed[:] = bench.claim(IN_BATCH)
-
-    def prepare() -> None:
-        bench.end(claimed)
-        bench.create(IN_BATCH)
-
-    found = {f"a claim of {IN_BATCH}": bench.cost(claim, rounds, prepare)}
-    bench.end(claimed)
-    return found | {"a pulse": bench.cost(bench.pulse, rounds, lambda: None)}
-
-
-def beside_unknown(bench: Bench, count: int, rounds: int) -> Iterator[tuple[str, tuple[float, float], Any]]:
-    """Against the empty case: runs of unknown functions."""
-    empty = measures(bench, rounds)
-    run_script(Order(bench.url, "", count, False, ""), "unknown", count)
-    for name, cost in measures(bench, rounds).items():
-        yield f"{name}, beside {count:,} ready runs of unknown functions", empty[name], cost
-
-
-def beside_snapshot(bench: Bench, count: int, rounds: int) -> Iterator[tuple[str, tuple[float, float], Any]]:
-    """Against the empty case: after so many runs have passed since a snapshot was taken, and after twice as many."""
-    empty = measures(bench, rounds)
-    with snapshot(bench):
-        for passed in (count, 2 * count):
-            for _ in range(count // 200):
-                bench.cycle(200)
-            for name, cost in measures(bench, rounds).items():
-                yield f"{name}, a snapshot open while {passed:,} runs passed", empty[name], cost
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--unknown", type=int, default=1_000_000)
-    parser.add_argument("--passed", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--stores", nargs="+", default=["sqlite", "postgres"])
-    given = parser.parse_args()
-    print("| store | what | empty, CPU | CPU | ratio | empty, wall | wall |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    missed = False
-    with tempfile.TemporaryDirectory(prefix="bench-"), serving() as databases:
-        for kind in given.stores:
-            for shape, count in ((beside_unknown, given.unknown), (beside_snapshot, given.passed)):
-                with databases.fresh(kind) as url:
-                    bench = Bench(url)
-                    for what, (before, wall_before), (after, wall) in shape(bench, count, given.rounds):
-                        missed = missed or after > MOST * before
-                        cells = (f"{before:.3f} ms", f"{after:.3f} ms", f"{after / before:.2f} ×")
-                        print("|", kind, "|", what, "|", " | ".join(cells), f"| {wall_before:.2f} ms | {wall:.2f} ms |")
-                    bench.store.close()
-    raise SystemExit(f"something costs more than {MOST} times the empty case" if missed else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,5 +19,7 @@ ORDER = (
     "flat_queue",
     "flat_history",
     "flat_parked",
+    "flat_unknown",
+    "flat_snapshot",
 )
 """As in the table of the targets."""

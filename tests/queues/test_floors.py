@@ -29,10 +29,10 @@ def test_now_and_then_a_claim_begins_at_the_head() -> None:
 
 
 def test_a_look_at_the_head_that_takes_long_is_rare() -> None:
-    """A twentieth of the time goes into it, no more."""
+    """A fiftieth of the time goes into it, no more."""
     keeper = kept(seconds=0.5)
-    assert keeper.at(1009.0) == (0, 7)
-    assert keeper.at(1010.0) is None
+    assert keeper.at(1024.0) == (0, 7)
+    assert keeper.at(1025.0) is None
 
 
 def test_who_looks_at_the_head_and_finds_nothing_looks_for_all() -> None:
@@ -41,7 +41,7 @@ def test_who_looks_at_the_head_and_finds_nothing_looks_for_all() -> None:
     keeper.look_back(1000.0 + SOON, 1000.0 + SOON)
     assert keeper.at(1000.0 + LOOK_BACK_SECONDS) is None
     keeper.look_back(1000.0 + LOOK_BACK_SECONDS, 1000.5 + LOOK_BACK_SECONDS)
-    assert keeper.at(1009.0 + LOOK_BACK_SECONDS) == (0, 7)
+    assert keeper.at(1024.0 + LOOK_BACK_SECONDS) == (0, 7)
 
 
 def test_a_hint_lowers_the_floor_at_once() -> None:

@@ -11,7 +11,7 @@ from ...stores.protocol import Floor
 
 LOOK_BACK_SECONDS = 1.0
 """So often a claim begins at the head."""
-LOOK_BACK_SHARE = 0.05
+LOOK_BACK_SHARE = 0.02
 """And no more of the time than this goes into that: where it is long, it is rarer."""
 
 
