@@ -80,6 +80,65 @@ REFUSED = [
 ]
 
 
+@dataclass
+class Inside:
+    lock: Any
+    private: int = 1
+
+
+@dataclass
+class Reply:
+    """As clients of services give them: what one wants, and what it has come by."""
+
+    output: str
+    usage: dict[str, int]
+    _state: Any
+    _private: int = 1
+
+
+def replies() -> list[Any]:
+    return [Reply("hunter2", {"tokens": 3}, Inside(threading.Lock()))]
+
+
+def test_what_holds_a_lock_is_refused_with_what_of_it_can_be_stored() -> None:
+    """To make its class known would lead to the next error: known or not, the advice is the same."""
+    said = (
+        r"\$\[0\] is of type .*:Reply, which cannot be stored: its _state.lock is of type _thread:lock; give what is "
+    )
+    said += r"needed of Reply in its place: \.output, \.usage can be stored$"
+    registry = TypeRegistry()
+    with pytest.raises(errors.SerializationError, match=said) as caught:
+        Serializer(registry).accept(replies(), what=WHAT)
+    assert caught.value.path == "$[0]"
+    registry.register(Reply)
+    with pytest.raises(errors.SerializationError, match=said):
+        Serializer(registry).accept(replies(), what=WHAT)
+    registry.register(Inside)
+    with pytest.raises(
+        errors.SerializationError, match=r"_state\.lock is of type .* cannot be stored; .*; or give what"
+    ) as e:
+        Serializer(registry).accept(replies(), what=WHAT)
+    assert e.value.path == "$[0]._state.lock"
+    assert "in its place: .output, .usage can be stored" in str(e.value)
+    assert "hunter2" not in str(e.value)
+
+
+def test_what_only_has_to_be_known_is_refused_with_that() -> None:
+    """Inside a class that is known, too."""
+    registry = TypeRegistry()
+    registry.register(Reply)
+    with pytest.raises(errors.SerializationError, match=r"\$\._state is of .*perdure.register\(Unknown\)$"):
+        Serializer(registry).accept(Reply("a", {}, Unknown(1)), what=WHAT)
+
+
+def test_the_advice_is_for_the_object_that_a_user_sees() -> None:
+    """Not for the whole that it lies in, nor for what lies in a private field of it."""
+    registry = TypeRegistry()
+    registry.register(Point)
+    with pytest.raises(errors.SerializationError, match=r"\$\.x\[0\] is of type .*:Reply, .* of Reply in its place"):
+        Serializer(registry).accept(Point(replies()), what=WHAT)
+
+
 @pytest.mark.parametrize(("make", "kind", "mend"), REFUSED)
 def test_a_refused_value_names_what_the_path_and_the_mend(make: Any, kind: str, mend: str) -> None:
     """At the top and deep inside valid values; the content stays out of the message."""

@@ -204,19 +204,24 @@ class Encoder:
         if shape is None:
             return self._refused(kind, _unsupported(value, kind))
         name = self.registry.name_of(kind) or self.registry.name_of(generic_origin(kind))
-        if name is None:
-            return self._refused(kind, unknown_type(kind, self.registry.hint(kind)) + _conversion(value))
-        self.met.add(name)
-        state, extras = shape.take(value)
-        body: list[Tree] = [name, self._within(value, state, depth)]
-        if extras:
-            body.append(self._within(value, extras, depth))
+        try:
+            if name is None:
+                reason = unknown_type(kind, self.registry.hint(kind)) + _conversion(value)
+                return self._refused(kind, reason, is_for_good=False)
+            self.met.add(name)
+            state, extras = shape.take(value)
+            body: list[Tree] = [name, self._within(value, state, depth)]
+            if extras:
+                body.append(self._within(value, extras, depth))
+        except Refusal as refusal:
+            refusal.lies_in(value)
+            raise
         return {shape.tag: body}
 
-    def _refused(self, kind: type, reason: str) -> Tree:
+    def _refused(self, kind: type, reason: str, *, is_for_good: bool = True) -> Tree:
         if self._is_lenient:
             return {"$opaque": f"{kind.__module__}:{kind.__qualname__}"}
-        raise Refusal(reason)
+        raise Refusal(reason, is_for_good=is_for_good)
 
     def spend(self, members: int) -> None:
         """Give up long before memory does: shared parts inside shared parts grow without end."""

@@ -16,6 +16,7 @@ from .decoding import Decoder
 from .encoding import Encoder, Tree, canonical, sort_key
 from .headed import Head, head_of, parted, with_head
 from .older import OlderDecoder
+from .parts import reason_of
 from .refusal import Refusal
 from .registry import TypeRegistry
 from .revisions import Mark
@@ -45,8 +46,9 @@ def write(value: object, registry: TypeRegistry, *, budget: int = TEXT_LIMIT, is
             pass
         return _write_again(value, partial(Encoder, registry, budget=budget, is_lenient=is_lenient))
     except Refusal as refusal:
-        reason = "contains itself; store a tree, or ids instead of references" if refusal.is_cycle else refusal.reason
-        raise SerializationError(f"{refusal.path} {reason}", path=refusal.path) from refusal.__cause__
+        path, reason = reason_of(refusal, registry)
+        reason = "contains itself; store a tree, or ids instead of references" if refusal.is_cycle else reason
+        raise SerializationError(f"{path} {reason}", path=path) from refusal.__cause__
     except RecursionError as error:
         raise SerializationError("$ is nested too deeply for the present stack; flatten it") from error
     except Exception as error:  # reading a value runs its class's code: anything can come out of it
