@@ -177,8 +177,9 @@ CREATE TABLE perdure.streams (
 CREATE UNIQUE INDEX streams_entries ON perdure.streams (run_id, claim, entry_id, name);
 
 -- What was set for a queue, in the program or from outside. Most have no row, and cost nothing: then each worker has its own
--- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `declared`: what a program has
--- declared last, so that the same declaration, made again, changes nothing that was set since.
+-- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `is_shared`: a limit holds for
+-- all workers together, so a claim asks the queue's row (rule 14). `declared`: what a program has declared last, so that
+-- the same declaration, made again, changes nothing that was set since.
 CREATE TABLE perdure.queues (
     name               text COLLATE "C" PRIMARY KEY,
     is_keyed           boolean NOT NULL DEFAULT false,
@@ -189,6 +190,7 @@ CREATE TABLE perdure.queues (
     key_concurrency    integer CHECK (key_concurrency > 0),
     key_rate           integer CHECK (key_rate > 0),
     key_period_seconds double precision CHECK (key_period_seconds > 0),
+    is_shared          boolean NOT NULL GENERATED ALWAYS AS (is_keyed OR concurrency IS NOT NULL OR rate IS NOT NULL) STORED,
     on_overflow        text NOT NULL DEFAULT 'wait' CHECK (on_overflow IN ('wait', 'cancel_running', 'cancel_newest')),
     paused_at          timestamptz,
     declared           jsonb NOT NULL DEFAULT '{}',

@@ -165,8 +165,9 @@ CREATE TABLE streams (
 CREATE UNIQUE INDEX streams_entries ON streams (run_id, claim, entry_id, name);
 
 -- What was set for a queue, in the program or from outside. Most have no row, and cost nothing: then each worker has its own
--- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `declared`: what a program has
--- declared last, so that the same declaration, made again, changes nothing that was set since.
+-- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `is_shared`: a limit holds for
+-- all workers together, so a claim asks the queue's row (rule 14). `declared`: what a program has declared last, so that
+-- the same declaration, made again, changes nothing that was set since.
 CREATE TABLE queues (
     name               TEXT NOT NULL PRIMARY KEY,
     is_keyed           INTEGER NOT NULL DEFAULT 0 CHECK (is_keyed IN (0, 1)),
@@ -177,6 +178,7 @@ CREATE TABLE queues (
     key_concurrency    INTEGER CHECK (key_concurrency > 0),
     key_rate           INTEGER CHECK (key_rate > 0),
     key_period_seconds REAL CHECK (key_period_seconds > 0),
+    is_shared          INTEGER NOT NULL GENERATED ALWAYS AS (is_keyed OR concurrency IS NOT NULL OR rate IS NOT NULL),
     on_overflow        TEXT NOT NULL DEFAULT 'wait' CHECK (on_overflow IN ('wait', 'cancel_running', 'cancel_newest')),
     paused_at          REAL,
     declared           TEXT NOT NULL DEFAULT '{}',

@@ -44,7 +44,7 @@ BEGIN
     END IF;
     FOR i IN 1 .. cardinality(queues) LOOP
         SELECT one.* INTO limits FROM perdure.queues AS one WHERE one.name = queues[i];
-        is_shared := coalesce(limits.concurrency, limits.rate) IS NOT NULL OR coalesce(limits.is_keyed, false);
+        is_shared := coalesce(limits.is_shared, false);
         moment := NULL;
         told := json_build_object('resumed', resuming -> i - 1);
         IF is_shared THEN

@@ -78,8 +78,7 @@ BEGIN
             SELECT extract(epoch FROM min(turns.wakes_at))::double precision
               FROM perdure.turns WHERE queue = ANY (queues) AND wakes_at > (SELECT perdure.now())));
     limits := (SELECT json_agg(json_build_array(set_for.name, set_for.worker_concurrency,
-                                                coalesce(set_for.concurrency, set_for.rate) IS NOT NULL OR set_for.is_keyed
-                                                OR set_for.paused_at IS NOT NULL,
+                                                set_for.is_shared OR set_for.paused_at IS NOT NULL,
                                                 extract(epoch FROM set_for.changed_at)::double precision))
                  FROM perdure.queues AS set_for WHERE set_for.name = ANY (queues));
     paused := (SELECT json_agg(pauses.name) FROM perdure.pauses);

@@ -56,7 +56,7 @@ BEGIN
                 THEN (SELECT json_group_array(value) FROM json_each(NEW.names) WHERE value NOT IN (SELECT name FROM pauses))
                 ELSE NEW.names END,
            NEW.last_attempts, NEW.claims, NEW.resuming, clock.now,
-           coalesce(coalesce(concurrency, rate) IS NOT NULL OR is_keyed, 0), coalesce(is_keyed, 0)
+           coalesce(queues.is_shared, 0), coalesce(queues.is_keyed, 0)
       FROM clock LEFT JOIN queues ON queues.name = NEW.queue;
 
     -- Delayed runs and sleepers whose time has come.

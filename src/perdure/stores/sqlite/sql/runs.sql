@@ -330,8 +330,7 @@ SELECT EXISTS (SELECT 1 FROM wakes WHERE worker IS NULL)
                                    WHERE messages.run_id = runs.id AND messages.kind = 'cancel')),
        EXISTS (SELECT 1 FROM due_schedules), served.now,
        (SELECT json_group_array(json_array(queues.name, queues.worker_concurrency,
-                                           coalesce(queues.concurrency, queues.rate) IS NOT NULL OR queues.is_keyed
-                                           OR queues.paused_at IS NOT NULL, queues.changed_at))
+                                           queues.is_shared OR queues.paused_at IS NOT NULL, queues.changed_at))
           FROM json_each(served.queues) AS of_queue CROSS JOIN queues WHERE queues.name = of_queue.value),
        (SELECT json_group_array(name) FROM pauses),
        EXISTS (SELECT 1 FROM questions WHERE answer IS NULL AND expires_at > served.now)
