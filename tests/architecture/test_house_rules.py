@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,47 @@ def test_a_run_in_memory_is_typed() -> None:
 
     assert "lane" in fields
     assert "Any" not in fields.values()
+
+
+LOOKS_INSIDE = {
+    *(
+        "architecture",
+        "costs",
+        "identity",
+        "inside",
+        "journal",
+        "model",
+        "processes",
+        "queues",
+        "serialization",
+        "stores",
+    ),
+    "transactions",
+}
+"""Folders whose tests are about parts. All others use what users use, and `tests/inside` where that does not do."""
+
+OF_A_RULE = {
+    *("agents/live.py", "agents/table.py", "generated/live.py", "conformance/test_private_data.py"),
+    *("conformance/test_arguments.py", "conformance/test_isolation.py", "conformance/test_many_submitted.py"),
+    *("conformance/test_own_exits.py", "conformance/test_schedule_times.py", "conformance/test_threads.py"),
+    "conformance/test_tracebacks.py",
+}
+"""Single files there that are about a part, or measure without the rest of the tests."""
+
+PRIVATE = re.compile(r"perdure\.(_|stores(\.|$))")
+
+
+def test_tests_of_what_users_see_reach_inside_by_one_door() -> None:
+    """What is private moves without them: a test that has to forget a function, or to look into a store, asks
+    `tests/inside`.
+    """
+    found = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        name = path.relative_to(ROOT / "tests").as_posix()
+        if name.split("/")[0] not in LOOKS_INSIDE and any(
+            PRIVATE.match(one.dotted) for one in Module(path.stem, path).imports
+        ):
+            found.add(name)
+
+    assert found - OF_A_RULE == set(), "import it from tests/inside, or put the test where parts are tested"
+    assert OF_A_RULE - found == set(), "these reach inside no more"

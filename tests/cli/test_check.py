@@ -14,10 +14,10 @@ import pytest
 
 import perdure
 from perdure import patched, recv, step, workflow
-from perdure._core.definitions import DEFINITIONS
 from tests.cli.conftest import Perdure
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import ran, until
+from tests.inside.functions import forget_functions
 
 PROGRAM = "tests.cli.programs"
 NAME = "checked:run"
@@ -28,13 +28,12 @@ def _nothing_left() -> Iterator[None]:
     """Of the functions and of what they did."""
     ran.clear()
     yield
-    for name in [name for name in DEFINITIONS._by_name if name.startswith("checked:")]:
-        del DEFINITIONS._by_name[name]
+    forget_functions("checked:")
 
 
 def deploy(function: Callable[..., Any]) -> Callable[..., Any]:
     """Put it in the place of the workflow, as a deploy does."""
-    DEFINITIONS._by_name.pop(NAME, None)
+    forget_functions(NAME)
     return workflow(name=NAME)(function)
 
 
@@ -210,12 +209,10 @@ def test_values_of_a_class_that_has_changed_are_a_difference(command: Perdure, s
     cls: Any = with_price(int)
     [run_id] = under_way(store_url, made_by(cls), [])
     argued = under_way(store_url, made_by(cls), cls(2))
-    for name in [name for name in DEFINITIONS._by_name if name.startswith("checked:")]:
-        del DEFINITIONS._by_name[name]
+    forget_functions("checked:")
     deploy(made_by(with_price(float)))  # wider: nothing to say
     assert command("check", PROGRAM).code == 0
-    for name in [name for name in DEFINITIONS._by_name if name.startswith("checked:")]:
-        del DEFINITIONS._by_name[name]
+    forget_functions("checked:")
     deploy(made_by(with_price(str)))
     said = " ".join(command("check", PROGRAM).out.split())
     assert (

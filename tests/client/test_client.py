@@ -9,9 +9,9 @@ import threading
 import pytest
 
 import perdure
-from perdure._core.definitions import DEFINITIONS
-from perdure.stores.open import open_store
 from tests.client.programs import double, eightfold, fails, quadruple, queue, submits
+from tests.inside.functions import define_again, forget_functions
+from tests.inside.stores import open_store
 
 
 def test_a_client_makes_runs_that_wait_for_a_worker(client: perdure.Client, store_url: str) -> None:
@@ -46,14 +46,13 @@ async def _awaited(client: perdure.Client, handle: perdure.Handle[int]) -> list[
 
 def test_a_function_that_is_known_by_name_alone_is_executed_as_what_it_is(store_url: str) -> None:
     """A step, here: the worker knows. The arguments are checked there, too."""
-    known = DEFINITIONS._by_name
-    hidden = {name: known.pop(name) for name in list(known) if name.startswith("tests.client.programs:")}
+    hidden = forget_functions("tests.client.programs:")
     try:
         with perdure.Client(store_url) as client:
             handle = client.submit("tests.client.programs:double", 6)
             wrong = client.submit("tests.client.programs:double", 6, 7)
     finally:
-        known.update(hidden)
+        define_again(hidden)
     with perdure.running(store_url, poll_seconds=0.05):
         assert perdure.handle(handle.run_id).result(timeout=60) == 12
         with pytest.raises(perdure.RunStuckError, match="do not fit"):

@@ -10,8 +10,7 @@ import pytest
 
 import perdure
 from perdure import Client, HookAnswerError, HookNotFoundError, HookRejectedError, HookResolvedError, UsageError
-from perdure._entries import HookOpened, Stored
-from perdure.stores.open import open_store
+from tests.inside.stores import HookOpened, Stored, open_store
 from tests.stores.entries import C1, W1, created, join
 
 

@@ -9,11 +9,10 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from perdure.stores.open import open_store
-from perdure.stores.protocol import ClaimRequest
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import await_signal, ran, signals
 from tests.conformance.test_lives import wake
+from tests.inside.stores import ClaimRequest, open_store
 from tests.stores.entries import worker
 
 running = functools.partial(perdure.running, **SETTINGS)

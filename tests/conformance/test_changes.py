@@ -11,9 +11,9 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from perdure._core.definitions import DEFINITIONS
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import await_signal, ran, signals, state_of, until
+from tests.inside.functions import forget_functions
 
 running = functools.partial(perdure.running, **SETTINGS)
 
@@ -55,16 +55,16 @@ def test_a_run_whose_arguments_do_not_fit_any_more_waits_for_a_mend(
     with running(url) as app:
         perdure.with_options(id="r", delay=0.01).start(kind(name="conformance:resigned")(_takes_nothing))
         app.shutdown()
-    del DEFINITIONS._by_name["conformance:resigned"]
+    forget_functions("conformance:resigned")
     kind(name="conformance:resigned")(_takes_one)
     with running(url) as app:
         assert "missing a required argument: 'number'" in next_complaint()
         until(lambda: state_of(app, "r") == "parked")
-    del DEFINITIONS._by_name["conformance:resigned"]
+    forget_functions("conformance:resigned")
     kind(name="conformance:resigned")(_takes_nothing)
     with running(url):
         assert perdure.handle("r").result(20) == "no argument"
-    del DEFINITIONS._by_name["conformance:resigned"]
+    forget_functions("conformance:resigned")
 
 
 @workflow

@@ -27,9 +27,9 @@ from perdure import (
     with_options,
     workflow,
 )
-from tests.clock import skip_time
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import areplay, await_signal, ran, replay, signals, state_of, until
+from tests.inside.clock import skip_time
 
 running = functools.partial(perdure.running, **SETTINGS)
 

@@ -24,9 +24,9 @@ from perdure import (
     workflow,
 )
 from perdure.typing import OVERDUE
-from tests.clock import skip_time
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import await_signal, ran, signals, state_of, until
+from tests.inside.clock import skip_time
 
 running = functools.partial(perdure.running, **SETTINGS)
 narrow = Queue("conformance deadlines", concurrency=1)

@@ -18,9 +18,9 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from perdure._core.definitions import DEFINITIONS
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import await_signal, ran, signals, state_of, until
+from tests.inside.functions import forget_functions
 
 running = functools.partial(perdure.running, **SETTINGS)
 
@@ -201,8 +201,7 @@ def deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy]:
 
     def forget() -> None:
         sys.modules.pop(name, None)
-        for known in [known for known in DEFINITIONS.names() if known.startswith(f"{name}:")]:
-            del DEFINITIONS._by_name[known]
+        forget_functions(f"{name}:")
 
     def put(body: str = "return ''", order: str = ORDER) -> ModuleType:
         forget()
@@ -307,8 +306,7 @@ def test_a_run_of_code_that_is_not_there_waits_and_the_others_run(url: str, depl
         handle = perdure.with_options(id="unknown", delay=0.05).start(module.one, 7)
         app.shutdown()
     name = module.__name__
-    for known in [known for known in DEFINITIONS.names() if known.startswith(f"{name}:")]:
-        del DEFINITIONS._by_name[known]
+    forget_functions(f"{name}:")
     with running(url) as app:
         assert perdure.start(body, "others run").result() == "others run"
         assert state_of(app, "unknown") == "ready"
@@ -323,11 +321,11 @@ def test_a_renamed_function_goes_on_under_its_old_name(url: str) -> None:
     with running(url) as app:
         perdure.with_options(id="moved", delay=0.05).start(first)
         app.shutdown()
-    del DEFINITIONS._by_name["conformance:renamed"]
+    forget_functions("conformance:renamed")
     workflow(name="conformance:renamed")(_new_place)
     with running(url):
         assert perdure.handle("moved").result() == "new place"
-    del DEFINITIONS._by_name["conformance:renamed"]
+    forget_functions("conformance:renamed")
 
 
 def _old_place() -> str:

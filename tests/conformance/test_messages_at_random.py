@@ -13,8 +13,8 @@ import pytest
 
 import perdure
 from perdure import Perdure, RunEndedError, RunNotFoundError, recv, send, workflow
-from perdure._entries import Wait
 from tests.conformance.ledger import PATIENCE_SECONDS, areplay, replay
+from tests.inside.stores import Wait
 
 TOPICS = ("", "a", "b")
 ROUNDS = 14

@@ -11,9 +11,9 @@ import pytest
 
 import perdure
 from perdure import step, workflow
-from perdure._core.definitions import DEFINITIONS
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import ran, until
+from tests.inside.functions import TYPES, forget_functions
 
 running = functools.partial(perdure.running, **SETTINGS)
 NAMES = "older:"
@@ -22,11 +22,10 @@ NAMES = "older:"
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
     """Of the functions, of the classes and their versions."""
-    types = DEFINITIONS.types
+    types = TYPES
     kept = dict(types._types), dict(types._names), dict(types._revisions)
     yield
-    for name in [name for name in DEFINITIONS._by_name if name.startswith(NAMES)]:
-        del DEFINITIONS._by_name[name]
+    forget_functions(NAMES)
     types._types, types._names, types._revisions = kept
 
 
@@ -75,8 +74,7 @@ class Program:
 
 def deploy(make: Callable[[], type], **options: Any) -> Program:
     """The program with this class."""
-    for name in [name for name in DEFINITIONS._by_name if name.startswith(NAMES)]:
-        del DEFINITIONS._by_name[name]
+    forget_functions(NAMES)
     cls: Any = make()
     cls.__qualname__ = "Bill"
     perdure.register(cls, **options)

@@ -10,9 +10,9 @@ import pytest
 
 import perdure
 from perdure import UsageError, patched, step, workflow
-from perdure._core.definitions import DEFINITIONS
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import PATIENCE_SECONDS, ran, replay, state_of, until
+from tests.inside.functions import forget_functions
 
 
 @step
@@ -35,11 +35,11 @@ def deploy() -> Any:
     """Puts another function in the place of the workflow `patched`, as a deploy does."""
 
     def put(function: Callable[..., Any]) -> Callable[..., Any]:
-        DEFINITIONS._by_name.pop("patched:run", None)
+        forget_functions("patched:run")
         return workflow(name="patched:run")(function)  # type: ignore[no-any-return, call-overload]
 
     yield put
-    DEFINITIONS._by_name.pop("patched:run", None)
+    forget_functions("patched:run")
 
 
 def after() -> str:

@@ -12,9 +12,9 @@ import pytest
 
 import perdure
 from perdure import UsageError, schedule, schedules, step, workflow
-from perdure._core.definitions import DEFINITIONS
-from tests.clock import skip_time
 from tests.conformance.ledger import PATIENCE_SECONDS, await_signal, ran, signals, until
+from tests.inside.clock import skip_time
+from tests.inside.functions import forget_schedules
 
 SETTINGS: dict[str, Any] = {"poll_seconds": 0.1, "shutdown_seconds": 5.0}
 DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 def _no_other_schedules() -> Iterator[None]:
     """What a test declares is the program's no more when it ends."""
     yield
-    DEFINITIONS._schedules.clear()
+    forget_schedules()
 
 
 @workflow
@@ -125,14 +125,14 @@ def test_what_people_set_stays_until_the_program_says_something_else(url: str) -
     with perdure.running(url, **SETTINGS):
         found = schedules.get("n")
         assert (found.cron, found.arguments) == ("0 10 * * *", '["a"]')
-    DEFINITIONS._schedules.clear()
+    forget_schedules()
     schedule("0 11 * * *", name="n", args=("b",))(note)
     with perdure.running(url, **SETTINGS):
         found = schedules.get("n")
         assert (found.cron, found.arguments) == ("0 11 * * *", '["b"]')
         assert found.paused_at is not None
         assert schedules.resume("n").next_at == schedules.instants("n")[0]
-    DEFINITIONS._schedules.clear()
+    forget_schedules()
     schedule("0 11 * * *", name="n", args=("c",))(note)
     skip_time(url, 2 * DAY.total_seconds())
     with perdure.running(url, **SETTINGS):

@@ -14,9 +14,9 @@ import pytest
 import perdure
 from examples.document_indexing.filings import first_filings
 from examples.document_indexing.index import DocumentIndex
-from perdure.stores.open import open_store
 from tests.agents.kills import kill_everywhere
 from tests.example.pages import pages_of, url_of
+from tests.inside.stores import open_store
 from tests.stores.conftest import KINDS
 
 PATIENCE_SECONDS = 60

@@ -17,11 +17,11 @@ import tests.generated.hook_shapes  # as above
 import tests.generated.pure_shapes  # as above
 import tests.generated.saying_shapes  # as above
 import tests.generated.waiting_shapes  # noqa: F401  # as above
-from perdure.stores.open import open_store
 from tests.generated.hosts import Host, hosting
 from tests.generated.rules import Story
 from tests.generated.shapes import SHAPES, Shape
 from tests.generated.trial import Trial
+from tests.inside.stores import open_store
 from tests.interpreters import interpreters
 from tests.stores.conftest import KINDS
 

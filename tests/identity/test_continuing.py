@@ -19,7 +19,7 @@ from perdure._core.step_call import StepCall
 from perdure._entries import RunReleased, Stored
 from perdure.stores.claimed import ClaimRequest
 from perdure.stores.open import open_store
-from tests.identity.dying import NAME, RUN_ID, SERIALIZER, STEP, Died, Life, World, begin
+from tests.inside.dying import NAME, RUN_ID, SERIALIZER, STEP, Died, Life, World, begin
 from tests.stores.entries import W1, join, named_uuid
 
 ROUNDS = 3

@@ -15,7 +15,7 @@ from perdure._core.lineage import Branch
 from perdure._core.run import Run
 from perdure._entries import EventSet, Stored
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, Died, Life, World, begin, begin_again
+from tests.inside.dying import RUN_ID, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, created, finished, join, named_uuid
 
 PEER = "peer"

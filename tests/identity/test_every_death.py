@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, Died, Life, World, begin, begin_again, live
+from tests.inside.dying import RUN_ID, Died, Life, World, begin, begin_again, live
 from tests.stores.entries import W1, join, named_uuid
 
 

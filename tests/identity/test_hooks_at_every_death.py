@@ -19,8 +19,8 @@ from perdure._core.run import Run
 from perdure._entries import Stored, Verdict
 from perdure.errors import HookResolvedError
 from perdure.stores.open import open_store
-from tests.identity.dying import SERIALIZER, Died, World, begin, begin_again
 from tests.identity.test_messages_at_every_death import TalkingLife
+from tests.inside.dying import SERIALIZER, Died, World, begin, begin_again
 from tests.stores.entries import W1, join, named_uuid
 
 

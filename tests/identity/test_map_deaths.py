@@ -36,7 +36,7 @@ from perdure._core.window import Window
 from perdure._entries import Accepted, RunCreated, RunFinished
 from perdure.stores.claimed import ClaimRequest
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
+from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, join, named_uuid
 
 CHILD = "dying:child"

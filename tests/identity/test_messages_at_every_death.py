@@ -18,7 +18,7 @@ from perdure._core.run import Run
 from perdure._entries import MessageSent, Verdict, Wait
 from perdure.errors import RunNotFoundError
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
+from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, created, join, named_uuid, sent
 
 PEER = "peer"

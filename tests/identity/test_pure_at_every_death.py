@@ -25,7 +25,7 @@ from perdure._core.run import Run
 from perdure._core.step_call import StepCall
 from perdure._entries import Entry, MessageSent, RunCreated, Wait
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, SERIALIZER, Died, Life, World, advance, begin, begin_again
+from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, advance, begin, begin_again
 from tests.stores.entries import W1, created, join, named_uuid
 
 PEER = "peer"

@@ -14,8 +14,8 @@ from perdure._core.flows.step import run_step
 from perdure._core.run import Run
 from perdure._core.step_call import step_call
 from perdure.stores.open import open_store
-from tests.identity.dying import Died, Life, World, begin, begin_again
 from tests.identity.test_every_death import template as template  # a fixture
+from tests.inside.dying import Died, Life, World, begin, begin_again
 from tests.stores.entries import named_uuid
 
 effects: list[str] = []

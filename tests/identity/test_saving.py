@@ -17,7 +17,7 @@ from perdure._core.run import Run
 from perdure._core.step_call import StepCall
 from perdure._entries import Accepted, Stored
 from perdure.stores.open import open_store
-from tests.identity.dying import SERIALIZER, STEP, Died, Life, World, begin, begin_again
+from tests.inside.dying import SERIALIZER, STEP, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, join, named_uuid
 
 ROWS = 3

@@ -24,7 +24,7 @@ from perdure._steering import By
 from perdure.errors import RunInterrupted
 from perdure.stores.open import open_store
 from perdure.stores.protocol import ClaimRequest, Store
-from tests.identity.dying import NAME, RUN_ID, SERIALIZER, Died, Life, World, begin, body, live
+from tests.inside.dying import NAME, RUN_ID, SERIALIZER, Died, Life, World, begin, body, live
 from tests.stores.entries import W1, fresh_claims, join
 
 ME = By("somebody")

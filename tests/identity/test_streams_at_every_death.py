@@ -21,7 +21,7 @@ from perdure._core.step_call import StepCall
 from perdure._core.streams import source_of_branch, source_of_step
 from perdure._streams import StreamWritten
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
+from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, join, named_uuid
 
 Program = Callable[["WritingLife", Branch], Generator[Request, Any, None]]

@@ -17,8 +17,8 @@ from perdure._core.run import Run
 from perdure._core.step_call import step_call
 from perdure._entries import Accepted, Existed
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
 from tests.identity.test_every_death import template as template  # a fixture
+from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
 from tests.stores.entries import W1, named_uuid
 
 

@@ -16,8 +16,8 @@ from perdure._core.lineage import Branch
 from perdure._entries import MessageSent, Stored
 from perdure.errors import UsageError
 from perdure.stores.open import open_store
-from tests.identity.dying import RUN_ID, SERIALIZER, Died, World, begin, begin_again
 from tests.identity.test_messages_at_every_death import TalkingLife
+from tests.inside.dying import RUN_ID, SERIALIZER, Died, World, begin, begin_again
 from tests.stores.entries import W1, join, named_uuid
 
 ASKED = [("add", 1), ("no", 2), ("fail", 3)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clock import skip_time
+from tests.inside.clock import skip_time
 from tests.processes.conftest import Console, bodies
 from tests.processes.waiting import wait_until
 from tests.stores.conftest import KINDS

@@ -11,7 +11,7 @@ from perdure._entries import Accepted
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store
 from perdure.typing import OVERDUE
-from tests.clock import skip_time
+from tests.inside.clock import skip_time
 from tests.stores.conftest import KINDS
 from tests.stores.entries import C1, C2, C3, W1, W2, WORK, child, claim, created, finished, join, parked, state
 

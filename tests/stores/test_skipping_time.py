@@ -10,7 +10,7 @@ import pytest
 import perdure
 from perdure.stores.open import open_store
 from perdure.stores.protocol import Store
-from tests.clock import skip_time
+from tests.inside.clock import skip_time
 from tests.processes.waiting import wait_until
 from tests.stores.conftest import KINDS
 from tests.stores.entries import C1, W1, W2, WORK, claim, created, join, parked, state
