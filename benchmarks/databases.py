@@ -88,6 +88,12 @@ class Databases:
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
         return [postmaster, *map(int, children.split())]
 
+    def transactions(self, url: str) -> int:
+        """How many the Postgres server has seen in this database; some of the last second are missing."""
+        name = url.split("?")[0].rsplit("/", 1)[1]
+        asked = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %(name)s"
+        return int(str(self._ask(asked, name=name)))
+
     def counters(self, url: str) -> dict[str, float]:
         """What the Postgres server has counted so far, once all sessions of this database have ended and told it."""
         name = url.split("?")[0].rsplit("/", 1)[1]

@@ -84,7 +84,10 @@ def report(databases: Databases, store: str, url: str, count: int) -> None:
         began = time.perf_counter()
         handles = {kind: to.submit_many(kind, ((number,) for number in range(count // 4))) for kind in KINDS}
         until(planned, "state = 'parked'", 5 * (count // 4), 1.0)
-        print(f"\n{store}: {5 * (count // 4):,} runs wait after {time.perf_counter() - began:.0f} s")
+        print(
+            f"\n{store}: {5 * (count // 4):,} runs wait after {time.perf_counter() - began:.0f} s, "
+            f"for which the worker has worked {worked_seconds([program.pid]):.1f} s"
+        )
         time.sleep(SETTLE_SECONDS)
         processes = [program.pid, *(databases.processes() if order.is_postgres else [])]
         worked = [worked_seconds([process]) for process in processes]
