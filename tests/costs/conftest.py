@@ -40,8 +40,11 @@ def url(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def app(url: str) -> Iterator[perdure.Perdure]:
-    """Launched, warm, and with a poll that the tests never see."""
-    with perdure.running(url, poll_seconds=3600.0, lease_seconds=3600.0) as running:
+    """Launched, warm, with a poll that the tests never see, and for the queues of these programs alone: a queue whose
+    limits hold for all workers is claimed for by itself, and other tests of this process may have declared some.
+    """
+    serve = [programs.queue, programs.narrow]
+    with perdure.running(url, serve=serve, poll_seconds=3600.0, lease_seconds=3600.0) as running:
         programs.steps(1)
         perdure.start(programs.add, 1).result(60)
         asyncio.run(programs.asteps(1))
@@ -62,6 +65,11 @@ def settle(runtime: Any) -> None:
     poller.poke()
     assert is_over.wait(60)
     poller._look = look
+    wait_for_claims(runtime)
+
+
+def wait_for_claims(runtime: Any) -> None:
+    """Return when those are done that something has called for."""
     while any(slots.has_backlog or slots.is_asking for slots in runtime.room.slots.values()):
         time.sleep(0.001)
 
@@ -72,6 +80,7 @@ def count(app: perdure.Perdure) -> Count:
 
     def count_one(action: Callable[[], Any]) -> Cost:
         names: list[str] = []
+        wait_for_claims(app._launched())  # what came before it has paid for itself
         store = app._launched().store
         store.on_statement = names.append  # type: ignore[attr-defined]  # the stores' own hook, not in the protocol
         action()

@@ -25,6 +25,8 @@ TABLE = re.compile(r"^CREATE TABLE perdure\.(\w+) \((.*?)^\)", re.MULTILINE | re
 COLUMN = re.compile(r"^    (\w+) +(\w[\w ]*?(?:\[\])?)(?: |,|$)", re.MULTILINE)
 OF_WORKERS = {"workers", "migrations", "decisions"}
 
+limited = perdure.Queue("limited")
+
 
 @step
 def double(value: int) -> int:
@@ -184,8 +186,9 @@ def test_a_database_is_moved_with_what_is_in_flight(
 ) -> None:
     """All of it is there, and the first database takes nothing any more."""
     parked(store_url, 3, 4)
-    with another(request, tmp_path, kind) as url:
+    with another(request, tmp_path, kind) as url, moved_back(store_url):
         with Client(store_url) as client:
+            client.queues.set(limited, concurrency=3)
             moved = client.move_to(url)
             assert moved["runs"] == 5
             with pytest.raises(perdure.StoreError):
@@ -195,10 +198,21 @@ def test_a_database_is_moved_with_what_is_in_flight(
         assert go_on(url, 4) == [8, 16, "hook-4", "went"]
         with Client(url) as there:
             assert there.handle("ended").result(5) == 8
-    if "postgresql" in store_url:
-        with psycopg.connect(store_url, autocommit=True) as connection:  # the database is shared by all tests
-            connection.execute("DROP FUNCTION perdure.refuse_moved CASCADE")
-            connection.execute("DELETE FROM perdure.migrations WHERE version = 1000000")
+            [limits] = [queue.limits for queue in there.queues.list() if queue.name == limited.name]
+            assert limits is not None
+            assert limits.concurrency == 3
+
+
+@contextmanager
+def moved_back(url: str) -> Iterator[None]:
+    """Afterwards the server's database, which all tests share, is not closed any more."""
+    try:
+        yield
+    finally:
+        if "postgresql" in url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("DROP FUNCTION IF EXISTS perdure.refuse_moved CASCADE")
+                connection.execute("DELETE FROM perdure.migrations WHERE version = 1000000")
 
 
 def test_nothing_is_moved_while_somebody_works_or_where_ids_meet(store_url: str, tmp_path: Path) -> None:

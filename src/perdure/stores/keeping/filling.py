@@ -38,6 +38,8 @@ class Filling:
         if "{pairs}" in text:
             pairs = [self._pair(column) for column in self.columns(table)]
             text = text.replace("{pairs}", ", ".join(pairs))
+        if "{columns}" in text:
+            text = text.replace("{columns}", ", ".join(self.columns(table)))
         return text.replace("{table}", table.name).replace("{key}", table.key).replace("{order}", table.order)
 
     def insert(self, table: Table, given: Collection[str]) -> str:

@@ -3,9 +3,10 @@
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 
 -- name: columns_of
--- What a table has, for statements that are made of that.
+-- What a table has and is not computed, for statements that are made of that.
 SELECT attname FROM pg_attribute
- WHERE attrelid = ('perdure.' || %(table)s)::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum;
+ WHERE attrelid = ('perdure.' || %(table)s)::regclass AND attnum > 0 AND NOT attisdropped
+   AND attgenerated = '' ORDER BY attnum;
 
 -- name: families_of
 -- Those of these runs that are there, those that they have made, down the tree, and those that undo what they did; whether

@@ -2,15 +2,16 @@
 
 -- name: rows_of
 -- All of these runs.
-SELECT to_json(found) FROM perdure.{table} AS found WHERE {key} = ANY (%(run_ids)s::text[]) ORDER BY {order};
+SELECT to_json(found) FROM (SELECT {columns} FROM perdure.{table}) AS found
+ WHERE {key} = ANY (%(run_ids)s::text[]) ORDER BY {order};
 
 -- name: all_rows
 -- Of a table that belongs to no run.
-SELECT to_json(found) FROM perdure.{table} AS found ORDER BY {order};
+SELECT to_json(found) FROM (SELECT {columns} FROM perdure.{table}) AS found ORDER BY {order};
 
 -- name: stray_rows
 -- Of runs that are there no more.
-SELECT to_json(found) FROM perdure.{table} AS found
+SELECT to_json(found) FROM (SELECT {columns} FROM perdure.{table}) AS found
  WHERE NOT EXISTS (SELECT 1 FROM perdure.runs WHERE runs.id = found.{key}) ORDER BY {order};
 
 -- name: count_rows
