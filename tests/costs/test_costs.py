@@ -291,9 +291,9 @@ def test_a_replay_reads_its_history_once(app: perdure.Perdure, count: Count, kin
     assert programs.IS_WAITING.wait(60)
     [run] = [run for run in runtime.held.active.values() if run.run_id == handle.run_id]
     runtime.claims.commit(run, RunReleased(run.run_id, run.claim))
-    runtime.room.expect_backlog()
 
     def replay() -> None:
+        runtime.room.expect_backlog()
         programs.MAY_GO_ON.set()
         handle.result(60)
 
