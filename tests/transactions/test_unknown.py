@@ -102,6 +102,29 @@ def test_who_was_taken_over_commits_nothing(way: Way, url: str) -> None:
 
 
 @every
+def test_who_was_taken_over_before_its_first_transaction_commits_nothing(
+    way: Way, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is gone when it asks whether this is the run's database: it is, and not another one without a fence."""
+    ledger = Transactions(way.source(url))
+    opening, lost, calls = ledger._source.open, list[str](), list[str]()
+
+    def opened() -> Any:
+        if not lost:
+            lost.append(current_runtime().worker.worker_id)
+            with closing(open_store(url)) as other:
+                assert other.take_over(lost[0])
+        return opening()
+
+    monkeypatch.setattr(ledger._source, "open", opened)
+    enter = entering(ledger, way, calls)
+    with perdure.running(url, poll_seconds=0.05):
+        assert perdure.start(enter, "ada").result(60) == "ada"
+    assert accounts(url) == ["ada"]
+    assert not any(ledger._is_here[worker] is False for worker in ledger._is_here)
+
+
+@every
 def test_nothing_can_be_started_in_a_transaction_of_the_same_file(way: Way, url: str, kind_and_way: Any) -> None:
     """It would wait for itself; on Postgres it does not."""
     ledger = Transactions(way.source(url))

@@ -25,7 +25,7 @@ from ..typing import Seconds
 from .app import current_runtime
 from .decorators import wrap
 from .transacting.driving import adrive, asking, drive, within
-from .transacting.opened import Ask, Opened, Work, source_of
+from .transacting.opened import Ask, Opened, Work, reaches, source_of
 
 R = TypeVar("R")
 
@@ -177,16 +177,32 @@ class Attempt:
         self._body = body
         self._worker_id = worker_id
         self._store = store
+        self._is_async = call.definition.is_async
         self._began_at = time.time()
 
     def is_here(self, opened: Opened) -> Work[bool]:
-        """Whether the connection reaches the database of the run. One of another kind does not know the question."""
-        try:
-            return (yield from asking(opened, self._store.tail.is_here(self._worker_id)))
-        except Exception:
-            yield Ask(opened.rollback)
-            yield from asking(opened, Elsewhere.hear())  # raises where it does not answer at all
+        """Whether the connection reaches the database of the run. Where it does not show, this worker may have lost its
+        row there: taken for another database, it would commit without the fence.
+        """
+        if not reaches(opened, self._store.tail.kind):
             return False
+        if (yield from asking(opened, self._store.tail.is_here(self._worker_id))):
+            return True
+        if not (yield Ask(partial(beside, self._is_async, self._has_row))):
+            raise self._interrupted()
+        return False
+
+    def _has_row(self) -> bool:
+        """Whether this worker has one, in the run's own database."""
+        trouble = Trouble(f"it is not known whether a transaction of run {self._call.run.run_id} may be fenced")
+        rows = until_answered(self._store.workers, trouble, self._is_over)
+        return any(row.worker_id == self._worker_id for row in rows)
+
+    def _is_over(self) -> bool:
+        return self._call.run.interruption is not None
+
+    def _interrupted(self) -> RunInterrupted:
+        return RunInterrupted(f"the claim on run {self._call.run.run_id} has ended; another worker may hold it now")
 
     def here(self, opened: Opened) -> Work[Any]:
         """The body, the checkpoint, one commit."""
@@ -199,7 +215,7 @@ class Attempt:
             if verdict == "recorded":
                 raise AlreadyRecorded
             if verdict != "made":
-                raise RunInterrupted(f"the claim on run {run.run_id} has ended; another worker may hold it now")
+                raise self._interrupted()
             yield from commit(opened)
         finally:
             self._scope.holds_database = False
@@ -263,13 +279,9 @@ class Attempt:
         """After a COMMIT of unknown outcome in this database: what it has recorded, once that is certain."""
         run, key, store = self._call.run, self._call.key, self._store
         trouble = Trouble(f"it is not known whether a transaction of run {run.run_id} was committed")
-
-        def is_over() -> bool:
-            return run.interruption is not None
-
-        if not until_answered(lambda: store.tail.was_recorded(run.run_id, key), trouble, is_over):
+        if not until_answered(lambda: store.tail.was_recorded(run.run_id, key), trouble, self._is_over):
             return None
-        rows = until_answered(lambda: store.checkpoints(run.run_id), trouble, is_over)
+        rows = until_answered(lambda: store.checkpoints(run.run_id), trouble, self._is_over)
         [stored] = [row.outcome for row in rows if row.key == key]
         return Outcome(run.serializer.load(stored))
 

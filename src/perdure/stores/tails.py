@@ -29,6 +29,8 @@ TailVerdict = Literal["made", "recorded", "gone", "fenced"]
 class Tail(Protocol):
     """The end of a user's own transaction (rules 9 and 15): its statements, for the user's connection to ask."""
 
+    kind: DatabaseKind
+    """Of what kind a connection's database must be, to be this one."""
     is_exclusive: bool
     """Whether nobody else can write to the database while the transaction is open."""
 

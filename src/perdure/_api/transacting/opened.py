@@ -38,6 +38,10 @@ class Opened(Protocol):
     subject: Any
     """What the body gets: a connection, or a session."""
 
+    @property
+    def database(self) -> DatabaseKind:
+        """What it reaches. Raises `UsageError` where runs cannot live in that."""
+
     def ask(self, statement: Statement) -> Any:
         """The rows."""
 
@@ -84,6 +88,14 @@ def kind_of(name: str) -> DatabaseKind:
     if name == "sqlite":
         return "sqlite"
     raise UsageError(f"connection= reaches a database of the kind {name}: runs live in Postgres or SQLite")
+
+
+def reaches(opened: Opened, kind: DatabaseKind) -> bool:
+    """Whether it is a database of this kind."""
+    try:
+        return opened.database == kind
+    except UsageError:
+        return False
 
 
 def joined_of(given: Any) -> Joined:

@@ -20,11 +20,6 @@ class Elsewhere:
         yield _statement("lay")
 
     @staticmethod
-    def hear() -> Generator[Statement, list[Any], None]:
-        """Whether the connection answers."""
-        yield _statement("hear")
-
-    @staticmethod
     def find(run_id: RunId, key: str) -> Generator[Statement, list[Any], Stored | None]:
         """The outcome of a step that was committed."""
         rows = yield _statement("find", run_id=run_id, step_key=key)

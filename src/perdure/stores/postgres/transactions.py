@@ -7,13 +7,14 @@ from collections.abc import Generator
 import msgspec
 
 from ..._entries import StepRecorded
-from ..tails import Statement, TailVerdict
+from ..tails import DatabaseKind, Statement, TailVerdict
 from .connections import Database, Row
 
 
 class PostgresTail:
     """`Tail` of one Postgres database."""
 
+    kind: DatabaseKind = "postgres"
     is_exclusive = False
 
     def __init__(self, database: Database) -> None:

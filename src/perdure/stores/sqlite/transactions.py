@@ -10,13 +10,14 @@ import msgspec
 
 from ..._entries import StepRecorded
 from ..queries import load_queries
-from ..tails import Statement, TailVerdict
+from ..tails import DatabaseKind, Statement, TailVerdict
 from .connections import Database, Row
 
 
 class SqliteTail:
     """`Tail` of one file."""
 
+    kind: DatabaseKind = "sqlite"
     is_exclusive = True
 
     def __init__(self, database: Database, path: Path) -> None:

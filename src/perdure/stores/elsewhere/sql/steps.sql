@@ -10,10 +10,6 @@ CREATE TABLE IF NOT EXISTS perdure_steps (
     PRIMARY KEY (run_id, step_key)
 );
 
--- name: hear
--- What every database understands.
-SELECT 1;
-
 -- name: find
 -- What a step has given that was committed before.
 SELECT codec, body FROM perdure_steps WHERE run_id = %(run_id)s AND step_key = %(step_key)s;
