@@ -10,13 +10,14 @@ export XDG_RUNTIME_DIR := $(CURDIR)/.cache/run
 # The tests start hundreds of processes; without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo agents agents-table agents-lock mcp-conformance streams-conformance compare compare-lock test test-long bench bench-floors bench-workers bench-lock model check docs docs-lock format lock clean
+.PHONY: help setup demo agents agents-table agents-lock chaos mcp-conformance streams-conformance compare compare-lock test test-long bench bench-floors bench-workers bench-lock model check docs docs-lock format lock clean
 
 help:
 	@echo "make demo       kill the durable and the plain indexing service half-way and compare (DOCS=200)"
 	@echo "make compare    the same service plain, durable, on DBOS and on Temporal, through the same kills (DOCS=200)"
 	@echo "make test       the whole suite, some ten minutes on two cores"
 	@echo "make test-long  the kill tests, hundreds of times"
+	@echo "make chaos      zombies, restarts, failovers, a broken network; an outside ledger (CHAOS=\"--seed 7 --only zombies\")"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
 	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
 	@echo "make bench-workers  how soon another process begins, knows the end, and goes on after a SIGKILL"
@@ -58,6 +59,10 @@ test: setup
 
 test-long: setup
 	$(RUN) -m pytest -n 2 -m long --timeout 3600
+
+# An hour or so. CHAOS=--help lists what can be said: CHAOS="--seed 7 --minutes 10 --only zombies", CHAOS=--short.
+chaos: setup
+	PYTHONPATH=src $(RUN) -m chaos $(CHAOS)
 
 # Makes two environments more, in .cache/bench; hours at full size. BENCH="--shape sequential --runs 1"
 bench: setup

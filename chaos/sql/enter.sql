@@ -1,0 +1,1 @@
+INSERT INTO chaos.entries (run_id, token) VALUES (%s, %s)

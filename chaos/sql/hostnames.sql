@@ -1,0 +1,1 @@
+SELECT id::text, hostname, pid FROM perdure.workers

@@ -1,0 +1,1 @@
+SELECT sum(amount)::int FROM chaos.owners

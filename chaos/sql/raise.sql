@@ -1,0 +1,1 @@
+UPDATE chaos.owners SET amount = amount + 1 WHERE owner = %s
