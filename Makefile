@@ -17,7 +17,7 @@ help:
 	@echo "make compare    the same service plain, durable, on DBOS and on Temporal, through the same kills (DOCS=200)"
 	@echo "make test       the whole suite, some ten minutes on two cores"
 	@echo "make test-long  the kill tests, hundreds of times"
-	@echo "make chaos      zombies, restarts, failovers, a broken network; an outside ledger (CHAOS=\"--seed 7 --only zombies\")"
+	@echo "make chaos      zombies, restarts, failovers, a broken network, and a ledger outside (CHAOS=\"--seed 7 --only zombies\")"
 	@echo "make bench      Perdure, DBOS and the bare database side by side (BENCH=--help)"
 	@echo "make bench-floors  what a step and a run cost in Python alone, and in the store alone"
 	@echo "make bench-workers  how soon another process begins, knows the end, and goes on after a SIGKILL"

@@ -109,9 +109,9 @@ class Checker:
                 findings.twice.append(f"{run_id} has {entered[run_id]} rows of its transaction")
         if self._raised != len(self._entries):
             findings.twice.append(f"{len(self._entries)} rows were entered, {self._raised} were raised")
-        for run_id, token, _ in self._entries:
+        for row, token, *_ in self._entries:
             if not self._is_recorded(str(token)):
-                findings.twice.append(f"{run_id}: the row of {token} is there, and another outcome is recorded")
+                findings.twice.append(f"{row}: the row of {token} is there, and another outcome is recorded")
 
     def _check_times(self, findings: Findings) -> None:
         for run_id, key, body, claim, at in self._outcomes:

@@ -50,6 +50,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
 
     def cut(self, share: float, chance: Callable[[], float]) -> int:
         """Cut so large a share of the connections; how many."""

@@ -73,7 +73,7 @@ FAULT = Fault(
     name="clocks",
     counted="steps forward of the database's clock (5 s, a minute, an hour)",
     back="from the step to a body that builds on something recorded since (lease 3 s)",
-    whole=60,
+    whole=30,
     strike=strike,
     plan=Plan(workers=4, settings={"lease_seconds": 3.0}, server_environment=server_environment),
     most_seconds_back=5.0,

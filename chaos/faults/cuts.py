@@ -25,7 +25,7 @@ FAULT = Fault(
     name="cuts",
     counted="cuts of a fifth, half or all of the connections",
     back="from the cut to a body that builds on something recorded since",
-    whole=200,
+    whole=100,
     strike=strike,
     plan=Plan(has_proxy=True),
     most_seconds_back=5.0,

@@ -27,7 +27,7 @@ FAULT = Fault(
     name="delays",
     counted="times in which the network was slow (5, 50, 150 ms each way) or let nothing pass (0.5, 1.5, 4 s)",
     back="from its end to a body that builds on something recorded since (lease 2 s)",
-    whole=60,
+    whole=40,
     strike=strike,
     plan=Plan(has_proxy=True, settings={"lease_seconds": 2.0}),
     most_seconds_back=5.0,

@@ -29,6 +29,6 @@ FAULT = Fault(
     back="from the new primary's accepting writes to a body that builds on something recorded since",
     whole=50,
     strike=strike,
-    plan=Plan(has_standby=True),
+    plan=Plan(workers=4, orders=12, pace=0.05, has_standby=True),
     most_seconds_back=5.0,
 )

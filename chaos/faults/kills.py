@@ -30,7 +30,7 @@ FAULT = Fault(
     name="kills",
     counted="workers killed with SIGKILL",
     back="from the kill to the takeover (default settings, no shared lock files)",
-    whole=100,
+    whole=50,
     strike=strike,
     plan=Plan(),
 )

@@ -52,7 +52,7 @@ FAULT = Fault(
     name="names",
     counted="kills among workers that all are process 1 of the host `app`",
     back="from the kill to the takeover of that one (default settings, no shared lock files)",
-    whole=30,
+    whole=20,
     strike=strike,
     plan=Plan(workers=3, has_own_names=True),
     missing=missing,

@@ -38,7 +38,7 @@ FAULT = Fault(
     name="notifications",
     counted="orders of whose making and ends nobody was notified",
     back="from the submit to the first body (poll 1 s)",
-    whole=60,
+    whole=40,
     strike=strike,
     plan=Plan(workers=3, has_proxy=True, orders=0),
     most_seconds_back=5.0,

@@ -28,6 +28,6 @@ FAULT = Fault(
     back="from the server's accepting connections to a body that builds on something recorded since",
     whole=200,
     strike=strike,
-    plan=Plan(),
+    plan=Plan(orders=12, pace=0.05),
     most_seconds_back=5.0,
 )

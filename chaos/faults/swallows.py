@@ -26,7 +26,7 @@ FAULT = Fault(
     name="swallows",
     counted="answers of the server that were swallowed",
     back="from the arming to a body that builds on something recorded since",
-    whole=300,
+    whole=150,
     short=3,
     strike=strike,
     plan=Plan(has_proxy=True),

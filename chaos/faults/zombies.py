@@ -26,9 +26,10 @@ def strike(world: World, random: Random) -> Struck:
         worker.stop()
         world.ledger.read()
         inside |= world.ledger.in_transactions(time.time() - 0.5) & {worker.name}
-        row, held = world.joined()[worker.pid]
-        stopped[row] = time.time()
-        runs.append(held)
+        if worker.pid in (joined := world.joined()):  # else it was just taken for dead, as it may be when all is slow
+            row, held = joined[worker.pid]
+            stopped[row] = time.time()
+            runs.append(held)
     back = _taken_over(world, stopped)
     time.sleep(random.uniform(0.0, 0.3))  # others are in the middle of those runs now
     random.shuffle(chosen)

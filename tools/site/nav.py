@@ -68,7 +68,7 @@ FIRST = {
         "commands",
         "sql",
     ],
-    "how-it-works": ["promise", "when-to-use"],
+    "how-it-works": ["promise", "when-to-use", "chaos"],
     "": ["protocol", "costs", "benchmarks", "comparison"],
     "project": ["architecture"],
 }
