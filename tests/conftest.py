@@ -5,6 +5,7 @@ And the fixtures that several folders share.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -36,25 +37,24 @@ LONGEST_FIRST = (
 """Folders by the time they take. What is not named comes last; inside a folder files and tests stay as they were."""
 
 
-def rank(path: Path) -> int:
-    """The place of the file's folder."""
-    folder = path.relative_to(Path(__file__).parent).parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
-
-
 BY_TURNS = ("conformance", "client", "cli", "processes", "example", "identity", "queues")
 """Folders of rules that are the engine's: each test is tried on one store by default, and `make test-long` tries it on
 the other. What the stores themselves promise is always tried on both.
 """
 
+TESTS = Path(__file__).parent
+
 
 @pytest.hookimpl(tryfirst=True)  # before marks are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put them in order; fixtures of a module or session are still made once, since files stay together."""
-    items.sort(key=lambda item: rank(item.path))
-    names = {item.nodeid for item in items}
-    for item in items:
-        other = twin(item)
+    folders = {path: path.relative_to(TESTS).parts[0] for path in {item.path for item in items}}
+    ranks = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(folders[item.path], len(ranks)))
+    taking_turns = [item for item in items if folders[item.path] in BY_TURNS]
+    names = {item.nodeid for item in taking_turns}
+    for item in taking_turns:
+        other = twin(item.nodeid)
         if (
             other != item.nodeid
             and other in names
@@ -63,14 +63,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
 
 
-def twin(item: pytest.Item) -> str:
-    """The same test on the other store, where the two take turns."""
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    head, bracket, parameters = item.nodeid.partition("[")
-    if folder not in BY_TURNS or not bracket:
-        return ""
+def twin(name: str) -> str:
+    """The same test on the other store."""
+    head, bracket, parameters = name.partition("[")
     swapped = {"sqlite": "postgres", "postgres": "sqlite"}
-    return f"{head}[{'-'.join(swapped.get(part, part) for part in parameters[:-1].split('-'))}]"
+    parts = (swapped.get(part, part) for part in parameters.removesuffix("]").split("-"))
+    return f"{head}[{'-'.join(parts)}]" if bracket else name
+
+
+# A million objects are made while tests are collected, and live as long as the process: to look through them for
+# garbage again and again would take longer than many a test.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now is never garbage; what the tests make may be."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -145,8 +145,10 @@ def rules_have_no_world(tree: Tree) -> list[str]:
         for imported in module.imports:
             if FORBIDDEN_IN_RULES.match(imported.dotted) and imported.dotted not in ALLOWED_IN_RULES:
                 breaches.append(f"{module.path}:{imported.line}: a rule must not import {imported.dotted}; ask for it")
-        for node in ast.walk(module.syntax):
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        for node in module.nodes:
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
             if CALLS_FORBIDDEN_IN_RULES.fullmatch(called) and (module.name, called) not in MAY_CALL:
                 breaches.append(f"{module.path}:{node.lineno}: a rule must not call {called}(); have it handed in")
     return breaches
@@ -174,7 +176,7 @@ def definitions_are_short(tree: Tree) -> list[str]:
     """No class has 330 lines, and no function 50, beside their docstrings."""
     breaches = []
     for module in tree.values():
-        for node in ast.walk(module.syntax):
+        for node in module.nodes:
             if isinstance(node, Definition):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if ast.get_docstring(node) is not None:
@@ -189,7 +191,7 @@ def parameters_are_few(tree: Tree) -> list[str]:
     """A function takes at most seven arguments by place, and twelve in all."""
     breaches = []
     for module in tree.values():
-        for node in ast.walk(module.syntax):
+        for node in module.nodes:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             by_place = [one.arg for one in (*node.args.posonlyargs, *node.args.args) if one.arg not in ("self", "cls")]
@@ -211,17 +213,17 @@ def no_sql_in_python(tree: Tree) -> list[str]:
     """Statements live in .sql files."""
     breaches = []
     for module in tree.values():
-        docstrings = {id(text) for text in docstring_nodes(module.syntax)}
-        for node in ast.walk(module.syntax):
+        docstrings = {id(text) for text in docstring_nodes(module)}
+        for node in module.nodes:
             is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
             if is_text and SQL.match(node.value):
                 breaches.append(f"{module.path}:{node.lineno}: SQL in Python; move it to a .sql file")
     return breaches
 
 
-def docstring_nodes(tree: ast.Module) -> Iterator[ast.Constant]:
+def docstring_nodes(module: Module) -> Iterator[ast.Constant]:
     """Every string that stands as a statement: docstrings, of attributes too."""
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
 

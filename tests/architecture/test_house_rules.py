@@ -14,19 +14,23 @@ from tests.architecture.tree import Module
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(scope="session")
+def package() -> dict[str, Module]:
+    """The whole package, parsed once for all checks."""
+    return read_tree(ROOT / "src" / "perdure")
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.__name__))
-def test_the_package_keeps_the_rule(check: Check) -> None:
+def test_the_package_keeps_the_rule(check: Check, package: dict[str, Module]) -> None:
     """Every check passes on the whole package; a failure names place and mend."""
-    breaches = check(read_tree(ROOT / "src" / "perdure"))
+    breaches = check(package)
 
     assert not breaches, "\n" + "\n".join(breaches)
 
 
-def test_the_package_is_found() -> None:
+def test_the_package_is_found(package: dict[str, Module]) -> None:
     """The checks look at the real package, layers and all, and not at an empty folder."""
-    tree = read_tree(ROOT / "src" / "perdure")
-
-    assert {"perdure.errors", "perdure._core", "perdure.stores.protocol"} <= tree.keys()
+    assert {"perdure.errors", "perdure._core", "perdure.stores.protocol"} <= package.keys()
 
 
 @pytest.mark.parametrize("folder", ["tests", "tools", "examples"])
@@ -82,9 +86,9 @@ def test_tests_of_what_users_see_reach_inside_by_one_door() -> None:
     found = set()
     for path in (ROOT / "tests").rglob("*.py"):
         name = path.relative_to(ROOT / "tests").as_posix()
-        if name.split("/")[0] not in LOOKS_INSIDE and any(
-            PRIVATE.match(one.dotted) for one in Module(path.stem, path).imports
-        ):
+        if name.split("/")[0] in LOOKS_INSIDE or "perdure" not in path.read_text(encoding="utf-8"):
+            continue
+        if any(PRIVATE.match(one.dotted) for one in Module(path.stem, path).imports):
             found.add(name)
 
     assert found - OF_A_RULE == set(), "import it from tests/inside, or put the test where parts are tested"

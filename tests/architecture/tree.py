@@ -42,6 +42,11 @@ class Module:
     def syntax(self) -> ast.Module:
         return ast.parse(self.text, str(self.path))
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the syntax: several checks walk through them."""
+        return list(ast.walk(self.syntax))
+
     @property
     def package(self) -> str:
         """The package that relative imports start from."""

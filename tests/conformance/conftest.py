@@ -23,7 +23,7 @@ def database(request: pytest.FixtureRequest, factory: pytest.TempPathFactory, ki
     if kind == "postgres":
         from tests.stores.postgres_server import server_of
 
-        with server_of(request.config).database() as url:
+        with server_of(request.config).lent() as url:
             yield url
     else:
         yield str(factory.mktemp("conformance") / "perdure.db")
