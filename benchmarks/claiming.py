@@ -38,7 +38,7 @@ class Bench:
         self.store: Any = open_store(url)
         self.store.migrate()
         self.worker = fresh_id()
-        self.store.join(WorkerRow(self.worker, "bench", 1), 3_600.0)
+        self.store.workers.join(WorkerRow(self.worker, "bench", 1), 3_600.0)
         self.floor = FloorKeeper()
         self.pids: list[int] = []
         self.cycle(IN_BATCH)
@@ -52,7 +52,7 @@ class Bench:
 
     def close(self) -> None:
         """Leave."""
-        self.store.leave(self.worker)
+        self.store.workers.leave(self.worker)
         self.store.close()
 
     def processor_seconds(self) -> float:

@@ -88,7 +88,7 @@ def store_alone(url: str, in_batch: int) -> Iterator[tuple[str, float]]:
     store: Any = open_store(url)
     store.migrate()
     worker = fresh_id()
-    store.join(WorkerRow(worker, "bench", 1), 3_600.0)
+    store.workers.join(WorkerRow(worker, "bench", 1), 3_600.0)
     runs = [[(fresh_id(), fresh_id()) for _ in range(in_batch)] for _ in range(ROUNDS)]
 
     def applied(make: Callable[[str, str], Entry]) -> float:

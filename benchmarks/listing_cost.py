@@ -81,7 +81,7 @@ def report(kind: str, url: str, runs: int, names: Sequence[str]) -> None:
     """Both ways in turn, and their medians."""
     store, worker_id = open_store(url), fresh_id()
     store.migrate()
-    store.join(WorkerRow(worker_id, "host", 1), 3600.0)
+    store.workers.join(WorkerRow(worker_id, "host", 1), 3600.0)
     makes = definitions(url, names)
     schema = "perdure." if kind == "postgres" else ""
     times: dict[bool, list[float]] = {True: [], False: []}

@@ -57,7 +57,7 @@ def report(kind: str, url: str, count: int) -> None:
     """Make the runs, and print the lines of one store."""
     store, worker_id = open_store(url), fresh_id()
     store.migrate()
-    store.join(WorkerRow(worker_id, "host", 1), 3600.0)
+    store.workers.join(WorkerRow(worker_id, "host", 1), 3600.0)
     order = Order(url, "", count, False, "")
     run_script(order, "listing", count)
     run_script(order, "retention", count)

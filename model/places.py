@@ -38,8 +38,8 @@ CORE: tuple[Guard, ...] = (
                 *at("sqlite/fence_sections", "WHERE NOT EXISTS (SELECT 1 FROM workers WHERE id = NEW.worker_id)"),
                 *at("sqlite/batches.write", "('fence', worker_id, None)"),
                 *at("sqlite/record_lone_checkpoint", "FROM workers WHERE workers.id = runs.worker"),
-                *at("sqlite/store.SqliteStore._commit", "_fence(connection, worker_id)"),
-                *at("sqlite/store._fence", "raise Fenced"),
+                *at("sqlite/store.SqliteStore._commit", "check_fence(connection, worker_id)"),
+                *at("sqlite/batches.check_fence", "raise Fenced"),
                 *at("sqlite/fence", "FROM workers WHERE id = :worker_id"),
             ),
         },
@@ -56,7 +56,7 @@ CORE: tuple[Guard, ...] = (
             "sqlite": (
                 *at("sqlite/begin", "BEGIN IMMEDIATE"),
                 *at("sqlite/store.SqliteStore._commit", WRITING),
-                *at("sqlite/store.SqliteStore.take_over", WRITING),
+                *at("sqlite/workers.SqliteWorkers.take_over", WRITING),
             ),
         },
     ),
@@ -260,7 +260,7 @@ CORE: tuple[Guard, ...] = (
             "postgres": at(
                 "postgres/perdure.take_over", "RETURNING id INTO gone; IF gone IS NULL THEN RETURN NULL; END IF;"
             ),
-            "sqlite": at("sqlite/store.SqliteStore.take_over", WRITING),
+            "sqlite": at("sqlite/workers.SqliteWorkers.take_over", WRITING),
         },
     ),
     Guard(

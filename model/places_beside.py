@@ -229,7 +229,7 @@ BESIDE: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/membership/worker.Worker.join",
-                "locked_file(lock_path(self._store.lock_directory, worker_id)) try: self._store.join(",
+                "locked_file(lock_path(self._store.lock_directory, worker_id)) try: self._store.workers.join(",
             )
         },
     ),
@@ -239,7 +239,7 @@ BESIDE: tuple[Guard, ...] = (
         "files",
         {
             "both": (
-                *at("engine/membership/worker.Worker._hand_all_back", "self._store.leave(self.worker_id)"),
+                *at("engine/membership/worker.Worker._hand_all_back", "self._store.workers.leave(self.worker_id)"),
                 *at(
                     "engine/membership/worker.Worker.leave",
                     "self.line.stop(seconds)",
@@ -257,7 +257,7 @@ BESIDE: tuple[Guard, ...] = (
                 *at("engine/membership/worker.Worker.join", "if old_lock is not None: old_lock.release()"),
                 *at(
                     "engine/claiming/claims.Claims._rejoin",
-                    "self._store.leave(self._worker.worker_id) self._worker.join()",
+                    "self._store.workers.leave(self._worker.worker_id) self._worker.join()",
                 ),
             )
         },

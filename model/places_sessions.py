@@ -51,7 +51,10 @@ SESSIONS: tuple[Guard, ...] = (
         {
             "postgres": (
                 *at("postgres/perdure.end_sessions", "PERFORM pg_terminate_backend(activity.pid)"),
-                *at("postgres/store.PostgresStore.take_over", "self._database.turn.query('end_sessions', parameters)"),
+                *at(
+                    "postgres/workers.PostgresWorkers.take_over",
+                    "self._database.turn.query('end_sessions', parameters)",
+                ),
             )
         },
         without=("session_timeout",),

@@ -115,7 +115,7 @@ TOLD: tuple[Guard, ...] = (
             ),
             "sqlite": (
                 *at("sqlite/claims.put_back_all", "connection.change('return_wakes', [worker_id, ''])"),
-                *at("sqlite/store.SqliteStore.leave", "connection.change('return_wakes', [worker_id, ''])"),
+                *at("sqlite/workers.SqliteWorkers.leave", "connection.change('return_wakes', [worker_id, ''])"),
             ),
         },
     ),

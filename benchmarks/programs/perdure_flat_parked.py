@@ -31,7 +31,7 @@ class Probes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._me = str(uuid4())
-        store.join(WorkerRow(self._me, "bench", 1), 600.0)
+        store.workers.join(WorkerRow(self._me, "bench", 1), 600.0)
 
     def claims(self) -> None:
         self._store.claim(self._me, ClaimRequest({QUEUE: 8}, [NAME]), [str(uuid4()) for _ in range(8)])
@@ -51,7 +51,7 @@ class Probes:
         store.apply(me, [RunFinished(woken.run_id, third, "succeeded", INPUT)])
 
     def leave(self) -> None:
-        self._store.leave(self._me)
+        self._store.workers.leave(self._me)
 
 
 def probe(order: Order, most: int) -> dict[str, float]:
@@ -79,9 +79,9 @@ if __name__ == "__main__":
     store = open_store(order.url)
     store.migrate()
     maker, claim = str(uuid4()), str(uuid4())
-    store.join(WorkerRow(maker, "bench", 1), 600.0)
+    store.workers.join(WorkerRow(maker, "bench", 1), 600.0)
     store.apply(maker, [made("template", claim), RunFinished("template", claim, "succeeded", INPUT)])
-    store.leave(maker)
+    store.workers.leave(maker)
     store.close()
     run_script(order, "parked", min(FEW, order.count - 1))
     calls = TIMES if order.count > FEW else 3

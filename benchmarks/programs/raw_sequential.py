@@ -84,7 +84,7 @@ def take_down(store: Any, run: str, is_postgres: bool) -> list[tuple[str, str, A
     """Make a run, hold it, record one step: the statements of that last transaction."""
     worker, claim = str(uuid4()), str(uuid4())
     store.migrate()
-    store.join(WorkerRow(worker, "bench", 1), LEASE_SECONDS)
+    store.workers.join(WorkerRow(worker, "bench", 1), LEASE_SECONDS)
     value = Stored("json", "1")
     store.apply(worker, [RunCreated(run, "workflow", "bench:steps", "f", value, str(uuid4()), held_as=claim)])
     database, turn = store._database, store._database.turn
@@ -130,6 +130,6 @@ if __name__ == "__main__":
     with measured(Tally()) as window:
         send(cursor, prepared[WARM_UP:])
     cursor.close()
-    assert len(store.checkpoints(run)) == 1 + WARM_UP + order.count, "some were refused"
+    assert len(store.runs.checkpoints(run)) == 1 + WARM_UP + order.count, "some were refused"
     store.close()
     answer(window, order.count)

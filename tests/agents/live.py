@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 60.0
 async def live(program: Any, url: str, kills: str, kill_at: int) -> dict[str, Any]:
     """Begin the run or go on with it; what it gave, and how many boundaries there were."""
     store = open_store(url)
-    watch_store(type(store))
+    watch_store(store)
     store.close()
     DEATH.kind, DEATH.at = kills, kill_at
     async with perdure.running(url, **SETTINGS):

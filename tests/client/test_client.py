@@ -18,8 +18,8 @@ def test_a_client_makes_runs_that_wait_for_a_worker(client: perdure.Client, stor
     """It has no row among the workers, and executes nothing."""
     handle = client.with_options(queue=queue).submit(quadruple, 3)
     store = open_store(store_url)
-    assert (handle.status(), store.workers()) == ("ready", [])
-    row = store.run(handle.run_id)
+    assert (handle.status(), store.workers.all()) == ("ready", [])
+    row = store.runs.row(handle.run_id)
     assert row is not None
     assert (row.name, row.kind, row.queue) == ("tests.client.programs:quadruple", "workflow", "client-tests")
     store.close()

@@ -55,5 +55,5 @@ def until(condition: Callable[[], object]) -> None:
 def state_of(app: perdure.Perdure, run_id: str) -> str | None:
     """The state of the run's row."""
     assert app._runtime is not None
-    row = app._runtime.store.run(run_id)
+    row = app._runtime.store.runs.row(run_id)
     return None if row is None else row.state

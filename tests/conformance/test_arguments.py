@@ -198,7 +198,7 @@ def test_what_is_not_to_be_shown_is_not_kept(next_complaint: Callable[[], str], 
     assert '"user":"ann"' in complaint
     assert '"user":"bob"' in complaint
     assert app._runtime is not None
-    kept = "".join(row.arguments or "" for row in app._runtime.store.checkpoints(handle.run_id))
+    kept = "".join(row.arguments or "" for row in app._runtime.store.runs.checkpoints(handle.run_id))
     assert '"ann"' in kept
     assert [secret for secret in ("hunter2", "hunter3", "t0ken") if secret in complaint + kept] == []
 

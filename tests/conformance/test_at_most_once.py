@@ -81,9 +81,9 @@ def die_holding_it(url: str) -> None:
     store.migrate()
     mortal, heir = str(uuid.uuid4()), str(uuid.uuid4())
     for worker_id in (mortal, heir):
-        store.join(worker(worker_id), 30.0)
+        store.workers.join(worker(worker_id), 30.0)
     (claimed,) = store.claim(mortal, ClaimRequest({"": 1}, [once.__perdure__.name]), [str(uuid.uuid4())]).runs  # type: ignore[attr-defined]
     assert claimed.run_id == "r"
-    assert store.take_over(mortal) == ["r"]
-    store.leave(heir)
+    assert store.workers.take_over(mortal) == ["r"]
+    store.workers.leave(heir)
     store.close()

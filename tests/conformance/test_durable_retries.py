@@ -61,7 +61,7 @@ async def atries(name: str) -> str:
 def marks_of(app: perdure.Perdure) -> str:
     """The keys of what the run has recorded."""
     assert app._runtime is not None
-    return " ".join(checkpoint.key for checkpoint in app._runtime.store.checkpoints("r"))
+    return " ".join(checkpoint.key for checkpoint in app._runtime.store.runs.checkpoints("r"))
 
 
 @pytest.mark.parametrize("kind", [tries, atries, fails, afails])
@@ -102,7 +102,7 @@ def test_a_long_pause_is_a_row(url: str, kind: object) -> None:
         perdure.with_options(id="r").start(kind, "try")  # type: ignore[arg-type]
         until(lambda: state_of(app, "r") == "parked")
         assert app._runtime is not None
-        row = app._runtime.store.run("r")
+        row = app._runtime.store.runs.row("r")
         assert row is not None
         assert row.due_at is not None
         assert 3500 < row.due_at - row.created_at < 3700
@@ -140,7 +140,7 @@ def test_attempts_without_a_pause_record_nothing_of_their_own(url: str) -> None:
         handle = start(quick)
         assert handle.result(20) == 3
         assert app._runtime is not None
-        (checkpoint,) = app._runtime.store.checkpoints(handle.run_id)
+        (checkpoint,) = app._runtime.store.runs.checkpoints(handle.run_id)
     assert (checkpoint.key, checkpoint.attempts) == ("0", 3)
 
 

@@ -258,7 +258,7 @@ def test_a_replay_that_does_not_fit_waits_for_a_mend_and_goes_on_after_it(
 def sleeps_on(app: perdure.Perdure) -> bool:
     """It was mended, replayed, and waits for its time again."""
     assert app._runtime is not None
-    row = app._runtime.store.run("r")
+    row = app._runtime.store.runs.row("r")
     return row is not None and row.state == "parked" and row.due_at is not None and not row.needs_mend
 
 

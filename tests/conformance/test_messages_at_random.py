@@ -78,7 +78,7 @@ def left_in(app: Perdure, run_id: str, topic: str) -> list[Any]:
     runtime = app._launched()
     return [
         runtime.serializer.load(arrival.value)
-        for arrival in runtime.store.arrived(run_id, Wait("message", topic), 10_000)
+        for arrival in runtime.store.runs.arrived(run_id, Wait("message", topic), 10_000)
     ]
 
 

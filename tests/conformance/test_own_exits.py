@@ -154,7 +154,7 @@ def test_an_error_that_nobody_can_look_at_is_a_recorded_outcome(function: Any, k
     """Once, like any other: its run has failed."""
     handle = perdure.start(function, kind)
     assert handle.exception(PATIENCE_SECONDS) is not None
-    row = app._launched().store.run(handle.run_id)
+    row = app._launched().store.runs.row(handle.run_id)
     assert row is not None
     assert row.state == "failed"
     assert ran == [kind]

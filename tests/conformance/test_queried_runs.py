@@ -100,10 +100,10 @@ def test_a_query_tells_how_the_run_stands(app: Perdure, function: Any) -> None:
     until(lambda: handle.query("status").done == 1)
     until(lambda: state_of(app, handle.run_id) == "parked")
     assert app._runtime is not None
-    recorded = len(app._runtime.store.checkpoints(handle.run_id))
+    recorded = len(app._runtime.store.runs.checkpoints(handle.run_id))
     assert handle.query("status", "parked") == Status(1, "parked")
     assert state_of(app, handle.run_id) == "parked"
-    assert len(app._runtime.store.checkpoints(handle.run_id)) == recorded
+    assert len(app._runtime.store.runs.checkpoints(handle.run_id)) == recorded
     send(handle, 1, topic="go")
     assert handle.result(PATIENCE_SECONDS) == "ended"
     assert handle.query("status", "ended") == Status(2, "ended")

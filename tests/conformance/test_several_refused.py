@@ -69,7 +69,7 @@ def test_run_in_executor_of_a_run_submits_nothing(app: Perdure) -> None:
     with pytest.raises(UsageError):
         handle.result(PATIENCE_SECONDS)
     assert app._runtime is not None
-    assert not [row for row in app._runtime.store.histories([handle.run_id]) if row.children]
+    assert not [row for row in app._runtime.store.runs.histories([handle.run_id]) if row.children]
 
 
 def test_run_in_executor_works_outside_a_run() -> None:

@@ -120,11 +120,11 @@ def test_the_time_to_wake_is_recorded_once(url: str) -> None:
         handle = perdure.with_options(id="sleeper").start(sleeps, 3600)
         until(lambda: state_of(first, "sleeper") == "parked")
         assert first._runtime is not None
-        due = first._runtime.store.run(handle.run_id)
+        due = first._runtime.store.runs.row(handle.run_id)
         assert due is not None
     with perdure.running(url, park_after_seconds=0.0) as second:
         assert second._runtime is not None
-        again = second._runtime.store.run("sleeper")
+        again = second._runtime.store.runs.row("sleeper")
         assert again is not None
         assert again.due_at == due.due_at
         assert again.due_at is not None

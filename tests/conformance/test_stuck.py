@@ -124,14 +124,14 @@ def test_a_parent_waits_durably_for_a_run_that_needs_a_mend(url: str) -> None:
 
 def is_stuck(run_id: str) -> bool:
     """Whether the run is parked for people."""
-    row = perdure._api.app.current_runtime().store.run(run_id)
+    row = perdure._api.app.current_runtime().store.runs.row(run_id)
     return row is not None and row.needs_mend
 
 
 def mend(name: str) -> None:
     """What a start of a process with mended code does."""
     runtime = perdure._api.app.current_runtime()
-    runtime.store.mend([name])
+    runtime.store.mending.mend([name])
     runtime.room.expect_backlog()
 
 

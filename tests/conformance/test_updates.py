@@ -105,7 +105,7 @@ ORDERS = pytest.mark.parametrize("function", [order, aorder], ids=["sync", "asyn
 def kinds(app: Perdure, run_id: str) -> list[str]:
     """The kinds of what the run has recorded, but for pieces of its order log."""
     assert app._runtime is not None
-    return [row.kind for row in app._runtime.store.checkpoints(run_id) if row.kind != "order"]
+    return [row.kind for row in app._runtime.store.runs.checkpoints(run_id) if row.kind != "order"]
 
 
 @ORDERS

@@ -128,7 +128,7 @@ def test_a_step_on_a_queue_is_three_writes_elsewhere(app: perdure.Perdure, count
         "store = open_store(sys.argv[1])\n"
         "from perdure.stores.protocol import WorkerRow\n"
         "w = '00000000-0000-4000-8000-000000000001'\n"
-        "store.join(WorkerRow(w, 'h', 1), 60.0)\n"
+        "store.workers.join(WorkerRow(w, 'h', 1), 60.0)\n"
         f"store.apply(w, [RunCreated('elsewhere', 'step', d.name, f, i, 'e', queue={programs.queue.name!r})])\n"
     )
 

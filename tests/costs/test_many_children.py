@@ -50,7 +50,7 @@ def check_frugal(result: dict[str, Any], url: str, number: int, *, claims: int) 
         name for name in per_child if name in ("pulse", "ended_runs", "run", "history_checkpoints", "cancel_run")
     }
     store = open_store(url)
-    kinds = Counter(checkpoint.kind for checkpoint in store.checkpoints("the parent"))
+    kinds = Counter(checkpoint.kind for checkpoint in store.runs.checkpoints("the parent"))
     assert kinds == {"child": number}  # a sync parent with one branch needs no order log
     store.close()
 

@@ -53,8 +53,8 @@ def test_what_many_runs_share(store: Store, count: int) -> None:
     steering = store.steering
     assert cost_of(store, lambda: steering.pause(run_ids, ME)) == (6 if is_sqlite else 1)
     assert cost_of(store, lambda: steering.resume(run_ids, ME)) == (8 if is_sqlite else 1)
-    store.cancel_many(run_ids)
-    store.sweep_cancelled()
+    store.cancels.ask_many(run_ids)
+    store.cancels.sweep()
     assert cost_of(store, lambda: steering.delete(run_ids, ME)) == (3 + 3 * count if is_sqlite else 1)
 
 

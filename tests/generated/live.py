@@ -89,7 +89,7 @@ def ending(future: asyncio.Future[Any]) -> list[Any]:
 async def live(life: Life) -> dict[str, list[Any]]:
     """Begin the programs, or go on with them; how each has ended."""
     store = open_store(life.url)
-    watch_store(type(store))
+    watch_store(store)
     functions = {name: getattr(importlib.import_module(name), name) for name in life.programs}
     DEATH.kind, DEATH.at = life.kills, life.kill_at
     loop = asyncio.get_running_loop()

@@ -19,8 +19,8 @@ HARMLESS = {
     "pulse",
     "close",
     "abandon",
-    "workers",
-    "run",
+    "all",
+    "row",
     "checkpoints",
     "at_once",
     "migrate",
@@ -67,11 +67,12 @@ def note(run: str, what: str, *words: object) -> None:
         DEATH.tick("note")
 
 
-def watch_store(store_class: type[Any]) -> None:
+def watch_store(store: Any) -> None:
     """Make every public method of the store a boundary: whichever methods it has, so that none can be forgotten."""
-    for name, method in list(vars(store_class).items()):
-        if callable(method) and not name.startswith("_") and name not in HARMLESS:
-            setattr(store_class, name, _bounded(method))
+    for part in (store, store.workers, store.runs, store.cancels, store.mending):
+        for name, method in list(vars(type(part)).items()):
+            if callable(method) and not name.startswith("_") and name not in HARMLESS:
+                setattr(type(part), name, _bounded(method))
 
 
 def _bounded(method: Callable[..., Any]) -> Callable[..., Any]:

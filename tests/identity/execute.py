@@ -23,7 +23,7 @@ def outcomes(url: str, run_id: str) -> dict[str, list[str]]:
     """What the run has recorded: key -> name and outcome. Without the order and the drawn values."""
     store = open_store(url)
     try:
-        rows = store.checkpoints(run_id)
+        rows = store.runs.checkpoints(run_id)
     finally:
         store.close()
     assert len({row.key for row in rows}) == len(rows)

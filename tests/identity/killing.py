@@ -81,7 +81,7 @@ def describe(url: str) -> str:
     """What the database says of the run."""
     store = open_store(url)
     try:
-        return f"{store.run(RUN_ID)} {sorted(deliveries(url).items())}"
+        return f"{store.runs.row(RUN_ID)} {sorted(deliveries(url).items())}"
     finally:
         store.close()
 
@@ -134,9 +134,9 @@ def step_keys(url: str) -> list[str]:
     store = open_store(url)
     try:
         store.migrate()  # the process may have been killed before its tables were there
-        if store.run(RUN_ID) is None:
+        if store.runs.row(RUN_ID) is None:
             return []
-        return [f"{RUN_ID}:{row.key}" for row in store.checkpoints(RUN_ID) if row.kind == "step"]
+        return [f"{RUN_ID}:{row.key}" for row in store.runs.checkpoints(RUN_ID) if row.kind == "step"]
     finally:
         store.close()
 
@@ -145,7 +145,7 @@ def deliveries(url: str) -> dict[int, str]:
     """The recorded order: position -> key, with a mark where the call was cancelled."""
     store = open_store(url)
     try:
-        rows = store.checkpoints(RUN_ID)
+        rows = store.runs.checkpoints(RUN_ID)
     finally:
         store.close()
     found: list[tuple[int, str]] = []

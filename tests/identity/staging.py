@@ -41,7 +41,7 @@ def look(url: str, run_id: str = RUN_ID) -> RunRow:
     """What the database says of the run."""
     store = open_store(url)
     try:
-        row = store.run(run_id)
+        row = store.runs.row(run_id)
     finally:
         store.close()
     assert row is not None
@@ -58,6 +58,6 @@ def recorded_names(url: str) -> dict[str, str]:
     """Key -> name of all that is recorded, the order apart."""
     store = open_store(url)
     try:
-        return {row.key: row.name.rpartition(":")[2] for row in store.checkpoints(RUN_ID) if row.kind != "order"}
+        return {row.key: row.name.rpartition(":")[2] for row in store.runs.checkpoints(RUN_ID) if row.kind != "order"}
     finally:
         store.close()

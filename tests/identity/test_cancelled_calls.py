@@ -171,7 +171,7 @@ def children(url: str) -> list[str]:
     """The ids of the run's children."""
     store = open_store(url)
     try:
-        return [child.run_id for child in store.histories([RUN_ID])[0].children]
+        return [child.run_id for child in store.runs.histories([RUN_ID])[0].children]
     finally:
         store.close()
 

@@ -85,7 +85,7 @@ def test_a_death_at_every_request(tmp_path: Path, keeps_unsettled: bool, dies_in
         has_died = False
         begin(world, named_uuid("claim 0"))
         lives = 0
-        while not store.ended([RUN_ID]):
+        while not store.runs.ended([RUN_ID]):
             dies = dies_at if lives == dies_in and not has_died else 0
             try:
                 live(world, named_uuid(f"claim {lives}"), dies_at=dies, keeps_unsettled=keeps_unsettled, held=not lives)
@@ -93,12 +93,12 @@ def test_a_death_at_every_request(tmp_path: Path, keeps_unsettled: bool, dies_in
                 has_died = True
             lives += 1
             assert lives < 9
-        [ended] = store.ended([RUN_ID])
+        [ended] = store.runs.ended([RUN_ID])
         assert ended.output is not None
         assert (ended.state, ended.output.text) == ("succeeded", str(ROUNDS - 1))
         assert set(world.bodies) == {"0", "1:0", "2:0"}
         assert sum(world.bodies.values()) <= ROUNDS + has_died
-        assert [row.key for row in store.checkpoints(RUN_ID)] == ["2:0"]
+        assert [row.key for row in store.runs.checkpoints(RUN_ID)] == ["2:0"]
         store.close()
         if not has_died:
             return

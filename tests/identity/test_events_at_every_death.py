@@ -102,7 +102,7 @@ def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> boo
         got = live(AskingLife(world, first, dies_at=dies_at, keeps_unsettled=keeps))
     except Died:
         has_died = True
-        was_recorded = [row.outcome.text for row in world.store.checkpoints(RUN_ID) if row.kind == "get_event"]
+        was_recorded = [row.outcome.text for row in world.store.runs.checkpoints(RUN_ID) if row.kind == "get_event"]
         say(world, 2)
         begin_again(world, second, first)
         got = live(AskingLife(world, second, dies_at=0, keeps_unsettled=False))
@@ -111,7 +111,7 @@ def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> boo
     assert set(got[:2]) <= {1, 2}
     events = {key: world.store.said.all_events(RUN_ID)[key].text for key in ("first", "second", "told")}
     assert events == {"first": "0", "second": "1", "told": '"the end"'}
-    assert [row.kind for row in world.store.checkpoints(RUN_ID)].count("event") == 5
+    assert [row.kind for row in world.store.runs.checkpoints(RUN_ID)].count("event") == 5
     world.store.apply(W1, [finished(PEER, PEERS_CLAIM)])
     world.store.close()
     return has_died

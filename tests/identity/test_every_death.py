@@ -16,7 +16,7 @@ from tests.stores.entries import W1, join, named_uuid
 
 def positions(world: World) -> list[str]:
     """The keys in the recorded order; without gaps, no key twice."""
-    rows = [row for row in world.store.checkpoints(RUN_ID) if row.position is not None]
+    rows = [row for row in world.store.runs.checkpoints(RUN_ID) if row.position is not None]
     ordered = sorted(rows, key=lambda row: row.position or 0)
     assert [row.position for row in ordered] == list(range(len(ordered)))
     assert len({row.key for row in rows}) == len(rows)

@@ -134,7 +134,7 @@ def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> boo
         begin_again(world, second, first)
         got = live(AskingLife(world, second, dies_at=0, keeps_unsettled=False))
     assert got == [None, HookResolvedError, "own", "from outside", None]
-    assert [row.outcome for row in world.store.checkpoints("r") if row.kind == "recv"] == [
+    assert [row.outcome for row in world.store.runs.checkpoints("r") if row.kind == "recv"] == [
         Stored("json", text) for text in ('"own"', '"from outside"', "null")
     ]
     late = world.store.finder.hook("late")

@@ -73,11 +73,11 @@ class MapLife(Life):
     def ended(self, run_id: str) -> Any:
         """The child's end; it executes now, unless it has."""
         store = self.world.store
-        if not (found := store.ended([run_id])):
+        if not (found := store.runs.ended([run_id])):
             claims = [named_uuid(f"{run_id} {number}") for number in range(ITEMS)]
             for child in store.claim(W1, ClaimRequest({"": ITEMS}, [CHILD]), claims).runs:
                 self.finish(child.run_id, child.claim, int(SERIALIZER.load_arguments(child.input)[0][0]))
-            found = store.ended([run_id])
+            found = store.runs.ended([run_id])
         return found[0]
 
     def finish(self, run_id: str, claim: str, item: int) -> None:
@@ -173,7 +173,7 @@ def check_map_death(template: Path, path: Path, dies_at: int, *, keeps: bool, ta
         assert life.results[: len(seen)] == seen
     assert life.results == EXPECTED
     assert world.bodies == Counter(str(item) for item in range(ITEMS)), "a child ran twice"
-    assert len(world.store.histories([RUN_ID])[0].children) == ITEMS
+    assert len(world.store.runs.histories([RUN_ID])[0].children) == ITEMS
     world.store.close()
     return has_died
 

@@ -52,7 +52,7 @@ class TalkingLife(Life):
         """What is there; else it is too late."""
         if run.inbox is None:
             run.inbox = Inbox()
-        run.inbox.take_in(request.wait, self.world.store.arrived(RUN_ID, request.wait, 100))
+        run.inbox.take_in(request.wait, self.world.store.runs.arrived(RUN_ID, request.wait, 100))
         arrival = run.inbox.take(request.wait)
         assert arrival is not None or request.due_at is not None, "it would wait for ever"
         return arrival
@@ -112,7 +112,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def values_of(world: World, run_id: str) -> list[Any]:
     """What waits there, in order."""
-    return [SERIALIZER.load(arrival.value) for arrival in world.store.arrived(run_id, Wait("message", "a"), 100)]
+    return [SERIALIZER.load(arrival.value) for arrival in world.store.runs.arrived(run_id, Wait("message", "a"), 100)]
 
 
 def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> bool:
@@ -132,7 +132,7 @@ def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> boo
     assert got == ["m0", "m1", RunNotFoundError, None, "m2"]
     assert values_of(world, PEER) == ["0", "0 too", "1", "1 too"]
     assert values_of(world, RUN_ID) == ["left"]
-    assert [row.kind for row in world.store.checkpoints(RUN_ID)].count("recv") == 4
+    assert [row.kind for row in world.store.runs.checkpoints(RUN_ID)].count("recv") == 4
     world.store.close()
     return has_died
 

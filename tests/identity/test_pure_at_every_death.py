@@ -152,9 +152,9 @@ def live(life: PureLife, shape: Shape) -> str:
 def seen_outside(world: Seen) -> list[str]:
     """Everything of the run that anybody has seen."""
     store = world.store
-    messages = [SERIALIZER.load(one.value) for one in store.arrived(PEER, Wait("message", "a"), 100)]
-    events = [SERIALIZER.load(row.outcome) for row in store.checkpoints(RUN_ID) if row.kind == "event"]
-    children = [one for _, one in store.unfinished(0, 100) if one.name == "dying:child"]
+    messages = [SERIALIZER.load(one.value) for one in store.runs.arrived(PEER, Wait("message", "a"), 100)]
+    events = [SERIALIZER.load(row.outcome) for row in store.runs.checkpoints(RUN_ID) if row.kind == "event"]
+    children = [one for _, one in store.runs.unfinished(0, 100) if one.name == "dying:child"]
     inputs = [SERIALIZER.load(child.input)[0] for child in children]
     return [*world.effects, *messages, *events, *inputs]
 
@@ -172,10 +172,10 @@ def check_death(template: Path, path: Path, shape: Shape, *, dies_at: int, keeps
             life.dies_at = -1
         except Died:
             told = ",".join(life.seen)
-            if store.run(RUN_ID).state == "held":  # type: ignore[union-attr]  # it is there
+            if store.runs.row(RUN_ID).state == "held":  # type: ignore[union-attr]  # it is there
                 begin_again(world, second, first)
                 told = live(PureLife(world, second, dies_at=0, keeps=0), shape)
-        recorded = {SERIALIZER.load(row.outcome) for row in store.checkpoints(RUN_ID) if row.name == PURE.name}
+        recorded = {SERIALIZER.load(row.outcome) for row in store.runs.checkpoints(RUN_ID) if row.name == PURE.name}
         for text in (told, *seen_outside(world)):
             assert set(text.split(",")) <= recorded, f"{text} was seen, and recorded is {recorded}"
         assert len(set(told.split(","))) == len(recorded) == (3 * shape.length + 1) * shape.width

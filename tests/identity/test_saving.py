@@ -79,7 +79,7 @@ def test_a_death_at_every_request(tmp_path: Path, keeps_unsettled: bool) -> None
         rows = {name: count for name, count in world.bodies.items() if " " in name}
         assert set(rows) == {f"{step} {row}" for step in range(2) for row in range(ROWS)}
         assert set(rows.values()) == {1}, (dies_at, rows)
-        assert [row.key for row in store.checkpoints("r") if row.kind == "saved"] == []
+        assert [row.key for row in store.runs.checkpoints("r") if row.kind == "saved"] == []
         store.close()
         if not has_died:
             return

@@ -101,7 +101,7 @@ def claimed(store: Store) -> list[str]:
 
 def recorded(store: Store, run_id: str = RUN_ID) -> set[str]:
     """The keys of the steps that it has recorded."""
-    return {row.key for row in store.checkpoints(run_id) if row.kind == "step"}
+    return {row.key for row in store.runs.checkpoints(run_id) if row.kind == "step"}
 
 
 def goes_on(world: World, run_id: str, *, dies_at: int = 0) -> Counter[str]:
@@ -248,7 +248,7 @@ def test_a_run_whose_retries_are_used_up_rests_whenever_its_process_dies(keeps: 
             world.store.apply(W1, [RunReleased(RUN_ID, claim)])
             [again] = claimed(world.store)
             assert not rests(world, again.split()[1], dies_at=0, keeps=keeps)
-        row = world.store.run(RUN_ID)
+        row = world.store.runs.row(RUN_ID)
         assert row is not None
         assert (row.state, row.stopped) == ("parked", "retries")
         assert claimed(world.store) == []

@@ -38,9 +38,9 @@ class Watched(Life):
 
     def answer(self, run: Run, request: Request) -> Any:
         if isinstance(request, Attempt):
-            keys = [row.key for row in self.world.store.checkpoints(RUN_ID)]
+            keys = [row.key for row in self.world.store.runs.checkpoints(RUN_ID)]
             assert f"{request.call.key}~undo" in keys
-            assert self.world.store.run(undoer_id(RUN_ID)) is not None
+            assert self.world.store.runs.row(undoer_id(RUN_ID)) is not None
         return super().answer(run, request)
 
     def commit(self) -> None:
@@ -90,7 +90,7 @@ def test_at_whatever_request_it_dies_what_has_happened_can_be_undone(
         if not has_ended:
             begin_again(world, named_uuid("second"), named_uuid("first"))
             assert live(Watched(world, named_uuid("second"), dies_at=0, keeps_unsettled=False))
-        rows = world.store.checkpoints(RUN_ID)
+        rows = world.store.runs.checkpoints(RUN_ID)
         outcomes = {row.key: row for row in rows if row.kind == "step"}
         found = [undoable_of(row, outcomes) for row in rows if row.kind == "undo"]
         assert [one and one[0] for one in found] == ["0~undo", "1", "2~undo"]

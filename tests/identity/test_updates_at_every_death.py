@@ -111,7 +111,7 @@ def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> boo
     assert all(one.is_accepted for one in seen)
     assert [one.kind for one in seen] == ["value", "refusal", "error"]
     assert [told(one.kind, one.answer) for one in seen] == [1, UsageError, LookupError]
-    kinds = Counter(row.kind for row in world.store.checkpoints(RUN_ID))
+    kinds = Counter(row.kind for row in world.store.runs.checkpoints(RUN_ID))
     assert kinds == {"update": 2, "step": 3, "answer": 2}
     world.store.close()
     return has_died

@@ -81,7 +81,7 @@ class Life:
         self.run.children = Children()
         self.run.host = self
         self.run.is_concurrent = True
-        self.run.recall(world.store.histories([run_id])[0])
+        self.run.recall(world.store.runs.histories([run_id])[0])
         world.requests = 0
 
     def interrupt(self, run: Run) -> None:

@@ -134,7 +134,7 @@ def test_a_run_that_is_interrupted_anywhere_comes_to_its_end(
                 assert interruption is cancel
             runtime = app._launched()
             runtime.held.wait_until_empty(time.monotonic() + PATIENCE_SECONDS)
-            row = runtime.store.run(run_id)
+            row = runtime.store.runs.row(run_id)
             assert row is not None
             assert row.state in ("succeeded", "cancelled")
             assert row.worker_id is None

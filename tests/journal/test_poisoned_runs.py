@@ -77,7 +77,7 @@ def test_only_the_run_with_the_bad_entry_is_parked(
         neighbours = [perdure.start(steps_after, str(number)) for number in range(20)]
         assert [neighbour.result(60) for neighbour in neighbours] == [f"{number}12" for number in range(20)]
         assert is_parked.wait(60)
-        row = app._launched().store.run(handle.run_id)
+        row = app._launched().store.runs.row(handle.run_id)
 
     assert row is not None
     assert (row.state, row.needs_mend) == ("parked", True)

@@ -67,7 +67,7 @@ def test_a_run_that_fails_at_once_was_started_all_the_same(runtime: Runtime, mon
     monkeypatch.setattr(runtime.journal, "wait", wait)
     monkeypatch.setattr(runtime.journal, "_on_lost", lose)
     handle = perdure.start(marks, "refused")
-    assert runtime.store.run(handle.run_id) is not None
+    assert runtime.store.runs.row(handle.run_id) is not None
 
 
 def test_a_body_waits_for_the_creation_of_its_run(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

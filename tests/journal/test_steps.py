@@ -275,7 +275,7 @@ def test_a_run_whose_argument_cannot_be_stored_is_not_started(app: perdure.Perdu
     ):
         with pytest.raises(SerializationError, match="call_with"):
             begin()
-    assert app._launched().store.run("odd") is None
+    assert app._launched().store.runs.row("odd") is None
 
 
 @workflow

@@ -81,7 +81,7 @@ class Walk:
             case ["the", "claim", "of", "worker", number, *_]:
                 self.claim(before, int(number))
             case ["worker", number, "dies,", *_] | ["worker", number, "is", "fenced,", *_]:
-                assert self.store.take_over(self.worker(int(number))) is not None
+                assert self.store.workers.take_over(self.worker(int(number))) is not None
                 join(self.store, self.worker(self.state.numbers))
             case ["what", "worker", number, *_]:
                 run, claim, _ = before.late[0]

@@ -70,7 +70,7 @@ class Walk:
             case ["the", "run", "ends", *_]:
                 self.store.apply(W1, [RunFinished(self.id, self.claim, "succeeded", None)])
             case ["the", "run", "is", "cancelled"]:
-                assert self.store.cancel(self.id)
+                assert self.store.cancels.ask(self.id)
 
     def planned(self, plan: Plan) -> Restart | Fork | None:
         """By what the database says now."""
@@ -100,19 +100,21 @@ class Walk:
     def check(self, move: Move) -> None:
         """The rows are as the model says."""
         if self.state.run == "gone":
-            assert self.store.run(self.id) is None, move.label
-            assert [self.store.run(self.child(one)) for one in self.state.children] == [None] * len(self.state.children)
+            assert self.store.runs.row(self.id) is None, move.label
+            assert [self.store.runs.row(self.child(one)) for one in self.state.children] == [None] * len(
+                self.state.children
+            )
             return
         is_cancelling = self.state.cancel and self.state.run in ("held", "ready")
         assert state(self.store, self.id) in (self.state.run, "cancelling" if is_cancelling else ""), move.label
-        keys = [row.key for row in self.store.checkpoints(self.id)]
+        keys = [row.key for row in self.store.runs.checkpoints(self.id)]
         assert keys == [*KEYS[: len(self.state.records)]], move.label
         for one in self.state.children:
             is_cancelling = one.is_cancelled and one.state == "ready"
             found = state(self.store, self.child(one))
             assert found in (one.state, "cancelling" if is_cancelling else ""), move.label
         if self.state.fork is not None:
-            forked = [row.key for row in self.store.checkpoints(f"{self.id} fork")]
+            forked = [row.key for row in self.store.runs.checkpoints(f"{self.id} fork")]
             assert len(forked) == len(self.state.fork)
 
 

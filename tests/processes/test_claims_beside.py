@@ -103,7 +103,7 @@ def test_what_compares_claims_or_ends_them_all_waits_for_one_that_is_under_way(
     actor.join(PATIENCE_SECONDS)
     assert third.result(PATIENCE_SECONDS) == 2
     assert bodies.count(2) <= most  # where the right was lost it may have begun before that
-    row = runtime.store.run(THIRD)
+    row = runtime.store.runs.row(THIRD)
     assert row is not None
     assert row.attempts == 1
 
@@ -126,7 +126,7 @@ def test_a_claim_that_is_to_be_alone_waits_for_the_batch(runtime: Runtime) -> No
 
 def test_a_fence_may_be_met_within_what_a_fence_does(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """To drop the runs hands their creations in again, and whoever hands in much has to commit for others."""
-    leave, left = runtime.store.leave, threading.Event()
+    leave, left = runtime.store.workers.leave, threading.Event()
 
     def leave_twice(worker_id: str) -> None:
         if not left.is_set():
@@ -134,7 +134,7 @@ def test_a_fence_may_be_met_within_what_a_fence_does(runtime: Runtime, monkeypat
             runtime.claims.rejoin()
         leave(worker_id)
 
-    monkeypatch.setattr(runtime.store, "leave", leave_twice)
+    monkeypatch.setattr(runtime.store.workers, "leave", leave_twice)
     loser = threading.Thread(target=lose_the_right, args=(runtime,), daemon=True)
     loser.start()
     loser.join(PATIENCE_SECONDS)

@@ -49,14 +49,14 @@ def test_a_child_is_refused_a_file_for_good_where_the_parent_could_not_close_it(
     def check() -> None:
         for place in (path, tmp_path / "alias.db"):
             with pytest.raises(UnsupportedStoreError, match="spawn"):
-                SqliteStore(place).workers()
+                SqliteStore(place).workers.all()
 
     def check_and_go_on() -> None:
         check()
         assert in_child(check) == 0
         fresh = SqliteStore(tmp_path / "fresh.db")
         fresh.migrate()
-        assert fresh.workers() == []
+        assert fresh.workers.all() == []
         fresh.close()
 
     user = threading.Thread(target=use)
@@ -79,7 +79,7 @@ def test_two_threads_fork_one_after_the_other(tmp_path: Path) -> None:
     def fork_often() -> None:
         for _ in range(10):
             statuses.append(in_child(lambda: check_workers(store)))
-            store.workers()
+            store.workers.all()
 
     forkers = [threading.Thread(target=fork_often) for _ in range(3)]
     for forker in forkers:
@@ -92,6 +92,6 @@ def test_two_threads_fork_one_after_the_other(tmp_path: Path) -> None:
 
 def check_workers(store: SqliteStore) -> None:
     """The child can read and write."""
-    assert store.workers() == []
-    store.leave("nobody")
+    assert store.workers.all() == []
+    store.workers.leave("nobody")
     store.close()

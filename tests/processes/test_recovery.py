@@ -47,7 +47,7 @@ def die(store: Store, *run_ids: str) -> tuple[str, str]:
     path = lock_path(store.lock_directory, worker_id)
     path.parent.mkdir(exist_ok=True)
     path.touch()
-    store.join(WorkerRow(worker_id, "here", 1), A_MINUTE)
+    store.workers.join(WorkerRow(worker_id, "here", 1), A_MINUTE)
     for run_id in run_ids:
         entry = created(run_id, kind="step", name="recovery:echo", held_as=claim)
         entry.input.text = perdure_arguments(run_id)
@@ -69,13 +69,13 @@ def test_the_dead_are_found_at_launch_and_their_files_go(store: Store, store_url
     with perdure.running(store_url, poll_seconds=3600.0, lease_seconds=3600.0):
         assert perdure.handle("r").result(PATIENCE_SECONDS) == "r"
         assert not lock_path(store.lock_directory, worker_id).exists()
-        assert worker_id not in [worker.worker_id for worker in store.workers()]
+        assert worker_id not in [worker.worker_id for worker in store.workers.all()]
 
 
 def test_a_file_without_a_row_goes(store: Store, store_url: str) -> None:
     """Its worker had left, or never came; the directory is this database's alone."""
     worker_id, _ = die(store)
-    store.leave(worker_id)
+    store.workers.leave(worker_id)
     with perdure.running(store_url, poll_seconds=3600.0):
         assert not lock_path(store.lock_directory, worker_id).exists()
 
@@ -102,7 +102,7 @@ def test_no_row_can_name_a_file(store: Store, store_url: str, rows: Rows, tmp_pa
     precious = tmp_path / "precious.lock"
     precious.touch()
     Path(store.lock_directory).mkdir(exist_ok=True)
-    store.join(WorkerRow("../precious", "here", 1), A_MINUTE)
+    store.workers.join(WorkerRow("../precious", "here", 1), A_MINUTE)
     with perdure.running(store_url, poll_seconds=0.001, lease_seconds=3600.0):
         assert echo("x") == "x"
     assert precious.exists()
@@ -153,17 +153,17 @@ def test_a_worker_that_was_taken_over_joins_again_once_it_can(
 ) -> None:
     """There is no place for its lock file at first; it tries again and again."""
     with perdure.running(store_url, poll_seconds=3600.0, lease_seconds=0.09):
-        [worker] = store.workers()
+        [worker] = store.workers.all()
         directory = Path(store.lock_directory)
         directory.rename(directory.with_suffix(".aside"))
         directory.touch()
         try:
-            wait_until(lambda: store.take_over(worker.worker_id) is not None)
+            wait_until(lambda: store.workers.take_over(worker.worker_id) is not None)
             wait_until(lambda: "could not join again" in caplog.text)
-            assert store.workers() == []
+            assert store.workers.all() == []
         finally:
             directory.unlink()
-        wait_until(lambda: len(store.workers()) == 1)
+        wait_until(lambda: len(store.workers.all()) == 1)
         assert echo("x") == "x"
 
 
@@ -258,7 +258,7 @@ def test_parked_and_delayed_children_end_with_their_cancelled_parent(store: Stor
         parent = perdure.with_options(id="parent").start(family)
         assert is_waiting.wait(PATIENCE_SECONDS)
         wait_until(lambda: state(store, "parked") == "parked")
-        assert parent.cancel() if where == "here" else store.cancel("parent")
+        assert parent.cancel() if where == "here" else store.cancels.ask("parent")
         may_go_on.set()
         for run_id in ("parent", "parked", "delayed"):
             assert isinstance(perdure.handle(run_id).exception(5.0), perdure.RunCancelledError)

@@ -177,7 +177,7 @@ def test_two_workers_of_one_host_name_and_pid_are_two(store: Store, store_url: s
         rows = Rows(store_url)
         rows.ask("UPDATE workers SET hostname = 'host', pid = 4711")
         wait_until(lambda: state(store, "r") == "ready")
-        assert [row.worker_id for row in store.workers()] == [app._launched().worker.worker_id]
+        assert [row.worker_id for row in store.workers.all()] == [app._launched().worker.worker_id]
 
 
 def stop_outside_a_write(program: Program, rows: Rows) -> None:

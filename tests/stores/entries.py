@@ -43,7 +43,7 @@ def worker(worker_id: str) -> WorkerRow:
 def join(store: Store, *worker_ids: str, lease_seconds: float = A_MINUTE) -> None:
     """Give each worker its row."""
     for worker_id in worker_ids:
-        store.join(worker(worker_id), lease_seconds)
+        store.workers.join(worker(worker_id), lease_seconds)
 
 
 def named_uuid(name: str) -> str:
@@ -157,7 +157,7 @@ def created_at_last(store: Store, entries: Sequence[RunCreated]) -> list[Verdict
 
 def state(store: Store, run_id: str) -> str:
     """The run's state."""
-    run = store.run(run_id)
+    run = store.runs.row(run_id)
     assert run is not None
     return run.state
 

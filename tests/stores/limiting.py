@@ -33,7 +33,7 @@ def fill(store: Store, *run_ids: str, **changes: Any) -> None:
 
 def started(store: Store, run_id: str) -> float:
     """When the run began."""
-    run = store.run(run_id)
+    run = store.runs.row(run_id)
     assert run is not None
     assert run.started_at is not None
     return run.started_at

@@ -37,7 +37,7 @@ def test_a_created_run_is_ready(store: Store) -> None:
     """Without `held_as` a new run waits for a claim, with all that was said about it."""
     entry = created("r", queue="q", kind="step", due_at=None)
     assert store.apply(W1, [entry]) == [Accepted()]
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     assert (run.state, run.queue, run.kind, run.name, run.fingerprint) == ("ready", "q", "step", WORK, "f1")
     assert (run.attempts, run.started_at, run.worker_id, run.parent_id) == (0, None, None, None)
@@ -46,7 +46,7 @@ def test_a_created_run_is_ready(store: Store) -> None:
 def test_a_run_may_be_created_held(store: Store) -> None:
     """With `held_as` the run is in its creator's hands at once, its first attempt charged."""
     store.apply(W1, [created("r", held_as=C1)])
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     assert (run.state, run.worker_id, run.attempts) == ("held", W1, 1)
     assert run.started_at is not None
@@ -57,7 +57,7 @@ def test_a_run_and_its_steps_and_its_end_fit_one_batch(store: Store) -> None:
     """A run that is made, recorded and finished at once is one batch."""
     verdicts = store.apply(W1, [created("r", held_as=C1), recorded("r", C1), finished("r", C1)])
     assert verdicts == [Accepted(), Accepted(), Accepted("succeeded")]
-    [ended] = store.ended(["r"])
+    [ended] = store.runs.ended(["r"])
     assert (ended.state, ended.output, ended.reason) == ("succeeded", Stored("json", "42"), None)
 
 
@@ -76,9 +76,9 @@ def test_the_same_batch_again_is_success_and_changes_nothing(store: Store, endin
     """After a lost reply the batch goes again and finds its own traces (rule 6)."""
     batch = [created("r", held_as=C1), child("c", "r", C1), recorded("r", C1, "1"), recorded("r", C1, "2"), ending]
     first = store.apply(W1, batch)
-    before = (store.run("r"), store.run("c"), store.histories(["r"])[0], store.ended(["r"]))
+    before = (store.runs.row("r"), store.runs.row("c"), store.runs.histories(["r"])[0], store.runs.ended(["r"]))
     assert store.apply(W1, batch) == first
-    assert (store.run("r"), store.run("c"), store.histories(["r"])[0], store.ended(["r"])) == before
+    assert (store.runs.row("r"), store.runs.row("c"), store.runs.histories(["r"])[0], store.runs.ended(["r"])) == before
     assert all(isinstance(verdict, Accepted) for verdict in first)
 
 
@@ -87,7 +87,7 @@ def test_a_batch_that_was_half_sent_before_is_completed(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "1")])
     verdicts = store.apply(W1, [recorded("r", C1, "1"), recorded("r", C1, "2"), created("s")])
     assert verdicts == [Accepted()] * 3
-    assert [checkpoint.key for checkpoint in store.checkpoints("r")] == ["1", "2"]
+    assert [checkpoint.key for checkpoint in store.runs.checkpoints("r")] == ["1", "2"]
     assert state(store, "s") == "ready"
 
 
@@ -96,7 +96,7 @@ def test_another_run_with_the_same_id_is_reported(store: Store) -> None:
     store.apply(W1, [created("r", fingerprint="first")])
     [verdict] = store.apply(W2, [created("r", entry_id="other", name="app:other", fingerprint="second")])
     assert verdict == Existed("r", WORK, "first", "ready")
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     assert (run.name, run.fingerprint) == (WORK, "first")
 
@@ -120,7 +120,7 @@ def test_what_would_be_held_but_existed_holds_nothing(store: Store) -> None:
     verdicts = store.apply(W1, [created("r", entry_id="mine", held_as=C2), recorded("r", C2)])
     assert isinstance(verdicts[0], Existed)
     assert isinstance(verdicts[1], Refused)
-    assert store.checkpoints("r") == []
+    assert store.runs.checkpoints("r") == []
 
 
 STALE: dict[str, Entry] = {
@@ -139,12 +139,12 @@ def test_an_entry_of_an_ended_claim_writes_nothing(store: Store, entry: Entry) -
     store.apply(W1, [created("r", held_as=C1)])
     store.reconcile(W1, [])
     claim_one(store, W1, "r")
-    before = store.run("r")
+    before = store.runs.row("r")
     [verdict] = store.apply(W1, [entry])
     assert isinstance(verdict, Refused)
-    assert store.run("r") == before
-    assert store.checkpoints("r") == []
-    assert store.run("c") is None
+    assert store.runs.row("r") == before
+    assert store.runs.checkpoints("r") == []
+    assert store.runs.row("c") is None
 
 
 def test_an_entry_of_another_workers_claim_writes_nothing(store: Store) -> None:
@@ -152,7 +152,7 @@ def test_an_entry_of_another_workers_claim_writes_nothing(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1)])
     [verdict] = store.apply(W2, [recorded("r", C1)])
     assert isinstance(verdict, Refused)
-    assert store.checkpoints("r") == []
+    assert store.runs.checkpoints("r") == []
 
 
 def test_an_entry_of_an_unknown_run_is_refused(store: Store) -> None:
@@ -166,7 +166,7 @@ def test_a_key_is_recorded_once(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "1")])
     [verdict] = store.apply(W1, [recorded("r", C1, "1", entry_id="another", outcome=Stored("json", "2"))])
     assert isinstance(verdict, Refused)
-    assert [checkpoint.outcome.text for checkpoint in store.checkpoints("r")] == ['"outcome of 1"']
+    assert [checkpoint.outcome.text for checkpoint in store.runs.checkpoints("r")] == ['"outcome of 1"']
 
 
 def test_a_refused_entry_refuses_the_later_ones_of_its_claim(store: Store) -> None:
@@ -195,9 +195,9 @@ def test_a_refused_entry_refuses_the_later_ones_of_its_claim(store: Store) -> No
         False,
         False,
     ]
-    assert [checkpoint.key for checkpoint in store.checkpoints("bad")] == ["1", "0"]
+    assert [checkpoint.key for checkpoint in store.runs.checkpoints("bad")] == ["1", "0"]
     assert (state(store, "bad"), state(store, "good"), state(store, "outsider")) == ("held", "succeeded", "ready")
-    assert store.run("child of bad") is None
+    assert store.runs.row("child of bad") is None
 
 
 def test_the_steps_of_a_refused_child_are_refused(store: Store) -> None:
@@ -206,7 +206,7 @@ def test_the_steps_of_a_refused_child_are_refused(store: Store) -> None:
     store.reconcile(W1, [])
     verdicts = store.apply(W1, [child("c", "r", C1, held_as=C2), recorded("c", C2), finished("c", C2)])
     assert all(isinstance(verdict, Refused) for verdict in verdicts)
-    assert store.run("c") is None
+    assert store.runs.row("c") is None
 
 
 def test_a_claim_ends_once(store: Store) -> None:
@@ -221,7 +221,7 @@ def test_a_claim_ends_once(store: Store) -> None:
 def test_a_worker_without_a_row_writes_nothing(store: Store) -> None:
     """Takeover deletes the row, and with it the right to write (rule 1)."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.take_over(W1)
+    store.workers.take_over(W1)
     for entry in (created("s"), recorded("r", C1), finished("r", C1)):
         with pytest.raises(Fenced):
             store.apply(W1, [entry])
@@ -229,8 +229,8 @@ def test_a_worker_without_a_row_writes_nothing(store: Store) -> None:
         claim(store, W1)
     with pytest.raises(Fenced):
         store.reconcile(W1, [])
-    assert store.run("s") is None
-    assert store.checkpoints("r") == []
+    assert store.runs.row("s") is None
+    assert store.runs.checkpoints("r") == []
     assert state(store, "r") == "ready"
 
 
@@ -238,7 +238,7 @@ def test_an_outsiders_entry_is_sent_again_under_a_new_worker_id(store: Store) ->
     """A web request's run is not lost with the worker that carried it: the entry finds itself, whoever sends it."""
     entry = created("r")
     store.apply(W1, [entry])
-    store.take_over(W1)
+    store.workers.take_over(W1)
     assert store.apply(W2, [entry]) == [Accepted()]
 
 
@@ -249,7 +249,7 @@ def test_a_park_gives_the_attempt_back(store: Store) -> None:
     for _ in range(5):
         taken = claim_one(store, W1, "r")
         store.apply(W1, [parked("r", taken, due_at=1.0)])
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     assert (run.state, run.attempts) == ("parked", 0)
 
@@ -258,7 +258,7 @@ def test_a_release_gives_the_attempt_back_unless_it_is_charged(store: Store) -> 
     """Hand-back is free; a body that wanted to end the process pays."""
     store.apply(W1, [created("free", held_as=C1), created("charged", held_as=C2)])
     store.apply(W1, [released("free", C1), released("charged", C2, charged=True)])
-    attempts = {run_id: row.attempts for run_id in ("free", "charged") if (row := store.run(run_id))}
+    attempts = {run_id: row.attempts for run_id in ("free", "charged") if (row := store.runs.row(run_id))}
     assert attempts == {"free": 0, "charged": 1}
 
 
@@ -266,7 +266,7 @@ def test_a_charged_release_at_the_limit_is_the_end(store: Store) -> None:
     """A run that wants to end its process at every attempt ends as `dead`, with a reason."""
     store.apply(W1, [created("r", held_as=C1, max_attempts=1)])
     assert store.apply(W1, [released("r", C1, charged=True, reason="sys.exit")]) == [Accepted("dead")]
-    [ended] = store.ended(["r"])
+    [ended] = store.runs.ended(["r"])
     assert ended.state == "dead"
     assert ended.output is None
     assert ended.reason
@@ -283,7 +283,7 @@ def test_a_value_that_the_database_refuses_refuses_the_batch(store: Store) -> No
     broken: RunCreated = created("r", kind="nonsense")
     with pytest.raises(StoreRefusedError):
         store.apply(W1, [created("s"), broken])
-    assert store.run("s") is None
+    assert store.runs.row("s") is None
     assert store.apply(W1, [created("s")]) == [Accepted()]
 
 
@@ -291,7 +291,7 @@ def test_an_unencodable_text_is_refused(store: Store) -> None:
     """A lone surrogate is no text that a database can keep."""
     with pytest.raises(StoreRefusedError):
         store.apply(W1, [created("r", held_as=C1), recorded("r", C1, outcome=Stored("json", "\ud800"))])
-    assert store.run("r") is None
+    assert store.runs.row("r") is None
 
 
 def test_an_empty_batch_is_nothing(store: Store) -> None:
@@ -327,6 +327,6 @@ def test_a_resent_creation_whose_claim_has_ended_in_the_same_batch_is_plainly_ac
 def test_a_batch_of_nothing_tells_whether_the_worker_may_write(store: Store) -> None:
     """So that a journal finds out whether the trouble is the store's."""
     assert store.apply(W1, []) == []
-    store.leave(W1)
+    store.workers.leave(W1)
     with pytest.raises(Fenced):
         store.apply(W1, [])

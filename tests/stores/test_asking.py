@@ -90,7 +90,7 @@ def test_the_same_batch_again_is_success(store: Store) -> None:
     [verdict] = store.apply(W1, [answered("r", C1, "m", entry_id="another", outcome=NO)])
     assert isinstance(verdict, Refused)
     assert [one.answer for one in seen(store, "m", "n")] == [YES, NO]
-    assert [row.kind for row in store.checkpoints("r")] == ["update", "answer"]
+    assert [row.kind for row in store.runs.checkpoints("r")] == ["update", "answer"]
 
 
 def test_who_has_lost_the_run_answers_nothing(store: Store) -> None:
@@ -101,7 +101,7 @@ def test_who_has_lost_the_run_answers_nothing(store: Store) -> None:
         [verdict] = store.apply(W1, [entry])
         assert isinstance(verdict, Refused)
     assert seen(store, "m", "n") == [UpdateSeen("ready"), UpdateSeen("ready")]
-    assert len(store.arrived("r", Wait("message", "a"), 10)) == 2
+    assert len(store.runs.arrived("r", Wait("message", "a"), 10)) == 2
 
 
 def test_a_fork_answers_nobody(store: Store) -> None:
@@ -118,7 +118,7 @@ def test_an_outsider_sends_messages(store: Store) -> None:
     batch = [sent("r", "m"), created("s")]
     assert [type(verdict) for _ in range(2) for verdict in store.create(batch)] == [Accepted] * 4
     assert [told.run_id for told in store.hear(W1, ()).told] == ["r"]
-    assert len(store.arrived("r", Wait("message", "a"), 10)) == 1
+    assert len(store.runs.arrived("r", Wait("message", "a"), 10)) == 1
 
 
 def question(name: str, run_id: str = "r") -> Question:

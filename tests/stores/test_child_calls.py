@@ -19,7 +19,7 @@ def workers(store: Store) -> None:
 
 def calls(store: Store, run_id: str = "p") -> list[tuple[str, str]]:
     """The calls of children that the run has recorded: keys, and the ids of the runs."""
-    rows = store.checkpoints(run_id)
+    rows = store.runs.checkpoints(run_id)
     return [(row.key, json.loads(row.outcome.text)) for row in rows if row.kind == "child"]
 
 
@@ -28,7 +28,7 @@ def test_the_creation_of_a_child_is_a_checkpoint_of_its_parent(store: Store) -> 
     store.apply(W1, [created("p", held_as=C1), child("a", "p", C1), created("other")])
     store.apply(W1, [child('b"1', "p", C1, held_as=C2), recorded("p", C1)])
     assert calls(store) == [("key of a", "a"), ('key of b"1', 'b"1')]
-    [call] = [row for row in store.checkpoints("p") if row.key == "key of a"]
+    [call] = [row for row in store.runs.checkpoints("p") if row.key == "key of a"]
     assert (call.name, call.fingerprint, call.is_error, call.position) == ("app:work", "f1", False, None)
     assert calls(store, "other") == []
 
@@ -54,4 +54,4 @@ def test_the_records_of_a_claim_are_numbered_in_the_order_in_which_they_were_mad
     """A child's by the number in its entry's id: sections of a batch are written one after the other."""
     store.apply(W1, [created("p", held_as=C1)])
     store.apply(W1, [recorded("p", C1, key="0", entry_id="0"), child("a", "p", C1, entry_id=f"{C1}:1")])
-    assert {row.key for row in store.checkpoints("p")} == {"0", "key of a"}
+    assert {row.key for row in store.runs.checkpoints("p")} == {"0", "key of a"}

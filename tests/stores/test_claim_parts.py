@@ -102,27 +102,27 @@ def test_a_delayed_run_that_nobody_here_knows_stays_delayed(store: Store) -> Non
     store.apply(W1, [created("unknown", name="app:gone", due_at=1.0), created("later", name="app:gone", due_at=9e9)])
     assert claim(store, W1) == []
     assert not store.pulse(W1, [""], [WORK]).has_claimable
-    store.explain_unknown([""], [WORK], "nobody knows it")
-    reasons = [run.reason for run_id in ("unknown", "later") if (run := store.run(run_id))]
+    store.mending.explain_unknown([""], [WORK], "nobody knows it")
+    reasons = [run.reason for run_id in ("unknown", "later") if (run := store.runs.row(run_id))]
     assert reasons == ["nobody knows it", None]
 
 
 def test_of_many_unknown_runs_the_first_are_explained(store: Store) -> None:
     """A hundred of each function: enough for people, and no more however many wait."""
     store.apply(W1, [created(f"{name} {n}", name=name) for name in ("a:a", "b:b") for n in range(120)])
-    store.explain_unknown([""], [WORK], "nobody knows it")
-    told = [n for name in ("a:a", "b:b") for n in range(120) if (run := store.run(f"{name} {n}")) and run.reason]
+    store.mending.explain_unknown([""], [WORK], "nobody knows it")
+    told = [n for name in ("a:a", "b:b") for n in range(120) if (run := store.runs.row(f"{name} {n}")) and run.reason]
     assert told == [*range(100), *range(100)]
 
 
 def test_a_worker_says_what_it_serves(store: Store) -> None:
     """At the start, and when it changes."""
     at_first = Served(("", "q"), ("a:a",), "v1")
-    store.join(WorkerRow("00000000-0000-4000-8000-00000000000f", "host", 1, serves=at_first), 60.0)
-    [mine] = [worker for worker in store.workers() if worker.worker_id.endswith("f")]
+    store.workers.join(WorkerRow("00000000-0000-4000-8000-00000000000f", "host", 1, serves=at_first), 60.0)
+    [mine] = [worker for worker in store.workers.all() if worker.worker_id.endswith("f")]
     assert mine.serves == at_first
-    store.serve(mine.worker_id, Served(("q",), ("a:a", 'b:"b"')))
-    [mine] = [worker for worker in store.workers() if worker.worker_id.endswith("f")]
+    store.workers.serve(mine.worker_id, Served(("q",), ("a:a", 'b:"b"')))
+    [mine] = [worker for worker in store.workers.all() if worker.worker_id.endswith("f")]
     assert mine.serves == Served(("q",), ("a:a", 'b:"b"'))
 
 

@@ -142,7 +142,7 @@ def test_a_dead_child_wakes_its_parent(store: Store) -> None:
     store.apply(W1, [created("p", held_as=C1), child("a", "p", C1, max_attempts=1)])
     claim_one(store, W3, "a")
     store.apply(W1, [parked("p", C1, runs=("a",))])
-    store.take_over(W3)
+    store.workers.take_over(W3)
     assert state(store, "a") == "dead"
     assert ids(store) == ["p"]
 
@@ -152,8 +152,8 @@ def test_a_run_that_needs_a_mend_is_not_claimed(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1)])
     store.apply(W1, [parked("r", C1, stopped="mend", reason="differs", due_at=1.0)])
     assert ids(store) == []
-    assert store.mend(["app:other"]) == []
-    assert store.mend([WORK]) == ["r"]
+    assert store.mending.mend(["app:other"]) == []
+    assert store.mending.mend([WORK]) == ["r"]
     assert ids(store) == ["r"]
 
 
@@ -161,15 +161,15 @@ def test_a_parked_run_with_a_cancel_is_left_to_the_sweep(store: Store) -> None:
     """Cancelling what nobody holds needs nobody's code."""
     store.apply(W1, [created("r", held_as=C1)])
     store.apply(W1, [parked("r", C1, due_at=1.0)])
-    store.cancel("r")
+    store.cancels.ask("r")
     assert ids(store) == []
-    assert store.sweep_cancelled() == ["r"]
+    assert store.cancels.sweep() == ["r"]
 
 
 def test_a_ready_run_with_a_cancel_says_so_when_it_is_claimed(store: Store) -> None:
     """The holder must not start a body of a run that is already cancelled."""
     store.apply(W1, [created("r")])
-    store.cancel("r")
+    store.cancels.ask("r")
     assert [run.is_cancelled for run in claim(store, W1)] in ([True], [])
 
 
@@ -177,7 +177,7 @@ def test_an_attempt_is_charged_at_the_claim(store: Store) -> None:
     """Once, and once more after a takeover, whose attempt stays charged (rule 11)."""
     store.apply(W1, [created("r")])
     [first] = claim(store, W1)
-    store.take_over(W1)
+    store.workers.take_over(W1)
     [second] = claim(store, W2)
     assert (first.attempts, second.attempts, second.is_fresh) == (1, 2, False)
 
@@ -246,7 +246,7 @@ def test_reconcile_hands_back_what_memory_does_not_know(store: Store) -> None:
     claim(store, W1, 2)
     claim(store, W2)
     assert store.reconcile(W1, ["known"]) == ["lost"]
-    run = store.run("lost")
+    run = store.runs.row("lost")
     assert run is not None
     assert (run.state, run.attempts) == ("ready", 0)
     assert (state(store, "known"), state(store, "other")) == ("held", "held")
@@ -266,7 +266,7 @@ def test_a_reason_is_written_on_unknown_functions_once(store: Store) -> None:
     store.apply(
         W1, [created("unknown", name="app:gone"), created("known"), created("elsewhere", queue="q", name="x:y")]
     )
-    store.explain_unknown([""], [WORK], "no worker knows app:gone")
-    store.explain_unknown([""], [WORK], "another reason")
-    reasons = {run_id: run.reason for run_id in ("unknown", "known", "elsewhere") if (run := store.run(run_id))}
+    store.mending.explain_unknown([""], [WORK], "no worker knows app:gone")
+    store.mending.explain_unknown([""], [WORK], "another reason")
+    reasons = {run_id: run.reason for run_id in ("unknown", "known", "elsewhere") if (run := store.runs.row(run_id))}
     assert reasons == {"unknown": "no worker knows app:gone", "known": None, "elsewhere": None}

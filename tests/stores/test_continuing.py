@@ -42,11 +42,11 @@ def test_a_run_goes_on_as_a_new_one(store: Store) -> None:
     """Ready for anybody, with the new arguments, and nothing recorded; another round of the same run."""
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1), recorded("r", C1, "2", kind="value")])
     assert store.apply(W1, [recorded("r", C1, "3"), continued("r", C1)]) == [Accepted(), Accepted("ready")]
-    assert store.checkpoints("r") == []
+    assert store.runs.checkpoints("r") == []
     assert store.pulse(W2, [""], [WORK]).has_claimable
     [run] = claim(store, W2)
     assert (run.run_id, run.input.text, run.rounds, run.attempts, run.is_fresh) == ("r", "[1]", 1, 1, True)
-    row = store.run("r")
+    row = store.runs.row("r")
     assert row is not None
     assert row.fingerprint == "f1", "whoever starts it again under its id finds it"
 
@@ -78,7 +78,7 @@ def test_sent_again_it_finds_itself(store: Store) -> None:
 def test_an_acknowledged_cancel_decides(store: Store) -> None:
     """No new life begins (rule 8)."""
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.cancel("r")
+    assert store.cancels.ask("r")
     assert store.apply(W1, [continued("r", C1)]) == [Accepted("cancelled")]
     assert state(store, "r") == "cancelled"
 
@@ -96,7 +96,7 @@ def test_what_others_have_sent_stays(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), sent("r", "first"), sent("r", "second")])
     store.apply(W1, [received("r", C1, "first")])
     store.apply(W1, [continued("r", C1)])
-    assert [arrival.value.text for arrival in store.arrived("r", Wait("message", "a"), 10)] == ['"second"']
+    assert [arrival.value.text for arrival in store.runs.arrived("r", Wait("message", "a"), 10)] == ['"second"']
 
 
 def test_the_last_of_each_event_stays(store: Store) -> None:
@@ -107,21 +107,21 @@ def test_the_last_of_each_event_stays(store: Store) -> None:
 
     store.apply(W1, [created("r", held_as=C1), said("0", "state", "1"), said("1", "state", "2"), said("2", "url", "3")])
     store.apply(W1, [continued("r", C1)])
-    assert [(row.name, row.outcome.text) for row in store.checkpoints("r")] == [("state", "2"), ("url", "3")]
+    assert [(row.name, row.outcome.text) for row in store.runs.checkpoints("r")] == [("state", "2"), ("url", "3")]
 
 
 def test_ended_children_are_nobodys(store: Store) -> None:
     """The next round counts none of them; those that go on end with the run's cancel."""
     store.apply(W1, [created("r", held_as=C1), child("ended", "r", C1, held_as=C2), child("open", "r", C1)])
     store.apply(W1, [finished("ended", C2), continued("r", C1)])
-    [history] = store.histories(["r"])
+    [history] = store.runs.histories(["r"])
     assert [row.run_id for row in history.children] == ["open"]
     next_one = next(run for run in claim(store, W1, slots=2) if run.run_id == "r")
     store.apply(W1, [parked("r", next_one.claim, children_seen=0)])
     assert [run.run_id for run in claim(store, W1, slots=5)] == []
-    assert store.cancel("r")
-    assert store.sweep_cancelled() == ["r"]
-    assert store.cancel("open")
+    assert store.cancels.ask("r")
+    assert store.cancels.sweep() == ["r"]
+    assert store.cancels.ask("open")
 
 
 def test_hooks_are_over(store: Store) -> None:

@@ -17,7 +17,7 @@ from tests.stores.entries import W1, OpenAnother, claim, created, join, state
 def test_an_outsider_makes_runs_without_a_worker(store: Store) -> None:
     """They are ready, for whoever claims them."""
     assert store.create([created("a"), created("b", due_at=4e9)]) == [Accepted(), Accepted()]
-    assert store.workers() == []
+    assert store.workers.all() == []
     assert (state(store, "a"), state(store, "b")) == ("ready", "ready")
     join(store, W1)
     assert [run.run_id for run in claim(store, W1)] == ["a"]

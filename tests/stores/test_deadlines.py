@@ -39,14 +39,14 @@ def store(store_url: str) -> Iterator[Store]:
 
 def made_at(store: Store, run_id: str) -> float:
     """When the database has made it."""
-    run = store.run(run_id)
+    run = store.runs.row(run_id)
     assert run is not None
     return run.created_at
 
 
 def end_of(store: Store, run_id: str) -> tuple[str, str | None]:
     """Its state and why, as whoever waits for it reads them."""
-    [ended] = store.ended([run_id])
+    [ended] = store.runs.ended([run_id])
     return ended.state, ended.reason
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_overdue_before_its_time(store: Store) -> None:
     """The pulse says when to look again."""
     store.apply(W1, [created("r", timeout_seconds=AN_HOUR)])
     assert not store.pulse(W1, [""], [WORK]).has_overdue
-    assert store.expire() == []
+    assert store.cancels.expire() == []
     assert state(store, "r") == "ready"
 
 
@@ -95,10 +95,10 @@ def test_an_overdue_run_that_nobody_holds_is_swept(store: Store, store_url: str)
     store.apply(W1, [parked("parked", C1, due_at=4_000_000_000.0)])
     skip_time(store_url, LATER)
     assert store.pulse(W2, ["another queue"], ["another:function"]).has_overdue
-    assert sorted(store.expire()) == ["parked", "ready"]
+    assert sorted(store.cancels.expire()) == ["parked", "ready"]
     assert not store.pulse(W2, [""], [WORK]).has_overdue
-    assert store.expire() == []
-    assert sorted(store.sweep_cancelled()) == ["parked", "ready"]
+    assert store.cancels.expire() == []
+    assert sorted(store.cancels.sweep()) == ["parked", "ready"]
     assert end_of(store, "ready") == end_of(store, "parked") == ("cancelled", OVERDUE)
 
 
@@ -106,7 +106,7 @@ def test_an_overdue_run_that_is_held_is_told(store: Store, store_url: str) -> No
     """Its worker hears it, and the end says why; sent again it finds itself."""
     store.apply(W1, [created("r", held_as=C1, timeout_seconds=AN_HOUR)])
     skip_time(store_url, LATER)
-    assert store.expire() == ["r"]
+    assert store.cancels.expire() == ["r"]
     assert [(told.run_id, told.is_cancelled) for told in store.hear(W1, []).told] == [("r", True)]
     for _ in range(2):
         assert store.apply(W1, [over("r", C1, "cancelled")]) == [Accepted("cancelled", OVERDUE)]  # type: ignore[list-item]
@@ -117,9 +117,9 @@ def test_a_deadline_that_was_told_decides(store: Store, store_url: str) -> None:
     """The value that comes later is dropped (rule 8)."""
     store.apply(W1, [created("r", held_as=C1, timeout_seconds=AN_HOUR)])
     skip_time(store_url, LATER)
-    store.expire()
+    store.cancels.expire()
     assert store.apply(W1, [over("r", C1, "succeeded")]) == [Accepted("cancelled", OVERDUE)]  # type: ignore[list-item]
-    [ended] = store.ended(["r"])
+    [ended] = store.runs.ended(["r"])
     assert (ended.state, ended.output) == ("cancelled", None)
 
 
@@ -128,16 +128,16 @@ def test_a_value_that_came_before_anybody_looked_stays(store: Store, store_url: 
     store.apply(W1, [created("r", held_as=C1, timeout_seconds=AN_HOUR)])
     skip_time(store_url, LATER)
     assert store.apply(W1, [over("r", C1, "succeeded")]) == [Accepted("succeeded")]  # type: ignore[list-item]
-    assert store.expire() == []
+    assert store.cancels.expire() == []
     assert end_of(store, "r") == ("succeeded", None)
 
 
 def test_a_cancel_before_the_deadline_is_a_cancel(store: Store, store_url: str) -> None:
     """As long as the run ends before it; one that ends later was not over in time, whoever asked for its end."""
     store.apply(W1, [created("soon", timeout_seconds=AN_HOUR), created("late", held_as=C1, timeout_seconds=AN_HOUR)])
-    assert store.cancel("soon")
-    assert store.cancel("late")
-    store.sweep_cancelled()
+    assert store.cancels.ask("soon")
+    assert store.cancels.ask("late")
+    store.cancels.sweep()
     assert end_of(store, "soon") == ("cancelled", None)
     skip_time(store_url, LATER)
     assert not store.pulse(W1, [""], [WORK]).has_overdue
@@ -148,8 +148,8 @@ def test_an_overdue_run_of_a_dead_worker_ends_with_the_takeover(store: Store, st
     """Whoever looks tells it, and whoever takes over ends it."""
     store.apply(W1, [created("r", held_as=C1, timeout_seconds=AN_HOUR)])
     skip_time(store_url, LATER)
-    assert store.expire() == ["r"]
-    assert store.take_over(W1) == ["r"]
+    assert store.cancels.expire() == ["r"]
+    assert store.workers.take_over(W1) == ["r"]
     assert end_of(store, "r") == ("cancelled", OVERDUE)
 
 
@@ -169,10 +169,10 @@ def test_a_detached_child_outlives_its_parents_cancel(store: Store, store_url: s
         store.apply(W2 if parent == "dead" else W1, children)
     store.apply(W1, [parked("swept", C2, due_at=4_000_000_000.0)])
     for parent in ("held", "swept", "dead"):
-        assert store.cancel(parent)
+        assert store.cancels.ask(parent)
     store.apply(W1, [finished("held", C1, "cancelled", None)])
-    store.take_over(W2)
-    while store.sweep_cancelled():
+    store.workers.take_over(W2)
+    while store.cancels.sweep():
         pass
     for parent in ("held", "swept", "dead"):
         assert (state(store, parent), state(store, f"{parent} own")) == ("cancelled", "cancelled")

@@ -24,7 +24,7 @@ def debounced(run_id: str, key: str = "k", seconds: float = 3600.0, **changes: A
 
 def due_in(store: Store, run_id: str) -> float:
     """How long after it was first asked for it begins."""
-    row = store.run(run_id)
+    row = store.runs.row(run_id)
     assert row is not None
     assert row.due_at is not None
     return row.due_at - row.created_at
@@ -34,8 +34,8 @@ def test_the_next_of_a_key_joins_and_waits_anew(store: Store) -> None:
     """One run, the input of the last, due by the last."""
     assert store.create([debounced("a", seconds=100)]) == [Accepted()]
     assert store.create([debounced("b", seconds=50, fingerprint="f2")]) == [Joined("a")]
-    assert store.run("b") is None
-    row = store.run("a")
+    assert store.runs.row("b") is None
+    row = store.runs.row("a")
     assert row is not None
     assert row.fingerprint == "f2"
     assert 50 <= due_in(store, "a") < 100
@@ -108,13 +108,13 @@ def test_a_run_asks_under_its_claim_and_gets_no_child(store: Store) -> None:
     store.apply(W1, [created("p", held_as=C1)])
     its = {"parent_id": "p", "parent_key": "1"}
     assert store.apply(W1, [debounced("a", claim=C1, **its)]) == [Accepted()]
-    row = store.run("a")
+    row = store.runs.row("a")
     assert row is not None
     assert row.parent_id is None
     assert store.create([debounced("c", key="m", queue="q", flow_key="t", seconds=0)]) == [Accepted()]
     assert [run.run_id for run in claim(store, W1, queue="q")] == ["c"]
     assert isinstance(store.apply(W1, [debounced("b", claim=C2, key="l", **its)])[0], Refused)
-    assert store.run("b") is None
+    assert store.runs.row("b") is None
 
 
 def test_many_who_ask_at_once_become_one_run(store: Store, open_another: OpenAnother) -> None:
@@ -138,4 +138,4 @@ def test_many_who_ask_at_once_become_one_run(store: Store, open_another: OpenAno
         thread.join()
     assert len(told) == 120
     assert sorted(run_id[0] for run_id in set(told)) == ["x", "y", "z"]
-    assert all(store.run(run_id) is not None for run_id in told)
+    assert all(store.runs.row(run_id) is not None for run_id in told)

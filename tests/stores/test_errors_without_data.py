@@ -54,5 +54,5 @@ def test_a_text_without_utf8_is_not_shown(store_url: str) -> None:
     join(store, W1)
     for entry in (created(f"{PRIVATE} \ud800"), created("r", input=Stored("json", f"{PRIVATE} \ud800"))):
         assert PRIVATE not in said(lambda entry=entry: store.apply(W1, [entry]))
-    assert PRIVATE not in said(lambda: store.run(f"{PRIVATE} \ud800"))
+    assert PRIVATE not in said(lambda: store.runs.row(f"{PRIVATE} \ud800"))
     store.close()

@@ -74,7 +74,11 @@ def test_an_event_is_a_checkpoint(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "0")])
     batch = [event("r", C1, "a", "1"), recorded("r", C1, "2")]
     assert store.apply(W1, batch) == store.apply(W1, batch) == [Accepted(), Accepted()]
-    assert [(row.key, row.kind) for row in store.checkpoints("r")] == [("0", "step"), ("2", "step"), ("1", "event")]
+    assert [(row.key, row.kind) for row in store.runs.checkpoints("r")] == [
+        ("0", "step"),
+        ("2", "step"),
+        ("1", "event"),
+    ]
     [verdict] = store.apply(W1, [event("r", C1, "a", "0")])
     assert isinstance(verdict, Refused)
     store.apply(W1, [released("r", C1)])

@@ -98,7 +98,7 @@ def taken(token: str, name: str = "m", key: str = "2", run_id: str = "r", claim:
 
 def answers(store: Store, token: str, run_id: str = "r") -> list[str]:
     """What waits to be received."""
-    return [arrival.value.text for arrival in store.arrived(run_id, Wait("message", f"hook:{token}"), 10)]
+    return [arrival.value.text for arrival in store.runs.arrived(run_id, Wait("message", f"hook:{token}"), 10)]
 
 
 def test_a_hook_is_opened_by_its_checkpoint(store: Store) -> None:
@@ -118,7 +118,7 @@ def test_a_hook_is_opened_by_its_checkpoint(store: Store) -> None:
         "held",
     )
     assert row.resolved_at is row.closed_at is None
-    assert [(row.key, row.kind) for row in store.checkpoints("r")] == [("1", "hook")]
+    assert [(row.key, row.kind) for row in store.runs.checkpoints("r")] == [("1", "hook")]
     assert store.finder.hook("another") is None
 
 
@@ -175,7 +175,7 @@ def test_an_accepted_answer_is_never_too_late(store: Store) -> None:
     store.apply(W1, [opened("t"), resolved("t")])
     assert store.apply(W1, [timed_out("t"), recorded("r", C1, "9")]) == [HookMissed("resolved"), Accepted()]
     assert store.apply(W1, [taken("t")]) == [Accepted()]
-    assert [row.key for row in store.checkpoints("r")] == ["1", "9", "2"]
+    assert [row.key for row in store.runs.checkpoints("r")] == ["1", "9", "2"]
 
 
 @pytest.mark.parametrize("first", ["answer", "timeout"])

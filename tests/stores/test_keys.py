@@ -39,7 +39,7 @@ def test_a_second_run_of_a_key_is_not_made(store: Store) -> None:
     assert store.create([keyed("a")]) == [Accepted()]
     verdicts = store.create([keyed("b", fingerprint="f9"), created("c")])
     assert verdicts == [Existed("a", "app:work", "f1", "ready"), Accepted()]
-    assert store.run("b") is None
+    assert store.runs.row("b") is None
 
 
 def test_the_same_entry_sent_again_finds_itself(store: Store) -> None:
@@ -70,11 +70,11 @@ def test_every_end_frees_the_key(store: Store, end: str) -> None:
 def test_an_end_by_others_frees_the_key(store: Store) -> None:
     """A cancel that is swept, and a run that has ended its worker too often."""
     store.create([keyed("a"), keyed("x", key="x", max_attempts=1)])
-    store.cancel("a")
-    store.sweep_cancelled()
+    store.cancels.ask("a")
+    store.cancels.sweep()
     join(store, W1)
     claim(store, W1, last_attempts="only")
-    store.take_over(W1)
+    store.workers.take_over(W1)
     assert (state(store, "a"), state(store, "x")) == ("cancelled", "dead")
     assert store.create([keyed("b"), keyed("y", key="x")]) == [Accepted(), Accepted()]
 
@@ -151,7 +151,7 @@ def test_many_who_make_runs_of_few_keys_make_one_of_each_at_a_time(store: Store,
     assert sorted(ended) == sorted(made)
     assert len(made) + len(met) == 4 * 15 * 3
     assert all(holder in made and holder[0] == run_id[0] for run_id, holder in met)
-    assert all(store.run(run_id) is None for run_id, _ in met)
+    assert all(store.runs.row(run_id) is None for run_id, _ in met)
 
 
 @dataclass
@@ -203,6 +203,6 @@ def test_whatever_happens_a_key_has_the_holder_of_the_model(store: Store, seed: 
                 run_id = chance.choice(sorted(held))
                 store.apply(W1, [released(run_id, held.pop(run_id))])
             case "die":
-                store.take_over(W1)
+                store.workers.take_over(W1)
                 held.clear()
                 join(store, W1)

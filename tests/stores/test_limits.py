@@ -40,9 +40,9 @@ def test_the_death_of_a_holder_makes_room(store: Store) -> None:
     limit(store, concurrency=2)
     fill(store, *"abcd")
     assert ids(ask(store, W1)) == ["a", "b"]
-    assert store.take_over(W1) is not None
+    assert store.workers.take_over(W1) is not None
     assert ids(ask(store, W2)) == ["a", "b"]
-    store.leave(W2)
+    store.workers.leave(W2)
     assert ids(ask(store, W3)) == ["a", "b"]
     store.reconcile(W3, ["a"])
     join(store, W1)
@@ -187,7 +187,7 @@ def test_a_run_at_its_last_attempt_needs_room_too(store: Store) -> None:
     limit(store, concurrency=1)
     fill(store, "poison", max_attempts=2)
     ask(store, W1)
-    store.take_over(W1)
+    store.workers.take_over(W1)
     fill(store, "r")
     [run] = ask(store, W2).runs
     assert run.run_id == "r"

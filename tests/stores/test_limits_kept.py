@@ -88,7 +88,7 @@ class Play:
     def die(self) -> None:
         """A worker is gone, and another one comes."""
         dead = self.names.pop(self.dice.randrange(WORKERS))
-        self.store.take_over(dead)
+        self.store.workers.take_over(dead)
         lost = [claim for claim, (worker, _) in self.held.items() if worker == dead]
         for claim in lost:
             del self.held[claim]

@@ -35,7 +35,7 @@ def workers(store: Store) -> None:
 
 def waiting(store: Store, run_id: str = "r", topic: str = "a", most: int = 100) -> list[str]:
     """What waits to be received."""
-    return [arrival.arrival_id for arrival in store.arrived(run_id, Wait("message", topic), most)]
+    return [arrival.arrival_id for arrival in store.runs.arrived(run_id, Wait("message", topic), most)]
 
 
 def ids(*names: str) -> list[str]:
@@ -50,7 +50,7 @@ def test_messages_wait_in_the_order_of_their_sending(store: Store) -> None:
     assert store.apply(W1, [sent("r", "a")]) == [Accepted()]
     assert waiting(store) == ids("z", "b", "a")
     assert waiting(store, topic="b") == ids("other")
-    [arrival] = store.arrived("s", Wait("message", "a"), 1)
+    [arrival] = store.runs.arrived("s", Wait("message", "a"), 1)
     assert arrival.value.text == '"of another"'
 
 
@@ -97,7 +97,7 @@ def test_a_message_is_consumed_by_the_checkpoint_that_receives_it(store: Store) 
     assert store.apply(W1, [received("r", C1, "m")]) == [Accepted()]
     [verdict] = store.apply(W1, [received("r", C1, "m", "2")])
     assert isinstance(verdict, Refused)
-    assert [(row.key, row.kind, row.outcome.text) for row in store.checkpoints("r")] == [("1", "recv", '"m"')]
+    assert [(row.key, row.kind, row.outcome.text) for row in store.runs.checkpoints("r")] == [("1", "recv", '"m"')]
 
 
 def test_nobody_receives_under_a_claim_that_is_over(store: Store) -> None:
@@ -113,7 +113,7 @@ def test_that_none_came_is_recorded_and_consumes_nothing(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), sent("r", "m")])
     assert store.apply(W1, [received("r", C1, None)]) == [Accepted()]
     assert waiting(store) == ids("m")
-    assert store.checkpoints("r")[0].is_error
+    assert store.runs.checkpoints("r")[0].is_error
 
 
 def test_received_and_recorded_in_one_batch(store: Store) -> None:
@@ -121,7 +121,7 @@ def test_received_and_recorded_in_one_batch(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), sent("r", "m"), recorded("r", C1, "0")])
     batch = [recorded("r", C1, "0"), received("r", C1, "m", "1"), recorded("r", C1, "2")]
     assert store.apply(W1, batch) == store.apply(W1, batch) == [Accepted()] * 3
-    assert [row.key for row in store.checkpoints("r")] == ["0", "2", "1"]
+    assert [row.key for row in store.runs.checkpoints("r")] == ["0", "2", "1"]
 
 
 @pytest.mark.parametrize("comes", ["before", "after"])
@@ -155,7 +155,7 @@ def test_a_message_outlives_the_worker_that_holds_its_receiver(store: Store) -> 
     """It waits for whoever claims the run next."""
     store.apply(W1, [created("r", held_as=C1)])
     store.apply(W2, [sent("r", "m")])
-    store.take_over(W1)
+    store.workers.take_over(W1)
     assert state(store, "r") == "ready"
     [run] = claim(store, W2, 1, claims=[C2])
     assert run.run_id == "r"
@@ -168,8 +168,8 @@ def test_an_open_message_is_no_cancel(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), created("s")])
     store.apply(W2, [sent("r", "m"), sent("s", "n")])
     assert not any(told.is_cancelled for told in store.hear(W1, ()).told)
-    assert store.sweep_cancelled() == []
-    assert not store.histories(["r"])[0].is_cancelled
+    assert store.cancels.sweep() == []
+    assert not store.runs.histories(["r"])[0].is_cancelled
     assert store.apply(W1, [finished("r", C1)]) == [Accepted("succeeded")]
 
 

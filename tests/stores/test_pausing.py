@@ -38,7 +38,7 @@ def workers(store: Store) -> None:
 
 def stopped(store: Store, run_id: str = "r") -> str | None:
     """Why the run does not go on."""
-    row = store.run(run_id)
+    row = store.runs.row(run_id)
     assert row is not None
     return row.stopped
 
@@ -109,10 +109,10 @@ def test_a_pause_outlives_its_holder(store: Store) -> None:
             store.apply(W1, [released(run_id, holder)])
             store.hear(W1, ())
         elif let_go == "takeover":
-            assert store.take_over(W1) == [run_id]
+            assert store.workers.take_over(W1) == [run_id]
             join(store, W1)
         else:
-            store.leave(W1)
+            store.workers.leave(W1)
             join(store, W1)
         assert claim(store, W2) == []
         assert stopped(store, run_id) == "paused"
@@ -141,10 +141,10 @@ def test_a_cancel_ends_a_paused_run(store: Store) -> None:
     """In whichever order they come."""
     store.create([created("r"), created("s")])
     store.steering.pause(["r"], ME)
-    store.cancel("r")
-    store.cancel("s")
+    store.cancels.ask("r")
+    store.cancels.ask("s")
     store.steering.pause(["s"], ME)
-    store.sweep_cancelled()
+    store.cancels.sweep()
     assert (state(store, "r"), state(store, "s")) == ("cancelled", "cancelled")
 
 
@@ -152,7 +152,7 @@ def test_a_pause_stops_what_waits_for_a_mend(store: Store) -> None:
     """New code does not wake it; a resume does."""
     store.apply(W1, [created("r", held_as=C1), parked("r", C1, stopped="mend", reason="other code")])
     store.steering.pause(["r"], ME)
-    assert store.mend(["app:work"]) == []
+    assert store.mending.mend(["app:work"]) == []
     store.steering.resume(["r"], ME)
     assert [run.run_id for run in claim(store, W1)] == ["r"]
 

@@ -82,7 +82,7 @@ def test_a_database_without_the_schema_says_migrate(postgres_url: str) -> None:
     """Instead of a bare 'relation does not exist'."""
     store = PostgresStore(make_conninfo(postgres_url, dbname="postgres"))
     with pytest.raises(UnsupportedStoreError, match=r"migrate first"):
-        store.run("r")
+        store.runs.row("r")
     store.close()
 
 
@@ -104,7 +104,7 @@ def test_a_lost_connection_is_an_unknown_outcome_and_the_next_call_connects_agai
     with pytest.raises(StoreUnavailableError):
         store.apply(W1, [created("b")])
     assert len(store.apply(W1, [created("a"), created("b")])) == 2
-    assert store.run("b") is not None
+    assert store.runs.row("b") is not None
     store.close()
 
 
@@ -112,10 +112,10 @@ def test_a_question_does_not_notice_that_its_connection_had_died(postgres_url: s
     """Servers and firewalls end idle sessions; what may be asked twice is asked on a new one."""
     store = PostgresStore(postgres_url)
     join(store, W1)
-    store.renew(W1)
+    store.workers.renew(W1)
     end_sessions(postgres_url)
-    assert store.renew(W1)
-    assert store.run("nobody") is None
+    assert store.workers.renew(W1)
+    assert store.runs.row("nobody") is None
     store.close()
 
 
@@ -156,7 +156,7 @@ def test_prepared_statements_can_be_left_out_for_poolers(postgres_url: str) -> N
 def test_spare_connections_are_few(postgres_url: str) -> None:
     """However many threads ask."""
     store = PostgresStore(postgres_url)
-    threads = [threading.Thread(target=lambda: [store.run("r") for _ in range(20)]) for _ in range(12)]
+    threads = [threading.Thread(target=lambda: [store.runs.row("r") for _ in range(20)]) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:

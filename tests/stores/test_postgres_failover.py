@@ -50,8 +50,8 @@ def test_a_failover_that_changes_the_timeline_fences_every_worker(
     }
     with pytest.raises(Fenced):
         decide[decision]()
-    postgres.leave(W1)
-    assert postgres.workers() == []
+    postgres.workers.leave(W1)
+    assert postgres.workers.all() == []
 
 
 @pytest.fixture

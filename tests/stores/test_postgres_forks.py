@@ -24,12 +24,12 @@ def backend(store):
 
 store = PostgresStore(sys.argv[1])
 store.apply(W1, [created("by the parent")])
-store.run("by the parent")
+store.runs.row("by the parent")
 before = backend(store)
 CHILD
 assert os.waitstatus_to_exitcode(status) == 0, status
 store.apply(W1, [created("by the parent again")])
-assert store.run("by the parent") is not None
+assert store.runs.row("by the parent") is not None
 assert backend(store) == before, "the parent had to connect again"
 store.close()
 """
@@ -79,13 +79,13 @@ while not rival.execute(blocked).fetchall():
 child = os.fork()
 if child == 0:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(rival))  # no warning about the test's own connection
-    assert store.run("by the parent") is not None
+    assert store.runs.row("by the parent") is not None
     sys.exit(0)
 _, status = os.waitpid(child, 0)
 rival.rollback()
 rival.close()
 thread.join()
-assert store.run("by a thread") is not None
+assert store.runs.row("by a thread") is not None
 """,
 }
 

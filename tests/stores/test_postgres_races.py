@@ -63,10 +63,10 @@ def test_a_takeover_never_leaves_behind_what_a_claim_commits_meanwhile(postgres:
     join(postgres, W1, W2)
     postgres.apply(W2, [created("r")])
     rival.do("claim_runs", worker_id=W1, **CLAIM)
-    assert postgres.take_over(W1) is None
+    assert postgres.workers.take_over(W1) is None
     rival.commit()
-    assert postgres.take_over(W1) == ["r"]
-    run = postgres.run("r")
+    assert postgres.workers.take_over(W1) == ["r"]
+    run = postgres.runs.row("r")
     assert run is not None
     assert (run.state, run.worker_id) == ("ready", None)
 
@@ -89,7 +89,7 @@ def test_two_takers_of_one_worker_do_not_wait_for_each_other(postgres: PostgresS
     """Rule 3: SKIP LOCKED, one victim, one winner."""
     join(postgres, W1, W2)
     rival.do("take_over_worker", worker_id=W1, seen=None)
-    assert postgres.take_over(W1) is None
+    assert postgres.workers.take_over(W1) is None
 
 
 def test_no_run_may_name_a_worker_without_a_row(postgres: PostgresStore, rival: Rival) -> None:
@@ -121,7 +121,7 @@ def test_a_cancel_waits_for_a_finish_and_comes_too_late(
     join(postgres, W1)
     postgres.apply(W1, [created("r", held_as=C1)])
     rival.apply(W1, finished("r", C1))
-    cancel = meanwhile(postgres.cancel, "r")
+    cancel = meanwhile(postgres.cancels.ask, "r")
     rival.wait_until_somebody_waits_for_me()
     rival.commit()
     assert cancel.result() is False
@@ -170,7 +170,7 @@ def test_a_heartbeat_does_not_wait_for_a_batch(postgres: PostgresStore, rival: R
     """The fence's key-share lock and the heartbeat's update of other columns get along."""
     join(postgres, W1)
     rival.apply(W1, created("r", held_as=C1), recorded("r", C1))
-    assert postgres.renew(W1) is True
+    assert postgres.workers.renew(W1) is True
 
 
 def test_two_batches_of_one_worker_share_the_fence(postgres: PostgresStore, rival: Rival) -> None:
@@ -246,13 +246,13 @@ def test_a_stopped_process_that_wakes_up_after_its_takeover_writes_nothing(
         process.send_signal(signal.SIGSTOP)
         back = None
         while back is None:  # its last batch may still be on its way
-            back = postgres.take_over(W1)
-        written = len(postgres.checkpoints("r"))
+            back = postgres.workers.take_over(W1)
+        written = len(postgres.runs.checkpoints("r"))
         process.send_signal(signal.SIGCONT)
         lines = process.stdout.read().split()
         assert lines[-1] == "fenced"
         assert back == ["r"]
-        assert len(postgres.checkpoints("r")) == written
+        assert len(postgres.runs.checkpoints("r")) == written
     finally:
         process.kill()
         process.wait()
@@ -274,7 +274,7 @@ def test_a_child_made_in_the_batch_of_its_parent_is_refused_with_it(postgres: Po
         ],
     )
     assert [type(verdict) for verdict in verdicts] == [Existed, Refused, Refused, Accepted]
-    assert postgres.run("child") is None
+    assert postgres.runs.row("child") is None
 
 
 def test_threads_share_a_store(postgres: PostgresStore) -> None:
@@ -285,13 +285,13 @@ def test_threads_share_a_store(postgres: PostgresStore) -> None:
     def beat() -> int:
         beats = 0
         while not over.is_set() or beats == 0:
-            assert postgres.renew(W1)
+            assert postgres.workers.renew(W1)
             beats += 1
         return beats
 
     with ThreadPoolExecutor(3) as pool:
         beating = pool.submit(beat)
-        reading = pool.submit(lambda: [postgres.run("r1") for _ in range(50)])
+        reading = pool.submit(lambda: [postgres.runs.row("r1") for _ in range(50)])
         for number in range(50):
             postgres.apply(W1, [created(f"r{number}")])
         over.set()

@@ -108,8 +108,8 @@ def test_a_takeover_waits_for_nobody_who_has_locked_a_run(postgres: PostgresStor
     with admin.transaction():
         admin.execute("SELECT 1 FROM perdure.runs WHERE id = 'r' FOR UPDATE")
         with pytest.raises(NothingDone):
-            postgres.take_over(W1, seen=None)
-    assert postgres.take_over(W1, seen=None) == ["r", "s"]
+            postgres.workers.take_over(W1, seen=None)
+    assert postgres.workers.take_over(W1, seen=None) == ["r", "s"]
 
 
 SLOW = """

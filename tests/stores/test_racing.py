@@ -80,7 +80,7 @@ def test_cancel_and_finish_at_once_agree(store: Store, other: Store) -> None:
         [taken] = fresh_claims(1)
         store.apply(W1, [created(f"r{n}", held_as=taken)])
         was_asked, [verdict] = at_once(
-            lambda n=n: other.cancel(f"r{n}"), lambda n=n, taken=taken: store.apply(W1, [finished(f"r{n}", taken)])
+            lambda n=n: other.cancels.ask(f"r{n}"), lambda n=n, taken=taken: store.apply(W1, [finished(f"r{n}", taken)])
         )
         assert verdict == Accepted("cancelled" if was_asked else "succeeded")
         assert state(store, f"r{n}") == verdict.state
@@ -94,10 +94,10 @@ def test_takeover_and_batch_at_once_agree(store: Store, other: Store) -> None:
         store.apply(worker_id, [created(f"r{n}", held_as=taken)])
         outcome, _ = at_once(
             lambda n=n, w=worker_id, c=taken: store.apply(w, [recorded(f"r{n}", c)]),
-            lambda w=worker_id: other.take_over(w),
+            lambda w=worker_id: other.workers.take_over(w),
         )
-        other.take_over(worker_id)  # where a worker that is just writing was passed by (rule 3)
-        assert len(store.checkpoints(f"r{n}")) == (outcome == [Accepted()])
+        other.workers.take_over(worker_id)  # where a worker that is just writing was passed by (rule 3)
+        assert len(store.runs.checkpoints(f"r{n}")) == (outcome == [Accepted()])
         assert isinstance(outcome, Fenced) or outcome == [Accepted()]
         assert state(store, f"r{n}") == "ready"
 
@@ -110,9 +110,9 @@ def test_takeover_and_claim_at_once_leave_no_orphan(store: Store, other: Store) 
         store.apply(W1, [created(f"r{n}", queue=f"q{n}")])
         at_once(
             lambda n=n, w=worker_id: claim(store, w, 1, queue=f"q{n}"),
-            lambda w=worker_id: other.take_over(w),
+            lambda w=worker_id: other.workers.take_over(w),
         )
-        other.take_over(worker_id)  # where a worker that is just writing was passed by (rule 3)
+        other.workers.take_over(worker_id)  # where a worker that is just writing was passed by (rule 3)
         assert state(store, f"r{n}") == "ready"
 
 
@@ -123,8 +123,8 @@ def test_of_two_takers_at_once_one_wins(store: Store, other: Store) -> None:
         join(store, worker_id)
         store.apply(worker_id, [created(f"r{n}", held_as=taken)])
         outcomes = at_once(
-            lambda w=worker_id: store.take_over(w),
-            lambda w=worker_id: other.take_over(w),
+            lambda w=worker_id: store.workers.take_over(w),
+            lambda w=worker_id: other.workers.take_over(w),
         )
         assert sorted(outcomes, key=str) == sorted([None, [f"r{n}"]], key=str)
 
@@ -140,8 +140,8 @@ def play(store: Store, other: Store, order: tuple[str, ...], run_id: str, victim
     steps: dict[str, Callable[[], Any]] = {
         "record": lambda: store.apply(victim, [recorded(run_id, taken)]),
         "finish": lambda: store.apply(victim, [finished(run_id, taken)]),
-        "cancel": lambda: other.cancel(run_id),
-        "take over": lambda: other.take_over(victim),
+        "cancel": lambda: other.cancels.ask(run_id),
+        "take over": lambda: other.workers.take_over(victim),
         "claim": lambda: claim(other, W2, queue=run_id),
     }
     outcomes: dict[str, Any] = {}
@@ -165,7 +165,7 @@ def check(store: Store, outcomes: dict[str, Any], run_id: str) -> None:
 
     assert was_accepted("finish") == was_before("finish", "take over")
     assert was_accepted("record") == (was_before("record", "take over") and was_before("record", "finish"))
-    assert len(store.checkpoints(run_id)) == was_accepted("record")
+    assert len(store.runs.checkpoints(run_id)) == was_accepted("record")
     if was_accepted("finish"):
         assert outcomes["cancel"] == was_before("cancel", "finish")
         assert state(store, run_id) == ("cancelled" if outcomes["cancel"] else "succeeded")
@@ -173,7 +173,7 @@ def check(store: Store, outcomes: dict[str, Any], run_id: str) -> None:
         return
     assert outcomes["cancel"] is True
     was_claimed = [run.is_cancelled for run in outcomes["claim"]]
-    store.sweep_cancelled()
+    store.cancels.sweep()
     if not was_claimed:
         assert state(store, run_id) == "cancelled"
     else:

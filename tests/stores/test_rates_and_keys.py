@@ -53,7 +53,7 @@ def test_what_goes_on_is_no_start_and_what_follows_a_death_is_one(store: Store) 
     [again] = ask(store, W1, 1).runs
     store.apply(W1, [released("a", again.claim)])
     assert ids(ask(store, W1, 1)) == ["a"]
-    store.take_over(W1)
+    store.workers.take_over(W1)
     assert ids(ask(store, W2)) == ["a", "b"]  # three starts: the first, that after the death, and b's
     assert ask(store, W2).short == {QUEUE: "rate"}
 
@@ -69,7 +69,7 @@ def test_each_key_has_its_own_limit(store: Store) -> None:
     ended = next(run for run in first.runs if run.run_id == "a1")
     store.apply(W1, [finished("a1", ended.claim)])
     assert ids(ask(store, W2)) == ["a2"]
-    store.take_over(W1)
+    store.workers.take_over(W1)
     taken: list[str] = []
     while found := ids(ask(store, W3)):
         taken += found
@@ -171,7 +171,7 @@ def test_the_newest_are_cancelled_where_there_is_no_room(store: Store) -> None:
     fill(store, *"abcd")
     claimed = ask(store, W1)
     assert (ids(claimed), sorted(claimed.ended)) == (["a", "b"], ["c", "d"])
-    assert [(one.run_id, one.state) for one in store.ended(["c", "d"])] == [("c", "cancelled"), ("d", "cancelled")]
+    assert [(one.run_id, one.state) for one in store.runs.ended(["c", "d"])] == [("c", "cancelled"), ("d", "cancelled")]
     store.apply(W1, [parked("a", claimed.runs[0].claim, due_at=1.0)])
     fill(store, "e")
     later = ask(store, W2)

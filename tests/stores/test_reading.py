@@ -41,7 +41,7 @@ def test_a_run_tells_its_times(store: Store) -> None:
     before = time.time() - 5
     due_at = time.time() + 3600
     store.apply(W1, [created("r", held_as=C1), finished("r", C1), created("s", due_at=due_at)])
-    run, later = store.run("r"), store.run("s")
+    run, later = store.runs.row("r"), store.runs.row("s")
     assert run is not None
     assert run.started_at is not None
     assert run.finished_at is not None
@@ -52,8 +52,8 @@ def test_a_run_tells_its_times(store: Store) -> None:
 
 def test_an_unknown_run_is_none(store: Store) -> None:
     """And its history is empty."""
-    assert store.run("nothing") is None
-    history = store.histories(["nothing"])[0]
+    assert store.runs.row("nothing") is None
+    history = store.runs.histories(["nothing"])[0]
     assert (history.checkpoints, history.children, history.is_cancelled) == ([], [], False)
 
 
@@ -61,8 +61,8 @@ def test_checkpoints_come_in_the_order_of_recording(store: Store) -> None:
     """Within a batch and across batches, whatever the keys are."""
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "9"), recorded("r", C1, "10")])
     store.apply(W1, [recorded("r", C1, "a"), recorded("r", C1, "1")])
-    assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["9", "10", "a", "1"]
-    assert store.checkpoints("r") == store.histories(["r"])[0].checkpoints
+    assert [checkpoint.key for checkpoint in store.runs.histories(["r"])[0].checkpoints] == ["9", "10", "a", "1"]
+    assert store.runs.checkpoints("r") == store.runs.histories(["r"])[0].checkpoints
 
 
 def test_a_checkpoint_comes_back_as_it_was_recorded(store: Store) -> None:
@@ -72,14 +72,14 @@ def test_a_checkpoint_comes_back_as_it_was_recorded(store: Store) -> None:
     entry.arguments = '["ann"]'
     store.apply(W1, [created("r", held_as=C1), entry])
     expected = Checkpoint("a/b#1", "value", "app:fetch", "f2", True, outcome, 7, 3, '["ann"]')
-    assert store.histories(["r"])[0].checkpoints == [expected]
+    assert store.runs.histories(["r"])[0].checkpoints == [expected]
 
 
 def test_children_come_in_the_order_of_creation(store: Store) -> None:
     """With what is needed to check them against the code, and their state now."""
     store.apply(W1, [created("p", held_as=C1), child("z", "p", C1), child("a", "p", C1, held_as=C2)])
     store.apply(W1, [child("m", "p", C1), finished("a", C2)])
-    assert store.histories(["p"])[0].children == [
+    assert store.runs.histories(["p"])[0].children == [
         ChildRow("z", "key of z", WORK, "f1", "ready", '["z"]'),
         ChildRow("a", "key of a", WORK, "f1", "succeeded", '["a"]'),
         ChildRow("m", "key of m", WORK, "f1", "ready", '["m"]'),
@@ -90,7 +90,7 @@ def test_ended_tells_of_those_that_have_ended(store: Store) -> None:
     """In any order; the others and unknown ones are left out."""
     store.apply(W1, [created("a", held_as=C1), created("b", held_as=C2), created("c", held_as=C3), created("d")])
     store.apply(W1, [finished("a", C1), finished("b", C2, "failed", '"boom"'), finished("c", C3, text=None)])
-    ended = {e.run_id: (e.state, e.output) for e in store.ended(["a", "b", "c", "d", "nothing"])}
+    ended = {e.run_id: (e.state, e.output) for e in store.runs.ended(["a", "b", "c", "d", "nothing"])}
     assert ended == {
         "a": ("succeeded", Stored("json", "42")),
         "b": ("failed", Stored("json", '"boom"')),
@@ -106,14 +106,14 @@ def test_ids_may_hold_any_text(store: Store) -> None:
     runs = claim(store, W1, 20)
     assert [run.run_id for run in runs] == odd
     store.apply(W1, [finished(run.run_id, run.claim) for run in runs])
-    assert {ended.run_id for ended in store.ended(odd)} == set(odd)
+    assert {ended.run_id for ended in store.runs.ended(odd)} == set(odd)
 
 
 def test_a_large_value_is_kept(store: Store) -> None:
     """Some megabytes are no matter."""
     text = '"' + "x" * 3_000_000 + '"'
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, outcome=Stored("json", text))])
-    assert store.histories(["r"])[0].checkpoints[0].outcome.text == text
+    assert store.runs.histories(["r"])[0].checkpoints[0].outcome.text == text
 
 
 def test_an_idle_pulse_is_empty(store: Store) -> None:
@@ -196,21 +196,21 @@ def test_mending_takes_all_runs_of_the_functions(store: Store) -> None:
     """A mended run is ready, its reason gone; mending again finds nothing."""
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2, name="app:other")])
     store.apply(W1, [parked("r", C1, stopped="mend", reason="x"), parked("s", C2, stopped="mend", reason="y")])
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     assert (run.needs_mend, run.reason) == (True, "x")
-    assert store.mend([WORK]) == ["r"]
-    run = store.run("r")
+    assert store.mending.mend([WORK]) == ["r"]
+    run = store.runs.row("r")
     assert run is not None
     assert (run.state, run.needs_mend, run.reason) == ("ready", False, None)
-    assert store.mend([WORK]) == []
+    assert store.mending.mend([WORK]) == []
     assert state(store, "s") == "parked"
 
 
 def test_nothing_is_asked_about_nothing(store: Store) -> None:
     """Empty questions have empty answers."""
     store.apply(W1, [created("r")])
-    assert store.ended([]) == []
-    assert store.mend([]) == []
+    assert store.runs.ended([]) == []
+    assert store.mending.mend([]) == []
     assert store.pulse(W1, [], []) == Pulse()
     assert claim(store, W1, names=[]) == []

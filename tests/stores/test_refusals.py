@@ -13,7 +13,7 @@ from tests.stores.entries import W1, W2, W3, WORK, claim, claim_one, created, re
 
 def join(store: Store, worker_id: str, version: str | None, *, names: Iterable[str] = (WORK,), queue: str = "") -> None:
     """A worker with this version of the code."""
-    store.join(WorkerRow(worker_id, "host", 4711, serves=Served((queue,), tuple(names), version)), 60.0)
+    store.workers.join(WorkerRow(worker_id, "host", 4711, serves=Served((queue,), tuple(names), version)), 60.0)
 
 
 def refuse(store: Store, worker_id: str, run_id: str, claim: str) -> str | None:
@@ -36,7 +36,7 @@ def test_what_one_version_refuses_is_for_another(store: Store) -> None:
     join(store, W3, "new")
     store.create([created("r")])
     assert refuse(store, W1, "r", claim_one(store, W1, "r")) == "ready"
-    row = store.run("r")
+    row = store.runs.row("r")
     assert row is not None
     assert (row.state, row.stopped, row.reason, row.attempts) == ("ready", None, "it differs", 0)
     for worker_id in (W1, W2):
@@ -53,10 +53,10 @@ def test_what_all_have_refused_waits_for_a_mend(store: Store) -> None:
     store.create([created("r")])
     assert refuse(store, W1, "r", claim_one(store, W1, "r")) == "ready"
     assert refuse(store, W2, "r", claim_one(store, W2, "r")) == "parked"
-    row = store.run("r")
+    row = store.runs.row("r")
     assert row is not None
     assert (row.state, row.stopped, row.reason) == ("parked", "mend", "it differs")
-    assert store.mend([WORK]) == ["r"]
+    assert store.mending.mend([WORK]) == ["r"]
     claim_one(store, W1, "r")
 
 
@@ -77,20 +77,20 @@ def test_it_is_looked_at_again(store: Store) -> None:
     join(store, W2, "new")
     store.create([created("r")])
     refuse(store, W1, "r", claim_one(store, W1, "r"))
-    assert store.reconsider(W1, [""], [WORK]) == 0
+    assert store.mending.reconsider(W1, [""], [WORK]) == 0
     assert state(store, "r") == "ready"
-    store.leave(W2)
-    assert store.reconsider(W1, [""], [WORK]) == 0
-    row = store.run("r")
+    store.workers.leave(W2)
+    assert store.mending.reconsider(W1, [""], [WORK]) == 0
+    row = store.runs.row("r")
     assert row is not None
     assert (row.state, row.stopped, row.reason) == ("parked", "mend", "it differs")
     join(store, W3, "new")
-    assert store.reconsider(W3, ["q"], [WORK]) == 0
-    assert store.reconsider(W3, [""], ["app:other"]) == 0
-    assert store.reconsider(W3, [""], [WORK]) == 1
+    assert store.mending.reconsider(W3, ["q"], [WORK]) == 0
+    assert store.mending.reconsider(W3, [""], ["app:other"]) == 0
+    assert store.mending.reconsider(W3, [""], [WORK]) == 1
     assert claim(store, W1) == []
     claim_one(store, W3, "r")
-    assert store.reconsider(W1, [""], [WORK]) == 0
+    assert store.mending.reconsider(W1, [""], [WORK]) == 0
 
 
 def test_a_refusal_stands_beside_other_entries(store: Store) -> None:
@@ -105,11 +105,11 @@ def test_a_refusal_stands_beside_other_entries(store: Store) -> None:
         RunParked("s", second.claim, stopped="mend", reason="the database refused it"),
     ]
     assert store.apply(W1, entries) == [Accepted(), Accepted("ready"), Accepted("parked")]
-    assert [one.key for one in store.checkpoints("r")] == ["1"]
-    row = store.run("s")
+    assert [one.key for one in store.runs.checkpoints("r")] == ["1"]
+    row = store.runs.row("s")
     assert row is not None
     assert (row.state, row.stopped) == ("parked", "mend")
-    assert store.reconsider(W2, [""], [WORK]) == 0
+    assert store.mending.reconsider(W2, [""], [WORK]) == 0
 
 
 def test_a_version_without_a_name_is_one_too(store: Store) -> None:

@@ -70,11 +70,11 @@ def test_a_restarted_run_is_ready_and_keeps_what_it_is_to_keep(store: Store) -> 
     end_a_run(store)
     plan = plan_of(store, dropped=["1", "2"], order={"#0": '[0, "0"]'}, cancelled=["c", "nobody"])
     assert restart(store, plan)
-    assert (state(store, "r"), store.ended(["r"])) == ("ready", [])
-    rows = {row.key: row.outcome.text for row in store.checkpoints("r")}
+    assert (state(store, "r"), store.runs.ended(["r"])) == ("ready", [])
+    rows = {row.key: row.outcome.text for row in store.runs.checkpoints("r")}
     assert set(rows) == {"0", "key of c", "#0"}
     assert rows["#0"] == '[0, "0"]'
-    assert [one.arrival_id for one in store.arrived("r", Wait("message", "a"), 9)] == [named_uuid("m")]
+    assert [one.arrival_id for one in store.runs.arrived("r", Wait("message", "a"), 9)] == [named_uuid("m")]
     assert store.apply(W1, [finished("c", C2)])[0].state == "cancelled"  # type: ignore[union-attr]
     [run] = claim(store, W2)
     assert (run.run_id, run.attempts, run.incarnation, run.is_fresh, run.is_cancelled) == ("r", 1, 1, False, False)
@@ -86,13 +86,13 @@ def test_a_cancelled_run_that_is_restarted_is_cancelled_no_more(store: Store) ->
     """Nor paused; who holds it can be told both anew."""
     store.create([created("r")])
     store.steering.pause(["r"], ME)
-    store.cancel("r")
-    store.sweep_cancelled()
+    store.cancels.ask("r")
+    store.cancels.sweep()
     assert restart(store, plan_of(store))
     [run] = claim(store, W1, claims=[C1])
     assert not run.is_cancelled
     assert store.hear(W1, ()).told == []
-    assert store.cancel("r")
+    assert store.cancels.ask("r")
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_a_plan_that_does_not_hold_any_more_does_nothing(store: Store, change: s
         plan = plan_of(store)
     else:
         plan = replace(plan_of(store), run_id="gone")
-    before = [row.key for row in store.checkpoints("r")], state(store, "r")
+    before = [row.key for row in store.runs.checkpoints("r")], state(store, "r")
     assert not restart(store, plan_of(store, "s"), plan)
-    assert ([row.key for row in store.checkpoints("r")], state(store, "r")) == before
-    row = store.run("s")
+    assert ([row.key for row in store.runs.checkpoints("r")], state(store, "r")) == before
+    row = store.runs.row("s")
     assert row is not None
     assert store.steering.audited("s", 9) == []
 
@@ -152,7 +152,7 @@ def test_a_fork_has_what_it_is_to_have(store: Store) -> None:
     plan = Fork("r", "f", ["0", "#0", "key of c"], {"#0": '[0, "0"]'})
     assert store.steering.fork(plan, ME) == "made"
     assert store.steering.fork(plan, ME) == "taken"
-    assert [(row.key, row.position) for row in store.checkpoints("f")] == [
+    assert [(row.key, row.position) for row in store.runs.checkpoints("f")] == [
         ("0", None),
         ("#0", None),
         ("key of c", None),
@@ -183,7 +183,7 @@ def test_a_fork_of_what_is_gone_is_not_made(store: Store) -> None:
     end_a_run(store)
     assert store.steering.fork(Fork("nobody", "f", [], {}), ME) == "gone"
     assert store.steering.fork(Fork("r", "f", ["0", "nothing"], {}), ME) == "gone"
-    assert store.run("f") is None
+    assert store.runs.row("f") is None
 
 
 def test_a_family_is_deleted_together(store: Store) -> None:
@@ -194,11 +194,11 @@ def test_a_family_is_deleted_together(store: Store) -> None:
     store.apply(W1, [child("g", "c", C2), finished("c", C2), finished("r", C1)])
     assert store.steering.delete(["r", "nobody"], ME) == ([], 0)
     assert store.steering.delete(["g"], ME) == ([], 0)
-    store.cancel("g")
-    store.sweep_cancelled()
+    store.cancels.ask("g")
+    store.cancels.sweep()
     assert store.steering.delete(["c", "r"], ME) == (["c", "r"], 3)
-    assert [store.run(run_id) for run_id in ("r", "c", "g")] == [None, None, None]
-    assert store.checkpoints("r") == []
+    assert [store.runs.row(run_id) for run_id in ("r", "c", "g")] == [None, None, None]
+    assert store.runs.checkpoints("r") == []
     assert [line.action for line in store.steering.audited("g", 9)] == ["delete"]
 
 

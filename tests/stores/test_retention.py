@@ -220,7 +220,7 @@ def many(count: int) -> int:
 def test_a_look_costs_the_same_whatever_there_is(store: Store) -> None:
     """The fence and one question, in one transaction; no rule, no statement."""
     worker_id = fresh_id()
-    store.join(WorkerRow(worker_id, "host", 1), 30.0)
+    store.workers.join(WorkerRow(worker_id, "host", 1), 30.0)
     asked: list[str] = []
     store.on_statement = asked.append  # type: ignore[attr-defined]  # of both kinds
     store.keeper.remove(worker_id, Expiry("app:work", keep_seconds=60.0), None)

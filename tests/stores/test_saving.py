@@ -29,7 +29,7 @@ def said(done: float, *, claim: str = C1, run_id: str = "r", key: str = "0", not
 
 def rows(store: Store) -> list[tuple[str, str]]:
     """What is saved."""
-    return [(row.key, row.outcome.text) for row in store.checkpoints("r") if row.kind == "saved"]
+    return [(row.key, row.outcome.text) for row in store.runs.checkpoints("r") if row.kind == "saved"]
 
 
 def test_the_last_counts(store: Store) -> None:
@@ -39,7 +39,7 @@ def test_the_last_counts(store: Store) -> None:
     assert rows(store) == [("0~saved", "2"), ("1~saved", "7")]
     assert store.apply(W1, [saved(4, "3")]) == [Accepted()]
     assert dict(rows(store)) == {"0~saved": "3", "1~saved": "7"}
-    [history] = store.histories(["r"])
+    [history] = store.runs.histories(["r"])
     assert {row.kind for row in history.checkpoints} == {"saved"}
 
 

@@ -108,8 +108,8 @@ def test_one_that_waits_is_not_due(store: Store) -> None:
     store.schedules.write(row("skips", last_run_id="r"))
     [one] = store.schedules.due(10)
     assert (one.row.name, one.is_running) == ("skips", True)
-    store.cancel("r")
-    store.sweep_cancelled()
+    store.cancels.ask("r")
+    store.cancels.sweep()
     assert [(one.row.name, one.is_running) for one in store.schedules.due(10)] == [("skips", False), ("waits", False)]
 
 
@@ -145,7 +145,7 @@ def test_an_older_run_is_cancelled_in_the_same_transaction(store: Store) -> None
     store.create([created("old")])
     store.schedules.write(row(overlap="cancel", last_run_id="old"))
     assert store.schedules.fire(W1, firing("new", cancels="old"))
-    assert store.sweep_cancelled() == ["old"]
+    assert store.cancels.sweep() == ["old"]
 
 
 @pytest.mark.parametrize("changed", ["edited", "paused", "fired", "deleted"])
@@ -161,17 +161,17 @@ def test_what_has_changed_is_not_fired(store: Store, changed: str) -> None:
         store.schedules.write(row(version=1, paused_at=1.0 if changed == "paused" else None))
     assert not store.schedules.fire(W1, firing("r"))
     assert not store.schedules.fire(W1, firing("r", version=2)) or changed != "paused"
-    assert store.run("r") is None or changed in ("edited", "fired")
+    assert store.runs.row("r") is None or changed in ("edited", "fired")
 
 
 def test_a_fenced_worker_fires_nothing(store: Store) -> None:
     """It has no right to write."""
     join(store, W1)
     store.schedules.write(row())
-    store.take_over(W1)
+    store.workers.take_over(W1)
     with pytest.raises(Fenced):
         store.schedules.fire(W1, firing("r"))
-    assert store.run("r") is None
+    assert store.runs.row("r") is None
     assert [one.row.version for one in store.schedules.due(1)] == [1]
 
 
@@ -236,10 +236,10 @@ def test_a_kill_between_any_two_statements_leaves_all_or_nothing(store: Store, s
             ends.append(int(program.stdout.readline()))
             found = store.schedules.get("s")
             assert found is not None
-            is_fired = store.run("r1") is not None
-            assert is_fired == (found.version == 2) == (store.run("r2") is not None), ends
+            is_fired = store.runs.row("r1") is not None
+            assert is_fired == (found.version == 2) == (store.runs.row("r2") is not None), ends
             assert store.schedules.fire(W2, firing("r1", "r2", cancels="old")) is not is_fired
-            assert store.sweep_cancelled() == ["old"]
+            assert store.cancels.sweep() == ["old"]
             _forget(store, store_url)
         program.stdin.close()
     assert ends == [-signal.SIGKILL] * (len(ends) - 1) + [0]

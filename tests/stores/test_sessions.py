@@ -15,7 +15,7 @@ from tests.stores.entries import OpenAnother
 def joined(store: Store, closing: list[Session]) -> tuple[str, Session]:
     """A worker that has joined and holds its lock."""
     worker_id = str(uuid.uuid4())
-    store.join(WorkerRow(worker_id, "here", 1), 30.0)
+    store.workers.join(WorkerRow(worker_id, "here", 1), 30.0)
     session = store.session()
     closing.append(session)
     session.hold(worker_id)
@@ -39,7 +39,7 @@ def test_what_another_process_says_is_heard(store: Store, open_another: OpenAnot
     worker_id, other = joined(other_store, closing)
     session.wait(0.0)
 
-    other_store.renew(worker_id)  # a commit, which is all that a file tells
+    other_store.workers.renew(worker_id)  # a commit, which is all that a file tells
     other.say(Hint(frozenset({"mail"}), frozenset({"a run"})))
 
     heard = session.wait(60.0)

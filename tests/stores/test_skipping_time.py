@@ -41,7 +41,7 @@ def test_a_delay_is_counted_by_the_databases_clock(store: Store, store_url: str)
     skip_time(store_url, 5 * AN_HOUR)
     store.apply(W1, [created("r", delay_seconds=AN_HOUR)])
     assert claim(store, W1) == []
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     assert run.due_at == pytest.approx(run.created_at + AN_HOUR, abs=1.0)
     skip_time(store_url, 6 * AN_HOUR + 1)
@@ -52,7 +52,7 @@ def test_a_delay_is_counted_by_the_databases_clock(store: Store, store_url: str)
 def test_a_sleeper_wakes_when_the_databases_time_has_come(store: Store, store_url: str) -> None:
     """The pulse says when that is, and the claim what time it is by then."""
     store.apply(W1, [created("r", held_as=C1)])
-    run = store.run("r")
+    run = store.runs.row("r")
     assert run is not None
     due_at = run.created_at + AN_HOUR
     store.apply(W1, [parked("r", C1, due_at=due_at)])
@@ -65,12 +65,12 @@ def test_a_sleeper_wakes_when_the_databases_time_has_come(store: Store, store_ur
 
 def test_a_clock_that_leaps_makes_nobody_dead(store: Store, store_url: str) -> None:
     """A lease is over by what a worker has watched, not by a time that is compared (rule 10)."""
-    seen = {worker.worker_id: worker.renewed_at for worker in store.workers()}
+    seen = {worker.worker_id: worker.renewed_at for worker in store.workers.all()}
     store.apply(W1, [created("r")])
     assert len(claim(store, W1)) == 1
     skip_time(store_url, AN_HOUR)
-    assert store.renew(W1)
-    assert store.take_over(W1, seen=seen[W1]) is None
+    assert store.workers.renew(W1)
+    assert store.workers.take_over(W1, seen=seen[W1]) is None
     assert state(store, "r") == "held"
 
 
@@ -95,4 +95,4 @@ def test_a_run_sleeps_two_hours_in_no_time(store_url: str) -> None:
 def wait_until_it_sleeps(app: perdure.Perdure, run_id: str, times: int) -> None:
     """For the sleep of that number."""
     store = app._launched().store
-    wait_until(lambda: len(store.checkpoints(run_id)) == times and state(store, run_id) == "parked")
+    wait_until(lambda: len(store.runs.checkpoints(run_id)) == times and state(store, run_id) == "parked")

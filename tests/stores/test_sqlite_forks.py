@@ -121,7 +121,7 @@ def test_a_child_that_cannot_be_served_says_so(store: SqliteStore, monkeypatch: 
     def child() -> None:
         store.abandon()
         with pytest.raises(UnsupportedStoreError, match="forked while"):
-            store.workers()
+            store.workers.all()
 
     code = fork(child)
     leave.set()

@@ -56,7 +56,7 @@ def check_nothing_is_lost(path: Path, lives: int, chance: random.Random) -> None
     done: list[str] = []
     for life in range(lives):
         done += live_and_die(path, life, chance.randint(1, 40))
-        ended = store.ended(done)
+        ended = store.runs.ended(done)
         assert {run.run_id for run in ended} == set(done)
         assert all(run.state == "succeeded" and run.output is not None for run in ended)
         store.close()

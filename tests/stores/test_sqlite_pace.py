@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """One that has committed a few times, and knows that this is quick."""
     made = SqliteStore(tmp_path / "perdure.db")
     made.migrate()
-    made.join(worker(W1), 3600.0)
+    made.workers.join(worker(W1), 3600.0)
     made._pace._seconds = 0.0
     yield made
     made.close()
@@ -63,7 +63,7 @@ def test_what_is_committed_at_once_has_its_verdicts(store: SqliteStore) -> None:
     assert sent is not None
     assert sent.is_answered()
     assert sent.verdicts() == [Accepted()]
-    assert store.run("r") is not None
+    assert store.runs.row("r") is not None
 
 
 def test_a_loop_leaves_a_commit_to_others_where_the_log_is_to_be_copied_after_it(store: SqliteStore) -> None:
@@ -79,7 +79,7 @@ def test_a_loop_leaves_a_large_entry_to_others(store: SqliteStore) -> None:
     """Writing it takes long, and the loop would stand still; nothing has happened, and `apply` does it."""
     large = created("r", input=Stored("json", f'["{"x" * FEW_BYTES}"]'))
     assert store.begin(W1, [large]) is None
-    assert store.run("r") is None
+    assert store.runs.row("r") is None
     assert store.apply(W1, [large]) == [Accepted()]
 
 
@@ -88,7 +88,7 @@ def test_a_loop_does_not_wait_for_another_process_that_writes(store: SqliteStore
     stranger = sqlite3.connect(store.path, isolation_level=None)
     stranger.execute("BEGIN IMMEDIATE")
     assert store.begin(W1, [created("r")]) is None
-    assert store.run("r") is None
+    assert store.runs.row("r") is None
     stranger.execute("COMMIT")
     stranger.close()
     assert store.apply(W1, [created("r")]) == [Accepted()]

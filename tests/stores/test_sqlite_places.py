@@ -225,7 +225,7 @@ def test_a_writer_that_waits_in_vain_says_who_holds_the_lock(tmp_path: Path) -> 
         holder.send_signal(signal.SIGSTOP)
         with pytest.raises(StoreUnavailableError) as caught:
             store.apply(W1, [created("r")])
-        assert store.workers() != []  # readers do not wait
+        assert store.workers.all() != []  # readers do not wait
         holder.send_signal(signal.SIGCONT)
         holder.kill()
     if Path("/proc/locks").exists():
@@ -243,7 +243,7 @@ def test_a_busy_neighbour_does_not_starve_a_writer(tmp_path: Path) -> None:
 
     def commit_without_end() -> None:
         while not stop.is_set():
-            mine.renew(W1)
+            mine.workers.renew(W1)
 
     busy = threading.Thread(target=commit_without_end)
     busy.start()
@@ -252,7 +252,7 @@ def test_a_busy_neighbour_does_not_starve_a_writer(tmp_path: Path) -> None:
         neighbour.apply(W1, [recorded("r", C1, str(number))])
     stop.set()
     busy.join()
-    assert len(mine.checkpoints("r")) == 200
+    assert len(mine.runs.checkpoints("r")) == 200
     mine.close()
     neighbour.close()
 
@@ -331,7 +331,7 @@ def test_opening_waits_for_a_neighbour_that_has_the_whole_file(tmp_path: Path, m
     neighbour.execute("PRAGMA locking_mode = EXCLUSIVE")
     neighbour.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr("perdure.stores.sqlite.connections.time.sleep", lambda seconds: neighbour.close())
-    assert store.workers() == []
+    assert store.workers.all() == []
     store.close()
 
 

@@ -57,8 +57,8 @@ def test_a_long_history_is_few_rows_in_order(store: SqliteStore, fetched: list[i
     keys = [str(number) for number in range(MANY)]
     store.apply(W1, [recorded("r", C1, key) for key in keys])
     fetched.clear()
-    assert [checkpoint.key for checkpoint in store.checkpoints("r")] == keys
-    assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == keys
+    assert [checkpoint.key for checkpoint in store.runs.checkpoints("r")] == keys
+    assert [checkpoint.key for checkpoint in store.runs.histories(["r"])[0].checkpoints] == keys
     assert max(fetched) <= MANY // 1_000 + 2
 
 
@@ -70,7 +70,7 @@ def test_many_ends_and_claims_are_few_rows(store: SqliteStore, fetched: list[int
     claimed = claim(store, W1, 1_000)
     assert [run.run_id for run in claimed] == runs
     store.apply(W1, [finished(run.run_id, run.claim) for run in claimed])
-    assert {ended.run_id for ended in store.ended(runs)} == set(runs)
+    assert {ended.run_id for ended in store.runs.ended(runs)} == set(runs)
     assert max(fetched) <= 2
 
 
@@ -82,12 +82,12 @@ def test_values_that_are_too_large_for_one_row_come_one_by_one(store: SqliteStor
         store.apply(W1, [recorded(run, taken, "1", outcome=LARGE), recorded(run, taken, "2", outcome=LARGE)])
         store.apply(W1, [finished(run, taken, text=LARGE.text)])
     ids = [run for run, _ in runs]
-    whole, ended = store.histories(ids), store.ended(ids)
+    whole, ended = store.runs.histories(ids), store.runs.ended(ids)
     shorten_values(store, 30_000)
 
-    assert store.histories(ids) == whole
-    assert sorted(store.ended(ids), key=lambda end: end.run_id) == sorted(ended, key=lambda end: end.run_id)
-    assert len(store.checkpoints(ids[0])) == 2
+    assert store.runs.histories(ids) == whole
+    assert sorted(store.runs.ended(ids), key=lambda end: end.run_id) == sorted(ended, key=lambda end: end.run_id)
+    assert len(store.runs.checkpoints(ids[0])) == 2
 
 
 def test_what_is_too_large_by_itself_is_said(store: SqliteStore) -> None:
@@ -96,4 +96,4 @@ def test_what_is_too_large_by_itself_is_said(store: SqliteStore) -> None:
     store.apply(W1, [recorded("r", C1, "1", outcome=LARGE)])
     shorten_values(store, 5_000)
     with pytest.raises(StoreRefusedError, match="too big"):
-        store.histories(["r"])
+        store.runs.histories(["r"])

@@ -58,7 +58,7 @@ def test_many_migrate_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda store: store.migrate(), stores))
     join(stores[0], W1)
-    assert len(stores[5].workers()) == 1
+    assert len(stores[5].workers.all()) == 1
     for store in stores:
         store.close()
 

@@ -40,7 +40,7 @@ def statements(store: Store) -> Statements:
 
     join(store, W1)
     store.apply(W1, [])  # a connection's first use may cost more
-    store.renew(W1)
+    store.workers.renew(W1)
     return count
 
 
@@ -109,7 +109,7 @@ def test_cancelled_ends_use_as_many_statements_however_many(store: Store, statem
     def cancelled(number: int) -> Sequence[Entry]:
         pairs = held(store, number)
         for run_id, _ in pairs:
-            store.cancel(run_id)
+            store.cancels.ask(run_id)
         return [finished(run_id, taken) for run_id, taken in pairs]
 
     one, many = cancelled(1), cancelled(20)
@@ -126,8 +126,8 @@ def test_a_claim_of_many_uses_as_many_statements_as_a_claim_of_one(store: Store,
 def test_ended_is_one_statement(store: Store, statements: Statements) -> None:
     """A waiter for ten thousand children asks once."""
     store.apply(W1, [finished(run_id, taken) for run_id, taken in held(store, MANY)])
-    assert len(statements(lambda: store.ended(ids(MANY)))) == 1
-    assert len(store.ended(ids(MANY))) == MANY
+    assert len(statements(lambda: store.runs.ended(ids(MANY)))) == 1
+    assert len(store.runs.ended(ids(MANY))) == MANY
 
 
 def test_a_pulse_is_one_statement(store: Store, statements: Statements) -> None:
@@ -138,5 +138,5 @@ def test_a_pulse_is_one_statement(store: Store, statements: Statements) -> None:
 def test_a_cancel_and_a_renewal_are_one_statement(store: Store, statements: Statements) -> None:
     """Both are committed by themselves."""
     held(store, 1)
-    assert len(statements(lambda: store.cancel(ids(1)[0]))) == 1
-    assert len(statements(lambda: store.renew(W1))) == 1
+    assert len(statements(lambda: store.cancels.ask(ids(1)[0]))) == 1
+    assert len(statements(lambda: store.workers.renew(W1))) == 1

@@ -76,14 +76,14 @@ class Storm:
             mail = store.hear(worker_id, ())
             mail = store.hear(worker_id, [told.seq for told in mail.told])
             if mail.has_cancelled:
-                store.sweep_cancelled()
+                store.cancels.sweep()
             for run in claim(store, worker_id, chance.randrange(1, 4)):
                 assert run.run_id not in self.resting, f"{run.run_id} was paused"
                 self.execute(store, worker_id, run, chance)
 
     def execute(self, store: Store, worker_id: str, run: ClaimedRun, chance: random.Random) -> None:
         """Record what is left of the steps, and end it; or park it, where it was paused."""
-        [history] = store.histories([run.run_id])
+        [history] = store.runs.histories([run.run_id])
         for number in range(len(history.checkpoints), STEPS):
             outcome = Stored("json", f'"of life {run.incarnation}"')
             entry = recorded(run.run_id, run.claim, str(number), entry_id=f"{run.claim}:{number}", outcome=outcome)
@@ -110,7 +110,7 @@ class Storm:
     def pause(self, store: Store, steers: Steers, run_id: str, _: Sequence[str]) -> bool:
         """Once it is seen to rest, nobody takes it."""
         is_paused = bool(steers.pause([run_id], ME))
-        row = store.run(run_id)
+        row = store.runs.row(run_id)
         if row is not None and row.stopped == "paused":
             self.resting.add(run_id)
         return is_paused
@@ -213,7 +213,7 @@ def wait_for_all(store: Store, storm: Storm) -> None:
     for _ in range(2_000):
         storm.resting.clear()
         store.steering.resume(run_ids, ME)
-        rows = [store.run(run_id) for run_id in run_ids]
+        rows = [store.runs.row(run_id) for run_id in run_ids]
         if all(row is not None and row.state in TERMINAL for row in rows):
             return
         looked.wait(0.01)
@@ -227,13 +227,13 @@ def check(store: Store, run_id: str, known: Known) -> None:
     assert past.incarnation == known.lives
     assert (past.state == "cancelled") == known.is_cancelled
     for one_id in (run_id, *known.forks):
-        rows = store.checkpoints(one_id)
-        row = store.run(one_id)
+        rows = store.runs.checkpoints(one_id)
+        row = store.runs.row(one_id)
         assert row is not None
         keys = sorted(row.key for row in rows)
         assert keys == [str(number) for number in range(len(keys))]
         assert row.state == "cancelled" or len(keys) == STEPS
-    lives = [row.outcome.text for row in sorted(store.checkpoints(run_id), key=lambda row: row.key)]
+    lives = [row.outcome.text for row in sorted(store.runs.checkpoints(run_id), key=lambda row: row.key)]
     assert lives == sorted(lives, key=lambda text: int(text.split()[-1].strip('"'))), (
         "a later step is of an earlier life"
     )

@@ -145,7 +145,7 @@ def test_two_attempts_in_one_batch(store: Store) -> None:
 def test_the_next_claim_makes_void_what_the_last_one_wrote(store: Store) -> None:
     """Its attempts count anew."""
     store.apply(W1, [created("r", held_as=C1), written("r", C1, "a", attempt=3)])
-    store.take_over(W1)
+    store.workers.take_over(W1)
     claim = claim_one(store, W2, "r")
     store.apply(W2, [rewound("r", claim, 1), written("r", claim, "A")])
     assert rows(store) == [(1, "A"), (2, "rewound", 0)]
@@ -157,17 +157,17 @@ def test_a_history_says_how_much_each_source_has_written(store: Store) -> None:
     store.apply(W1, [written("r", C1, "a", "b", source="*", attempt=0), written("r", C1, "c", name="t")])
     store.apply(W1, [written("r", C1, "d", source="*", attempt=0, entry_id="d"), written("q", C2, "y")])
     store.apply(W1, [closed("r", C1)])
-    [history, _] = store.histories(["r", "q"])
+    [history, _] = store.runs.histories(["r", "q"])
     streams = [row for row in history.checkpoints if row.kind == "stream"]
     found = {(row.name, row.key, row.outcome.text, row.is_error) for row in streams}
     assert found == {("s", "*", "4", True), ("t", "0", "1", False)}
     store.apply(W1, [rewound("r", C1, 2)])
-    [history] = store.histories(["r"])
+    [history] = store.runs.histories(["r"])
     assert [row.key for row in history.checkpoints] == ["*", "1"] or [row.key for row in history.checkpoints] == [
         "1",
         "*",
     ]
-    assert [row.key for row in store.checkpoints("r")] == ["1"]
+    assert [row.key for row in store.runs.checkpoints("r")] == ["1"]
 
 
 def test_a_thousand_rows_are_one_batch(store: Store) -> None:

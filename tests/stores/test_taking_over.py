@@ -31,7 +31,7 @@ from tests.stores.entries import (
 
 def attempts(store: Store, run_id: str) -> int:
     """How many attempts are charged."""
-    run = store.run(run_id)
+    run = store.runs.row(run_id)
     assert run is not None
     return run.attempts
 
@@ -39,36 +39,36 @@ def attempts(store: Store, run_id: str) -> int:
 def test_a_worker_that_joined_is_listed(store: Store) -> None:
     """With all that others need to judge whether it lives."""
     join(store, W1)
-    assert store.workers() == [worker(W1)]
+    assert store.workers.all() == [worker(W1)]
 
 
 def test_joining_again_is_success(store: Store) -> None:
     """The reply of a join may be lost."""
     join(store, W1, W1)
-    assert len(store.workers()) == 1
+    assert len(store.workers.all()) == 1
 
 
 def test_a_renewal_is_a_change_that_others_see(store: Store) -> None:
     """And nothing else is one: what the rows say stays the same until then (rule 10)."""
     join(store, W1, lease_seconds=A_MINUTE)
-    [joined], [looked] = store.workers(), store.workers()
+    [joined], [looked] = store.workers.all(), store.workers.all()
     assert (joined.renewed_at, joined.lease_seconds) == (looked.renewed_at, A_MINUTE)
-    wait_until(lambda: store.renew(W1) and store.workers()[0].renewed_at != joined.renewed_at)
+    wait_until(lambda: store.workers.renew(W1) and store.workers.all()[0].renewed_at != joined.renewed_at)
 
 
 def test_a_worker_without_a_row_cannot_renew(store: Store) -> None:
     """It learns from its heartbeat that it was taken over, and does not come back by it."""
-    assert store.renew(W1) is False
-    assert store.workers() == []
+    assert store.workers.renew(W1) is False
+    assert store.workers.all() == []
 
 
 def test_leaving_hands_everything_back_uncharged(store: Store) -> None:
     """A clean end costs no run an attempt, and is idempotent."""
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
-    store.leave(W1)
-    store.leave(W1)
-    assert [row.worker_id for row in store.workers()] == [W2]
+    store.workers.leave(W1)
+    store.workers.leave(W1)
+    assert [row.worker_id for row in store.workers.all()] == [W2]
     assert (state(store, "r"), attempts(store, "r")) == ("ready", 0)
     assert (state(store, "s"), attempts(store, "s")) == ("ready", 0)
 
@@ -86,14 +86,14 @@ def test_a_takeover_puts_every_run_where_it_belongs(store: Store) -> None:
             recorded("further", C4),
         ],
     )
-    store.cancel("cancelled")
-    taken = store.take_over(W1)
+    store.cancels.ask("cancelled")
+    taken = store.workers.take_over(W1)
     assert taken is not None
     assert sorted(taken) == ["cancelled", "further", "plain", "spent"]
     states = {run_id: state(store, run_id) for run_id in taken}
     assert states == {"plain": "ready", "cancelled": "cancelled", "spent": "ready", "further": "ready"}
     assert attempts(store, "plain") == attempts(store, "spent") == 1
-    assert [row.worker_id for row in store.workers()] == [W2]
+    assert [row.worker_id for row in store.workers.all()] == [W2]
 
 
 def at_the_limit(store: Store, run_id: str) -> None:
@@ -108,9 +108,9 @@ def test_a_run_at_its_limit_that_died_alone_is_dead(store: Store) -> None:
     at_the_limit(store, "alone")
     claim(store, W2, last_attempts="alone")
 
-    store.take_over(W2)
+    store.workers.take_over(W2)
 
-    [ended] = store.ended(["alone"])
+    [ended] = store.runs.ended(["alone"])
     assert ended.state == "dead"
     assert ended.reason is not None
     assert "2 attempts" in ended.reason
@@ -125,7 +125,7 @@ def test_a_run_at_its_limit_that_was_claimed_beside_others_goes_back(store: Stor
     [late] = claim(store, W2, last_attempts="beside")
     store.apply(W2, [finished("other", C1)])
 
-    store.take_over(W2)
+    store.workers.take_over(W2)
 
     assert (state(store, "late"), late.attempts) == ("ready", 2)
     join(store, W2)
@@ -141,9 +141,9 @@ def test_a_run_at_its_limit_beside_which_another_one_began_goes_back(store: Stor
     claim(store, W2, last_attempts="alone")
     store.apply(W2, [created("other", held_as=C1)])
     if "cancelled" in how:
-        store.cancel("other")
+        store.cancels.ask("other")
 
-    store.take_over(W2)
+    store.workers.take_over(W2)
 
     assert state(store, "late") == "ready"
 
@@ -153,9 +153,9 @@ def test_a_cancelled_run_at_its_limit_is_cancelled_and_not_dead(store: Store) ->
     join(store, W1, W2)
     at_the_limit(store, "alone")
     claim(store, W2, last_attempts="alone")
-    store.cancel("alone")
+    store.cancels.ask("alone")
 
-    store.take_over(W2)
+    store.workers.take_over(W2)
 
     assert state(store, "alone") == "cancelled"
 
@@ -164,11 +164,11 @@ def test_a_single_attempt_that_died_beside_others_is_tried_alone(store: Store) -
     """It is not known who ended the worker."""
     join(store, W1, W2)
     store.apply(W2, [created("one", held_as=C1, max_attempts=1), created("other", held_as=C2)])
-    store.take_over(W2)
+    store.workers.take_over(W2)
     join(store, W2)
     assert [run.run_id for run in claim(store, W1)] == ["other"]
     assert [run.run_id for run in claim(store, W2, last_attempts="alone")] == ["one"]
-    store.take_over(W2)
+    store.workers.take_over(W2)
     assert state(store, "one") == "dead"
 
 
@@ -179,8 +179,8 @@ def test_a_parent_whose_children_ended_is_further_too(store: Store) -> None:
     store.apply(W2, [created("kills", held_as=C3, max_attempts=1), child("open", "kills", C3)])
     store.apply(W1, [finished("ended", C2)])
 
-    store.take_over(W1)
-    store.take_over(W2)
+    store.workers.take_over(W1)
+    store.workers.take_over(W2)
 
     assert (state(store, "waits"), state(store, "kills")) == ("ready", "dead")
 
@@ -189,9 +189,9 @@ def test_a_cancel_passes_to_the_children_at_a_takeover(store: Store) -> None:
     """A terminal state set by a takeover does all that a finish does."""
     join(store, W1, W2)
     store.apply(W1, [created("p", held_as=C1), child("c", "p", C1)])
-    store.cancel("p")
-    store.take_over(W1)
-    assert store.sweep_cancelled() == ["c"]
+    store.cancels.ask("p")
+    store.workers.take_over(W1)
+    assert store.cancels.sweep() == ["c"]
 
 
 def test_only_the_victims_runs_are_touched(store: Store) -> None:
@@ -199,7 +199,7 @@ def test_only_the_victims_runs_are_touched(store: Store) -> None:
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1)])
     store.apply(W2, [created("s", held_as=C2)])
-    assert store.take_over(W1) == ["r"]
+    assert store.workers.take_over(W1) == ["r"]
     assert state(store, "s") == "held"
 
 
@@ -207,23 +207,23 @@ def test_one_taker_wins(store: Store) -> None:
     """The second finds no row and does nothing."""
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.take_over(W1) == ["r"]
-    assert store.take_over(W1) is None
+    assert store.workers.take_over(W1) == ["r"]
+    assert store.workers.take_over(W1) is None
 
 
 def test_a_worker_that_renewed_since_it_was_seen_is_not_taken_over(store: Store) -> None:
     """However long ago that was, by whichever clock (rule 10)."""
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1)])
-    before = {row.worker_id: row.renewed_at for row in store.workers()}
-    wait_until(lambda: store.renew(W2) and store.workers() != [] and renewed_at(store, W2) != before[W2])
-    assert store.take_over(W2, seen=before[W2]) is None
-    assert store.take_over(W1, seen=before[W1]) == ["r"]
+    before = {row.worker_id: row.renewed_at for row in store.workers.all()}
+    wait_until(lambda: store.workers.renew(W2) and store.workers.all() != [] and renewed_at(store, W2) != before[W2])
+    assert store.workers.take_over(W2, seen=before[W2]) is None
+    assert store.workers.take_over(W1, seen=before[W1]) == ["r"]
 
 
 def renewed_at(store: Store, worker_id: str) -> float:
     """What its row says."""
-    [found] = [row.renewed_at for row in store.workers() if row.worker_id == worker_id]
+    [found] = [row.renewed_at for row in store.workers.all() if row.worker_id == worker_id]
     return found
 
 
@@ -231,7 +231,7 @@ def test_a_worker_that_was_taken_over_joins_under_a_new_id(store: Store) -> None
     """Nothing that it held before is its own any more."""
     join(store, W1)
     store.apply(W1, [created("r", held_as=C1)])
-    store.take_over(W1)
+    store.workers.take_over(W1)
     with pytest.raises(Fenced):
         store.apply(W1, [recorded("r", C1)])
     join(store, W2)
@@ -244,10 +244,10 @@ def test_what_was_committed_before_the_takeover_is_in_the_next_history(store: St
     """The next holder goes on behind the last checkpoint."""
     join(store, W1, W2)
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1, "1")])
-    store.take_over(W1)
+    store.workers.take_over(W1)
     [run] = claim(store, W2)
     assert run.is_fresh is False
-    assert [checkpoint.key for checkpoint in store.histories(["r"])[0].checkpoints] == ["1"]
+    assert [checkpoint.key for checkpoint in store.runs.histories(["r"])[0].checkpoints] == ["1"]
 
 
 def test_a_run_that_kills_its_workers_dies_and_its_neighbours_do_not(store: Store) -> None:
@@ -261,7 +261,7 @@ def test_a_run_that_kills_its_workers_dies_and_its_neighbours_do_not(store: Stor
         if held == ["innocent"]:
             store.reconcile(W1, [])
             claim(store, W1, last_attempts="alone")
-        store.take_over(W1)
+        store.workers.take_over(W1)
     assert (state(store, "poison"), state(store, "innocent")) == ("dead", "ready")
 
 

@@ -25,13 +25,13 @@ def test_such_a_run_looks_like_any_other_that_has_ended(store: Store) -> None:
     store.apply(W1, [created("slow", held_as=C1)])
     store.apply(W1, [finished("slow", C1)])
     assert store.apply(W1, life("quick", C2)) == [Accepted(), Accepted("succeeded")]
-    slow, quick = store.run("slow"), store.run("quick")
+    slow, quick = store.runs.row("slow"), store.runs.row("quick")
     assert slow is not None
     assert quick is not None
     for name in ("kind", "name", "state", "queue", "fingerprint", "attempts", "worker_id", "reason", "needs_mend"):
         assert getattr(quick, name) == getattr(slow, name)
     assert quick.created_at <= (quick.started_at or 0) <= (quick.finished_at or 0)
-    [ended] = store.ended(["quick"])
+    [ended] = store.runs.ended(["quick"])
     assert ended.output is not None
     assert ended.output.text == "42"
     assert claim(store, W1) == []
@@ -41,7 +41,7 @@ def test_the_same_batch_again_is_success(store: Store) -> None:
     """Its reply was lost: it finds its own traces, and writes nothing twice."""
     batch = [*life("a", C1), *life("b", C2)]
     assert store.apply(W1, batch) == store.apply(W1, batch)
-    assert [ended.run_id for ended in store.ended(["a", "b"])] == ["a", "b"]
+    assert [ended.run_id for ended in store.runs.ended(["a", "b"])] == ["a", "b"]
 
 
 def test_half_of_it_is_there_already(store: Store) -> None:
@@ -75,7 +75,7 @@ def test_what_a_run_recorded_or_made_in_between_is_kept(store: Store) -> None:
     creation, end = life("r", C1)
     batch = [creation, recorded("r", C1), child("its child", "r", C1), end]
     assert store.apply(W1, batch) == [Accepted(), Accepted(), Accepted(), Accepted("succeeded")]
-    assert [row.kind for row in store.checkpoints("r")] == ["child", "step"]
+    assert [row.kind for row in store.runs.checkpoints("r")] == ["child", "step"]
     assert state(store, "its child") == "ready"
 
 
@@ -84,6 +84,6 @@ def test_it_may_end_in_any_way(store: Store, how: str) -> None:
     """With an error, or cancelled, and then without an output."""
     end = finished("r", C1, how, None if how == "cancelled" else '{"$error":{}}')
     assert store.apply(W1, [created("r", held_as=C1), end]) == [Accepted(), Accepted(how)]  # type: ignore[arg-type]
-    [ended] = store.ended(["r"])
+    [ended] = store.runs.ended(["r"])
     assert (ended.state, ended.output is None) == (how, how == "cancelled")
-    assert not store.cancel("r")
+    assert not store.cancels.ask("r")

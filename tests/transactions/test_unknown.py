@@ -93,7 +93,7 @@ def test_who_was_taken_over_commits_nothing(way: Way, url: str) -> None:
         if not lost:
             lost.append(current_runtime().worker.worker_id)
             with closing(open_store(url)) as other:
-                assert other.take_over(lost[0])
+                assert other.workers.take_over(lost[0])
         return who
 
     with perdure.running(url, poll_seconds=0.05):
@@ -113,7 +113,7 @@ def test_who_was_taken_over_before_its_first_transaction_commits_nothing(
         if not lost:
             lost.append(current_runtime().worker.worker_id)
             with closing(open_store(url)) as other:
-                assert other.take_over(lost[0])
+                assert other.workers.take_over(lost[0])
         return opening()
 
     monkeypatch.setattr(ledger._source, "open", opened)

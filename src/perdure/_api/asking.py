@@ -27,7 +27,7 @@ async def acancel_run(runtime: Door, run_id: RunId) -> bool:
 
 def find_row(runtime: Door, run_id: RunId) -> RunRow:
     """The run as it stands in the database. Raises `RunNotFoundError` where it does not."""
-    row = runtime.store.run(run_id)
+    row = runtime.store.runs.row(run_id)
     if row is None:
         raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
     return row

@@ -42,7 +42,7 @@ class Checker(Replayer):
         self.store.check()
         after = 0
         with asyncio.Runner() as runner:
-            while runs := self.store.unfinished(after, TOGETHER):
+            while runs := self.store.runs.unfinished(after, TOGETHER):
                 for _, claimed in runs:
                     yield self._check(claimed, runner)
                 after = runs[-1][0]

@@ -41,7 +41,7 @@ class Enqueued(Handle[R]):
         self._is_there = False
 
     def _check_there(self) -> None:
-        if not self._is_there and self._runtime.store.run(self.run_id) is None:
+        if not self._is_there and self._runtime.store.runs.row(self.run_id) is None:
             raise RunNotFoundError(
                 f"there is no run {self.run_id}: the transaction in which it was submitted has not committed yet, or "
                 "was rolled back. Ask after the commit",

@@ -187,7 +187,7 @@ class Handle(Talking, Questions, Future[R]):
         try:
             return super().exception(timeout)
         except TimeoutError:
-            row = self._runtime.store.run(self.run_id)
+            row = self._runtime.store.runs.row(self.run_id)
             why = CANCELLING if row is not None and row.state == "cancelling" else ""
             raise WaitTimeoutError(f"run {self.run_id} has not ended after {timeout} seconds{why}") from None
 
@@ -238,7 +238,7 @@ class Handle(Talking, Questions, Future[R]):
         loop, runtime = running_loop(), self._runtime
         if loop is None or loop is not runtime.loop or self.done():
             return nullcontext()
-        row = runtime.store.run(self.run_id)
+        row = runtime.store.runs.row(self.run_id)
         definition = None if row is None else runtime.definitions.get(row.name)
         if definition is None or definition.is_async or runtime.execution.is_within(self.run_id, loop):
             raise UsageError(

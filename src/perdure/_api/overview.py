@@ -158,7 +158,7 @@ def rate_of(count: int | None, seconds: float | None) -> Rate | None:
 
 def names_known(store: Store) -> set[str] | None:
     """The functions that workers know; None where none has told."""
-    return {name for worker in store.workers() for name in worker.serves.names} or None
+    return {name for worker in store.workers.all() for name in worker.serves.names} or None
 
 
 def paused_functions_of(store: Store) -> dict[str, datetime]:

@@ -27,7 +27,7 @@ class PastOnly(ReadOnly):
 
     def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
         """What the runs have recorded."""
-        found = self._store.histories(run_ids)
+        found = self._store.runs.histories(run_ids)
         return [HistoryRows(rows.checkpoints, rows.children, False) for rows in found]
 
 

@@ -209,7 +209,7 @@ BY_ID: Final[dict[str, Callable[[Door, RunId, Request], Any]]] = {
 
 def check_exists(door: Door, run_id: RunId) -> None:
     """Raise `RunNotFoundError` where there is no such run."""
-    if door.store.run(run_id) is None:
+    if door.store.runs.row(run_id) is None:
         raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
 
 

@@ -62,7 +62,7 @@ class Paging:
         said = self._door.store.said
         known = {each.name: each for each in await asyncio.to_thread(said.streams, self._run_id)}
         here = known.get(self._key)
-        row = await asyncio.to_thread(self._door.store.run, self._run_id)
+        row = await asyncio.to_thread(self._door.store.runs.row, self._run_id)
         if row is None:
             raise RunNotFoundError(f"there is no run {self._run_id} in this database to read from", run_id=self._run_id)
         upto = 0 if here is None else here.upto

@@ -195,7 +195,7 @@ class Attempt:
     def _has_row(self) -> bool:
         """Whether this worker has one, in the run's own database."""
         trouble = Trouble(f"it is not known whether a transaction of run {self._call.run.run_id} may be fenced")
-        rows = until_answered(self._store.workers, trouble, self._is_over)
+        rows = until_answered(self._store.workers.all, trouble, self._is_over)
         return any(row.worker_id == self._worker_id for row in rows)
 
     def _is_over(self) -> bool:
@@ -281,7 +281,7 @@ class Attempt:
         trouble = Trouble(f"it is not known whether a transaction of run {run.run_id} was committed")
         if not until_answered(lambda: store.tail.was_recorded(run.run_id, key), trouble, self._is_over):
             return None
-        rows = until_answered(lambda: store.checkpoints(run.run_id), trouble, self._is_over)
+        rows = until_answered(lambda: store.runs.checkpoints(run.run_id), trouble, self._is_over)
         [stored] = [row.outcome for row in rows if row.key == key]
         return Outcome(run.serializer.load(stored))
 

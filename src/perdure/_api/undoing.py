@@ -70,7 +70,7 @@ def undo_effects(run_id: str) -> list[str]:
 @step(name="perdure:undoable")
 def find_undoable(run_id: str) -> list[Undoable]:
     """What the run has recorded of its effects, in the order in which they began."""
-    rows = current_runtime().store.checkpoints(run_id)
+    rows = current_runtime().store.runs.checkpoints(run_id)
     outcomes = {row.key: row for row in rows if row.kind == "step" and not row.is_error}
     return [found for row in rows if row.kind == "undo" if (found := undoable_of(row, outcomes)) is not None]
 

@@ -76,7 +76,7 @@ def move(store: Store, url: str, target_url: str, tell: Callable[[int], None]) -
 
 def check_idle(store: Store, url: str) -> None:
     """Raise `UsageError` where a worker has a row."""
-    for worker in store.workers():
+    for worker in store.workers.all():
         raise UsageError(
             f"worker {worker.worker_id} (process {worker.pid} on {worker.hostname}) works on {redact(url)}, and "
             "nothing was moved: stop it. If its process is dead, start one worker there and stop it: it hands the "

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .._entries import Checkpoint, ChildRow, HistoryRows, Stored
+from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows, Stored
 from ..typing import RunId
+from .claimed import Claimed, ClaimedRun
 from .limits import SetLimits
-from .protocol import Claimed, ClaimedRun, Served, WorkerRow
+from .workers import Served, WorkerRow
 
 
 def claimed_of(claim: str, row: Sequence[Any]) -> ClaimedRun:
@@ -85,6 +86,12 @@ def worker_of(row: Sequence[Any], queues: Iterable[str], names: Iterable[str], v
     worker_id, hostname, pid, renewed_at, lease_seconds = row
     served = Served(tuple(queues), tuple(names), version)
     return WorkerRow(worker_id, hostname, pid, renewed_at, lease_seconds, served)
+
+
+def ended_of(row: Sequence[Any]) -> EndedRun:
+    """A row of `ended_runs`."""
+    run_id, state, codec, body, reason = row
+    return EndedRun(run_id, state, None if codec is None else Stored(codec, body), reason)
 
 
 def checkpoint_of(row: Sequence[Any]) -> tuple[RunId, Checkpoint]:

@@ -4,10 +4,10 @@ What the methods promise is the same for all stores and is checked by one contra
 The guards come from the protocol page of the documentation; the rule numbers below refer to it.
 A store knows no workflow code, decides nothing, starts no thread and keeps no clock of its own but the database's.
 
-Threads: `apply`, `begin`, `reconcile` and `take_over` are called by one thread at a time (the journal's turn). So is
-`claim`; where the store `may_claim_beside` a batch it is called outside that turn, but never beside another claim,
-`reconcile`, or what a fenced worker does. The heartbeat's thread alone calls `renew`, on its own connection; everything
-else is called by any thread.
+Threads: `apply`, `begin`, `reconcile` and `workers.take_over` are called by one thread at a time (the journal's turn).
+So is `claim`; where the store `may_claim_beside` a batch it is called outside that turn, but never beside another
+claim, `reconcile`, or what a fenced worker does. The heartbeat's thread alone calls `workers.renew`, on its own
+connection; everything else is called by any thread.
 Errors: `StoreUnavailableError` where the outcome may be unknown (call again: every write finds its own traces), its
 `NothingDone` where it is known, `UnsupportedStoreError` where a permission or a table is missing, `StoreRefusedError`
 where the data itself is refused, `Fenced` where this worker has lost its right to write.
@@ -16,17 +16,17 @@ where the data itself is refused, `Fenced` where this worker has lost its right 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from .._entries import Arrival as Arrival
 from .._entries import Checkpoint as Checkpoint
 from .._entries import ChildRow as ChildRow
 from .._entries import EndedRun as EndedRun
-from .._entries import Entry, MessageSent, RunCreated, Verdict, Wait
+from .._entries import Entry, MessageSent, RunCreated, Verdict
 from .._entries import HistoryRows as HistoryRows
 from ..errors import StoreUnavailableError
-from ..typing import RunId, RunKind, RunState, Stopped
+from ..typing import RunId
+from .cancels import Cancels as Cancels
 from .claimed import NO_FLOORS as NO_FLOORS
 from .claimed import Claimed as Claimed
 from .claimed import ClaimedRun as ClaimedRun
@@ -45,8 +45,11 @@ from .looks import Locks as Locks
 from .looks import Mail as Mail
 from .looks import Pulse as Pulse
 from .looks import Told as Told
+from .mending import Mending as Mending
 from .questions import Question as Question
 from .questions import Questions as Questions
+from .runs import RunRow as RunRow
+from .runs import Runs as Runs
 from .schedules import DueSchedule as DueSchedule
 from .schedules import Firing as Firing
 from .schedules import ScheduleRow as ScheduleRow
@@ -54,6 +57,9 @@ from .schedules import Schedules
 from .steering import Steering as Steering
 from .tails import Tail
 from .within import Within
+from .workers import Served as Served
+from .workers import WorkerRow as WorkerRow
+from .workers import Workers as Workers
 
 
 class Fenced(Exception):  # noqa: N818  # a state of this worker, not a mistake of anybody
@@ -71,55 +77,6 @@ class NothingDone(StoreUnavailableError):  # noqa: N818  # what the database say
         super().__init__(message)
         self.may_be_entry = may_be_entry
         self.locked = frozenset(locked)
-
-
-@dataclass(slots=True, frozen=True)
-class Served:
-    """What a process takes runs of, and with which code, as far as it says."""
-
-    queues: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    version: str | None = None
-
-
-@dataclass(slots=True, frozen=True)
-class WorkerRow:
-    """A process that may write; where it runs is for people. Of `renewed_at` only that it changes counts."""
-
-    worker_id: str
-    hostname: str
-    pid: int
-    renewed_at: float = field(default=0.0, compare=False)
-    lease_seconds: float = field(default=0.0, compare=False)
-    serves: Served = field(default=Served(), compare=False)
-
-
-@dataclass(slots=True, frozen=True)
-class RunRow:
-    """A run as anybody may see it. Times are seconds since the epoch."""
-
-    run_id: RunId
-    kind: RunKind
-    name: str
-    state: RunState
-    queue: str
-    fingerprint: str
-    attempts: int
-    created_at: float
-    due_at: float | None = None
-    started_at: float | None = None
-    finished_at: float | None = None
-    parent_id: RunId | None = None
-    parent_key: str | None = None
-    worker_id: str | None = None
-    reason: str | None = None
-    stopped: Stopped | None = None
-    """Why nothing that it waits for wakes it."""
-
-    @property
-    def needs_mend(self) -> bool:
-        """Whether only other code can go on with it."""
-        return self.stopped == "mend"
 
 
 class Session(Protocol):
@@ -185,9 +142,14 @@ class Store(Protocol):
     cancelled, for as long as they are not ended (rule 8).
     """
 
-    within: Within
-    """Makes runs in a user's own transaction; after `migrate`, or `check`."""
-
+    workers: Workers
+    """The processes that may write; see `stores.workers`."""
+    runs: Runs
+    """What runs are and have recorded; see `stores.runs`."""
+    cancels: Cancels
+    """Ends runs from outside; see `stores.cancels`."""
+    mending: Mending
+    """Runs that wait for other code; see `stores.mending`."""
     finder: Finder
     """Reads what people ask for; see `stores.finding`."""
     steering: Steering
@@ -196,9 +158,14 @@ class Store(Protocol):
     """Reads what runs say to others."""
     questions: Questions
     """What runs are asked by those who do not hold them."""
-
     schedules: Schedules
     """What comes by the clock."""
+    within: Within
+    """Makes runs in a user's own transaction; after `migrate`, or `check`."""
+
+    @property
+    def tail(self) -> Tail:
+        """What ends a user's own transaction in this database."""
 
     @property
     def keeper(self) -> Keeper:
@@ -221,51 +188,24 @@ class Store(Protocol):
     def missing_sql(self) -> str:
         """What `migrate` would run now, for people to read, or to run themselves; empty where nothing is missing."""
 
+    def session(self) -> Session:
+        """A line of its own for this process. Opens nothing yet."""
+
     def create(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
         """Rule 6: what an outsider makes, ready runs, messages and answers to hooks, in one transaction; one verdict
         per entry, in order. They carry no claim and touch no row that anybody holds, so no worker's right to write is
         needed. The same again is success.
         """
 
-    def join(self, worker: WorkerRow, lease_seconds: float) -> None:
-        """Insert the worker's row, with the database's current timeline."""
-
-    def renew(self, worker_id: str) -> bool:
-        """Show that the worker lives, by another `renewed_at`; False when the row is gone."""
-
-    def session(self) -> Session:
-        """A line of its own for this process's worker. Opens nothing yet."""
-
-    def serve(self, worker_id: str, served: Served) -> None:
-        """Write what the worker takes runs of, which has changed. One without a row writes nothing."""
-
-    @property
-    def tail(self) -> Tail:
-        """What ends a user's own transaction in this database."""
-
-    def leave(self, worker_id: str) -> None:
-        """Hand back all of the worker's runs, uncharged, and delete its row, in one transaction. Idempotent."""
-
-    def workers(self) -> list[WorkerRow]:
-        """Every worker that has a row."""
-
-    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
-        """Rules 3, 8, 10 and 11: delete the row of a dead worker and put its runs back; None when somebody else did,
-        or its `renewed_at` is not the one that was `seen`. Runs with a cancel become `cancelled`; one at its limit
-        that died alone `dead`, with a reason; all others `ready`. Alone: its worker held nothing else, neither when it
-        was claimed nor when it died. A terminal state set here does all that a finish does.
-        """
-
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.
 
-        Kinds are applied in the order: created, recorded, received, sent, given, finished, parked,
-        released. Applying
-        the same entries again is success. A refused entry refuses the later ones of its claim. A run that ends
-        as `cancelled` passes the cancel on to its unfinished children. The number of statements does not depend
-        on the number of entries. A creation that is sent again and whose run is not held under its `held_as`
-        any more is `Accepted` with the run's state (rule 16). It waits for a foreign lock for a moment only. No
-        entries: whether it would take any.
+        Kinds are applied in the order: created, recorded, received, sent, given, finished, parked, released. Applying
+        the same entries again is success. A refused entry refuses the later ones of its claim. A run that ends as
+        `cancelled` passes the cancel on to its unfinished children. The number of statements does not depend on the
+        number of entries. A creation that is sent again and whose run is not held under its `held_as` any more is
+        `Accepted` with the run's state (rule 16). It waits for a foreign lock for a moment only. No entries: whether it
+        would take any.
         """
 
     def at_once(self, waiting: int) -> int:
@@ -290,54 +230,13 @@ class Store(Protocol):
         slots.
 
         Claimable: ready and due; parked and due; parked and told something, where one of its `waits_for` has come: the
-        mailbox is read first (rule 13). What the worker's own version of the code has
-        refused is passed by. Parked with a cancel is left to `sweep_cancelled`. `claims` are fresh claim
-        ids, at least as many as the sum of the slots. Charges the attempt; the count starts anew when step checkpoints
-        were added.
+        mailbox is read first (rule 13). What the worker's own version of the code has refused is passed by. Parked with
+        a cancel is left to `cancels.sweep`. `claims` are fresh claim ids, at least as many as the sum of the slots.
+        Charges the attempt; the count starts anew when step checkpoints were added.
         """
 
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         """Rule 5: hand back, uncharged, what this worker holds in the database and not in `known`."""
-
-    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
-        """All that each of the runs has recorded; checkpoints in order of recording, children in order of creation.
-        As many statements for many runs as for one.
-        """
-
-    def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
-        """Runs that have not ended, whoever holds them, with their numbers: those after this one, at most so many. Read
-        as a claim would give them, and claimed by nobody.
-        """
-
-    def run(self, run_id: RunId) -> RunRow | None:
-        """The run, or None."""
-
-    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
-        """What is there of what the run waits for, the first `most` in order: messages that it has not received. One
-        statement. Ends of runs are asked for by `ended`.
-        """
-
-    def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
-        """Those of the given runs that have ended, with their outputs; one statement."""
-
-    def stuck(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
-        """Those of the given runs that wait for a mend, with the reason; one statement. They have not ended."""
-
-    def cancel(self, run_id: RunId) -> bool:
-        """Rule 8: ask for the run's cancellation; False when it has already ended (or does not exist)."""
-
-    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
-        """The same for many, in one transaction: those that had not ended."""
-
-    def sweep_cancelled(self) -> list[RunId]:
-        """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too.
-        Returns them. Detached children are left alone.
-        """
-
-    def expire(self) -> list[RunId]:
-        """Rule 8: cancel the runs whose deadline has passed, by the database's clock, and that have no cancel yet; a
-        thousand at most. Returns them. Whoever ends as `cancelled` after its deadline has `OVERDUE` for its reason.
-        """
 
     def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
         """Rule 13: look at the runs that were told something: what is over becomes ready, what is held goes on to its
@@ -353,24 +252,8 @@ class Store(Protocol):
     ) -> Pulse:
         """The bounded poll, in one statement. `floors` as in a claim."""
 
-    def mend(self, names: Collection[str]) -> list[RunId]:
-        """Make runs of these functions that were stopped for a mend ready again."""
-
-    def reconsider(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> int:
-        """What versions of the code have refused: where none of its workers is left, it waits for a mend; where this
-        worker has another version, knows the function and serves the queue, it is ready. How many became ready.
-        """
-
-    def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
-        """Write `reason` on the first ready runs of these queues whose function is none of `names`, a hundred of each
-        function, where they have none yet.
-        """
-
     def health(self) -> dict[str, str]:
         """What the database says of itself, for people."""
-
-    def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        """The run's checkpoints alone, in order of recording (for people and tests)."""
 
     def close(self) -> None:
         """Close every connection. Idempotent."""

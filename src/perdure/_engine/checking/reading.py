@@ -7,8 +7,7 @@ from typing import Any, Final, cast
 from ...stores.protocol import Store
 
 READING: Final = frozenset(
-    {"arrived", "check", "close", "ended", "finder", "histories", "lock_directory", "run", "said", "session", "stuck"}
-    | {"unfinished", "may_claim_beside"}
+    {"check", "close", "finder", "lock_directory", "may_claim_beside", "runs", "said", "session"}
 )
 """What changes no row; a session is made, and never opened."""
 

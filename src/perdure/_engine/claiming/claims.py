@@ -243,7 +243,7 @@ class Claims:
         pause = 0.1
         while True:
             try:
-                self._store.leave(self._worker.worker_id)
+                self._store.workers.leave(self._worker.worker_id)
                 self._worker.join()
             except (StoreError, OSError) as error:
                 if self._phase.is_stopping:
@@ -285,7 +285,7 @@ class Claims:
 
     def cancel(self, run_id: str) -> bool:
         """Ask for a run's end, wherever it is; False when it has ended already."""
-        if not self._store.cancel(run_id):
+        if not self._store.cancels.ask(run_id):
             return False
         self.tell_elsewhere([run_id])
         self.cancel_here(run_id)
@@ -295,7 +295,7 @@ class Claims:
     def cancel_many(self, run_ids: Sequence[str], by: By | None = None) -> list[str]:
         """The same for many, in one transaction, with who asks: those that had not ended."""
         store = self._store
-        cancelled = store.cancel_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
+        cancelled = store.cancels.ask_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
         self.tell_elsewhere(cancelled)
         self.cancel_all_here(cancelled)
         if cancelled:
@@ -346,13 +346,13 @@ class Claims:
 
     def sweep_cancelled(self) -> None:
         """End the cancelled runs that nobody holds, and their children in turn."""
-        while swept := self._store.sweep_cancelled():
-            for ended in self._store.ended(swept):
+        while swept := self._store.cancels.sweep():
+            for ended in self._store.runs.ended(swept):
                 self._ends.publish(ended, None)
 
     def expire(self) -> None:
         """Cancel the runs whose deadline has passed, wherever they are."""
-        expired = self._store.expire()
+        expired = self._store.cancels.expire()
         self.tell_elsewhere(expired)
         self.cancel_all_here(expired)
         if expired:

@@ -67,13 +67,13 @@ class DeadWorkers:
         return len(taken or ())
 
     def _has_row(self, worker_id: str) -> bool:
-        return any(worker.worker_id == worker_id for worker in self._store.workers())
+        return any(worker.worker_id == worker_id for worker in self._store.workers.all())
 
     def check_leases(self) -> None:
         """Take over the workers that this one has seen not renewing their leases."""
         me, clock = self._worker, self._worker.clock
         asked_at = clock()
-        others = [worker for worker in self._store.workers() if worker.worker_id != me.worker_id]
+        others = [worker for worker in self._store.workers.all() if worker.worker_id != me.worker_id]
         for worker in self._witness.look(
             others, asked_at=asked_at, answered_at=clock(), unbroken_since=me.unbroken_since
         ):
@@ -82,7 +82,7 @@ class DeadWorkers:
     def _take_over(self, worker_id: str, *, seen: float | None = None) -> list[str] | None:
         try:
             with self._journal.turn():
-                taken = self._store.take_over(worker_id, seen=seen)
+                taken = self._store.workers.take_over(worker_id, seen=seen)
         except NothingDone as error:  # somebody has locked a run of it: that keeps no other dead worker
             self._trouble.met(error)
             self.is_hindered = True

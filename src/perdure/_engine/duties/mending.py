@@ -32,7 +32,7 @@ class Mending:
         revision = self._definitions.revision
         if revision == self._mended:
             return
-        mended = self._store.mend(self._definitions.names())
+        mended = self._store.mending.mend(self._definitions.names())
         self._mended = revision
         if mended:
             log.info("%d runs that waited for a mend are tried again", len(mended))
@@ -40,7 +40,7 @@ class Mending:
 
     def reconsider(self) -> None:
         """Look again at what some version of the code has refused: it may be for this one, or for nobody any more."""
-        if self._store.reconsider(self._worker.worker_id, self._queues(), self._definitions.names()):
+        if self._store.mending.reconsider(self._worker.worker_id, self._queues(), self._definitions.names()):
             self._news.backlog()
 
     def is_to_explain(self) -> bool:
@@ -50,7 +50,7 @@ class Mending:
     def explain(self) -> None:
         """Say at runs of queues of this worker whose functions it does not know why they wait."""
         self._explained = self._definitions.revision
-        self._store.explain_unknown(
+        self._store.mending.explain_unknown(
             self._queues(),
             self._definitions.names(),
             "no process that works on this queue knows this function: start one that imports its module",

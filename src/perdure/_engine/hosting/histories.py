@@ -73,7 +73,7 @@ class Histories:
             return [outcome for run_id in run_ids for outcome in self._load([run_id])]
 
     def _ask(self, run_ids: list[RunId]) -> list[HistoryRows]:
-        histories = until_answered(lambda: self._store.histories(run_ids), self._trouble, self._is_stopping)
+        histories = until_answered(lambda: self._store.runs.histories(run_ids), self._trouble, self._is_stopping)
         children = [child.run_id for rows in histories for child in rows.children if child.state not in TERMINAL]
         self._on_unfinished(children)  # one that was started anew may be remembered here as ended
         return histories

@@ -80,7 +80,7 @@ class Worker:
         row = WorkerRow(worker_id, socket.gethostname(), os.getpid(), serves=serves)
         lock = locked_file(lock_path(self._store.lock_directory, worker_id))
         try:
-            self._store.join(row, self._lease_seconds)
+            self._store.workers.join(row, self._lease_seconds)
         except BaseException:
             lock.release()
             raise
@@ -94,7 +94,7 @@ class Worker:
         """Write what this process takes runs of, where that has changed."""
         worker_id, serves = self.worker_id, self._serves()
         if serves != self._served:
-            self._store.serve(worker_id, serves)
+            self._store.workers.serve(worker_id, serves)
             self._served = serves
 
     def start(self) -> None:
@@ -133,7 +133,7 @@ class Worker:
 
     def _hand_all_back(self) -> None:
         try:
-            self._store.leave(self.worker_id)
+            self._store.workers.leave(self.worker_id)
         except StoreError as error:
             log.warning("could not hand the runs back; the next start will find them: %s", error)
         except Exception:
@@ -143,7 +143,7 @@ class Worker:
 
     def _renew(self) -> None:
         worker_id, asked_at = self.worker_id, self.clock()
-        if not self._store.renew(worker_id):
+        if not self._store.workers.renew(worker_id):
             self._on_lost(worker_id)
             return
         if not self._is_in_time(asked_at):

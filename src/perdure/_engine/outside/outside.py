@@ -130,11 +130,11 @@ class Outside:
         """The same for many, in one transaction, with who asks: those that had not ended."""
         self.open(writes=True)
         store = self.store
-        cancelled = store.cancel_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
+        cancelled = store.cancels.ask_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
         if cancelled:
             self._telling.say(is_vague=True)
-        while cancelled and (swept := self.store.sweep_cancelled()):
-            for ended in self.store.ended(swept):
+        while cancelled and (swept := self.store.cancels.sweep()):
+            for ended in self.store.runs.ended(swept):
                 self.ends.publish(ended, None)
         return cancelled
 

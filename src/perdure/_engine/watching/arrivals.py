@@ -99,7 +99,7 @@ class Arrivals:
             most = LOOK_AT + inbox.size  # what is at hand, or handed over and not consumed yet, is there too
             consumed = inbox.consumed()
             consumed = consumed if run.lane.is_settled else frozenset()
-            found = self._answer(run, lambda: self._store.arrived(run.run_id, request.wait, most))
+            found = self._answer(run, lambda: self._store.runs.arrived(run.run_id, request.wait, most))
             inbox.take_in(request.wait, found)
             inbox.forget(consumed)
 

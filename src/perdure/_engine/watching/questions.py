@@ -90,7 +90,7 @@ class Questions:
         live = self.live.ask(run_id, name, args, time.monotonic() + ANSWER_SECONDS)
         if live is not None:
             return live
-        row = self._store.run(run_id)
+        row = self._store.runs.row(run_id)
         if row is None or row.worker_id is not None:  # it is held by now, and whoever holds it looks as well
             return None
         answer = self.replay(run_id, name, args)

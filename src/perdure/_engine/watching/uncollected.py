@@ -65,7 +65,7 @@ class Uncollected:
     def parent_ended(self, parent: Run) -> None:
         """The run has ended: the failures of its children that it has not asked for are nobody's any more."""
         unseen = list(parent.children.unseen)
-        for child in self._store.ended(unseen):
+        for child in self._store.runs.ended(unseen):
             self._complain("a child that it did not wait for", child, of=parent)
 
     def look_for_orphans(self) -> None:
@@ -73,7 +73,7 @@ class Uncollected:
         orphans = dict(self._orphans)
         if not orphans:
             return
-        over = {ended.run_id for ended in self._store.ended(list({parent for _, _, parent in orphans.values()}))}
+        over = {ended.run_id for ended in self._store.runs.ended(list({parent for _, _, parent in orphans.values()}))}
         for run_id, (name, ended, parent_id) in orphans.items():
             self._orphans.pop(run_id, None)
             if parent_id in over:

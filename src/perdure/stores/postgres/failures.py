@@ -14,7 +14,7 @@ from psycopg import errors
 
 from ...errors import StoreError, StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from ...typing import RunId
-from ..protocol import NothingDone
+from ..protocol import Fenced, NothingDone
 from .addresses import Address
 
 FAILURES: Final = (psycopg.Error, UnicodeError)
@@ -104,6 +104,11 @@ def locked_error(run_ids: Collection[RunId], address: Address) -> NothingDone:
         "transaction, idle in pg_stat_activity perhaps, which is to commit or to end",
         locked=run_ids,
     )
+
+
+def fenced(worker_id: str) -> Fenced:
+    """The error for a worker that may not write any more."""
+    return Fenced(f"worker {worker_id} has no row any more, or the database has failed over")
 
 
 def translate_connecting(failure: Exception, address: Address) -> StoreUnavailableError:

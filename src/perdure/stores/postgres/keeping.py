@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, Final
@@ -19,9 +19,10 @@ from ..keeping.places import with_numbers, without_numbers
 from ..keeping.protocol import Archive
 from ..keeping.removing import Removing, removed
 from ..keeping.tables import MOVED
-from ..protocol import Fenced
 from .batches import text_array
 from .connections import Database, Transaction
+from .failures import fenced
+from .writes import Writes
 
 FAMILIES: Final = 200
 ARCHIVED: Final = 50
@@ -29,12 +30,11 @@ ARCHIVED: Final = 50
 
 
 class PostgresKeeper:
-    """Of one database. `expected` and `count`: how many transactions of a worker there were, for its fence."""
+    """Of one database."""
 
-    def __init__(self, database: Database, *, expected: Callable[[str], int], count: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, writes: Writes) -> None:
         self._database = database
-        self._expected = expected
-        self._count = count
+        self._writes = writes
 
     def family(self, run_id: RunId, most: int) -> list[RunId]:
         found = self._database.ask("families_of", {"run_ids": text_array([run_id]), "most": most})
@@ -57,10 +57,10 @@ class PostgresKeeper:
     def remove(self, worker_id: str, expiry: Expiry, archive: Archive | None) -> Removed:
         turn = self._database.turn
         with turn.lock, turn.transaction() as transaction:
-            me, expected = str(UUID(worker_id)), self._expected(worker_id)
+            me, expected = str(UUID(worker_id)), self._writes.expected(worker_id)
             [(has_right,)] = transaction.ask("fence", worker_id=me, expected=expected)
             if not has_right:
-                raise Fenced(f"worker {worker_id} has no row any more, or the database has failed over")
+                raise fenced(worker_id)
             removing = Removing(
                 lambda query, /, **given: _ask(transaction, query, **given),
                 lambda run_ids: [run_id for (run_id,) in _ask(transaction, "lock_ended", run_ids=run_ids)],
@@ -70,7 +70,7 @@ class PostgresKeeper:
                 if archive is not None:
                     archive(Tables(transaction).rows(chosen))
                 _ask(transaction, "remove_runs", run_ids=chosen)
-        self._count(worker_id)
+        self._writes.count(worker_id)
         return removed(chosen, after)
 
     @contextmanager

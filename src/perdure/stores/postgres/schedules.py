@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from ..kinds import Kinds
-from ..protocol import Fenced
 from ..schedules import DueSchedule, Firing, ScheduleRow, parameters_of, row_of, step_of
 from .batches import apply_behind_fence, text_array
 from .calls import NotNew
 from .connections import Database, Transaction
+from .failures import fenced
+from .writes import Writes
 
 
 class PostgresSchedules:
-    """Those of one database. `expected` and `count`: how many transactions of a worker there were, for its fence."""
+    """Those of one database."""
 
-    def __init__(
-        self, database: Database, kinds: Kinds, *, expected: Callable[[str], int], count: Callable[[str], None]
-    ) -> None:
+    def __init__(self, database: Database, kinds: Kinds, writes: Writes) -> None:
         self._database = database
         self._kinds = kinds
-        self._expected = expected
-        self._count = count
+        self._writes = writes
 
     def now(self) -> float:
         [(now,)] = self._database.ask("moment", {})
@@ -55,14 +52,14 @@ class PostgresSchedules:
                 is_done = self._fire(transaction, worker_id, firing)
         except NotNew:  # somebody makes one of the runs just now: whoever looks again finds it
             return False
-        self._count(worker_id)
+        self._writes.count(worker_id)
         return is_done
 
     def _fire(self, transaction: Transaction, worker_id: str, firing: Firing) -> bool:
         me = str(UUID(worker_id))
-        [(has_right,)] = transaction.ask("fence", worker_id=me, expected=self._expected(worker_id))
+        [(has_right,)] = transaction.ask("fence", worker_id=me, expected=self._writes.expected(worker_id))
         if not has_right:
-            raise Fenced(f"worker {worker_id} has no row any more, or the database has failed over")
+            raise fenced(worker_id)
         if not transaction.ask("step_schedule", **step_of(firing)):
             return False
         if firing.cancels is not None:

@@ -14,9 +14,16 @@ from ...errors import StoreRefusedError
 from ...typing import RunId
 from ..kinds import Kinds
 from ..kinds.kind import Sections
+from ..protocol import Fenced
 from ..verdicts import apply_what_is_new
 from .connections import Connection, Row
 from .rows import recorded_alone, section, texts
+
+
+def check_fence(connection: Connection, worker_id: str) -> None:
+    """Raise `Fenced` where the worker has no row."""
+    if not connection.query("fence", [worker_id]):
+        raise Fenced(f"worker {worker_id} has no row any more")
 
 
 def apply_whole(connection: Connection, kinds: Kinds, worker_id: str, entries: Sequence[Entry]) -> list[Verdict] | None:
@@ -44,7 +51,7 @@ def apply_in_order(connection: Connection, kinds: Kinds, worker_id: str, entries
     """The verdicts on the entries, in their order. Inside a write transaction, after the fence."""
 
     def ask(name: str, /, **parameters: object) -> list[Row]:
-        return connection.rows(name, [parameters[wanted] for wanted in connection.parameters(name)])
+        return connection.rows(name, connection.arranged(name, parameters))
 
     return apply_what_is_new(ask, lambda sections: write(connection, worker_id, sections), kinds, worker_id, entries)
 

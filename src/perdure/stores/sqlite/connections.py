@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -53,9 +53,9 @@ class Connection:
         self.is_patient = True
         """Whether a statement waits while another process writes."""
 
-    def parameters(self, name: str) -> tuple[str, ...]:
-        """The names of the statement's parameters, in their order."""
-        return self._statements[name].parameters
+    def arranged(self, name: str, given: Mapping[str, object]) -> list[object]:
+        """What is given by name, as the statement takes it."""
+        return [given[wanted] for wanted in self._statements[name].parameters]
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
@@ -260,6 +260,21 @@ class Database:
             if not connection.lock.locked():
                 return connection
         return next(self._next)
+
+    def ask(self, name: str, *parameters: object) -> list[Row]:
+        """`Connection.query` for a caller of any thread."""
+        with self.spare().alone() as connection:
+            return connection.query(name, parameters)
+
+    def rows(self, name: str, *parameters: object) -> list[Row]:
+        """`Connection.rows`, too."""
+        with self.spare().alone() as connection:
+            return connection.rows(name, parameters)
+
+    def find(self, name: str, given: Mapping[str, object]) -> list[Row]:
+        """The same, by the names of the parameters."""
+        with self.spare().alone() as connection:
+            return connection.rows(name, connection.arranged(name, given))
 
     def connect(self) -> sqlite3.Connection:
         """A new connection with our settings. Raises `sqlite3.Error`, or `UnsupportedStoreError` after a bad fork."""

@@ -19,7 +19,7 @@ from ..keeping.places import with_numbers, without_numbers
 from ..keeping.protocol import Archive
 from ..keeping.removing import Removing, removed
 from ..keeping.tables import MOVED
-from ..protocol import Fenced
+from .batches import check_fence
 from .checkpointing import Checkpointer
 from .connections import Connection, Database
 from .rows import texts
@@ -59,8 +59,7 @@ class SqliteKeeper:
 
     def remove(self, worker_id: str, expiry: Expiry, archive: Archive | None) -> Removed:
         with self._database.turn.writing() as connection:
-            if not connection.query("fence", [worker_id]):
-                raise Fenced(f"worker {worker_id} has no row any more")
+            check_fence(connection, worker_id)
             removing = Removing(lambda query, /, **given: _ask(connection, query, **given), lambda run_ids: run_ids)
             chosen, after = removing.choose(expiry, FAMILIES if archive is None else ARCHIVED)
             if chosen:
@@ -154,10 +153,8 @@ class Tables:
 
 
 def _given(connection: Connection, name: str, parameters: Mapping[str, Any]) -> list[object]:
-    return [
-        texts(parameters[wanted]) if isinstance(parameters[wanted], list) else parameters[wanted]
-        for wanted in connection.parameters(name)
-    ]
+    packed = {key: texts(value) if isinstance(value, list) else value for key, value in parameters.items()}
+    return connection.arranged(name, packed)
 
 
 def _ask(connection: Connection, name: str, /, **parameters: Any) -> list[Any]:

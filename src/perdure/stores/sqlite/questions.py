@@ -9,7 +9,7 @@ from ...typing import RunId
 from ..claimed import ClaimedRun
 from ..histories import unclaimed
 from ..questions import Question
-from .connections import Database, Row
+from .connections import Database
 from .rows import texts
 
 
@@ -19,14 +19,9 @@ class SqliteQuestions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def _ask(self, statement: str, given: dict[str, object]) -> list[Row]:
-        connection = self._database.spare()
-        with connection.alone():
-            return connection.rows(statement, [given[wanted] for wanted in connection.parameters(statement)])
-
     def _change(self, statement: str, given: dict[str, object]) -> int:
         with self._database.spare().writing() as connection:
-            return connection.change(statement, [given[wanted] for wanted in connection.parameters(statement)])
+            return connection.change(statement, connection.arranged(statement, given))
 
     def ask(self, question: Question, seconds: float) -> None:
         asked = {"question_id": question.question_id, "run_id": question.run_id, "name": question.name}
@@ -35,7 +30,7 @@ class SqliteQuestions:
         self._change("ask_question", {**asked, **told})
 
     def open(self, worker_id: str, names: Collection[str], most: int) -> list[Question]:
-        rows = self._ask("open_questions", {"worker_id": worker_id, "names": texts(names), "most": most})
+        rows = self._database.find("open_questions", {"worker_id": worker_id, "names": texts(names), "most": most})
         return [Question(number, run_id, name, Stored(codec, body)) for number, run_id, name, codec, body in rows]
 
     def answer(self, question_id: str, answer: Answer, claim: str | None) -> bool:
@@ -46,6 +41,6 @@ class SqliteQuestions:
         self._change("withdraw_question", {"question_id": question_id})
 
     def run(self, run_id: RunId) -> ClaimedRun | None:
-        for row in self._ask("run_to_ask", {"run_id": run_id}):
+        for row in self._database.find("run_to_ask", {"run_id": run_id}):
             return unclaimed(row)[1]
         return None

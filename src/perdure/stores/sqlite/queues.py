@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 
 from ..limits import Changes, QueueRow
-from .connections import Connection, Database, Row
+from .connections import Connection, Database
 from .rows import texts
 
 TOGETHER = 1_000
@@ -18,14 +18,9 @@ class SqliteLimits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def _ask(self, statement: str, *parameters: object) -> list[Row]:
-        connection = self._database.spare()
-        with connection.alone():
-            return connection.rows(statement, parameters)
-
     def rows(self, names: Collection[str] | None = None) -> list[QueueRow]:
         asked = None if names is None else texts(names)
-        found = self._ask("queue_rows", asked, asked)
+        found = self._database.rows("queue_rows", asked, asked)
         return [QueueRow(*[*columns, bool(is_keyed)]) for *columns, is_keyed in found]
 
     def set(self, name: str, changes: Changes, *, is_known: bool) -> bool:
@@ -55,7 +50,7 @@ class SqliteLimits:
             connection.change("note_pause" if is_paused else "forget_pause", [function])
 
     def paused(self) -> list[tuple[str, float]]:
-        return [(name, since) for name, since in self._ask("paused_functions")]
+        return [(name, since) for name, since in self._database.rows("paused_functions")]
 
     def heal(self, name: str, after_key: str) -> str | None:
         with self._database.spare().writing() as connection:
@@ -74,7 +69,7 @@ def _declared(connection: Connection, name: str) -> dict[str, object]:
 
 def _change(connection: Connection, name: str, changes: Changes, declaration: str | None) -> None:
     given = {"name": name, "changes": json.dumps(dict(changes)), "declaration": declaration}
-    connection.change("change_queue", [given[wanted] for wanted in connection.parameters("change_queue")])
+    connection.change("change_queue", connection.arranged("change_queue", given))
     if "key_concurrency" in changes:
         connection.change("stir_held_keys", [name])
     if "key_rate" in changes:

@@ -55,8 +55,7 @@ class SqliteSteering:
         return None
 
     def undoer(self, run_id: RunId) -> Undoer | None:
-        connection = self._database.spare()
-        with connection.alone():
+        with self._database.spare().alone() as connection:
             return undoer_of(connection, run_id)
 
     def restart(self, plans: Sequence[Restart], action: str, by: By) -> bool:
@@ -85,7 +84,7 @@ class SqliteSteering:
             row |= {"kept": texts(plan.kept), "order": json.dumps(plan.order)}
 
             def change(statement: str) -> int:
-                return connection.change(statement, [row[name] for name in connection.parameters(statement)])
+                return connection.change(statement, connection.arranged(statement, row))
 
             if change("fork_row") != 1:
                 return "taken"
@@ -115,9 +114,7 @@ class SqliteSteering:
         return Deleted(deleted, total)
 
     def audited(self, run_id: RunId, most: int) -> list[AuditRow]:
-        connection = self._database.spare()
-        with connection.alone():
-            return [AuditRow(*row) for row in in_order(connection.rows("audit_of", [run_id, most]))]
+        return [AuditRow(*row) for row in in_order(self._database.rows("audit_of", run_id, most))]
 
 
 def _steered(connection: Connection, action: str, run_ids: Sequence[RunId], by: By) -> None:
@@ -169,7 +166,7 @@ def begin_anew(connection: Connection, plan: Restart) -> None:
     dropped = texts(plan.dropped)
     given = {"run_id": plan.run_id, "is_whole": plan.is_whole, "dropped": dropped}
     for statement in ("rewind_streams", "void_streams"):
-        connection.change(statement, [given[name] for name in connection.parameters(statement)])
+        connection.change(statement, connection.arranged(statement, given))
     for statement in ("drop_records", "return_messages", "take_back_answers", "forget_answers", "forget_hooks"):
         connection.change(statement, [plan.run_id, dropped])
     connection.change("reopen_hooks", [plan.run_id, texts(plan.reopened)])

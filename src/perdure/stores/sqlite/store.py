@@ -8,51 +8,34 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isinf
 from pathlib import Path
 
-from ..._entries import (
-    Arrival,
-    Checkpoint,
-    EndedRun,
-    Entry,
-    HistoryRows,
-    MessageSent,
-    RunCreated,
-    Stored,
-    Verdict,
-    Wait,
-    entry_bytes,
-)
+from ..._entries import Entry, MessageSent, RunCreated, Verdict, entry_bytes
 from ...errors import StoreRefusedError, StoreUnavailableError
 from ...typing import RunId
+from ..cancels import Cancels
 from ..finding import Finder, Said
-from ..histories import checkpoint_of, histories_of, set_limits, unclaimed, worker_of
+from ..histories import set_limits
 from ..kinds import KINDS, Kind, Kinds
-from ..protocol import (
-    NO_FLOORS,
-    Claimed,
-    ClaimedRun,
-    ClaimRequest,
-    Fenced,
-    Floor,
-    Mail,
-    Pulse,
-    RunRow,
-    Served,
-    WorkerRow,
-)
+from ..mending import Mending
+from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Floor, Mail, Pulse
 from ..questions import Questions
+from ..runs import Runs
 from ..schedules import Schedules
 from ..steering import Steering
 from ..within import Within
-from .batches import apply_in_order, apply_whole
+from ..workers import Workers
+from .batches import apply_in_order, apply_whole, check_fence
+from .cancels import SqliteCancels
 from .checkpointing import Checkpointer
-from .claims import hand_back, hear, put_back_all, sweep, take_claimable
-from .connections import Connection, Database, Row
+from .claims import hand_back, hear, take_claimable
+from .connections import Database
 from .keeping import SqliteKeeper
+from .mending import SqliteMending
 from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .questions import SqliteQuestions
 from .queues import SqliteLimits
-from .rows import in_order, texts
+from .rows import texts
+from .runs import SqliteRuns
 from .schedules import SqliteSchedules
 from .schema import check_schema, migrate, missing_sql
 from .session import SqliteSession
@@ -60,6 +43,7 @@ from .statements import decisions
 from .steering import SqliteSteering
 from .transactions import SqliteTail
 from .within import SqliteWithin
+from .workers import SqliteWorkers
 
 OUTSIDER = ""
 """In the place of a worker's id: who makes runs and executes none."""
@@ -80,10 +64,14 @@ class SqliteStore:
         self._kinds = Kinds(kinds)
         self._database = Database(self.path, patience_seconds, decisions(self._kinds.all))
         self._checkpointer = Checkpointer(self._database)
+        self.workers: Workers = SqliteWorkers(self._database)
+        self.runs: Runs = SqliteRuns(self._database)
+        self.cancels: Cancels = SqliteCancels(self._database)
+        self.mending: Mending = SqliteMending(self._database)
         self.within: Within = SqliteWithin(self.path)
-        self.finder = Finder(self._find, texts)
+        self.finder = Finder(self._database.find, texts)
         self.steering: Steering = SqliteSteering(self._database)
-        self.said = Said(self._find)
+        self.said = Said(self._database.find)
         self.schedules: Schedules = SqliteSchedules(self._database, self._kinds)
         self.limits = SqliteLimits(self._database)
         self.questions: Questions = SqliteQuestions(self._database)
@@ -130,45 +118,12 @@ class SqliteStore:
             self._checkpointer.checkpoint()
         return verdicts
 
-    def join(self, worker: WorkerRow, lease_seconds: float) -> None:
-        with self._database.spare().writing() as connection:
-            connection.change(
-                "join_worker",
-                [worker.worker_id, worker.hostname, worker.pid, lease_seconds, *_served_texts(worker.serves)],
-            )
-
-    def renew(self, worker_id: str) -> bool:
-        with self._database.heartbeat.alone() as connection:
-            return connection.change("renew_worker", [worker_id]) == 1
-
     def session(self) -> SqliteSession:
         return SqliteSession(self._database)
-
-    def serve(self, worker_id: str, served: Served) -> None:
-        with self._database.spare().writing() as connection:
-            connection.change("serve", [*_served_texts(served), worker_id])
 
     @property
     def tail(self) -> SqliteTail:
         return SqliteTail(self._database, self.path)
-
-    def leave(self, worker_id: str) -> None:
-        with self._database.spare().writing() as connection:
-            hand_back(connection, worker_id, ())
-            connection.change("return_wakes", [worker_id, ""])
-            connection.change("remove_worker", [worker_id])
-
-    def workers(self) -> list[WorkerRow]:
-        return [
-            worker_of(row, json.loads(queues), json.loads(names), version)
-            for *row, queues, names, version in self._ask("workers")
-        ]
-
-    def take_over(self, worker_id: str, *, seen: float | None = None) -> list[RunId] | None:
-        with self._database.turn.writing() as connection:
-            if not connection.query("take_over_worker", [worker_id, seen]):
-                return None
-            return put_back_all(connection, worker_id)
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         verdicts = self._commit(worker_id, entries)
@@ -196,7 +151,7 @@ class SqliteStore:
             verdicts = apply_whole(self._database.turn, self._kinds, worker_id, entries)
             if verdicts is None:
                 with self._database.turn.writing() as connection:
-                    _fence(connection, worker_id)
+                    check_fence(connection, worker_id)
                     verdicts = apply_in_order(connection, self._kinds, worker_id, entries)
         self._checkpointer.note_commit(entries)
         if told := self._database.cancelled:
@@ -215,60 +170,13 @@ class SqliteStore:
             try:
                 return take_claimable(connection, worker_id, request, claims)
             except StoreRefusedError:
-                _fence(connection, worker_id)
+                check_fence(connection, worker_id)
                 raise
 
     def reconcile(self, worker_id: str, known: Collection[RunId]) -> list[RunId]:
         with self._database.turn.writing() as connection:
-            _fence(connection, worker_id)
+            check_fence(connection, worker_id)
             return hand_back(connection, worker_id, known)
-
-    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
-        parameters = [texts(run_ids)]
-        with self._database.spare().reading() as connection:
-            checkpoints = connection.rows("history_checkpoints", parameters * 2)
-            children = connection.rows("history_children", parameters)
-            cancelled = connection.rows("cancelled_among", parameters)
-        return histories_of(run_ids, in_order(checkpoints), in_order(children), cancelled)
-
-    def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
-        return [unclaimed(row) for row in self._ask_many("unfinished_runs", after, most)]
-
-    def run(self, run_id: RunId) -> RunRow | None:
-        for row in self._ask("run", run_id):
-            return RunRow(*row)
-        return None
-
-    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
-        rows = in_order(self._ask_many("waiting_messages", run_id, wait.what, most))
-        return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
-
-    def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
-        return [
-            EndedRun(run_id, state, None if codec is None else Stored(codec, body), reason)
-            for run_id, state, codec, body, reason in self._ask_many("ended_runs", texts(run_ids))
-        ]
-
-    def stuck(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
-        return [
-            EndedRun(run_id, "parked", None, reason) for run_id, reason in self._ask_many("stuck_runs", texts(run_ids))
-        ]
-
-    def cancel(self, run_id: RunId) -> bool:
-        return bool(self._ask("cancel_run", run_id))
-
-    def cancel_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
-        return [run_id for (run_id,) in self._ask("cancel_runs", texts(run_ids))]
-
-    def sweep_cancelled(self) -> list[RunId]:
-        [(has_any,)] = self._ask("has_open_cancels")
-        if not has_any:
-            return []
-        with self._database.spare().writing() as connection:
-            return sweep(connection)
-
-    def expire(self) -> list[RunId]:
-        return [run_id for (run_id,) in self._ask("expire_runs")]
 
     def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
         with self._database.turn.writing() as connection:
@@ -281,7 +189,7 @@ class SqliteStore:
         names: Collection[str],
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
-        row = self._ask("pulse", worker_id, texts(queues), texts(names))[0]
+        row = self._database.ask("pulse", worker_id, texts(queues), texts(names))[0]
         has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now, *told = row
         limits, paused, has_questions = told
         due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
@@ -289,38 +197,11 @@ class SqliteStore:
         told = [set_limits(json.loads(limits)), frozenset(json.loads(paused)), bool(has_questions)]
         return Pulse(*has, due_at, bool(has_overdue), bool(has_schedules), now, *told)
 
-    def mend(self, names: Collection[str]) -> list[RunId]:
-        return [run_id for (run_id,) in self._ask("mend_runs", texts(names))]
-
-    def reconsider(self, worker_id: str, queues: Collection[str], names: Collection[str]) -> int:
-        [(has_any,)] = self._ask("has_refused_runs")
-        if not has_any:
-            return 0
-        with self._database.spare().writing() as connection:
-            connection.change("strand_refused_runs", [texts(names)])
-            return connection.change("offer_refused_runs", [texts(names), texts(queues), worker_id])
-
-    def explain_unknown(self, queues: Collection[str], names: Collection[str], reason: str) -> None:
-        given = {"queues": texts(queues), "names": texts(names), "reason": reason}
-        connection = self._database.spare()
-        with connection.alone():
-            wanted = connection.parameters("explain_unknown_runs")
-            connection.change("explain_unknown_runs", [given[name] for name in wanted])
-
-    def checkpoints(self, run_id: RunId) -> list[Checkpoint]:
-        rows = in_order(self._ask_many("history_checkpoints", *[texts([run_id])] * 2))
-        return [recorded for _, recorded in map(checkpoint_of, rows) if recorded.kind != "stream"]
-
     def close(self) -> None:
         self._database.close()
 
     def abandon(self) -> None:
         self._database.abandon()
-
-    def _ask(self, statement: str, *parameters: object) -> list[Row]:
-        connection = self._database.spare()
-        with connection.alone():
-            return connection.query(statement, parameters)
 
     def health(self) -> dict[str, str]:
         wal = Path(f"{self.path}-wal")
@@ -329,22 +210,3 @@ class SqliteStore:
             "write-ahead log bytes": str(wal.stat().st_size if wal.exists() else 0),
             "file can be written": str(os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)).lower(),
         }
-
-    def _find(self, statement: str, parameters: Mapping[str, object]) -> list[Row]:
-        connection = self._database.spare()
-        with connection.alone():
-            return connection.rows(statement, [parameters[name] for name in connection.parameters(statement)])
-
-    def _ask_many(self, statement: str, *parameters: object) -> list[Row]:
-        connection = self._database.spare()
-        with connection.alone():
-            return connection.rows(statement, parameters)
-
-
-def _served_texts(served: Served) -> tuple[str, str, str | None]:
-    return texts(served.queues), texts(served.names), served.version
-
-
-def _fence(connection: Connection, worker_id: str) -> None:
-    if not connection.query("fence", [worker_id]):
-        raise Fenced(f"worker {worker_id} has no row any more")
