@@ -15,21 +15,21 @@ from tests.journal.scripted import run
 
 
 class EndedRuns:
-    """A store in which some runs have ended; it counts how often it is asked."""
+    """The runs of a store, some of which have ended; it counts how often it is asked."""
 
     def __init__(self, run_ids: Sequence[str], size: int = 4) -> None:
         self._ended = {run_id: EndedRun(run_id, "succeeded", Stored("json", "1" * size), None) for run_id in run_ids}
         self.asked: list[int] = []
 
     def ended(self, run_ids: Sequence[str]) -> list[EndedRun]:
-        """As `Store.ended`."""
+        """As `Runs.ended`."""
         found = [self._ended[run_id] for run_id in run_ids if run_id in self._ended]
         self.asked.append(sum(len(end.output.text) for end in found if end.output))
         return found
 
 
-def ends_of(store: EndedRuns) -> Ends:
-    return Ends(store, {}.get, lambda: None)  # type: ignore[arg-type]  # of a store `Ends` needs `ended` alone
+def ends_of(runs: EndedRuns) -> Ends:
+    return Ends(runs, {}.get, lambda: None)  # type: ignore[arg-type]  # of these `Ends` needs `ended` alone
 
 
 def parent_of(number: int) -> Run:

@@ -104,11 +104,11 @@ class Runtime:
             on_lost=news.lost,
             on_unknown=news.unknown,
         )
-        self.uncollected = Uncollected(store, self.serializer)
-        self.ends = Ends(store, self.held.active.get, news.look)
+        self.uncollected = Uncollected(store.runs, self.serializer)
+        self.ends = Ends(store.runs, self.held.active.get, news.look)
         self.following = Following()
         self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news)
-        self.histories = Histories(store, self.threads, lambda: self.phase.is_stopping, self.ends.unlearn)
+        self.histories = Histories(store.runs, self.threads, lambda: self.phase.is_stopping, self.ends.unlearn)
 
     def _make_claiming(self) -> None:
         self.room = Room(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..._core.flow import Outcome
 from ..._entries import HistoryRows
 from ...errors import StoreRefusedError, StoreUnavailableError
-from ...stores.protocol import Store
+from ...stores.protocol import Runs
 from ...typing import TERMINAL, RunId
 from ..trouble import Trouble, until_answered
 from .threads.pool import Threads
@@ -23,13 +23,13 @@ class Histories:
 
     def __init__(
         self,
-        store: Store,
+        runs: Runs,
         threads: Threads,
         is_stopping: Callable[[], bool],
         on_unfinished: Callable[[list[RunId]], None] = lambda run_ids: None,
     ) -> None:
         self._on_unfinished = on_unfinished
-        self._store = store
+        self._runs = runs
         self._threads = threads
         self._is_stopping = is_stopping
         self._trouble = Trouble("the histories of runs cannot be read")
@@ -73,7 +73,7 @@ class Histories:
             return [outcome for run_id in run_ids for outcome in self._load([run_id])]
 
     def _ask(self, run_ids: list[RunId]) -> list[HistoryRows]:
-        histories = until_answered(lambda: self._store.runs.histories(run_ids), self._trouble, self._is_stopping)
+        histories = until_answered(lambda: self._runs.histories(run_ids), self._trouble, self._is_stopping)
         children = [child.run_id for rows in histories for child in rows.children if child.state not in TERMINAL]
         self._on_unfinished(children)  # one that was started anew may be remembered here as ended
         return histories

@@ -16,7 +16,7 @@ from ..._core.children import Children
 from ..._core.run import Run
 from ..._entries import EndedRun
 from ...errors import StoreError
-from ...stores.protocol import NothingDone, Store
+from ...stores.protocol import NothingDone, Runs
 from ...typing import RunId
 from ..trouble import Trouble, until_answered
 
@@ -42,8 +42,8 @@ up to as many again, for they are forgotten so many at a time: a dict whose firs
 class Ends:
     """The register of waits. `find_run` gives the run that this process holds, by id."""
 
-    def __init__(self, store: Store, find_run: Callable[[RunId], Run | None], call_poller: Callable[[], None]) -> None:
-        self._store = store
+    def __init__(self, runs: Runs, find_run: Callable[[RunId], Run | None], call_poller: Callable[[], None]) -> None:
+        self._runs = runs
         self._find_run = find_run
         self._call_poller = call_poller
         self._lock = threading.Lock()
@@ -140,7 +140,7 @@ class Ends:
 
     def recall(self, run_id: RunId) -> None:
         """The run ended some time ago: read its end now, for who is about to look at it."""
-        for ended in self._store.runs.ended([run_id]):
+        for ended in self._runs.ended([run_id]):
             self.publish(ended, None)
 
     def _remember(self, ended: EndedRun) -> None:
@@ -186,7 +186,7 @@ class Ends:
             return run.interruption is not None
 
         try:
-            return until_answered(lambda: self._store.runs.ended(wanted), self._trouble, is_over)
+            return until_answered(lambda: self._runs.ended(wanted), self._trouble, is_over)
         except StoreError as error:
             run.check_alive()
             if len(wanted) == 1 or not isinstance(error, NothingDone):
@@ -213,7 +213,7 @@ class Ends:
             asked = list(dict.fromkeys([*wanted, *parent_of]))
             wanted, parents = [], {}
             for first in range(0, len(asked), ASK_AT_ONCE):
-                for ended in self._store.runs.ended(asked[first : first + ASK_AT_ONCE]):
+                for ended in self._runs.ended(asked[first : first + ASK_AT_ONCE]):
                     if (parent := parent_of.get(ended.run_id)) is not None:
                         self.tell_parent(parent, ended)
                         parents[parent.run_id] = parent
@@ -226,7 +226,7 @@ class Ends:
             if len(self._outsiders) > ASK_AT_ONCE:  # others the next time
                 for run_id in wanted:
                     self._outsiders[run_id] = self._outsiders.pop(run_id)
-        for stuck in self._store.runs.stuck(wanted) if wanted else ():
+        for stuck in self._runs.stuck(wanted) if wanted else ():
             self.publish_stuck(stuck)
 
     def _waited_for(self) -> tuple[list[RunId], dict[RunId, Run]]:

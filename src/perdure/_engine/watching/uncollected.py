@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..._core.run import Run
 from ..._entries import EndedRun
-from ...stores.protocol import Store
+from ...stores.protocol import Runs
 from ...typing import RunId
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ log = logging.getLogger("perdure")
 class Uncollected:
     """One for each runtime. Each change is a single operation of a dict: handles go at any moment, in any thread."""
 
-    def __init__(self, store: Store, serializer: Serializer) -> None:
-        self._store = store
+    def __init__(self, runs: Runs, serializer: Serializer) -> None:
+        self._runs = runs
         self._serializer = serializer
         self._handles: dict[RunId, int] = {}
         """How many handles there are of a run, for those that have any."""
@@ -65,7 +65,7 @@ class Uncollected:
     def parent_ended(self, parent: Run) -> None:
         """The run has ended: the failures of its children that it has not asked for are nobody's any more."""
         unseen = list(parent.children.unseen)
-        for child in self._store.runs.ended(unseen):
+        for child in self._runs.ended(unseen):
             self._complain("a child that it did not wait for", child, of=parent)
 
     def look_for_orphans(self) -> None:
@@ -73,7 +73,7 @@ class Uncollected:
         orphans = dict(self._orphans)
         if not orphans:
             return
-        over = {ended.run_id for ended in self._store.runs.ended(list({parent for _, _, parent in orphans.values()}))}
+        over = {ended.run_id for ended in self._runs.ended(list({parent for _, _, parent in orphans.values()}))}
         for run_id, (name, ended, parent_id) in orphans.items():
             self._orphans.pop(run_id, None)
             if parent_id in over:
