@@ -17,18 +17,32 @@ from .._engine.hosting.live_answers import answer_of
 from .._engine.runtime import Runtime
 from .._entries import Answer, HistoryRows
 from ..errors import PerdureError
-from ..stores.protocol import Store
+from ..stores.protocol import Runs, Store
 from ..typing import RunId
 from .replaying import Replayer
+
+
+class PastRuns:
+    """The runs of a store, of which none has a cancel."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
+        """What the runs have recorded."""
+        found = self._runs.histories(run_ids)
+        return [HistoryRows(rows.checkpoints, rows.children, False) for rows in found]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runs, name)
 
 
 class PastOnly(ReadOnly):
     """A store that reads, and tells of no cancel."""
 
-    def histories(self, run_ids: Sequence[RunId]) -> list[HistoryRows]:
-        """What the runs have recorded."""
-        found = self._store.runs.histories(run_ids)
-        return [HistoryRows(rows.checkpoints, rows.children, False) for rows in found]
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.runs = PastRuns(store.runs)
 
 
 class AnswerFindings(Findings):
