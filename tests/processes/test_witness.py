@@ -132,7 +132,8 @@ def test_after_an_outage_the_lease_is_renewed_soon(store_url: str) -> None:
             return True
 
         beating = Worker(app._launched().store, lease_seconds=30.0, on_lost=lambda worker_id: None)
-        beating._store = SimpleNamespace(renew=renew, leave=lambda worker_id: None)  # type: ignore[assignment]  # as above
+        workers = SimpleNamespace(renew=renew, leave=lambda worker_id: None)
+        beating._store = SimpleNamespace(workers=workers)  # type: ignore[assignment]  # as above
         assert [beating._beat() for _ in range(4)] == [1.0, 1.0, 10.0, 10.0]
         assert worker.may_start
 
