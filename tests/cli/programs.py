@@ -23,3 +23,23 @@ def quadruple(number: int) -> int:
 def asks(token: str) -> bool:
     """Waits for an answer."""
     return perdure.hook(bool, token=token).wait()
+
+
+@perdure.step
+def unbook(name: str) -> None: ...
+
+
+@perdure.step(undo=unbook)
+def book(name: str) -> str:
+    return name
+
+
+@perdure.workflow
+def talkative() -> None:
+    """Says, is told, and fails when it has booked."""
+    if perdure.patched("a-change"):
+        book("a room")
+    perdure.set_event("price", 3)
+    perdure.recv("number")
+    perdure.recv("number")
+    raise ValueError("not this one")

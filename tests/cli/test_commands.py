@@ -13,9 +13,10 @@ import pytest
 
 import perdure
 from perdure.cli.command import all_commands
+from perdure.cli.main import main
 from perdure.cli.screen import widths_within
 from tests.cli.conftest import Perdure
-from tests.cli.programs import asks, double, quadruple, queue
+from tests.cli.programs import asks, double, quadruple, queue, talkative
 from tests.conformance.ledger import until
 
 
@@ -59,6 +60,39 @@ def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> N
     assert (details["run"]["status"], details["output"], len(details["children"])) == ("succeeded", "12", 1)
     assert command("runs", "show", worked["ready"][:-1]).code == 0
     assert command("runs", "show", "0").code in (2, 3)  # several begin so, or none
+    assert command("runs", "explain", worked["ready"][:-1]).out.startswith(f"{worked['ready']} is ready\n")
+
+
+def test_calls_are_shown_as_the_code_has_them(command: Perdure, store_url: str) -> None:
+    """By what was called; what a run was told, by how often; and which run undoes what it did."""
+    with perdure.running(store_url):
+        handle = perdure.start(talkative)
+        for number in range(2):
+            perdure.send(handle, number, topic="number")
+        with pytest.raises(ValueError, match="not this one"):
+            handle.result(30)
+    shown = command("runs", "show", handle.run_id).out
+    for line in (
+        "patched a-change → true",
+        "set_event price → 3",
+        "recv number → 0",
+        "told: message, 2 times, the last ",
+    ):
+        assert line in shown
+    assert shown.count("book(") == 1
+    assert f"{handle.run_id}:undo" in shown
+
+
+def test_the_database_may_be_named_before_the_command(store_url: str, client: perdure.Client) -> None:
+    """As behind it."""
+    assert main(["--url", store_url, "runs", "list"]) == 0
+    assert main(["--json", "--url", store_url, "runs", "list", "--plain"]) == 0
+
+
+def test_what_a_command_does_not_take_is_said_by_it(command: Perdure) -> None:
+    """With the help that lists what it takes."""
+    assert "perdure runs list --help shows how it is written" in command("runs", "list", "--database", "x").err
+    assert "give the module, app.main, and run this where `import app.main`" in command("check", "app/main.py").err
 
 
 def test_an_id_that_nobody_has_is_said(command: Perdure, worked: dict[str, str]) -> None:
@@ -85,7 +119,9 @@ def test_runs_are_ended(command: Perdure, worked: dict[str, str]) -> None:
     assert command("runs", "cancel", worked["ready"], "--queue", "a").code == 2
 
 
-def test_queues_workers_and_what_goes_on_are_shown(command: Perdure, store_url: str, worked: dict[str, str]) -> None:
+def test_queues_workers_and_what_goes_on_are_shown(
+    command: Perdure, store_url: str, worked: dict[str, str], client: perdure.Client
+) -> None:
     """While somebody works, and while nobody does."""
     shown = [line.split()[:3] for line in command("queues").out.splitlines()]
     assert ["nobody-serves-it", "1", "0"] in shown
@@ -97,6 +133,9 @@ def test_queues_workers_and_what_goes_on_are_shown(command: Perdure, store_url: 
         assert command("workers").out.splitlines()[1].split()[-1] == "well"
     assert "nobody-serves-it" in command("watch").out
     assert command("watch", "--json", "--once").json["failed"] == [worked["failed"]]
+    command("runs", "cancel", worked["ready"])
+    client.queues.set(queue, concurrency=3)
+    assert "cli-tests" in command("watch").out  # where nothing waits and nothing is held
 
 
 def test_the_doctor_says_what_is_wrong(command: Perdure, store_url: str, worked: dict[str, str]) -> None:

@@ -17,15 +17,18 @@ def test_one_is_made_shown_and_removed(command: Perdure, client: perdure.Client)
         "schedules", "set", "n", "--function", NAME, "--cron", "0 9 * * *", "--timezone", "Asia/Tokyo", "--args", "[1]"
     )
     assert (said.code, said.out.startswith(f"n: 0 9 * * * (Asia/Tokyo) starts {NAME}; next in ")) == (0, True)
-    assert command("schedules", "set", "n", "--args", "[2]", "--queue", "q", "--catch-up", "all").code == 0
+    assert command("schedules", "set", "n", "--args", "[2]", "--queue", "q").code == 0
+    refused = command("schedules", "set", "n", "--catch-up", "all")
+    assert (refused.code, "give overlap='queue'" in refused.err) == (2, True)
+    assert command("schedules", "set", "n", "--catch-up", "all", "--overlap", "queue").code == 0
     lines = command("schedules", "list").out.splitlines()
     assert lines[0].split() == ["name", "comes", "starts", "queue", "next", "last"]
     assert NAME in lines[1]
     shown = command("schedules", "show", "n", "--next", "3").out
-    assert f"starts {NAME}[2]" in shown
+    assert f"starts {NAME}([2])" in shown
     assert shown.count("00:00:00 UTC") == 3
     [listed] = command("schedules", "list", "--json").json["schedules"]
-    assert (listed["name"], listed["catch_up"], listed["overlap"]) == ("n", "all", "skip")
+    assert (listed["name"], listed["catch_up"], listed["overlap"]) == ("n", "all", "queue")
     assert len(command("schedules", "show", "n", "--json").json["instants"]) == 5
     assert command("schedules", "pause", "n").out == "n is paused; runs that it has started go on\n"
     assert command("schedules", "list").out.splitlines()[1].split()[-2:] == ["paused", "-"]

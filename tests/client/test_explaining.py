@@ -61,7 +61,7 @@ def test_a_full_queue_names_who_holds_its_slots(store_url: str, client: Client) 
     with perdure.running(store_url, poll_seconds=0.05):
         handles = [NARROW.with_options(id=name).submit(hold) for name in ("a", "b", "c")]
         wait_for_state(client, "a", "held")
-        assert "executed by" in str(handles[0].explain())
+        assert "held by" in str(handles[0].explain())
         assert "The queue is full: 1 of at most 1 are executed (a)." in said(client, "c")
         assert "1 of its queue comes before it." in said(client, "c")
         client.queues.pause("narrow")

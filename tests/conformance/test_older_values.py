@@ -158,6 +158,8 @@ def test_a_run_that_cannot_read_its_values_waits_and_goes_on_once_there_is_an_up
         perdure.send(run_id, "go", topic="go on")
         handle = client.handle(run_id)
         until(lambda: "mend" in str(handle.explain()))
+        assert ".." not in str(handle.explain())
+        assert "by the code of worker " in str(handle.explain())  # it has no version of its own
         reason = str(handle.reason)
         for part in ("was declared otherwise", "has the field 'total', which Bill has no more", "upcasters={1: …}"):
             assert part in reason

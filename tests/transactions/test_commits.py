@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,3 +141,23 @@ def test_a_conflict_is_tried_again(way: Way, url: str) -> None:
         assert service.run(["ada"]) == ["account of ada"]
     assert service.calls == ["ada"] * 3
     assert accounts(url) == ["ada"]
+
+
+def test_an_engine_needs_nothing_of_the_async_half(tmp_path: Path) -> None:
+    """SQLAlchemy without `greenlet` has none: its module cannot be imported."""
+    program = (
+        "import sys; sys.modules['sqlalchemy.ext.asyncio'] = None\n"
+        "import perdure, sqlalchemy\n"
+        "from sqlalchemy.orm import Session, sessionmaker\n"
+        "engine = sqlalchemy.create_engine('sqlite:///own.db')\n"
+        "@perdure.Transactions(sessionmaker(engine)).step\n"
+        "def one(session: Session) -> int:\n"
+        "    return session.execute(sqlalchemy.text('SELECT 1')).scalar_one()\n"
+        "@perdure.workflow\n"
+        "def flow() -> int:\n"
+        "    return one()\n"
+        "with perdure.running('perdure.db'):\n"
+        "    print(flow())\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said.stdout == "1\n", said.stderr

@@ -14,7 +14,7 @@ from .._entries import Stored
 from ..errors import UsageError
 from ..stores.protocol import ScheduleRow
 from ..typing import DEFAULT_QUEUE
-from .schedule_options import ScheduleOptions, Timing, catch_up_of, overlap_of, rule_of, schedulable
+from .schedule_options import ScheduleOptions, Timing, catch_up_beside, catch_up_of, overlap_of, rule_of, schedulable
 from .wanted_runs import queue_name
 
 MOST_ATTEMPTS = 10
@@ -35,7 +35,8 @@ def edited(
         raise UsageError(f"schedules.set() has no option {', '.join(unknown)}; it has {known}")
     if row is None and function is None:
         raise UsageError(
-            f"there is no schedule {name!r}: to make one, say what it starts: schedules.set(name, function)"
+            f"there is no schedule {name!r}: to make one, say what it starts: schedules.set(name, function), "
+            "or `perdure schedules set NAME --function MODULE:NAME`"
         )
     made = row or ScheduleRow(
         name=name,
@@ -56,14 +57,16 @@ def edited(
     )
     made = _with_function(made, function, options, serializer)
     made = _with_times(made, options)
+    overlap = overlap_of(options["overlap"]) if "overlap" in options else made.overlap
+    catch_up = catch_up_of(options["catch_up"]) if "catch_up" in options else made.catch_up
     return replace(
         made,
         queue=queue_name(options["queue"]) if "queue" in options else made.queue,
         priority=whole_number(options["priority"], "priority", least=LEAST_INTEGER)
         if "priority" in options
         else made.priority,
-        overlap=overlap_of(options["overlap"]) if "overlap" in options else made.overlap,
-        catch_up=catch_up_of(options["catch_up"]) if "catch_up" in options else made.catch_up,
+        overlap=overlap,
+        catch_up=catch_up_beside(overlap, catch_up),
     )
 
 

@@ -80,7 +80,7 @@ def schedule(
     as for a submitted run. `jitter`: each run begins later by up to so many seconds. `overlap`: while the run that it
     started last has not ended, `"skip"` leaves the instant out, `"queue"` waits for that end, `"cancel"` ends the old
     run, `"allow"` starts beside it. `catch_up`: of the instants that were missed by more than a minute, for nobody was
-    there, `"latest"` starts the last one, `"all"` each, `"skip"` none.
+    there, `"latest"` starts the last one, `"all"` each (with the overlap `"queue"` or `"allow"`), `"skip"` none.
 
     Raises `UsageError` for a line that is none or never comes, for an unknown zone, and where the function is no
     workflow or step.
@@ -100,7 +100,7 @@ def schedule(
                 priority=whole_number(priority, "schedule: priority", least=LEAST_INTEGER),
                 rule=rule,
                 overlap=overlap_of(overlap),
-                catch_up=catch_up_of(catch_up),
+                catch_up=catch_up_beside(overlap, catch_up_of(catch_up)),
             )
         )
         return function
@@ -172,3 +172,13 @@ def catch_up_of(given: object) -> CatchUp:
     if given not in CATCH_UPS:
         raise UsageError(f"catch_up={given!r}: give one of {', '.join(map(repr, CATCH_UPS))}")
     return cast("CatchUp", given)
+
+
+def catch_up_beside(overlap: str, catch_up: CatchUp) -> CatchUp:
+    """Those that were missed are due at the same moment, so `"all"` needs an overlap that leaves none of them out."""
+    if catch_up == "all" and overlap in ("skip", "cancel"):
+        raise UsageError(
+            f"catch_up='all' starts each instant that was missed, and overlap={overlap!r} starts one of several at "
+            "most: give overlap='queue', one after the other, or overlap='allow', all at once"
+        )
+    return catch_up

@@ -70,8 +70,7 @@ def sentences(facts: Facts) -> list[str]:
         case "parked":
             found = list(why_parked(facts))
         case _:
-            reason = f": {facts.reason}" if facts.reason else ""
-            return [f"It has ended: {facts.state}{reason}."]
+            return [f"It has ended: {facts.state}{because(facts)}."]
     if facts.deadline_in is not None:
         late = "has passed, and it ends with it" if facts.deadline_in <= 0 else f"is in {span(facts.deadline_in)}"
         found.append(f"Its deadline {late}.")
@@ -80,7 +79,10 @@ def sentences(facts: Facts) -> list[str]:
 
 def how_held(facts: Facts) -> Iterator[str]:
     """It is in a worker's hands."""
-    yield f"It is executed by {facts.holder}, attempt {facts.attempts} of {facts.max_attempts}."
+    yield (
+        f"It is held by {facts.holder}, attempt {facts.attempts} of {facts.max_attempts}: a body runs there, or it "
+        "waits in that process' memory; `perdure runs show` has its steps and open hooks."
+    )
     silent, lease = facts.silent_seconds or 0.0, facts.lease_seconds or 0.0
     if lease and silent > lease / 2:
         yield f"That worker has not shown that it lives for {span(silent)}; after {span(lease)} another takes over."
@@ -96,12 +98,12 @@ def how_held(facts: Facts) -> Iterator[str]:
 
 def why_parked(facts: Facts) -> Iterator[str]:
     """It has left memory until something comes."""
-    reason = f": {facts.reason}" if facts.reason else ""
+    reason = because(facts)
     match facts.stopped:
         case "mend":
             yield f"It waits for a mend of its code or data{reason}."
             if facts.refused_by:
-                yield f"Refused by the code of {', '.join(facts.refused_by)}."
+                yield f"Refused by the code of {refusing(facts)}."
             return
         case "paused":
             yield f"It is paused{reason}. `perdure runs resume` lets it go on."
@@ -173,7 +175,7 @@ def nobody_takes(facts: Facts) -> Iterator[str]:
             "start one whose program imports the module that defines it."
         )
     elif not facts.willing:
-        yield f"No living worker has code that can go on with it: refused by {', '.join(facts.refused_by)}."
+        yield f"No living worker has code that can go on with it: refused by {refusing(facts)}."
 
 
 def in_the_way(facts: Facts) -> Iterator[str]:
@@ -199,6 +201,17 @@ def in_the_way(facts: Facts) -> Iterator[str]:
             f"Its key {facts.key!r} may start {facts.key_rate} in {span(facts.key_period_seconds)}, and has: "
             f"the next begins in {span(max(0.0, facts.key_opens_in or 0.0))}."
         )
+
+
+def because(facts: Facts) -> str:
+    """The reason, to stand before a full stop."""
+    return f": {facts.reason.rstrip('.')}" if facts.reason else ""
+
+
+def refusing(facts: Facts) -> str:
+    """Whose code; what has no version of its own has that of its worker."""
+    versions = sorted(facts.refused_by)
+    return ", ".join(f"worker {one[1:]}" if one.startswith("~") else f"version {one}" for one in versions)
 
 
 def children_of(facts: Facts) -> str:

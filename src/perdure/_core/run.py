@@ -304,9 +304,9 @@ class Run(Struct, eq=False, weakref=True):
             f"the code now asks for {asked}."
         )
         difference = NondeterminismError(
-            f"{told} The run is parked and nothing is lost: restore the code that it was "
-            "started with (or what made it ask differently, such as an argument that changes from run to run), "
-            "and start the process again.",
+            f"{told} The run is parked and nothing is lost: ask perdure.patched(...) where the code has changed, or "
+            "restore the code that it was started with (or what made it ask differently, such as an argument that "
+            "changes from run to run), and start the process again.",
             run_id=self.run_id,
             key=key,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .. import Client, UsageError
 from .times import moment
 
 
@@ -42,3 +43,11 @@ def filter_of(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.attribute:
         found["attributes"] = dict(arguments.attribute)
     return found
+
+
+def whole_id(client: Client, given: str) -> str:
+    """The id of the only run whose id begins so; what was given where it is an id, or nobody's."""
+    alike = [run.run_id for run in client.runs.list(id_prefix=given, limit=2).runs]
+    if len(alike) > 1 and given not in alike:
+        raise UsageError(f"several runs begin with {given}: {', '.join(alike)}, …")
+    return alike[0] if len(alike) == 1 else given

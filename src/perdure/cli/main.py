@@ -26,7 +26,9 @@ answered before); 2 written wrong; 3 no such run, hook or schedule; 4 the databa
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    arguments = parser_of(all_commands()).parse_args(given)
+    arguments, rest = parser_of(all_commands()).parse_known_args(given)
+    if rest:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     screen = Screen(is_json=arguments.json, is_plain=arguments.plain)
     command: Command = arguments.command
     try:
@@ -69,20 +71,17 @@ class Parser(argparse.ArgumentParser):
 
 def parser_of(commands: Sequence[Command]) -> Parser:
     """The parser of all commands."""
-    shared = Parser(add_help=False)
-    group = shared.add_argument_group("everywhere")
-    group.add_argument(
-        "--url",
-        default=None,
-        help="the database: a path, sqlite:///…, postgresql://…; else the variable PERDURE_URL, else perdure.db here",
-    )
-    group.add_argument("--json", action="store_true", help="write JSON, for programs")
-    group.add_argument("--plain", action="store_true", help="no colours on a terminal, either")
+    shared = Parser(
+        add_help=False, argument_default=argparse.SUPPRESS
+    )  # else it forgets what stands before the command
+    add_shared(shared)
     parser = Parser(
         prog="perdure",
         description="Looks at the runs of a Perdure database, ends them, works on them, and says what is wrong.",
         epilog=CODES,
     )
+    add_shared(parser)
+    parser.set_defaults(url=None, json=False, plain=False)
     parser.add_argument("--version", action="version", version=f"perdure {__version__}")
     top = parser.add_subparsers(metavar="COMMAND", required=True)
     groups: dict[str, argparse._SubParsersAction[Parser]] = {}
@@ -104,8 +103,19 @@ def parser_of(commands: Sequence[Command]) -> Parser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(own)
-        own.set_defaults(command=command)
+        own.set_defaults(command=command, parser=own)
     return parser
+
+
+def add_shared(parser: argparse.ArgumentParser) -> None:
+    """What may stand before the command and behind it."""
+    group = parser.add_argument_group("everywhere")
+    group.add_argument(
+        "--url",
+        help="the database: a path, sqlite:///…, postgresql://…; else the variable PERDURE_URL, else perdure.db here",
+    )
+    group.add_argument("--json", action="store_const", const=True, help="write JSON, for programs")
+    group.add_argument("--plain", action="store_const", const=True, help="no colours on a terminal, either")
 
 
 def of_group(commands: Sequence[Command], first: str) -> list[Command]:

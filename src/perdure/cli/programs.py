@@ -21,13 +21,15 @@ def program_of(program: str, url: str | None, **settings: Any) -> Perdure:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and module_name.startswith(error.name):
+            meant = module_name.removesuffix(".py").replace("/", ".")
+            mend = "" if meant == module_name else f"give the module, {meant}, and "
             raise UsageError(
-                f"there is no module {module_name}: run this where `import {module_name}` works"
+                f"there is no module {module_name}: {mend}run this where `import {meant}` works"
             ) from error
         raise
     given = getattr(module, name, None) if name else None
     if name and given is None:
-        raise UsageError(f"{module_name} has no {name}")
+        raise UsageError(f"{module_name} has no {name}: name its Perdure instance, or give {module_name} alone")
     if isinstance(given, Perdure):
         return given.with_settings(url, **settings)
     return Perdure(url, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,7 +10,6 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.event import listen
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session, sessionmaker
 
 from ...errors import UsageError
@@ -104,11 +104,20 @@ def complaint_of(subject: Any) -> Complaint | None:
 
 def joined(given: Any) -> Alchemy:
     """The user's connection or session as it is."""
-    subject = given() if isinstance(given, (scoped_session, async_scoped_session)) else given
-    is_async = isinstance(subject, (AsyncConnection, AsyncSession))
+    is_scoped = isinstance(given, scoped_session) or is_one_of(given, "async_scoped_session")
+    subject = given() if is_scoped else given
+    is_async = is_one_of(subject, "AsyncConnection", "AsyncSession")
     if not is_async and not isinstance(subject, (Connection, Session)):
         raise UsageError(f"connection={type(given).__name__}: of SQLAlchemy give a connection or a session")
     return Alchemy(subject, is_async=is_async, is_sqlite=False)
+
+
+def is_one_of(given: Any, *names: str) -> bool:
+    """Whether it is of one of these async classes. Who has one has imported them; others may lack `greenlet`, without
+    which they cannot be.
+    """
+    module = sys.modules.get("sqlalchemy.ext.asyncio")
+    return module is not None and isinstance(given, tuple(getattr(module, name) for name in names))
 
 
 def rows_of(result: Any) -> list[Any]:
@@ -139,10 +148,11 @@ class AlchemySource:
 
 def source(given: Any) -> AlchemySource:
     """What `Transactions` takes for an engine or a sessionmaker."""
-    is_async = isinstance(given, (AsyncEngine, async_sessionmaker))
-    if isinstance(given, (Engine, AsyncEngine)):
+    is_engine, is_maker = is_one_of(given, "AsyncEngine"), is_one_of(given, "async_sessionmaker")
+    is_async = is_engine or is_maker
+    if is_engine or isinstance(given, Engine):
         return AlchemySource(given.connect, is_async=is_async, is_sqlite=given.dialect.name == "sqlite")
-    if isinstance(given, (sessionmaker, async_sessionmaker)):
+    if is_maker or isinstance(given, sessionmaker):
         bind = given.kw.get("bind")
         if bind is None:
             raise UsageError("Transactions(sessionmaker): it has no engine; make it as sessionmaker(engine)")

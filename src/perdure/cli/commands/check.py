@@ -44,6 +44,10 @@ def run(context: Context) -> int:
         if len(differences) > SHOWN:
             screen.line(f"… and {len(differences) - SHOWN} more")
         screen.line(f"{count} unfinished runs were replayed; {len(differences)} cannot go on with this code")
+        if differences:
+            screen.note(
+                "ask perdure.patched(...) where the code has changed, or let these runs end with the code of before"
+            )
     return NOT_SO if differences else DONE
 
 

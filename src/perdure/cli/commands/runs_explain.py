@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 
 from ..command import DONE, Command, Context
+from ..filters import whole_id
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run."""
-    parser.add_argument("run_id", metavar="ID", help="the run's id")
+    parser.add_argument("run_id", metavar="ID", help="the run's id, or the beginning of one that no other run has")
 
 
 def run(context: Context) -> int:
     """A sentence a line."""
     with context.client() as client:
-        found = client.runs.explain(context.arguments.run_id)
+        found = client.runs.explain(whole_id(client, context.arguments.run_id))
     if context.screen.is_json:
         context.screen.json(found)
     else:

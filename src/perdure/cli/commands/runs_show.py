@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from ... import RunDetails, RunSummary, StepProgress, UsageError
+from ... import RunDetails, RunSummary, StepProgress
+from ..._api.shown_runs import StepDetails
 from ..command import DONE, Command, Context
+from ..filters import whole_id
 from ..screen import STYLES, Branch, share_bar
 from ..times import between, said_of, since, span
 from .runs_list import first_line
 
-HIDDEN_KINDS = ("order", "child", "saved")
+HIDDEN_KINDS = ("order", "child", "saved", "undo")
+CALLS = {"recv": "recv", "patch": "patched", "event": "set_event", "get_event": "get_event", "answer": "answer to"}
+"""How the code of a workflow asks for what is recorded under a name of the user's."""
+HOOK = "perdure:hook:"
 LONGEST = 120
 
 
@@ -26,20 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context) -> int:
     """The run; its id may be cut short."""
     with context.client() as client:
-        given = context.arguments.run_id
-        alike = client.runs.list(id_prefix=given, limit=2).runs
-        if len(alike) > 1 and given not in (run.run_id for run in alike):
-            raise UsageError(f"several runs begin with {given}: {', '.join(run.run_id for run in alike)}, …")
-        run_id = alike[0].run_id if len(alike) == 1 else given
+        run_id = whole_id(client, context.arguments.run_id)
         details = client.runs.get(run_id, limit=context.arguments.limit)
+        undoes = any(step.kind == "undo" for step in details.steps)
+        undoing = client.runs.list(attributes={"undo": run_id}).runs if undoes else []
     if context.screen.is_json:
         context.screen.json(details)
     else:
-        context.screen.tree(tree_of(details, context.arguments.limit))
+        context.screen.tree(tree_of(details, undoing, context.arguments.limit))
     return DONE
 
 
-def tree_of(details: RunDetails, limit: int) -> Branch:
+def tree_of(details: RunDetails, undoing: Sequence[RunSummary], limit: int) -> Branch:
     """All of it."""
     run = details.run
     root = Branch(f"{run.name}  {run.run_id}  {run.status}", STYLES.get(run.status, ""))
@@ -54,16 +58,25 @@ def tree_of(details: RunDetails, limit: int) -> Branch:
             else:
                 took = "" if step.started_at is None else f"  {between(step.started_at, step.recorded_at)}"
                 state = f"{'failed' if step.is_error else outcome_of(step.kind, step.outcome)}{took}"
-            called = f"({first_line(step.arguments, LONGEST)})" if step.arguments not in (None, "[]") else ""
-            branch = at.add(f"{step.name}{called} → {state}", STYLES["failed"] if step.is_error else "")
+            branch = at.add(f"{call_of(step)} → {state}", STYLES["failed"] if step.is_error else "")
             for attempt in step.earlier_attempts:
                 branch.add(f"attempt {attempt.number}: {first_line(attempt.error, LONGEST) or 'failed'}")
             if step.is_error:
                 branch.add(first_line(step.outcome, LONGEST) or "")
             if step.attempts > 1:
                 branch.add(f"{step.attempts} attempts")
-    add_children(root, details.children, limit)
+    add_runs(root, "children", details.children, limit)
+    add_runs(root, "undoes what it did, unless it succeeds", undoing, limit)
     return root
+
+
+def call_of(step: StepDetails) -> str:
+    """What was called, as the code has it."""
+    if step.kind == "recv" and step.name.startswith(HOOK):
+        return f"answer to hook {step.name.removeprefix(HOOK)}"
+    if step.kind in CALLS:
+        return f"{CALLS[step.kind]} {step.name}".rstrip()
+    return step.name + (f"({first_line(step.arguments, LONGEST)})" if step.arguments not in (None, "[]") else "")
 
 
 def outcome_of(kind: str, outcome: str) -> str:
@@ -109,7 +122,9 @@ def lines_of(details: RunDetails) -> list[str]:
         lines.append("paused: perdure runs resume lets it go on")
     if run.stopped == "retries":
         lines.append("its retries are used up: perdure runs resume lets it go on")
-    lines += [f"told: {message.kind}, {since(message.sent_at)} ago" for message in details.messages]
+    told = Counter(message.kind for message in details.messages)
+    last = {message.kind: message.sent_at for message in details.messages}
+    lines += [f"told: {count_of(kind, told[kind])}{since(at)} ago" for kind, at in last.items()]
     for done in details.steered:
         lines.append(f"{done.action}: by {done.who}, {since(done.at)} ago{f', {done.detail}' if done.detail else ''}")
     lines.append(f"input: {first_line(details.input, LONGEST)}")
@@ -127,13 +142,18 @@ def progress_line(step: StepProgress) -> str:
     return f"{step.name}  {share_bar(step.share)}{step.done:g}{of_all}{note}  ({since(step.at)} ago)"
 
 
-def add_children(root: Branch, children: Sequence[RunSummary], limit: int) -> None:
-    """The runs that it has made."""
-    if children:
-        at = root.add(f"children ({len(children)}{'+' if len(children) >= limit else ''})")
-        for child in children:
-            took = between(child.started_at, child.finished_at)
-            at.add(f"{child.name}  {child.run_id}  {child.status}  {took}", STYLES.get(child.status, ""))
+def count_of(kind: str, number: int) -> str:
+    """What it was told, and how often."""
+    return f"{kind}, " if number == 1 else f"{kind}, {number} times, the last "
+
+
+def add_runs(root: Branch, what: str, runs: Sequence[RunSummary], limit: int) -> None:
+    """Other runs that belong to it."""
+    if runs:
+        at = root.add(f"{what} ({len(runs)}{'+' if len(runs) >= limit else ''})")
+        for run in runs:
+            took = between(run.started_at, run.finished_at)
+            at.add(f"{run.name}  {run.run_id}  {run.status}  {took}", STYLES.get(run.status, ""))
 
 
 COMMAND = Command(

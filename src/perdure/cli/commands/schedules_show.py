@@ -23,7 +23,8 @@ def run(context: Context) -> int:
     if screen.is_json:
         screen.json({"schedule": schedule, "instants": instants})
         return DONE
-    screen.line(f"{schedule.name}: {times_of(schedule)} starts {schedule.function}{schedule.arguments}")
+    arguments = "" if schedule.arguments == "[]" else schedule.arguments
+    screen.line(f"{schedule.name}: {times_of(schedule)} starts {schedule.function}({arguments})")
     rows = [
         ("queue", schedule.queue or "(started)"),
         ("next", when(schedule)),

@@ -106,7 +106,7 @@ def draw(screen: Screen, look: Look) -> None:
         f"failed {look.rate('failed', 'dead'):.2f}/s"
     )
     screen.line()
-    longest = max([queue.ready + queue.held for queue in look.queues] or [1])
+    longest = max([1, *(queue.ready + queue.held for queue in look.queues)])
     screen.table(
         ("queue", "ready", "held", "", "the next waits"),
         [

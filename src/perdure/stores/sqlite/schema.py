@@ -85,8 +85,8 @@ def check_schema(database: Database) -> None:
         ) from error
     if not is_there:
         raise UnsupportedStoreError(
-            f"there is no database {database.path}: give the file that the workers use, or make "
-            "it with `perdure migrate`"
+            f"there is no database {database.path}: give the file that the workers use (by --url or PERDURE_URL on a "
+            "command line), or make it with `perdure migrate`"
         )
     with database.spare().reading() as connection:
         version = _version(connection, database)
