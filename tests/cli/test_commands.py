@@ -60,6 +60,8 @@ def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> N
     assert (details["run"]["status"], details["output"], len(details["children"])) == ("succeeded", "12", 1)
     assert command("runs", "show", worked["ready"][:-1]).code == 0
     assert command("runs", "show", "0").code in (2, 3)  # several begin so, or none
+    explained = command("runs", "explain", worked["failed"]).out.splitlines()
+    assert explained[1:] == ["It has ended: failed.", "ValueError: -1 is too small"]
     assert command("runs", "explain", worked["ready"][:-1]).out.startswith(f"{worked['ready']} is ready\n")
 
 
@@ -135,6 +137,7 @@ def test_queues_workers_and_what_goes_on_are_shown(
     assert command("watch", "--json", "--once").json["failed"] == [worked["failed"]]
     command("runs", "cancel", worked["ready"])
     client.queues.set(queue, concurrency=3)
+    assert "ValueError: -1 is too small" in command("watch").out
     assert "cli-tests" in command("watch").out  # where nothing waits and nothing is held
 
 

@@ -17,12 +17,15 @@ def run(context: Context) -> int:
     """A sentence a line."""
     with context.client() as client:
         found = client.runs.explain(whole_id(client, context.arguments.run_id))
+        error = client.runs.get(found.run_id, limit=1).error if found.status == "failed" else None
     if context.screen.is_json:
         context.screen.json(found)
     else:
         context.screen.line(f"{found.run_id} is {found.status}")
         for sentence in found.sentences:
             context.screen.line(sentence)
+        if error is not None:
+            context.screen.line(error)
     return DONE
 
 

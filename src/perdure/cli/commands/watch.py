@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ... import Client, RunSummary, StepProgress, StoreUnavailableError
+from ... import Client, RunNotFoundError, RunSummary, StepProgress, StoreUnavailableError
 from ..command import DONE, Command, Context
 from ..screen import Screen, share_bar
 from ..times import said_of, since, span
@@ -31,10 +32,11 @@ def run(context: Context) -> int:
     """Until Ctrl-C on a terminal; else once, or with --json a line for every look."""
     arguments, screen = context.arguments, context.screen
     seen: deque[tuple[float, int]] = deque(maxlen=60)
+    errors: dict[str, str | None] = {}
     with context.client() as client:
         while True:
             try:
-                look = Look(client)
+                look = Look(client, errors)
             except StoreUnavailableError as error:
                 if arguments.once:
                     raise
@@ -56,12 +58,17 @@ def run(context: Context) -> int:
 class Look:
     """What there is at one moment."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, errors: dict[str, str | None]) -> None:
         self.at = datetime.now(UTC)
         self.url = client.url
         self.workers = client.workers()
         self.queues = client.queues.list()
         self.failed = client.runs.list(status=("failed", "dead"), limit=RECENT).runs
+        self.errors = errors
+        for run in self.failed:
+            if run.run_id not in errors:
+                with suppress(RunNotFoundError):  # it was removed just now
+                    errors[run.run_id] = client.runs.get(run.run_id, limit=1).error
         self.held = client.runs.list(status=("held", "cancelling"), limit=RECENT).runs
         self.progress = {step.run_id: step for step in client.runs.progress(*(run.run_id for run in self.held))}
         recent = client.runs.list(since=WINDOW, limit=MOST_READ)
@@ -138,11 +145,25 @@ def draw(screen: Screen, look: Look) -> None:
             ],
         )
     if look.failed:
-        screen.line()
-        screen.table(
-            ("failed lately", "name", "status", "ago", "reason"),
-            [(run.run_id, run.name, run.status, since(run.finished_at), first_line(run.reason)) for run in look.failed],
-        )
+        draw_failed(screen, look)
+
+
+def draw_failed(screen: Screen, look: Look) -> None:
+    """What failed lately, and why."""
+    screen.line()
+    screen.table(
+        ("failed lately", "name", "status", "ago", "reason"),
+        [
+            (
+                run.run_id,
+                run.name,
+                run.status,
+                since(run.finished_at),
+                first_line(run.reason or look.errors.get(run.run_id)),
+            )
+            for run in look.failed
+        ],
+    )
 
 
 def shown_progress(step: StepProgress | None) -> str:
