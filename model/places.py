@@ -158,7 +158,7 @@ CORE: tuple[Guard, ...] = (
         "reply",
         {
             "both": at(
-                "engine/runtime.duties_of",
+                "engine/parts.duties_of",
                 "Duty(parts.claims.reconcile,",
                 "is_called=lambda: parts.claims.is_unknown)",
             ),
@@ -332,7 +332,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/runtime.duties_of", "Duty(parts.claims.sweep_cancelled, every="),
+            "both": at("engine/parts.duties_of", "Duty(parts.claims.sweep_cancelled, every="),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },

@@ -213,7 +213,7 @@ LIMITS: tuple[Guard, ...] = (
         "Rule 14: a key with ready runs that is in no line is stirred now and then; the second belt of `stirs_ready`.",
         "keys with slots",
         {
-            "both": at("engine/runtime.duties_of", "Duty(parts.limits.heal,"),
+            "both": at("engine/parts.duties_of", "Duty(parts.limits.heal,"),
             "postgres": at("postgres/perdure.heal_keys", "INSERT INTO perdure.stirs (queue, key) SELECT of_queue, key"),
             "sqlite": at(
                 "sqlite/queues.SqliteLimits.heal", "connection.change('stir_keys', [name, texts(keys), name])"

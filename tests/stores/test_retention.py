@@ -318,7 +318,7 @@ def test_a_worker_does_it_by_itself_and_writes_it_down(
     with perdure.running(store_url, poll_seconds=0.05):
         perdure.with_options(id="r").start(family, 1).result(30)
     grow_old(store_url)
-    monkeypatch.setattr("perdure._engine.runtime.HOUSEKEEPING_SECONDS", 0.05)
+    monkeypatch.setattr("perdure._engine.parts.HOUSEKEEPING_SECONDS", 0.05)
     with perdure.running(store_url, poll_seconds=0.05, keep_for=60, archive=folder):
         while ids(store_url):
             threading.Event().wait(0.01)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextvars import Context
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from .._core.definitions import Definition, Definitions
 from .._engine.checking.hosts import CheckingClaims, CheckingInlineHost, CheckingLoopHost, CheckingThreadHost, Findings
 from .._engine.claiming.fresh_runs import claimed_run
+from .._engine.hosting.execution import Hosts
 from .._engine.hosting.threads.state import ThreadState
 from .._engine.options import Options
 from .._engine.runtime import Runtime
@@ -26,34 +28,17 @@ class Replayer(Runtime):
         self.findings = findings
         patience = min(options.replay_patience_seconds, PATIENCE_SECONDS)
         quiet = replace(options, park_after_seconds=0.0, replay_patience_seconds=patience, listeners=())
-        super().__init__(store, quiet, definitions)
-
-    def _make_claiming(self) -> None:
-        super()._make_claiming()
-        claims = CheckingClaims(
-            store=self.store,
-            journal=self.journal,
-            worker=self.worker,
-            held=self.held,
-            room=self.room,
-            ends=self.ends,
-            uncollected=self.uncollected,
-            threads=self.threads,
-            phase=self.phase,
-            listeners=self.listeners,
-            news=self.news,
+        super().__init__(
+            store,
+            quiet,
+            definitions,
+            make_claims=partial(CheckingClaims, findings),
+            hosts=Hosts(
+                partial(CheckingThreadHost, findings),
+                partial(CheckingLoopHost, findings),
+                partial(CheckingInlineHost, findings),
+            ),
         )
-        claims.findings = self.findings
-        self.claims = claims
-
-    def _make_hosting(self) -> None:
-        super()._make_hosting()
-        around, execution = self.surroundings(), self.execution
-        thread_host = CheckingThreadHost(around, execution.leave)
-        inline_host = CheckingInlineHost(around, execution.leave)
-        loop_host = CheckingLoopHost(around, execution.leave, execution.leave_stranded, self.wakes)
-        thread_host.findings = inline_host.findings = loop_host.findings = self.findings
-        execution.thread_host, execution.inline_host, execution.loop_host = thread_host, inline_host, loop_host
 
     def replay(self, claimed: ClaimedRun, definition: Definition, runner: asyncio.Runner) -> None:
         """As far as it is recorded. Where it differs in what may have come in time and not in order, once more."""

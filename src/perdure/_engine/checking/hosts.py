@@ -54,7 +54,9 @@ class Findings:
 class StopsAtNew(Host[RunT]):
     """The part that both kinds of hosts have."""
 
-    findings: Findings
+    def __init__(self, findings: Findings, *given: Any) -> None:
+        super().__init__(*given)
+        self.findings = findings
 
     def answer(self, run: RunT, request: Request) -> Any:
         """From the record; else it is over."""
@@ -96,7 +98,9 @@ class CheckingLoopHost(StopsAtNew[LoopRun], TalkingLoopHost):
 class CheckingClaims(Claims):
     """Ends of claims, of which there are none: that the run waits is as far as it has come."""
 
-    findings: Findings
+    def __init__(self, findings: Findings, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.findings = findings
 
     def append(self, run: HeldRun, entry: Entry, then: Callable[[Verdict], None]) -> int:
         is_behind = run.is_behind

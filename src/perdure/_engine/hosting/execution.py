@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
-from typing import cast
+from typing import Final, NamedTuple, cast
 
 from ..._core.definitions import Definition, Definitions
 from ..._core.flow import Outcome, adrive, drive
@@ -37,6 +37,17 @@ from .threads.state import ThreadState
 log = logging.getLogger("perdure")
 
 
+class Hosts(NamedTuple):
+    """Who answers runs: sync ones, async ones, and sync steps of async ones."""
+
+    threads: Callable[..., ThreadHost]
+    loop: Callable[..., TalkingLoopHost]
+    inline: Callable[..., InlineHost]
+
+
+ORDINARY: Final = Hosts(ThreadHost, TalkingLoopHost, InlineHost)
+
+
 class Execution:
     """Gives each run its host and its thread or task. A run that cannot have one is handed back."""
 
@@ -48,6 +59,7 @@ class Execution:
         wakeups: Wakes,
         phase: Phase,
         around: Surroundings,
+        hosts: Hosts,
     ) -> None:
         self._definitions = definitions
         self._serializer = serializer
@@ -60,9 +72,9 @@ class Execution:
         self._threads = around.threads
         self._listeners = around.listeners
         self._news = around.news
-        self.thread_host = ThreadHost(around, self.leave)
-        self.loop_host = TalkingLoopHost(around, self.leave, self.leave_stranded, wakeups)
-        self.inline_host = InlineHost(around, self.leave)
+        self.thread_host = hosts.threads(around, self.leave)
+        self.loop_host = hosts.loop(around, self.leave, self.leave_stranded, wakeups)
+        self.inline_host = hosts.inline(around, self.leave)
         self.own_loop = OwnLoop()
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that launched, for async runs that are not started on another one."""
