@@ -35,7 +35,7 @@ help:
 # Any Python can run the first stage, even one that is too old for Perdure.
 setup:
 	@mkdir -p .cache/run/python_PostgresServer && chmod 700 .cache/run
-	@for python in python3 python3.13 python3.12 python3.11 python "$$PYTHON"; do \
+	@for python in python3 python3.14 python3.13 python3.12 python3.11 python "$$PYTHON"; do \
 		if [ -n "$$python" ] && "$$python" -c "" 2>/dev/null; then exec "$$python" tools/bootstrap.py; fi; \
 	done; \
 	echo "set-up: no Python was found; Perdure needs 3.11 or newer." >&2; exit 1

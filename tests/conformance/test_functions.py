@@ -188,8 +188,8 @@ def test_a_decorated_function_is_an_ordinary_one() -> None:
     """Frameworks look at the signature, the name, and whether it is a coroutine function."""
     assert str(inspect.signature(Account.charge)) == "(self, amount: 'int') -> 'int'"
     assert Account.charge.__doc__ == "An instance's step."
-    assert asyncio.iscoroutinefunction(acoroutine)
-    assert not asyncio.iscoroutinefunction(inside)
+    assert inspect.iscoroutinefunction(acoroutine)
+    assert not inspect.iscoroutinefunction(inside)
 
 
 @step

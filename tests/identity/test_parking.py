@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from collections import Counter
@@ -241,7 +242,7 @@ def sync_waiting(program: str) -> None:
 
 def begin_waiting(program: Callable[..., Any]) -> None:
     """Start the program as what it is."""
-    begin(waiting if asyncio.iscoroutinefunction(program) else sync_waiting, program.__name__)
+    begin(waiting if inspect.iscoroutinefunction(program) else sync_waiting, program.__name__)
 
 
 @pytest.mark.parametrize("program", WAITING, ids=lambda program: program.__name__)

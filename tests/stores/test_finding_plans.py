@@ -46,7 +46,7 @@ def test_a_page_looks_at_so_many_entries_of_an_index(tmp_path: Path, monkeypatch
         for wanted in ({"workflow": "app:work7"}, {"status": "ready"}, {"id_prefix": "run-"}):
             asked = plans_of(client, wanted)
             steps.append(sum(steps_of(connection, name, given) for name, given in asked))
-        assert max(steps) < 1_000, steps
+        assert max(steps) < 2_000, steps  # a walk through all takes some for each of the five thousand
 
 
 def steps_of(connection: sqlite3.Connection, name: str, given: Mapping[str, object]) -> int:

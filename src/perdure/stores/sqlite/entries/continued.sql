@@ -14,7 +14,7 @@ BEGIN
            reason = NULL, attempts = 0, progress_mark = 0, started_at = NULL, rounds = rounds + 1
       FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
               FROM json_each(NEW.entries)) AS over
-     WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
+     WHERE id = run_id AND claim = of_claim AND +worker IS NEW.worker_id AND state = 'held';
     SELECT RAISE(ABORT, 'a run that goes on as a new one is not held')
      WHERE changes() <> json_array_length(NEW.entries);
 

@@ -1,6 +1,7 @@
 -- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
 -- A cancelled run whose deadline has passed has ended by that, whoever else asked for its end.
--- `+worker`, here and in the other ends: a search for the entries' ids, not for all that the worker holds.
+-- `+worker IS`, here and in the other ends: a search for the entries' ids, not for all that the worker holds. `=` would say
+-- that it is not NULL, from which newer planners take a walk through `runs_held`.
 CREATE TEMP TRIGGER write_finished INSTEAD OF INSERT ON section WHEN NEW.kind = 'finished'
 BEGIN
     -- Rule 8: an acknowledged cancel decides how a run ends. None can come between this and the end: one writer.
@@ -16,7 +17,7 @@ BEGIN
       FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim,
                    json_extract(value, '$.state') AS into_state, json_extract(value, '$.reason') AS because
               FROM json_each(NEW.entries)) AS ended
-     WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
+     WHERE id = run_id AND claim = of_claim AND +worker IS NEW.worker_id AND state = 'held';
     SELECT RAISE(ABORT, 'a run that ends is not held')
      WHERE changes() <> json_array_length(NEW.entries);
 

@@ -9,7 +9,7 @@ BEGIN
            stopped = json_extract(entry, '$.stopped'), reason = json_extract(entry, '$.reason')
       FROM (SELECT value AS entry, json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
               FROM json_each(NEW.entries)) AS ended
-     WHERE id = run_id AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held';
+     WHERE id = run_id AND claim = of_claim AND +worker IS NEW.worker_id AND state = 'held';
     SELECT RAISE(ABORT, 'a run that parks is not held')
      WHERE changes() <> json_array_length(NEW.entries);
 
