@@ -71,9 +71,9 @@ def test_the_newest_tested_python_is_chosen(bootstrap: ModuleType, tmp_path: Pat
 
 def test_an_untested_newer_python_is_better_than_none(bootstrap: ModuleType, tmp_path: Path) -> None:
     """Where there is no tested Python, the oldest of the newer ones is taken."""
-    paths = [fake_python(tmp_path, f"p{minor}", (3, minor)) for minor in (15, 14, 10)]
+    paths = [fake_python(tmp_path, f"p{minor}", (3, minor)) for minor in (16, 15, 10)]
 
-    assert bootstrap.choose([str(path) for path in paths]) == ((3, 14), str(tmp_path / "p14"))
+    assert bootstrap.choose([str(path) for path in paths]) == ((3, 15), str(tmp_path / "p15"))
 
 
 def test_a_python_that_cannot_serve_is_passed_over(bootstrap: ModuleType, tmp_path: Path) -> None:
@@ -89,21 +89,21 @@ def test_a_python_that_cannot_serve_is_passed_over(bootstrap: ModuleType, tmp_pa
     assert bootstrap.choose(paths) == ((3, 11), str(sound))
 
 
-@pytest.mark.parametrize(("own", "other"), [(13, 11), (12, 11), (11, 13)])
+@pytest.mark.parametrize(("own", "other"), [(14, 11), (13, 11), (12, 14), (11, 14)])
 def test_the_other_python_of_the_tests_is_the_farthest_supported_one(
     bootstrap: ModuleType, tmp_path: Path, own: int, other: int
 ) -> None:
     """What one version recorded, another replays: of the supported ones here, the version that differs most."""
-    paths = [str(fake_python(tmp_path, f"p{minor}", (3, minor))) for minor in (10, 12, 13, 11, 14)]
+    paths = [str(fake_python(tmp_path, f"p{minor}", (3, minor))) for minor in (10, 12, 13, 11, 15, 14)]
 
     assert bootstrap.choose_other(paths, (3, own)) == ((3, other), str(tmp_path / f"p{other}"))
 
 
 def test_no_other_python_is_no_error(bootstrap: ModuleType, tmp_path: Path) -> None:
     """Where there is only one supported Python, nothing is chosen."""
-    paths = [str(fake_python(tmp_path, f"p{minor}", (3, minor))) for minor in (9, 13, 14)]
+    paths = [str(fake_python(tmp_path, f"p{minor}", (3, minor))) for minor in (9, 14, 15)]
 
-    assert bootstrap.choose_other(paths, (3, 13)) is None
+    assert bootstrap.choose_other(paths, (3, 14)) is None
 
 
 def test_a_supported_python_of_this_machine_is_ready_to_replay(bootstrap: ModuleType) -> None:
