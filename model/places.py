@@ -72,7 +72,7 @@ CORE: tuple[Guard, ...] = (
             "sqlite": (
                 *at("sqlite/write_recorded", "runs.claim = json_extract(entry, '$.claim')"),
                 *at("sqlite/record_lone_checkpoint", "runs.claim = :claim"),
-                *at_ends("AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held'"),
+                *at_ends("AND claim = of_claim AND +worker IS NEW.worker_id AND state = 'held'"),
             ),
         },
     ),
@@ -88,7 +88,7 @@ CORE: tuple[Guard, ...] = (
             "sqlite": (
                 *at("sqlite/write_recorded", f"runs.worker = NEW.worker_id AND runs.state = 'held'; {RECORDED}"),
                 *at("sqlite/record_lone_checkpoint", "runs.worker = :worker_id"),
-                *at_ends("AND +worker = NEW.worker_id AND state = 'held'"),
+                *at_ends("AND +worker IS NEW.worker_id AND state = 'held'"),
             ),
         },
     ),

@@ -108,7 +108,7 @@ LIMITS: tuple[Guard, ...] = (
             "postgres": at(
                 "postgres/perdure.write_given", "run.claim = giver.claim AND run.worker = me AND run.state = 'held'"
             ),
-            "sqlite": at("sqlite/write_given", "AND claim = of_claim AND +worker = NEW.worker_id AND state = 'held'"),
+            "sqlite": at("sqlite/write_given", "AND claim = of_claim AND +worker IS NEW.worker_id AND state = 'held'"),
         },
         without=("fence",),
     ),
