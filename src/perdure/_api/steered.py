@@ -18,6 +18,7 @@ from .._steering import By
 from ..errors import RunNotFoundError, SteeringError, UsageError
 from ..stores.finding import Wanted
 from ..typing import RunId, RunState
+from .asking import find_row
 from .driving import call_recorded
 from .shown_runs import Affected
 from .wanted_runs import UNFINISHED, RunFilter, wanted_of
@@ -146,19 +147,19 @@ def by_of(request: Request) -> By:
 
 def cancel_one(door: Door, run_id: RunId, request: Request) -> bool:
     """Whether it had not ended."""
-    check_exists(door, run_id)
+    find_row(door, run_id)
     return bool(door.claims.cancel_many([run_id], by_of(request)))
 
 
 def pause_one(door: Door, run_id: RunId, request: Request) -> bool:
     """Whether it had not ended."""
-    check_exists(door, run_id)
+    find_row(door, run_id)
     return bool(door.steering.pause([run_id], by_of(request)))
 
 
 def resume_one(door: Door, run_id: RunId, request: Request) -> bool:
     """Whether it was paused."""
-    check_exists(door, run_id)
+    find_row(door, run_id)
     return bool(door.steering.resume([run_id], by_of(request)))
 
 
@@ -205,12 +206,6 @@ BY_ID: Final[dict[str, Callable[[Door, RunId, Request], Any]]] = {
     "fork": fork_one,
     "delete": delete_one,
 }
-
-
-def check_exists(door: Door, run_id: RunId) -> None:
-    """Raise `RunNotFoundError` where there is no such run."""
-    if door.store.runs.row(run_id) is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
 
 
 def steer_found(door: Door, request: Request) -> Request:

@@ -52,7 +52,7 @@ def cut(ordered: Sequence[Record], start: int) -> Cut:
     """Everything goes from the record at `start` on: also deliveries that came after one that goes, and what calls
     without an outcome have noted of their attempts, which begin anew.
     """
-    limit = min((first_position(record, ordered) for record in ordered[start:]), default=None, key=nothing_last)
+    limit = min((first_position(record) for record in ordered[start:]), default=None, key=nothing_last)
     kept, dropped, order = list[Record](), list[Record](), dict[str, str]()
     for place, record in enumerate(ordered):
         is_late = limit is not None and record.position is not None and record.position >= limit
@@ -92,7 +92,7 @@ def goes_with_its_call(record: Record, gone: set[str], answered: set[str]) -> bo
     return call in gone or (not record.key.endswith(MARK) and call not in answered)
 
 
-def first_position(record: Record, ordered: Sequence[Record]) -> int | None:
+def first_position(record: Record) -> int | None:
     """The first delivery that the record tells of."""
     if record.kind == "order":
         return int(json.loads(record.outcome.text)[0])

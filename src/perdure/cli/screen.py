@@ -66,11 +66,6 @@ class Screen:
         self.is_terminal = self._out.isatty()
         self._console = None if is_plain or is_json or "NO_COLOR" in os.environ else console_of(self._out)
 
-    @property
-    def is_rich(self) -> bool:
-        """Whether there are colours, and lines that are drawn anew."""
-        return self._console is not None
-
     def line(self, text: str = "", style: str = "") -> None:
         """A line of text."""
         if self._console is not None:

@@ -53,7 +53,7 @@ def to_sqlite(row: Row, table: str) -> Row:
     }
 
 
-def from_postgres(row: Row, table: str) -> Row:
+def from_postgres(row: Row) -> Row:
     """A row of a server: times come as ISO 8601 says them."""
     return {
         column: datetime.fromisoformat(value).timestamp() if kind_of(column) == "time" and value is not None else value
@@ -61,7 +61,7 @@ def from_postgres(row: Row, table: str) -> Row:
     }
 
 
-def to_postgres(row: Row, table: str) -> Row:
+def to_postgres(row: Row) -> Row:
     """The same back."""
     return {
         column: datetime.fromtimestamp(value, UTC).isoformat()

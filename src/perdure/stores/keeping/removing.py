@@ -64,7 +64,7 @@ class Removing:
             if len(family) > MEMBERS:
                 if place:
                     return self._free(chosen), seq
-                leaves = self._leaves(root, list(family))
+                leaves = self._leaves(list(family))
                 return leaves, seq if leaves else None
             if sum(map(len, chosen)) + len(family) > MEMBERS:
                 return self._free(chosen), seq
@@ -79,7 +79,7 @@ class Removing:
                 families.setdefault(root, {})[member] = bool(has_ended)
         return families
 
-    def _leaves(self, root: RunId, family: list[RunId]) -> list[RunId]:
+    def _leaves(self, family: list[RunId]) -> list[RunId]:
         """Of a family that is too large for one portion: those that have made nothing, as long as nothing needs it."""
         if self._needed(family):
             return []

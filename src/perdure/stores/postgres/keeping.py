@@ -134,7 +134,7 @@ class Tables:
                 records = _ask(self._transaction, "records_of", run_ids=run_ids)
                 given = with_numbers(given, {(run_id, key): seq for run_id, key, seq in records})
             text = self._filling.insert(table, given[0])
-            packed = json.dumps([to_postgres(row, table.name) for row in given])
+            packed = json.dumps([to_postgres(row) for row in given])
             self._transaction.ask_text(f"insert_{table.name}", text, rows=packed)
         _ask(self._transaction, "tell_added", run_ids=run_ids)
 
@@ -145,7 +145,7 @@ class Tables:
 
     def _read(self, name: str, table: Table, **parameters: object) -> list[Row]:
         found = self._transaction.ask_text(f"{name} {table.name}", self._filling.read(name, table), **parameters)
-        return [from_postgres(row, table.name) for (row,) in found]
+        return [from_postgres(row) for (row,) in found]
 
 
 def _ask(transaction: Transaction, name: str, /, **parameters: Any) -> list[Any]:
