@@ -35,7 +35,7 @@ from ._api.on_update import on_update
 from ._api.overview import Examination, QueueSummary, SharedLimits, StuckRuns, WorkerSummary
 from ._api.patching import patched
 from ._api.polling import wait_for
-from ._api.queue import Queue, astart, handle, start, with_options
+from ._api.queue import Queue, ahandle, astart, handle, start, with_options
 from ._api.queues import Queues, queues
 from ._api.recorded_values import idempotency_key, now, random, sleep, sleep_until, uuid4
 from ._api.schedule_options import schedule
@@ -189,6 +189,7 @@ __all__ = [
     "Waited",
     "WorkerSummary",
     "ZlibCodec",
+    "ahandle",
     "as_completed",
     "astart",
     "call",

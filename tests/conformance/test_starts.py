@@ -165,6 +165,29 @@ def test_a_handle_is_had_by_id_and_an_unknown_id_is_an_error() -> None:
     assert caught.value.run_id == "no such"
 
 
+@workflow
+async def finds(run_id: str) -> str:
+    """Another run, the first time and again."""
+    found = await perdure.ahandle(run_id)
+    value: str = await found
+    await areplay()
+    return value + found.run_id
+
+
+def test_a_run_is_found_from_a_loop() -> None:
+    """As `handle` does it, and the loop goes on; in a run, too."""
+    with_options(id="found").start(job, "a").result(20)
+
+    async def find() -> str:
+        with pytest.raises(perdure.RunNotFoundError):
+            await perdure.ahandle("no such")
+        value: str = await (await perdure.ahandle("found"))
+        return value
+
+    assert asyncio.run(find()) == "a 0"
+    assert start(finds, "found").result(20) == "a 0found"
+
+
 @pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), 1e12], ids=repr)
 def test_a_delay_that_cannot_be_is_refused(delay: float) -> None:
     """dramatiq and Celery take a negative one for now, or for never."""

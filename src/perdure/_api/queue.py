@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from .._core.definitions import DEFINITIONS
 from .._core.given import limit_of, text_name
+from .._core.lineage import Branch, scope
 from .._core.tracebacks import forget_frames
 from ..typing import TERMINAL, RunId, Seconds
 from .app import current_runtime
@@ -119,6 +121,11 @@ def handle(run_id: RunId) -> Handle[Any]:
     runtime = current_runtime()
     runtime.ends.look_back(run_id, has_ended=find_row(runtime, run_id).state in TERMINAL)
     return Handle(runtime, run_id)
+
+
+async def ahandle(run_id: RunId) -> Handle[Any]:
+    """`handle` from an event loop, which goes on meanwhile; in a run it is `handle`."""
+    return handle(run_id) if type(scope.get()) is Branch else await asyncio.to_thread(handle, run_id)
 
 
 _blocks: ContextVar[tuple[Block, ...]] = ContextVar("perdure_blocks", default=())
