@@ -8,11 +8,15 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from zlib import crc32
 
 import pytest
 
+import perdure
+from tests.inside.functions import forget_queues, serve_again
 from tests.interpreters import interpreters
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own in it
@@ -45,9 +49,15 @@ the other. What the stores themselves promise is always tried on both.
 TESTS = Path(__file__).parent
 
 
+QUEUES: dict[str, set[str]] = {}
+"""The queues that each module of tests has, by the module's name."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before marks are looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put them in order; fixtures of a module or session are still made once, since files stay together."""
+    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
+        QUEUES[module.__name__] = {thing.name for thing in vars(module).values() if isinstance(thing, perdure.Queue)}
     folders = {path: path.relative_to(TESTS).parts[0] for path in {item.path for item in items}}
     ranks = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(folders[item.path], len(ranks)))
@@ -80,6 +90,21 @@ def pytest_collection_finish() -> None:
     """What is there by now is never garbage; what the tests make may be."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _serves_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test's process serves the queues that its module sees, as a user's program does.
+
+    Those of all modules together are fifty, and whoever claims would ask for each of them each time.
+    """
+    things = vars(request.module).values()
+    seen = {request.module.__name__, *(getattr(thing, "__module__", None) for thing in things)}
+    seen |= {thing.__name__ for thing in things if isinstance(thing, ModuleType)}
+    own = set().union(*(QUEUES.get(name, set()) for name in seen if isinstance(name, str)))
+    forgotten = forget_queues(set().union(*QUEUES.values()) - own)
+    yield
+    serve_again(forgotten)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from perdure._core.definitions import DEFINITIONS, Definition
 
 TYPES = DEFINITIONS.types
@@ -17,6 +20,18 @@ def forget_functions(prefixes: str | tuple[str, ...]) -> dict[str, Definition]:
 def define_again(functions: dict[str, Definition]) -> None:
     """They are."""
     DEFINITIONS._by_name.update(functions)
+
+
+def forget_queues(names: Iterable[str]) -> dict[str, Any]:
+    """This process serves them no more. What `serve_again` takes."""
+    known = DEFINITIONS._queues
+    return {name: known.pop(name) for name in names if name in known}
+
+
+def serve_again(queues: dict[str, Any]) -> None:
+    """It does, where nobody has made another of the name meanwhile."""
+    for name, meant in queues.items():
+        DEFINITIONS._queues.setdefault(name, meant)
 
 
 def forget_schedules() -> None:

@@ -25,7 +25,7 @@ from ..steering import Steering
 from ..within import Within
 from ..workers import Workers
 from .addresses import parse_address
-from .batches import apply_in_order, create_in_order, outside_statements, statements_of, text_array
+from .batches import apply_in_order, array_of_names, create_in_order, outside_statements, statements_of, text_array
 from .calls import Call, NotNew, Statement
 from .cancels import PostgresCancels
 from .connections import Database
@@ -202,7 +202,7 @@ class PostgresStore:
             "expected": self._writes.expected(worker_id),
             "queues": text_array(slots),
             "slots": text_array(map(str, slots.values())),
-            "names": text_array(request.names),
+            "names": array_of_names(tuple(request.names)),
             "claims": text_array(claims),
             "last_attempts": request.last_attempts,
             "floors": _floors_text(slots, request.floors),
@@ -242,7 +242,7 @@ class PostgresStore:
         names: Collection[str],
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
-        asked = {"worker_id": worker_id, "queues": text_array(queues), "names": text_array(names)}
+        asked = {"worker_id": worker_id, "queues": text_array(queues), "names": array_of_names(tuple(names))}
         [(*seen, limits, paused, asks)] = self._database.ask("pulse", {**asked, "floors": _floors_text(queues, floors)})
         return Pulse(*[*seen, set_limits(limits), frozenset(paused or ()), asks])
 

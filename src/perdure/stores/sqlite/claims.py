@@ -11,7 +11,7 @@ from ..histories import claimed_of, note_told
 from ..protocol import Claimed, ClaimRequest, Mail, Told
 from .batches import end_cancelled, tell_ends
 from .connections import Connection
-from .rows import texts
+from .rows import texts, texts_of_names
 
 
 def take_claimable(connection: Connection, worker_id: str, request: ClaimRequest, claims: Sequence[str]) -> Claimed:
@@ -21,12 +21,12 @@ def take_claimable(connection: Connection, worker_id: str, request: ClaimRequest
     Raises `StoreRefusedError` where the worker has no row.
     """
     claimed = Claimed()
-    names = texts(request.names)
+    names = texts_of_names(tuple(request.names))
     for queue, slots in request.slots.items():
-        resuming = texts(request.resuming.get(queue, ()))
-        if slots > 0 or resuming != "[]":
+        resuming = request.resuming.get(queue, ())
+        if slots > 0 or resuming:
             drawn = claims[len(claimed.runs) : len(claimed.runs) + slots]
-            asked = [worker_id, queue, slots, names, request.last_attempts, texts(drawn), resuming]
+            asked = [worker_id, queue, slots, names, request.last_attempts, texts(drawn), texts(resuming)]
             connection.change("take_runs", asked)
             [(short_by, opens_in, resumed, ended, has_cancelled), *rows] = connection.rows("taken_runs")
             claimed.runs += [claimed_of(claim, row) for _, claim, *row in sorted(rows, key=itemgetter(6, 0))]

@@ -78,13 +78,14 @@ def mount_of(path: Path, mounts: str) -> tuple[str, str | None]:
     that does not say.
     """
     best, kind = "", None
+    inside = f"{path}/"
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
         words = left.split()
         if len(words) < 5 or not right:
             continue
         point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), words[4])
-        if len(point) >= len(best) and path.is_relative_to(point):
+        if len(point) >= len(best) and inside.startswith(f"{point.rstrip('/')}/"):
             best, kind = point, right.split()[0]
     return best, None if kind in _SANDBOX and best == "/" else kind
 

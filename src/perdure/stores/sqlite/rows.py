@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -22,6 +23,12 @@ _encode = msgspec.json.Encoder().encode
 def texts(values: Iterable[str]) -> str:
     """A list of strings as one parameter."""
     return json.dumps(list(values))
+
+
+@lru_cache(maxsize=8)
+def texts_of_names(names: tuple[str, ...]) -> str:
+    """The same of names that are asked for again and again: a process may know thousands of functions."""
+    return texts(names)
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:

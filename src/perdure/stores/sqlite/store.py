@@ -34,7 +34,7 @@ from .pace import FEW_BYTES, Committed, Pace
 from .places import check_place, check_version
 from .questions import SqliteQuestions
 from .queues import SqliteLimits
-from .rows import texts
+from .rows import texts, texts_of_names
 from .runs import SqliteRuns
 from .schedules import SqliteSchedules
 from .schema import check_schema, migrate, missing_sql
@@ -189,7 +189,7 @@ class SqliteStore:
         names: Collection[str],
         floors: Mapping[str, Floor] = NO_FLOORS,
     ) -> Pulse:
-        row = self._database.ask("pulse", worker_id, texts(queues), texts(names))[0]
+        row = self._database.ask("pulse", worker_id, texts(queues), texts_of_names(tuple(names)))[0]
         has_mail, has_claimable, has_last_attempts, next_due_at, has_overdue, has_schedules, now, *told = row
         limits, paused, has_questions = told
         due_at = None if next_due_at is None or isinf(next_due_at) else next_due_at
