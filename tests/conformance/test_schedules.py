@@ -165,8 +165,9 @@ def test_a_schedule_is_made_changed_and_removed_from_outside(url: str) -> None:
 
 def test_a_paused_one_starts_nothing_and_goes_on_from_then(url: str) -> None:
     """What came during the pause is left out, and a backfill makes up for it, once."""
-    schedule(every=DAY, name="d", catch_up="all", overlap="queue", args=("d",))(note)
+    schedule(every=DAY, name="d", catch_up="all", args=("d",))(note)
     with perdure.running(url, **SETTINGS):
+        assert schedules.get("d").overlap == "queue"
         assert schedules.pause("d").next_at is None
         assert schedules.pause("d").paused_at is not None
         skip_time(url, 3 * DAY.total_seconds())
@@ -288,9 +289,12 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: schedule(at=datetime(2026, 1, 1)), "give a time with a time zone"),  # that is the mistake
     (lambda: schedule(every=60, overlap="no")(note), "overlap='no': give one of 'skip', 'queue', 'cancel', 'allow'"),  # type: ignore[arg-type]
     (lambda: schedule(every=60, catch_up="no")(note), "catch_up='no': give one of 'latest', 'all', 'skip'"),  # type: ignore[arg-type]
-    (lambda: schedule(every=60, catch_up="all")(note), "overlap='skip' starts one of several at most: give"),
+    (
+        lambda: schedule(every=60, catch_up="all", overlap="skip")(note),
+        "overlap='skip' starts one of several at most: give",
+    ),
     (lambda: schedule(every=60, catch_up="all", overlap="cancel")(note), "give overlap='queue', one after the other"),
-    (lambda: schedules.set("new", note, every=60, catch_up="all"), "overlap='skip' starts one of several at most"),
+    (lambda: schedules.set("there", catch_up="all"), "overlap='skip' starts one of several at most"),
     (lambda: schedule(every=60, name="x" * 201)(note), "a schedule's name has at most 200 characters"),
     (lambda: schedule(every=60)(lambda: None), "stands above @workflow or @step"),
     (lambda: schedule(every=60)(Clerk.file), "is a method"),

@@ -14,7 +14,7 @@ from .._entries import Stored
 from ..errors import UsageError
 from ..stores.protocol import ScheduleRow
 from ..typing import DEFAULT_QUEUE
-from .schedule_options import ScheduleOptions, Timing, catch_up_beside, catch_up_of, overlap_of, rule_of, schedulable
+from .schedule_options import ScheduleOptions, Timing, catch_up_of, overlap_beside, rule_of, schedulable
 from .wanted_runs import queue_name
 
 MOST_ATTEMPTS = 10
@@ -57,7 +57,7 @@ def edited(
     )
     made = _with_function(made, function, options, serializer)
     made = _with_times(made, options)
-    overlap = overlap_of(options["overlap"]) if "overlap" in options else made.overlap
+    overlap = options.get("overlap", made.overlap if row else None)
     catch_up = catch_up_of(options["catch_up"]) if "catch_up" in options else made.catch_up
     return replace(
         made,
@@ -65,8 +65,8 @@ def edited(
         priority=whole_number(options["priority"], "priority", least=LEAST_INTEGER)
         if "priority" in options
         else made.priority,
-        overlap=overlap,
-        catch_up=catch_up_beside(overlap, catch_up),
+        overlap=overlap_beside(catch_up, overlap),
+        catch_up=catch_up,
     )
 
 

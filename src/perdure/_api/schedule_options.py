@@ -65,7 +65,7 @@ def schedule(
     queue: Queue | str = DEFAULT_QUEUE,
     priority: int = 0,
     jitter: Seconds = 0.0,
-    overlap: Overlap = "skip",
+    overlap: Overlap | None = None,
     catch_up: CatchUp = "latest",
 ) -> Callable[[F], F]:
     """Declare that a workflow or step is started by the clock: `@schedule("0 9 * * *", timezone="Europe/Berlin")`,
@@ -79,8 +79,9 @@ def schedule(
     `name`: of the schedule, the function's own otherwise; two schedules of one function need it. `queue` and `priority`
     as for a submitted run. `jitter`: each run begins later by up to so many seconds. `overlap`: while the run that it
     started last has not ended, `"skip"` leaves the instant out, `"queue"` waits for that end, `"cancel"` ends the old
-    run, `"allow"` starts beside it. `catch_up`: of the instants that were missed by more than a minute, for nobody was
-    there, `"latest"` starts the last one, `"all"` each (with the overlap `"queue"` or `"allow"`), `"skip"` none.
+    run, `"allow"` starts beside it; by default `"skip"`, and `"queue"` where all are caught up. `catch_up`: of the
+    instants that were missed by more than a minute, for nobody was there, `"latest"` starts the last one, `"all"` each
+    (with the overlap `"queue"` or `"allow"`), `"skip"` none.
 
     Raises `UsageError` for a line that is none or never comes, for an unknown zone, and where the function is no
     workflow or step.
@@ -99,8 +100,8 @@ def schedule(
                 queue=queue_name(queue),
                 priority=whole_number(priority, "schedule: priority", least=LEAST_INTEGER),
                 rule=rule,
-                overlap=overlap_of(overlap),
-                catch_up=catch_up_beside(overlap, catch_up_of(catch_up)),
+                overlap=overlap_beside(catch_up_of(catch_up), overlap),
+                catch_up=catch_up_of(catch_up),
             )
         )
         return function
@@ -174,11 +175,14 @@ def catch_up_of(given: object) -> CatchUp:
     return cast("CatchUp", given)
 
 
-def catch_up_beside(overlap: str, catch_up: CatchUp) -> CatchUp:
+def overlap_beside(catch_up: CatchUp, given: object) -> Overlap:
     """Those that were missed are due at the same moment, so `"all"` needs an overlap that leaves none of them out."""
+    if given is None:
+        return "queue" if catch_up == "all" else "skip"
+    overlap = overlap_of(given)
     if catch_up == "all" and overlap in ("skip", "cancel"):
         raise UsageError(
             f"catch_up='all' starts each instant that was missed, and overlap={overlap!r} starts one of several at "
             "most: give overlap='queue', one after the other, or overlap='allow', all at once"
         )
-    return catch_up
+    return overlap
