@@ -15,7 +15,7 @@ import perdure
 from perdure import step, workflow
 from perdure._core.definitions import find_definition
 from perdure._core.serialization import Serializer, TypeRegistry
-from perdure._engine import runtime as runtimes
+from perdure._engine import parts
 from perdure._engine.duties.dead_workers import AGAIN_SECONDS
 from perdure._engine.membership.file_locks import LEFTOVER_SECONDS, FileLock, free_locks, lock_path, remove_leftovers
 from perdure.stores.open import open_store
@@ -171,7 +171,7 @@ def test_now_and_then_what_is_held_and_not_known_is_handed_back(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rule 5: not only after an error that somebody has seen."""
-    monkeypatch.setattr(runtimes, "HOUSEKEEPING_SECONDS", 0.0)
+    monkeypatch.setattr(parts, "HOUSEKEEPING_SECONDS", 0.0)
     with perdure.running(store_url, poll_seconds=0.02) as app:
         runtime = app._launched()
         entry = created("lost", kind="step", name="recovery:echo", held_as=str(uuid4()))
