@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import perdure
+from perdure._engine.hosting.asyncio import host as loop_host
 from perdure.stores.protocol import RunRow
 from tests.identity.staging import (
     PATIENCE_SECONDS,
@@ -255,6 +256,17 @@ def test_a_run_of_which_all_branches_wait_durably_is_parked(program: Callable[..
         wait_until(lambda: RUN_ID not in app._launched().held.active)
         if program.__name__.endswith("threads"):
             wait_until(lambda: not has_branch_threads())
+
+
+def test_where_many_are_in_memory_those_that_wait_leave_it_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only after the minute that a lone one may stay."""
+    monkeypatch.setattr(loop_host, "CROWD", 0)
+    monkeypatch.setattr(loop_host, "CROWDED_SECONDS", 0.05)
+    with launched(str(tmp_path / "p.db")):
+        begin_waiting(by_gather)
+        wait_until_parked(str(tmp_path / "p.db"))
 
 
 @pytest.mark.parametrize("program", NOT_ALL_WAITING, ids=lambda program: program.__name__)

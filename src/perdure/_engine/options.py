@@ -132,7 +132,9 @@ class Options:
     poll_seconds: float = 1.0
     """How late the work of another process is seen where no hint came."""
     park_after_seconds: float = 60.0
-    """A run that waits longer leaves memory; a shorter wait is cheaper to sit out."""
+    """A run that waits longer leaves memory; a shorter wait is cheaper to sit out. Where there are thousands, a second
+    at most.
+    """
     replay_patience_seconds: float = 300.0
     """How long a replay waits for a call that the recorded order asks for next, before it is a difference."""
     shutdown_seconds: float = 5.0

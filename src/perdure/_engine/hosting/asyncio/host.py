@@ -52,6 +52,10 @@ LOOK_SECONDS_PER_TASK = 0.0002
 a small part of the loop's time.
 """
 
+CROWD = 2_000
+CROWDED_SECONDS = 1.0
+"""With more runs than `CROWD` in memory, of some ten kilobytes each, those that wait leave it after so long."""
+
 
 class LoopHost(LoopTurns):
     """Awaits; the loop itself commits where the store can be waited for, the journal's writer thread elsewhere."""
@@ -66,7 +70,12 @@ class LoopHost(LoopTurns):
         super().__init__(around, leave)
         self.leave_stranded = leave_stranded
         self.leaders = LoopLeaders(around.journal)
+        self._held = around.held
         self._wake = wakeups.wake
+
+    def park_after(self) -> float:
+        seconds = self.options.park_after_seconds
+        return min(seconds, CROWDED_SECONDS) if len(self._held.active) > CROWD else seconds
 
     def answer(self, run: LoopRun, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
