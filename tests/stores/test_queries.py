@@ -38,6 +38,7 @@ from perdure.stores import queries as module
 from perdure.stores.finding.wanted import By
 from perdure.stores.kinds import Kinds
 from perdure.stores.kinds.lives import Life
+from perdure.stores.postgres.decisions import decisions_of
 from perdure.stores.queries import Query, load_queries, parse_queries
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.statements import decisions, statements
@@ -238,3 +239,12 @@ def test_what_gives_many_rows_packs_them() -> None:
 def test_no_statement_is_run_row_by_row() -> None:
     """`executemany` gives the interpreter's lock away twice for each, and waits 5 ms for it beside a busy thread."""
     assert [path for path in STORES.rglob("*.py") if "executemany(" in path.read_text(encoding="utf-8")] == []
+
+
+def test_postgres_plans_its_functions_once() -> None:
+    """A plan that is made for the values at hand is made at each call: it may cost more than the work."""
+    script = decisions_of(Kinds()).script
+    functions = re.split(r"^CREATE FUNCTION ", script, flags=re.MULTILINE)[1:]
+    planned = [function for function in functions if "SET enable_seqscan = off" in function]
+    assert len(planned) > 40
+    assert [each.split("(")[0] for each in planned if "SET plan_cache_mode = force_generic_plan" not in each] == []

@@ -1,6 +1,6 @@
 -- A cancelled run takes its unfinished children with it (rule 8 for each of them), but for the detached ones.
 CREATE FUNCTION perdure.pass_cancel_on(ended text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     WITH child AS MATERIALIZED (
         SELECT id, worker FROM perdure.runs
@@ -15,7 +15,7 @@ END $$;
 -- The runs have ended by their cancel: mark it, and pass it on. One whose deadline has passed has ended by that, whoever
 -- else asked for its end.
 CREATE FUNCTION perdure.consume_cancels(ended text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     UPDATE perdure.messages SET consumed_at = perdure.now() WHERE kind = 'cancel' AND run_id = ANY (ended);
     UPDATE perdure.runs SET reason = 'its deadline has passed'
@@ -25,7 +25,7 @@ END $$;
 
 -- Rule 8: the runs that this worker holds and somebody has cancelled, for the answer to its batch; NULL if none is.
 CREATE FUNCTION perdure.cancels_for(me uuid) RETURNS json LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     RETURN (SELECT json_agg(DISTINCT told.run_id)
               FROM perdure.wakes AS told
@@ -37,7 +37,7 @@ END $$;
 
 -- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree.
 CREATE FUNCTION perdure.sweep_cancelled() RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     swept text[];
     all_swept text[] := '{}';
@@ -63,7 +63,7 @@ END $$;
 -- Rule 8: runs whose deadline has passed get their cancel, the earliest first; bounded, the next round takes the rest.
 -- Then they end as every cancelled run does. Who ends just now is passed by. Those that got one.
 CREATE FUNCTION perdure.expire() RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     over text[];
 BEGIN

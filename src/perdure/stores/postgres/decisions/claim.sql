@@ -11,8 +11,9 @@ RETURNS TABLE (nth integer, id text, kind text, name text, queue text, priority 
                attempts integer, max_attempts integer, is_fresh boolean, parent_id text, parent_key text,
                is_cancelled boolean, claimed_at double precision, incarnation integer,
                deadline_at double precision, is_detached boolean, rounds integer, seq bigint)
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE
     used integer := 0;

@@ -2,7 +2,7 @@
 -- ended, and which no unfinished run has made. Which of them were deleted, and how many rows of `runs` that were.
 CREATE FUNCTION perdure.delete_runs(wanted text[], by_whom text, why text, OUT deleted text[], OUT total integer)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     family text[];
     root text;

@@ -1,8 +1,8 @@
 -- Rule 7: delayed runs and sleepers whose time has come become ready, the earliest first; bounded, the next claim takes
 -- the rest. Only those of functions that the worker knows: others cost nothing, and stay where they are. Whether any did.
 CREATE FUNCTION perdure.wake_due(served text[], names text[]) RETURNS boolean LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off AS $$
 DECLARE
     due text[];
 BEGIN

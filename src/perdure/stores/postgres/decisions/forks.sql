@@ -1,7 +1,7 @@
 -- A new run of what another one has recorded up to some point. What was to be undone of it is the other one's to undo.
 -- 'made'; 'taken' where the id is some run's; 'gone' where the other one has not recorded all of it any more.
 CREATE FUNCTION perdure.fork_run(plan json, by_whom text, why text) RETURNS text LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     origin text := plan ->> 'run_id';
     fork text := plan ->> 'fork_id';

@@ -1,6 +1,6 @@
 -- A worker that leaves gives back all its runs, uncharged, and then its right to write. Waits for its own open batch.
 CREATE FUNCTION perdure.leave(me uuid) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     PERFORM perdure.check_session();
     PERFORM set_config('lock_timeout', '5s', true);

@@ -1,6 +1,6 @@
 -- The rows of runs whose claims end, locked in the order of their ids: whoever locks several does so in this order.
 CREATE FUNCTION perdure.lock_held(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM 1
        FROM (SELECT run_id, claim FROM json_to_recordset(entries) AS entry (run_id text, claim uuid)

@@ -2,7 +2,7 @@
 -- stopped by it, whatever it waits for; who has none any more goes on where it was. By data, so that of a pause, its end and a
 -- park the last one to commit decides. A cancel goes first: such a run is swept.
 CREATE FUNCTION perdure.heed_pauses(told text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM 1 FROM perdure.messages WHERE kind = 'pause' AND consumed_at IS NULL AND run_id = ANY (told) LIMIT 1;
     IF FOUND THEN
@@ -25,7 +25,7 @@ END $$;
 -- Ask for the pause of these runs, in one transaction. The rows' locks keep an end from passing by (rule 8); who holds a
 -- run is told, all others are looked at here. Those that had not ended.
 CREATE FUNCTION perdure.pause_runs(wanted text[], by_whom text, why text) RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     asked text[];
 BEGIN
@@ -41,7 +41,7 @@ END $$;
 
 -- End the pause of these runs, and let those go on whose retries were used up. Those of which either was so.
 CREATE FUNCTION perdure.resume_runs(wanted text[], by_whom text, why text) RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     asked text[];
 BEGIN

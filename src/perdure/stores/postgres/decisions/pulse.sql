@@ -10,8 +10,9 @@ CREATE FUNCTION perdure.pulse(me uuid, queues text[], names text[], floors json,
                               OUT next_due_at double precision, OUT has_overdue boolean,
                               OUT has_schedules boolean, OUT moment double precision, OUT limits json,
                               OUT paused json, OUT has_questions boolean)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off AS $$
 DECLARE
     its_version text := (SELECT coalesce(version, '') FROM perdure.workers WHERE id = me);
     waiting_in text[];

@@ -2,7 +2,7 @@
 -- `is_known`: whether the queue is one, as far as the caller knows; else somebody has to serve it, or have used it. False
 -- where nobody has, and then nothing is set.
 CREATE FUNCTION perdure.set_queue(of_queue text, changes jsonb, is_known boolean) RETURNS boolean LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     PERFORM perdure.check_session();
     PERFORM set_config('lock_timeout', '5s', true);
@@ -21,7 +21,7 @@ END $$;
 -- What a program declares: each value that is another one than it had declared before. So the last change of each counts,
 -- and the same program, started again, takes nothing back that somebody has set. Writes nothing where nothing changes.
 CREATE FUNCTION perdure.declare_queue(of_queue text, declaration jsonb) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     before jsonb;
 BEGIN
@@ -86,7 +86,7 @@ END $$;
 -- Should a stir be lost: keys with ready runs that are in no line are stirred again, of a queue the thousand after this one.
 -- Where to go on; NULL: all were looked at. What no window looks at any more goes.
 CREATE FUNCTION perdure.heal_keys(of_queue text, after_key text) RETURNS text LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     keys text[];
 BEGIN

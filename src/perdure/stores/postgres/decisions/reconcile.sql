@@ -1,6 +1,6 @@
 -- Rule 5: uncharged, what the database says this worker holds and its memory does not know. NULL when fenced.
 CREATE FUNCTION perdure.reconcile(me uuid, expected bigint, known text[]) RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     unknown text[];
 BEGIN

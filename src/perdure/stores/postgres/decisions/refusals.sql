@@ -7,7 +7,7 @@ $$;
 -- What was refused is looked at again: where this worker has another version of the code, it becomes ready; where nobody
 -- is left who could take it, it waits for a mend. How many became ready.
 CREATE FUNCTION perdure.reconsider(me uuid, served text[], known text[]) RETURNS integer LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     its_version text := (SELECT coalesce(version, '') FROM perdure.workers WHERE id = me);
     ids text[];

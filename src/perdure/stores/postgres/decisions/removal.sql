@@ -2,7 +2,7 @@
 -- so many; whether each has ended.
 CREATE FUNCTION perdure.families_of(wanted text[], most integer)
 RETURNS TABLE (root text, id text, has_ended boolean) LANGUAGE sql STABLE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
     WITH RECURSIVE tree (root, id) AS (
         SELECT one COLLATE "C", one COLLATE "C" FROM unnest(wanted) AS one
          UNION
@@ -24,7 +24,7 @@ $$;
 
 -- These runs, whose rows the caller has locked, and all that belongs to them. A table of runs is a line in here.
 CREATE FUNCTION perdure.remove_runs(gone text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     DELETE FROM perdure.inputs WHERE run_id = ANY (gone);
     DELETE FROM perdure.outputs WHERE run_id = ANY (gone);

@@ -1,7 +1,7 @@
 -- Start runs anew, each from where its plan says, all of them or none: a plan was made of what was read before, and holds
 -- only while that is so. False: it is not any more, and nothing was done.
 CREATE FUNCTION perdure.restart_runs(plans json, by_whom text, what text, why text) RETURNS boolean LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ids text[];
     dropped text[];

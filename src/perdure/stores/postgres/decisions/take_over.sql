@@ -3,7 +3,7 @@
 -- Dead is only a run that died alone (rule 11): whose worker held nothing else, neither at its claim nor at its death.
 -- Waits for no lock on a run: whoever asks has the journal's turn, and asks again soon.
 CREATE FUNCTION perdure.take_over(victim uuid, seen double precision) RETURNS text[] LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     gone uuid;
     back text[];

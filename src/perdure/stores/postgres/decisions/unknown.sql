@@ -2,8 +2,8 @@
 -- one after the other in the index, so that a million runs of one cost what a hundred do. Of runs with a key the first
 -- thousand are looked at.
 CREATE FUNCTION perdure.explain_unknown(queues text[], known text[], because text) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off AS $$
 DECLARE
     untold text[];
 BEGIN

@@ -1,7 +1,7 @@
 -- Whether something of what a parked run waits for has come. A kind of wait is one line in here. One that a later
 -- release has made wakes the run: whoever knows its function parks it again.
 CREATE FUNCTION perdure.is_over(run text, waits json) RETURNS boolean LANGUAGE plpgsql STABLE
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     RETURN EXISTS (
         SELECT 1 FROM json_to_recordset(waits) AS wait (kind text, what text, seen integer, run_id text)
@@ -33,7 +33,7 @@ $$;
 -- held run's row goes on to its worker. A cancelled run that nobody holds keeps its row until it is swept. Whether there
 -- was anything.
 CREATE FUNCTION perdure.read_wakes() RETURNS boolean LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     told bigint[];
     ids text[];
@@ -92,7 +92,7 @@ END $$;
 -- has a cancel, and whether it is to be paused. What is no longer its own anybody may look at.
 CREATE FUNCTION perdure.hear(me uuid, heard bigint[], OUT told json, OUT has_read boolean, OUT has_cancelled boolean)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     IF cardinality(heard) > 0 THEN
         DELETE FROM perdure.wakes WHERE worker = me AND seq = ANY (heard);
@@ -121,7 +121,7 @@ END $$;
 -- The row is addressed to who holds the run, as far as can be seen. His own row is locked against removal for it, or else
 -- it is for anybody: a takeover that comes later finds what was told to its victim.
 CREATE FUNCTION perdure.tell_runs(told text[], me uuid) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     INSERT INTO perdure.wakes (run_id, worker)
     SELECT run.id, holder.id
@@ -133,7 +133,7 @@ END $$;
 
 -- Other runs that wait for one of these. After its row was locked, in a later statement (rule 8's discipline).
 CREATE FUNCTION perdure.tell_waiters(ended text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     PERFORM 1 FROM perdure.waits WHERE awaited = ANY (ended) LIMIT 1;
     IF FOUND THEN
@@ -144,7 +144,7 @@ END $$;
 
 -- Both, where runs end otherwise than by an entry of their own.
 CREATE FUNCTION perdure.tell_ends(ended text[], me uuid) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     PERFORM perdure.tell_runs(ARRAY(SELECT DISTINCT parent_id FROM perdure.runs
                                         WHERE id = ANY (ended) AND parent_id IS NOT NULL), me);

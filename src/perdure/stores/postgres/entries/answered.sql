@@ -1,7 +1,7 @@
 -- Checkpoints like all others, and the answers to the updates of which they are the outcomes. What was asked of another
 -- run, from which this one was forked, is that one's to answer.
 CREATE FUNCTION perdure.write_answered(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM perdure.write_recorded(me, entries);
     UPDATE perdure.messages

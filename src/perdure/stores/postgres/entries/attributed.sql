@@ -1,6 +1,6 @@
 -- By what people find the runs that the batch has made, of those that were given anything.
 CREATE FUNCTION perdure.write_attributed(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     INSERT INTO perdure.attributes (run_id, name, value, seq)
     SELECT run.id, given.key, given.value, run.seq

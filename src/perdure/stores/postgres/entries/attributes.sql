@@ -1,7 +1,7 @@
 -- Rule 2: of runs that this worker holds under these claims. The checkpoint, so that nobody sets them twice; then the
 -- attributes, of a name the last of the batch. Never touches the run's row (rule 15).
 CREATE FUNCTION perdure.write_attributes(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     made integer;
 BEGIN

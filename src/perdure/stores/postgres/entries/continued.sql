@@ -4,7 +4,7 @@
 -- nobody's from here on: no later round is to count them. It tells itself, so that a claim looks at it although it is
 -- older than its floor. A cancel decides instead (rule 8).
 CREATE FUNCTION perdure.write_continued(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     renewed text[];
 BEGIN

@@ -2,7 +2,7 @@
 -- input of the last and waits longer, up to its limit from the first on. It is nobody's child, whoever asks for it. In the
 -- order of the keys, so that two batches wait for each other in one direction only.
 CREATE FUNCTION perdure.write_debounced(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     moment timestamptz := perdure.now();
     asked record;

@@ -2,7 +2,7 @@
 -- row for it (rule 15), so what keeps a park beside it from being missed is a lock of its own, shared by all who set: who
 -- looks into the mailbox takes it alone, or keeps the row that told him (rule 13). The waiters are asked for after it.
 CREATE FUNCTION perdure.write_event_set(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(perdure.event_lock(said.run_id))
        FROM (SELECT DISTINCT entry.run_id FROM json_to_recordset(entries) AS entry (run_id text) ORDER BY 1) AS said;

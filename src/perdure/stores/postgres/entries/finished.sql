@@ -2,7 +2,7 @@
 -- itself. The rows are locked first; only the next statement looks for cancels: an acknowledged one is never passed by
 -- (rule 8). Who has one decides otherwise, the slow way.
 CREATE FUNCTION perdure.write_finished(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ended integer;
     cancelled text[];

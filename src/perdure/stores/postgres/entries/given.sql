@@ -1,7 +1,7 @@
 -- Rule 14: runs that wait give their slots back, while they are held; only under their claims. Their queues' rows are not
 -- locked: to give locks nothing that a claim counts under its lock.
 CREATE FUNCTION perdure.write_given(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     given integer;
 BEGIN

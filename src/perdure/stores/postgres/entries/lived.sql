@@ -1,7 +1,7 @@
 -- Runs from outside whose whole life, from creation to end, falls into one batch: a single row each, which nobody has
 -- seen before, so no cancel can be meant for it.
 CREATE FUNCTION perdure.write_lived(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     moment timestamptz := perdure.now();
     made integer;

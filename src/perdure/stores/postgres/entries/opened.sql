@@ -2,7 +2,7 @@
 -- answer received, or its run ended; and to the very call that has opened it, of a run that is started anew. To that, and
 -- to one that goes on as a new one, the answer to its former life is nothing.
 CREATE FUNCTION perdure.write_opened(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     made integer;
 BEGIN

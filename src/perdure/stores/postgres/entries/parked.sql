@@ -3,7 +3,7 @@
 -- row: that is looked up; but one that is paused does, for its pause may be over. No cancel can be missed, since the run's
 -- row is locked, and this a later statement. What this worker's code cannot replay goes on to one with other code.
 CREATE FUNCTION perdure.write_parked(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ended integer;
 BEGIN

@@ -1,6 +1,6 @@
 -- Rule 2, and rule 15: a table of its own. Of several in a batch the last.
 CREATE FUNCTION perdure.write_progressed(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     known integer;
 BEGIN

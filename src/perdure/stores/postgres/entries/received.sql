@@ -1,6 +1,6 @@
 -- Checkpoints like all others, and the messages that they consume.
 CREATE FUNCTION perdure.write_received(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     wanted integer;
     consumed integer;

@@ -1,7 +1,7 @@
 -- Joins the claim, so that nobody who has lost the run can add to it (rule 2). Never touches the run's row: a
 -- transactional step holds a share lock on it (rule 9).
 CREATE FUNCTION perdure.write_recorded(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     made integer;
 BEGIN

@@ -1,7 +1,7 @@
 -- Back to ready, with the attempt given back unless it stays charged; a charged one at the limit ends the run, unless
 -- it has got further meanwhile or a cancel is to decide.
 CREATE FUNCTION perdure.write_released(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     ended integer;
     dead text[];

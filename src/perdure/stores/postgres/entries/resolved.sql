@@ -1,7 +1,7 @@
 -- The first answer to an open hook is the only one: a message like all others. The hooks' rows are locked first, in one
 -- order: who times one of them out waits for that, and sees the answer.
 CREATE FUNCTION perdure.write_resolved(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     made integer;
 BEGIN

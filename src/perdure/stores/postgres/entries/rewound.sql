@@ -1,7 +1,7 @@
 -- Rule 2. What earlier attempts of these steps have written is void, and a row at the end of each stream says so. After the
 -- chunks of the batch: what the new attempt has written is later than that of all others. Again it finds nothing to do.
 CREATE FUNCTION perdure.write_rewound(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     held integer;
 BEGIN

@@ -1,7 +1,7 @@
 -- Rule 2: of runs that this worker holds under these claims. Of several in a batch the last; one that is over takes the row
 -- away, and comes after all that were saved.
 CREATE FUNCTION perdure.write_saved(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     known integer;
 BEGIN

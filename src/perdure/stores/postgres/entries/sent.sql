@@ -1,7 +1,7 @@
 -- Messages to runs that have not ended; a message is sent once, and says so by its id. From a run only while its claim
 -- lasts. `seq` follows the batch: what one sender sends arrives in its order.
 CREATE FUNCTION perdure.write_sent(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     made integer;
     receivers text[];

@@ -1,7 +1,7 @@
 -- Checkpoints like all others, and the hooks that they close; not where an answer was first. The hooks' rows are locked
 -- before the statement that looks: an answer that is being committed is waited for, and seen.
 CREATE FUNCTION perdure.write_timed_out(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM perdure.write_recorded(me, entries);
     PERFORM 1 FROM perdure.hooks

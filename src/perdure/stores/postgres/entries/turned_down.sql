@@ -1,6 +1,6 @@
 -- Rule 2: updates that a run refuses, while it is held: a message is done with, and no checkpoint says so.
 CREATE FUNCTION perdure.write_turned_down(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     known integer;
 BEGIN

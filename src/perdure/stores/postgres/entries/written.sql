@@ -1,7 +1,7 @@
 -- Rule 2: chunks of runs that this worker holds under these claims. Their offsets follow those that are there, in the order
 -- of the batch: one claim at a time writes to a run's streams, so nobody else gives the same. Never touches the run's row.
 CREATE FUNCTION perdure.write_written(me uuid, entries json) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     made integer;
 BEGIN
