@@ -294,7 +294,7 @@ CORE: tuple[Guard, ...] = (
         "cancel",
         {
             "postgres": (
-                *at("postgres/cancel_run", "FOR SHARE"),
+                *at("postgres/cancel_runs", "FOR SHARE"),
                 *at("postgres/perdure.lock_held", "FOR NO KEY UPDATE"),
                 *at("postgres/perdure.write_finished", "PERFORM perdure.lock_held(me, entries); PERFORM 1"),
                 *at("postgres/lock_runs", "FOR NO KEY UPDATE"),
@@ -332,7 +332,7 @@ CORE: tuple[Guard, ...] = (
         "Rule 8: a cancelled run that nobody holds is ended by anybody.",
         "slept",
         {
-            "both": at("engine/parts.duties_of", "Duty(parts.claims.sweep_cancelled, every="),
+            "both": at("engine/parts.duties_of", "Duty(parts.cancels.sweep, every="),
             "postgres": at("postgres/perdure.sweep_cancelled", "runs.state IN ('ready', 'parked')"),
             "sqlite": at("sqlite/sweepable_runs", "state IN ('ready', 'parked')"),
         },

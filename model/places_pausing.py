@@ -63,7 +63,7 @@ PAUSING: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/watching/mailbox.Mailbox.read",
-                "elif told.is_paused: self._claims.pause_here(told.run_id) elif",
+                "elif one.is_paused: self._told.paused([one.run_id]) elif",
             )
         },
     ),

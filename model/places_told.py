@@ -70,7 +70,7 @@ TOLD: tuple[Guard, ...] = (
         "mailbox",
         {
             "postgres": (
-                *at("postgres/cancel_run", "SELECT id, worker FROM perdure.runs", "FOR SHARE"),
+                *at("postgres/cancel_runs", "SELECT id, worker FROM perdure.runs", "FOR SHARE"),
                 *at("postgres/perdure.tell_runs", "WHERE worker.id = run.worker FOR KEY SHARE SKIP LOCKED"),
             ),
         },
@@ -82,7 +82,7 @@ TOLD: tuple[Guard, ...] = (
         {
             "postgres": (
                 *at(
-                    "postgres/cancel_run",
+                    "postgres/cancel_runs",
                     "INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM target",
                 ),
                 *at(
@@ -100,7 +100,7 @@ TOLD: tuple[Guard, ...] = (
         {
             "both": at(
                 "engine/watching/mailbox.Mailbox.read",
-                "if told.is_cancelled: self._claims.cancel_here(told.run_id) elif told.is_paused:",
+                "if one.is_cancelled: self._told.cancelled([one.run_id]) elif one.is_paused:",
             )
         },
     ),

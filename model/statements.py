@@ -1,6 +1,6 @@
 """The production statements and functions, as text by name: where the guards of the model are looked for.
 
-Names: `sqlite/fence` and `postgres/cancel_run` are named queries, `postgres/perdure.fence` is a function, a
+Names: `sqlite/fence` and `postgres/cancel_runs` are named queries, `postgres/perdure.fence` is a function, a
 view or a trigger of the migrations, the decisions or the kinds of entries, `stores/verdicts.judge`,
 `sqlite/store.SqliteStore._commit` and `engine/journal/journal.Journal.send` are Python.
 Comments are left out, white space is one blank: a guard that is only talked about is not there.

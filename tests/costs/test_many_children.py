@@ -47,7 +47,7 @@ def check_frugal(result: dict[str, Any], url: str, number: int, *, claims: int) 
     assert transactions <= claims + number * 2 + 20
     per_child = {name for name, times in names.items() if times > number / 4}
     assert not {
-        name for name in per_child if name in ("pulse", "ended_runs", "run", "history_checkpoints", "cancel_run")
+        name for name in per_child if name in ("pulse", "ended_runs", "run", "history_checkpoints", "cancel_runs")
     }
     store = open_store(url)
     kinds = Counter(checkpoint.kind for checkpoint in store.runs.checkpoints("the parent"))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from perdure._core.serialization import Serializer, TypeRegistry
+from perdure._engine.claiming.held_runs import Held
+from perdure._engine.news import News
 from perdure._engine.steering import Steers
+from perdure._engine.told import Told
+from perdure._engine.watching.awaited_ends import Ends
 from perdure._steering import By
 from perdure.stores.protocol import Store
 from perdure.stores.sqlite.store import SqliteStore
@@ -21,16 +25,6 @@ with contextlib.suppress(ImportError):
     from tests.stores.postgres_server import postgres_url as postgres_url  # a fixture
 
 ME = By("somebody")
-
-
-class Nobody:
-    """Tells nobody."""
-
-    def note_paused(self, run_ids: Sequence[str]) -> None:
-        pass
-
-    def note_ready(self, run_ids: Sequence[str]) -> None:
-        pass
 
 
 def cost_of(store: Store, operation: Callable[[], object]) -> int:
@@ -53,7 +47,7 @@ def test_what_many_runs_share(store: Store, count: int) -> None:
     steering = store.steering
     assert cost_of(store, lambda: steering.pause(run_ids, ME)) == (6 if is_sqlite else 1)
     assert cost_of(store, lambda: steering.resume(run_ids, ME)) == (8 if is_sqlite else 1)
-    store.cancels.ask_many(run_ids)
+    store.cancels.ask(run_ids)
     store.cancels.sweep()
     assert cost_of(store, lambda: steering.delete(run_ids, ME)) == (3 + 3 * count if is_sqlite else 1)
 
@@ -62,7 +56,9 @@ def test_what_a_new_start_takes(store: Store) -> None:
     """What is read for it, and one transaction."""
     is_sqlite = isinstance(store, SqliteStore)
     join(store, W1)
-    steers = Steers(store, Serializer(TypeRegistry()), Nobody())
+    ends = Ends(store.runs, lambda run_id: None, lambda: None)
+    told = Told(held=Held(), ends=ends, say=lambda *heard, **more: None, news=News())
+    steers = Steers(store, Serializer(TypeRegistry()), told)
     store.apply(W1, [created("r", held_as=C1), recorded("r", C1), finished("r", C1, "failed", '{"$error":{}}')])
     assert cost_of(store, lambda: steers.fork("r", "f", None, ME)) == (16 if is_sqlite else 4)
     assert cost_of(store, lambda: steers.retry("r", ME)) == (29 if is_sqlite else 5)

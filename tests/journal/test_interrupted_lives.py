@@ -56,7 +56,7 @@ async def on_a_loop(number: int) -> int:
 
 def cancel(runtime: Runtime, run: Run) -> None:
     """Somebody asks for its end."""
-    runtime.claims.cancel(run.run_id)
+    runtime.cancels.ask([run.run_id])
 
 
 def fence(runtime: Runtime, run: Run) -> None:

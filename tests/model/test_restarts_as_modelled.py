@@ -70,7 +70,7 @@ class Walk:
             case ["the", "run", "ends", *_]:
                 self.store.apply(W1, [RunFinished(self.id, self.claim, "succeeded", None)])
             case ["the", "run", "is", "cancelled"]:
-                assert self.store.cancels.ask(self.id)
+                assert self.store.cancels.ask([self.id])
 
     def planned(self, plan: Plan) -> Restart | Fork | None:
         """By what the database says now."""

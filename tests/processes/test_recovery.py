@@ -258,7 +258,7 @@ def test_parked_and_delayed_children_end_with_their_cancelled_parent(store: Stor
         parent = perdure.with_options(id="parent").start(family)
         assert is_waiting.wait(PATIENCE_SECONDS)
         wait_until(lambda: state(store, "parked") == "parked")
-        assert parent.cancel() if where == "here" else store.cancels.ask("parent")
+        assert parent.cancel() if where == "here" else store.cancels.ask(["parent"])
         may_go_on.set()
         for run_id in ("parent", "parked", "delayed"):
             assert isinstance(perdure.handle(run_id).exception(5.0), perdure.RunCancelledError)

@@ -48,7 +48,7 @@ def test_an_async_run_that_is_cancelled_before_its_task_begins_ends(
         start_task = runtime.execution._start_task
 
         def cancel(run_id: str) -> None:
-            while not runtime.claims.cancel(run_id):  # a run begins while its creation is committed
+            while not runtime.cancels.ask([run_id]):  # a run begins while its creation is committed
                 time.sleep(0.001)
 
         def cancel_first(run: Any, *given: Any, **options: Any) -> Any:

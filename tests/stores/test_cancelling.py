@@ -44,7 +44,7 @@ def sweep_all(store: Store) -> set[str]:
 def test_a_cancel_before_the_finish_decides(store: Store) -> None:
     """An acknowledged cancel is never followed by success; the value is dropped (rule 8)."""
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.cancels.ask("r") is True
+    assert store.cancels.ask(["r"]) == ["r"]
     assert store.apply(W1, [finished("r", C1)]) == [Accepted("cancelled")]
     [ended] = store.runs.ended(["r"])
     assert (ended.state, ended.output) == ("cancelled", None)
@@ -53,7 +53,7 @@ def test_a_cancel_before_the_finish_decides(store: Store) -> None:
 def test_a_finish_before_the_cancel_decides(store: Store) -> None:
     """What has ended cannot be cancelled, and the asker hears it."""
     store.apply(W1, [created("r", held_as=C1), finished("r", C1)])
-    assert store.cancels.ask("r") is False
+    assert store.cancels.ask(["r"]) == []
     [ended] = store.runs.ended(["r"])
     assert ended.state == "succeeded"
     assert store.cancels.sweep() == []
@@ -62,7 +62,7 @@ def test_a_finish_before_the_cancel_decides(store: Store) -> None:
 def test_a_resent_finish_of_a_cancelled_run_is_success(store: Store) -> None:
     """The same batch again hears the same verdict."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     batch = [recorded("r", C1), finished("r", C1)]
     assert store.apply(W1, batch) == [Accepted(), Accepted("cancelled")]
     assert store.apply(W1, batch) == [Accepted(), Accepted("cancelled")]
@@ -71,7 +71,7 @@ def test_a_resent_finish_of_a_cancelled_run_is_success(store: Store) -> None:
 def test_only_the_cancelled_run_of_a_batch_is_cancelled(store: Store) -> None:
     """Its neighbours in the batch end as they said."""
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     assert store.apply(W1, [finished("s", C2), finished("r", C1)]) == [Accepted("succeeded"), Accepted("cancelled")]
     assert [ended.output is None for ended in sorted(store.runs.ended(["r", "s"]), key=lambda e: e.run_id)] == [
         True,
@@ -82,20 +82,20 @@ def test_only_the_cancelled_run_of_a_batch_is_cancelled(store: Store) -> None:
 def test_a_cancel_is_asked_for_once(store: Store) -> None:
     """Asking again changes nothing and is not an error."""
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.cancels.ask("r") is True
-    assert store.cancels.ask("r") is True
+    assert store.cancels.ask(["r"]) == ["r"]
+    assert store.cancels.ask(["r"]) == ["r"]
     assert cancels_told(store, W1) == ["r"]
 
 
 def test_a_run_that_does_not_exist_cannot_be_cancelled(store: Store) -> None:
     """No row, no promise."""
-    assert store.cancels.ask("nothing") is False
+    assert store.cancels.ask(["nothing"]) == []
 
 
 def test_the_holder_hears_of_the_cancel(store: Store) -> None:
     """By the pulse and by the history; others hear nothing."""
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C2)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     assert cancels_told(store, W1) == ["r"]
     assert cancels_told(store, W2) == []
     assert store.runs.histories(["r"])[0].is_cancelled is True
@@ -105,7 +105,7 @@ def test_the_holder_hears_of_the_cancel(store: Store) -> None:
 def test_everybody_hears_of_a_cancel_that_came_while_the_run_was_put_down(store: Store) -> None:
     """Its holder is gone and did not see it: whoever looks next is to sweep."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.apply(W1, [parked("r", C1, due_at=4e9)])
     assert store.hear(W1, ()).has_cancelled
     assert store.hear(W2, ()).has_cancelled
@@ -117,7 +117,7 @@ def test_everybody_hears_of_a_cancel_that_came_while_the_run_was_put_down(store:
 def test_a_run_that_has_ended_is_not_in_the_pulse(store: Store) -> None:
     """A cancel is done with when its run is."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.apply(W1, [finished("r", C1, "cancelled", None)])
     assert cancels_told(store, W1) == []
 
@@ -128,7 +128,7 @@ def test_what_nobody_holds_is_swept(store: Store) -> None:
     store.apply(W1, [created("held", held_as=C1), created("parked", held_as=C2), created("broken", held_as=C3)])
     store.apply(W1, [parked("parked", C2, children_seen=3), parked("broken", C3, stopped="mend", reason="x")])
     for run_id in ("ready", "late", "held", "parked", "broken"):
-        assert store.cancels.ask(run_id) is True
+        assert store.cancels.ask([run_id]) == [run_id]
     assert sweep_all(store) == {"ready", "late", "parked", "broken"}
     assert {run_id: state(store, run_id) for run_id in ("ready", "late", "held", "parked", "broken")} == {
         "ready": "cancelled",
@@ -145,7 +145,7 @@ def test_children_are_cancelled_with_their_parent(store: Store) -> None:
     store.apply(W1, [created("p", held_as=C1)])
     children = [child("waiting", "p", C1), child("held", "p", C1, held_as=C2), child("done", "p", C1, held_as=C3)]
     store.apply(W1, [*children, finished("done", C3)])
-    store.cancels.ask("p")
+    store.cancels.ask(["p"])
     store.apply(W1, [finished("p", C1)])
     assert sweep_all(store) == {"waiting"}
     assert cancels_told(store, W1) == ["held"]
@@ -158,7 +158,7 @@ def test_a_swept_tree_is_cancelled_to_its_leaves(store: Store) -> None:
     store.apply(W1, [created("a", held_as=C1), child("b", "a", C1, held_as=C2), child("c", "b", C2, held_as=C3)])
     store.apply(W1, [child("d", "c", C3), parked("a", C1, due_at=4e9), parked("b", C2, due_at=4e9)])
     store.apply(W1, [parked("c", C3, runs=("d",))])
-    store.cancels.ask("a")
+    store.cancels.ask(["a"])
     assert sweep_all(store) == {"a", "b", "c", "d"}
 
 
@@ -172,7 +172,7 @@ def test_a_finish_that_says_cancelled_passes_it_on(store: Store) -> None:
 def test_a_child_made_with_the_parents_end_is_cancelled_too(store: Store) -> None:
     """The last batch may make a child and end the cancelled parent."""
     store.apply(W1, [created("p", held_as=C1)])
-    store.cancels.ask("p")
+    store.cancels.ask(["p"])
     store.apply(W1, [child("c", "p", C1), finished("p", C1)])
     assert sweep_all(store) == {"c"}
 
@@ -189,7 +189,7 @@ def test_a_failed_or_dead_run_leaves_its_children_alone(store: Store) -> None:
 def test_a_charged_release_of_a_cancelled_run_is_a_cancel(store: Store) -> None:
     """The cancel was acknowledged: the run must end as cancelled, not as dead."""
     store.apply(W1, [created("r", held_as=C1, max_attempts=1)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.apply(W1, [released("r", C1, charged=True)])
     sweep_all(store)
     assert state(store, "r") == "cancelled"
@@ -198,7 +198,7 @@ def test_a_charged_release_of_a_cancelled_run_is_a_cancel(store: Store) -> None:
 def test_a_parked_run_may_be_swept_while_others_run(store: Store) -> None:
     """The sweep touches nothing that is held."""
     store.apply(W1, [created("r", held_as=C1), created("s", held_as=C4), parked("r", C1, due_at=4e9)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     assert sweep_all(store) == {"r"}
     assert store.apply(W1, [recorded("s", C4), finished("s", C4)]) == [Accepted(), Accepted("succeeded")]
 
@@ -223,7 +223,7 @@ def test_a_batch_tells_of_cancels_of_what_the_worker_holds(store: Store, told: T
     assert told == []
 
     for run_id in ("r", "ready", "theirs"):
-        store.cancels.ask(run_id)
+        store.cancels.ask([run_id])
     store.apply(W1, [recorded("s", C2, f"after {n}") for n in range(number)])
     assert told == [["r"]]
 
@@ -238,7 +238,7 @@ def test_a_batch_tells_of_cancels_of_what_the_worker_holds(store: Store, told: T
 def test_a_batch_of_which_an_entry_is_refused_tells_too(store: Store, told: Told) -> None:
     """It goes another way through the store."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.apply(W1, [recorded("r", C1), recorded("nothing", C4)])
     assert told == [["r"]]
 
@@ -247,7 +247,7 @@ def test_a_held_run_that_is_cancelled_is_shown_as_cancelling(store: Store) -> No
     """Without a change of its row, which a transactional step may have locked (rule 15)."""
     store.apply(W1, [created("r", held_as=C1)])
     assert state(store, "r") == "held"
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     assert state(store, "r") == "cancelling"
     store.apply(W1, [finished("r", C1)])
     assert state(store, "r") == "cancelled"

@@ -161,7 +161,7 @@ def test_a_parked_run_with_a_cancel_is_left_to_the_sweep(store: Store) -> None:
     """Cancelling what nobody holds needs nobody's code."""
     store.apply(W1, [created("r", held_as=C1)])
     store.apply(W1, [parked("r", C1, due_at=1.0)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     assert ids(store) == []
     assert store.cancels.sweep() == ["r"]
 
@@ -169,7 +169,7 @@ def test_a_parked_run_with_a_cancel_is_left_to_the_sweep(store: Store) -> None:
 def test_a_ready_run_with_a_cancel_says_so_when_it_is_claimed(store: Store) -> None:
     """The holder must not start a body of a run that is already cancelled."""
     store.apply(W1, [created("r")])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     assert [run.is_cancelled for run in claim(store, W1)] in ([True], [])
 
 

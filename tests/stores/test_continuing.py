@@ -78,7 +78,7 @@ def test_sent_again_it_finds_itself(store: Store) -> None:
 def test_an_acknowledged_cancel_decides(store: Store) -> None:
     """No new life begins (rule 8)."""
     store.apply(W1, [created("r", held_as=C1)])
-    assert store.cancels.ask("r")
+    assert store.cancels.ask(["r"])
     assert store.apply(W1, [continued("r", C1)]) == [Accepted("cancelled")]
     assert state(store, "r") == "cancelled"
 
@@ -119,9 +119,9 @@ def test_ended_children_are_nobodys(store: Store) -> None:
     next_one = next(run for run in claim(store, W1, slots=2) if run.run_id == "r")
     store.apply(W1, [parked("r", next_one.claim, children_seen=0)])
     assert [run.run_id for run in claim(store, W1, slots=5)] == []
-    assert store.cancels.ask("r")
+    assert store.cancels.ask(["r"])
     assert store.cancels.sweep() == ["r"]
-    assert store.cancels.ask("open")
+    assert store.cancels.ask(["open"])
 
 
 def test_hooks_are_over(store: Store) -> None:

@@ -135,8 +135,8 @@ def test_a_value_that_came_before_anybody_looked_stays(store: Store, store_url: 
 def test_a_cancel_before_the_deadline_is_a_cancel(store: Store, store_url: str) -> None:
     """As long as the run ends before it; one that ends later was not over in time, whoever asked for its end."""
     store.apply(W1, [created("soon", timeout_seconds=AN_HOUR), created("late", held_as=C1, timeout_seconds=AN_HOUR)])
-    assert store.cancels.ask("soon")
-    assert store.cancels.ask("late")
+    assert store.cancels.ask(["soon"])
+    assert store.cancels.ask(["late"])
     store.cancels.sweep()
     assert end_of(store, "soon") == ("cancelled", None)
     skip_time(store_url, LATER)
@@ -169,7 +169,7 @@ def test_a_detached_child_outlives_its_parents_cancel(store: Store, store_url: s
         store.apply(W2 if parent == "dead" else W1, children)
     store.apply(W1, [parked("swept", C2, due_at=4_000_000_000.0)])
     for parent in ("held", "swept", "dead"):
-        assert store.cancels.ask(parent)
+        assert store.cancels.ask([parent])
     store.apply(W1, [finished("held", C1, "cancelled", None)])
     store.workers.take_over(W2)
     while store.cancels.sweep():

@@ -120,7 +120,7 @@ def test_children_are_found_by_their_parent(store: Store) -> None:
 
 def test_a_cancelled_run_that_is_held_is_found_as_cancelling(seven: Store) -> None:
     """And as held no more: that is what its handle says, too."""
-    seven.cancels.ask("r6")
+    seven.cancels.ask(["r6"])
     assert find(seven, states=("held",)) == []
     assert find(seven, states=("cancelling",)) == ["r6"]
     [run] = seven.finder.page(Wanted(states=("cancelling",)), 2).runs
@@ -165,7 +165,7 @@ def test_one_run_comes_with_all_that_is_recorded_of_it(store: Store) -> None:
             parked("parent", C1, children_seen=1, runs=("other",)),
         ],
     )
-    store.cancels.ask("parent")
+    store.cancels.ask(["parent"])
     record = store.finder.record("parent", 100)
     assert record is not None
     assert record.run.run_id == "parent"

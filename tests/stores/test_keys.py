@@ -70,7 +70,7 @@ def test_every_end_frees_the_key(store: Store, end: str) -> None:
 def test_an_end_by_others_frees_the_key(store: Store) -> None:
     """A cancel that is swept, and a run that has ended its worker too often."""
     store.create([keyed("a"), keyed("x", key="x", max_attempts=1)])
-    store.cancels.ask("a")
+    store.cancels.ask(["a"])
     store.cancels.sweep()
     join(store, W1)
     claim(store, W1, last_attempts="only")

@@ -89,15 +89,15 @@ ENDS: dict[str, Callable[[Store, str], Any]] = {
     "succeeds": lambda store, run_id: store.apply(W1, [finished(run_id, C2)]),
     "is dead of its attempts": lambda store, run_id: store.apply(W1, [released(run_id, C2, charged=True)]),
     "is cancelled where it is held": lambda store, run_id: (
-        store.cancels.ask(run_id),
+        store.cancels.ask([run_id]),
         store.apply(W1, [finished(run_id, C2)]),
     ),
     "is swept": lambda store, run_id: (
         store.apply(W1, [released(run_id, C2)]),
-        store.cancels.ask(run_id),
+        store.cancels.ask([run_id]),
         store.cancels.sweep(),
     ),
-    "is cancelled and taken over": lambda store, run_id: (store.cancels.ask(run_id), store.workers.take_over(W1)),
+    "is cancelled and taken over": lambda store, run_id: (store.cancels.ask([run_id]), store.workers.take_over(W1)),
     "is dead with its worker": lambda store, run_id: store.workers.take_over(W1),
 }
 
@@ -144,7 +144,7 @@ def test_a_run_may_wait_for_one_that_is_made_later(store: Store) -> None:
 def test_what_was_told_to_a_worker_that_is_gone_is_for_anybody(store: Store, leaves: str) -> None:
     """Else a cancel of what it held would wait for it for ever."""
     store.apply(W1, [created("r", held_as=C1)])
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.hear(W2, ())
     if leaves == "taken over":
         store.workers.take_over(W1)
@@ -205,7 +205,7 @@ def test_a_park_raced_against_what_wakes_it_is_never_stuck(
         waits = {"children_seen": 0} if awaits == "a child" else {"runs": (awaited,)}
         race(
             lambda p=parent, c=first, w=waits: store.apply(W1, [parked(p, c, **w)]),
-            (lambda p=parent: other.cancels.ask(p))
+            (lambda p=parent: other.cancels.ask([p]))
             if awaits == "a cancel"
             else (lambda a=awaited, c=second: other.apply(W2, [finished(a, c)])),
             lambda: third.hear(W2, ()),

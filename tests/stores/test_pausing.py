@@ -141,8 +141,8 @@ def test_a_cancel_ends_a_paused_run(store: Store) -> None:
     """In whichever order they come."""
     store.create([created("r"), created("s")])
     store.steering.pause(["r"], ME)
-    store.cancels.ask("r")
-    store.cancels.ask("s")
+    store.cancels.ask(["r"])
+    store.cancels.ask(["s"])
     store.steering.pause(["s"], ME)
     store.cancels.sweep()
     assert (state(store, "r"), state(store, "s")) == ("cancelled", "cancelled")

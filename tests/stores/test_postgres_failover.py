@@ -120,7 +120,7 @@ def test_questions_use_indexes_whatever_the_history(postgres: PostgresStore, riv
     connection.execute("ANALYZE perdure.runs, perdure.messages, perdure.checkpoints")
     values = {"worker_id": W1, "queues": '{""}', "names": f"{{{WORK}}}", "run_ids": "{1,2}", "run_id": "1"}
     values["floors"] = "[]"
-    for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_run"):
+    for name in ("pulse", "ended_runs", "history_children", "run", "has_open_cancels", "mend_runs", "cancel_runs"):
         query = b"EXPLAIN (FORMAT json) " + DECISIONS.text(name).encode()
         [(plan,)] = connection.execute(query, values).fetchall()
         assert "Seq Scan" not in json.dumps(plan), (name, plan)

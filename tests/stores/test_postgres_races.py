@@ -107,7 +107,7 @@ def test_a_finish_waits_for_a_cancel_and_obeys_it(
     """Rule 8: an acknowledged cancel is never followed by success."""
     join(postgres, W1)
     postgres.apply(W1, [created("r", held_as=C1)])
-    assert rival.do("cancel_run", run_id="r") == [("r",)]
+    assert rival.do("cancel_runs", run_ids="{r}") == [("r",)]
     end = meanwhile(postgres.apply, W1, [finished("r", C1)])
     rival.wait_until_somebody_waits_for_me()
     rival.commit()
@@ -121,10 +121,10 @@ def test_a_cancel_waits_for_a_finish_and_comes_too_late(
     join(postgres, W1)
     postgres.apply(W1, [created("r", held_as=C1)])
     rival.apply(W1, finished("r", C1))
-    cancel = meanwhile(postgres.cancels.ask, "r")
+    cancel = meanwhile(postgres.cancels.ask, ["r"])
     rival.wait_until_somebody_waits_for_me()
     rival.commit()
-    assert cancel.result() is False
+    assert cancel.result() == []
 
 
 def test_a_run_that_somebody_refers_to_is_claimed_all_the_same(postgres: PostgresStore, rival: Rival) -> None:

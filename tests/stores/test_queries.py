@@ -47,7 +47,7 @@ from tests.stores.entries import C1, W1, recorded
 STORES = Path(module.__file__).parent
 PACKAGES = [package for package in ("sqlite", "postgres") if (STORES / package / "sql").is_dir()]
 QUESTIONS = {
-    *("cancel_run", "cancelled_among", "ended_runs", "explain_unknown_runs", "hand_back_runs", "has_open_cancels"),
+    *("cancel_runs", "cancelled_among", "ended_runs", "explain_unknown_runs", "hand_back_runs", "has_open_cancels"),
     *("history_checkpoints", "history_children", "join_worker", "mend_runs", "pulse", "renew_worker", "run"),
     *("sweep_cancelled_runs", "take_over_worker", "workers", "schema_version", "note_migration"),
     *("last_events", "events_of_run", "next_chunks", "stream_traces", "streams_of_run"),
@@ -210,7 +210,6 @@ FEW = {
     *("count_tables", "has_migrations", "schema_version", "fence", "run"),
     *(
         "has_open_cancels",
-        "cancel_run",
         "cancel_runs",
         "expire_runs",
         "take_over_worker",

@@ -80,7 +80,8 @@ def test_cancel_and_finish_at_once_agree(store: Store, other: Store) -> None:
         [taken] = fresh_claims(1)
         store.apply(W1, [created(f"r{n}", held_as=taken)])
         was_asked, [verdict] = at_once(
-            lambda n=n: other.cancels.ask(f"r{n}"), lambda n=n, taken=taken: store.apply(W1, [finished(f"r{n}", taken)])
+            lambda n=n: other.cancels.ask([f"r{n}"]),
+            lambda n=n, taken=taken: store.apply(W1, [finished(f"r{n}", taken)]),
         )
         assert verdict == Accepted("cancelled" if was_asked else "succeeded")
         assert state(store, f"r{n}") == verdict.state
@@ -140,7 +141,7 @@ def play(store: Store, other: Store, order: tuple[str, ...], run_id: str, victim
     steps: dict[str, Callable[[], Any]] = {
         "record": lambda: store.apply(victim, [recorded(run_id, taken)]),
         "finish": lambda: store.apply(victim, [finished(run_id, taken)]),
-        "cancel": lambda: other.cancels.ask(run_id),
+        "cancel": lambda: other.cancels.ask([run_id]),
         "take over": lambda: other.workers.take_over(victim),
         "claim": lambda: claim(other, W2, queue=run_id),
     }
@@ -167,11 +168,11 @@ def check(store: Store, outcomes: dict[str, Any], run_id: str) -> None:
     assert was_accepted("record") == (was_before("record", "take over") and was_before("record", "finish"))
     assert len(store.runs.checkpoints(run_id)) == was_accepted("record")
     if was_accepted("finish"):
-        assert outcomes["cancel"] == was_before("cancel", "finish")
+        assert bool(outcomes["cancel"]) == was_before("cancel", "finish")
         assert state(store, run_id) == ("cancelled" if outcomes["cancel"] else "succeeded")
         assert outcomes["claim"] == []
         return
-    assert outcomes["cancel"] is True
+    assert outcomes["cancel"] == [run_id]
     was_claimed = [run.is_cancelled for run in outcomes["claim"]]
     store.cancels.sweep()
     if not was_claimed:

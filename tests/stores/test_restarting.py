@@ -86,13 +86,13 @@ def test_a_cancelled_run_that_is_restarted_is_cancelled_no_more(store: Store) ->
     """Nor paused; who holds it can be told both anew."""
     store.create([created("r")])
     store.steering.pause(["r"], ME)
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.cancels.sweep()
     assert restart(store, plan_of(store))
     [run] = claim(store, W1, claims=[C1])
     assert not run.is_cancelled
     assert store.hear(W1, ()).told == []
-    assert store.cancels.ask("r")
+    assert store.cancels.ask(["r"])
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_family_is_deleted_together(store: Store) -> None:
     store.apply(W1, [child("g", "c", C2), finished("c", C2), finished("r", C1)])
     assert store.steering.delete(["r", "nobody"], ME) == ([], 0)
     assert store.steering.delete(["g"], ME) == ([], 0)
-    store.cancels.ask("g")
+    store.cancels.ask(["g"])
     store.cancels.sweep()
     assert store.steering.delete(["c", "r"], ME) == (["c", "r"], 3)
     assert [store.runs.row(run_id) for run_id in ("r", "c", "g")] == [None, None, None]

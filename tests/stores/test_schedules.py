@@ -108,7 +108,7 @@ def test_one_that_waits_is_not_due(store: Store) -> None:
     store.schedules.write(row("skips", last_run_id="r"))
     [one] = store.schedules.due(10)
     assert (one.row.name, one.is_running) == ("skips", True)
-    store.cancels.ask("r")
+    store.cancels.ask(["r"])
     store.cancels.sweep()
     assert [(one.row.name, one.is_running) for one in store.schedules.due(10)] == [("skips", False), ("waits", False)]
 

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     join(store, W1)
     store.apply(W1, [created("held", held_as=C1), created("cancelled", held_as=C2), created("over", held_as=C3)])
     store.apply(W1, [recorded("held", C1, "0"), finished("over", C3)])
-    store.cancels.ask("cancelled")
+    store.cancels.ask(["cancelled"])
     yield store
     store.close()
 

@@ -43,7 +43,7 @@ HOT = (
     "remove_worker",
     "ended_runs",
     "pulse",
-    "cancel_run",
+    "cancel_runs",
     "run",
     "history_checkpoints",
     "history_children",

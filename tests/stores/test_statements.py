@@ -109,7 +109,7 @@ def test_cancelled_ends_use_as_many_statements_however_many(store: Store, statem
     def cancelled(number: int) -> Sequence[Entry]:
         pairs = held(store, number)
         for run_id, _ in pairs:
-            store.cancels.ask(run_id)
+            store.cancels.ask([run_id])
         return [finished(run_id, taken) for run_id, taken in pairs]
 
     one, many = cancelled(1), cancelled(20)
@@ -138,5 +138,5 @@ def test_a_pulse_is_one_statement(store: Store, statements: Statements) -> None:
 def test_a_cancel_and_a_renewal_are_one_statement(store: Store, statements: Statements) -> None:
     """Both are committed by themselves."""
     held(store, 1)
-    assert len(statements(lambda: store.cancels.ask(ids(1)[0]))) == 1
+    assert len(statements(lambda: store.cancels.ask(ids(1)))) == 1
     assert len(statements(lambda: store.workers.renew(W1))) == 1

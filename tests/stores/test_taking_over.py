@@ -86,7 +86,7 @@ def test_a_takeover_puts_every_run_where_it_belongs(store: Store) -> None:
             recorded("further", C4),
         ],
     )
-    store.cancels.ask("cancelled")
+    store.cancels.ask(["cancelled"])
     taken = store.workers.take_over(W1)
     assert taken is not None
     assert sorted(taken) == ["cancelled", "further", "plain", "spent"]
@@ -141,7 +141,7 @@ def test_a_run_at_its_limit_beside_which_another_one_began_goes_back(store: Stor
     claim(store, W2, last_attempts="alone")
     store.apply(W2, [created("other", held_as=C1)])
     if "cancelled" in how:
-        store.cancels.ask("other")
+        store.cancels.ask(["other"])
 
     store.workers.take_over(W2)
 
@@ -153,7 +153,7 @@ def test_a_cancelled_run_at_its_limit_is_cancelled_and_not_dead(store: Store) ->
     join(store, W1, W2)
     at_the_limit(store, "alone")
     claim(store, W2, last_attempts="alone")
-    store.cancels.ask("alone")
+    store.cancels.ask(["alone"])
 
     store.workers.take_over(W2)
 
@@ -189,7 +189,7 @@ def test_a_cancel_passes_to_the_children_at_a_takeover(store: Store) -> None:
     """A terminal state set by a takeover does all that a finish does."""
     join(store, W1, W2)
     store.apply(W1, [created("p", held_as=C1), child("c", "p", C1)])
-    store.cancels.ask("p")
+    store.cancels.ask(["p"])
     store.workers.take_over(W1)
     assert store.cancels.sweep() == ["c"]
 

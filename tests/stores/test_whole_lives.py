@@ -86,4 +86,4 @@ def test_it_may_end_in_any_way(store: Store, how: str) -> None:
     assert store.apply(W1, [created("r", held_as=C1), end]) == [Accepted(), Accepted(how)]  # type: ignore[arg-type]
     [ended] = store.runs.ended(["r"])
     assert (ended.state, ended.output is None) == (how, how == "cancelled")
-    assert not store.cancels.ask("r")
+    assert not store.cancels.ask(["r"])

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def cancel_run(runtime: Door, run_id: RunId) -> bool:
     """Ask for the run's end."""
-    return runtime.claims.cancel(run_id)
+    return bool(runtime.cancels.ask([run_id]))
 
 
 async def acancel_run(runtime: Door, run_id: RunId) -> bool:
     """The same without stopping the loop."""
-    return await asyncio.to_thread(runtime.claims.cancel, run_id)
+    return await asyncio.to_thread(cancel_run, runtime, run_id)
 
 
 def find_row(runtime: Door, run_id: RunId) -> RunRow:

@@ -15,7 +15,7 @@ from .._entries import MessageSent, Verdict
 def deliver(door: Door, entries: Sequence[MessageSent]) -> list[Verdict]:
     """Send from outside any run, and wait for the verdicts on this thread."""
     if not isinstance(door, Runtime):
-        return door.claims.make(entries)
+        return door.make(entries)
     found: list[list[Verdict]] = []
     if entries:
         lane = Lane()
@@ -29,7 +29,7 @@ async def deliver_on_loop(door: Door, entries: Sequence[MessageSent]) -> list[Ve
     if not entries:
         return []
     if not isinstance(door, Runtime):
-        return await asyncio.to_thread(door.claims.make, entries)
+        return await asyncio.to_thread(door.make, entries)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[list[Verdict]] = loop.create_future()
     host = door.execution.loop_host

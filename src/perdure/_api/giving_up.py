@@ -18,7 +18,7 @@ from .handle import Handle
 
 def cancel_rest(runtime: Door, run_ids: Sequence[RunId]) -> int:
     """Ask for the end of each, in one transaction; how many had not ended."""
-    return len(runtime.claims.cancel_many(run_ids))
+    return len(runtime.cancels.ask(run_ids))
 
 
 async def acancel_rest(runtime: Door, run_ids: Sequence[RunId]) -> int:

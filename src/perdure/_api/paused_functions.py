@@ -64,7 +64,7 @@ class FunctionPauses:
         door = self._door()
         door.open(writes=True)
         door.store.limits.pause(name, is_paused=is_paused)
-        door.claims.tell_limits(())
+        door.told.limits(())
 
 
 def check_outside(what: str) -> None:

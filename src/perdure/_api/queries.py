@@ -95,7 +95,7 @@ def answer_elsewhere(door: Door, question: Question, until: float) -> Answer | N
     questions = door.store.questions
     questions.ask(question, seconds)
     try:
-        door.claims.tell_asked(question.run_id)
+        door.told.asked()
         seen = wait_until_final(door, question.run_id, door.store.said.replies, question.question_id, seconds)
     finally:
         questions.withdraw(question.question_id)

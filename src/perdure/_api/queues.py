@@ -88,7 +88,7 @@ class Queues:
                 f"queues.{what}: nobody works on a queue {name!r}, and it has no runs; this program has "
                 f"{', '.join(map(repr, known)) or 'no queue'}"
             )
-        door.claims.tell_limits([name])
+        door.told.limits([name])
 
     def _opened(self, what: str, *, writes: bool = False) -> Door:
         self._check(what)

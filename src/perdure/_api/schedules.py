@@ -144,7 +144,7 @@ class Schedules:
         """
         door = self._asked("trigger")
         entry = run_of(self._row(name), round(door.store.schedules.now(), 6))
-        [verdict] = door.claims.make([entry])
+        [verdict] = door.make([entry])
         check_created(entry, verdict)
         return Handle(door, entry.run_id)
 
@@ -178,7 +178,7 @@ class Schedules:
             )
         entries = [run_of(row, instant) for instant in instants]
         if not dry_run:
-            for entry, verdict in zip(entries, door.claims.make(entries), strict=True):
+            for entry, verdict in zip(entries, door.make(entries), strict=True):
                 check_created(entry, verdict)
         return Affected(count=len(entries), run_ids=[entry.run_id for entry in entries], dry_run=dry_run)
 

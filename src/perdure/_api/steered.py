@@ -148,7 +148,7 @@ def by_of(request: Request) -> By:
 def cancel_one(door: Door, run_id: RunId, request: Request) -> bool:
     """Whether it had not ended."""
     find_row(door, run_id)
-    return bool(door.claims.cancel_many([run_id], by_of(request)))
+    return bool(door.cancels.ask([run_id], by_of(request)))
 
 
 def pause_one(door: Door, run_id: RunId, request: Request) -> bool:
@@ -224,7 +224,7 @@ def steer_page(door: Door, run_ids: Sequence[RunId], request: Request) -> tuple[
     """Those that it was done to, and those that were left, with the reason."""
     what, by = request["what"], by_of(request)
     if what == "cancel":
-        return door.claims.cancel_many(run_ids, by), {}
+        return door.cancels.ask(run_ids, by), {}
     if what == "pause":
         return door.steering.pause(run_ids, by), {}
     if what == "resume":

@@ -9,34 +9,16 @@ from typing import Protocol
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
 from .._entries import MessageSent, RunCreated, Verdict
-from .._steering import By
 from ..stores.protocol import Store
 from ..typing import RunId
+from .cancels import Cancels
 from .hosting.asyncio.wakeups import Wakes
 from .hosting.threads.pool import Threads
 from .steering import Steers
+from .told import Told
 from .watching.awaited_ends import Ends
 from .watching.following import Following
 from .watching.uncollected import Uncollected
-
-
-class Cancels(Protocol):
-    """Makes and ends runs from outside."""
-
-    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
-        """Runs of an outsider, or messages, durable, and whoever executes them is told. Blocks until that is known."""
-
-    def tell_asked(self, run_id: RunId) -> None:
-        """Somebody asks the run something: who can answer looks now, and not with the next poll."""
-
-    def cancel(self, run_id: RunId) -> bool:
-        """Ask for a run's end, wherever it is; False when it has ended already."""
-
-    def tell_limits(self, queues: Collection[str]) -> None:
-        """What is set for these queues has changed: all that work on them look now."""
-
-    def cancel_many(self, run_ids: Sequence[RunId], by: By | None = None) -> list[RunId]:
-        """The same for many, in one transaction, with who asks: those that had not ended."""
 
 
 class Executes(Protocol):
@@ -84,7 +66,11 @@ class Door(Protocol):
         """For callbacks."""
 
     @property
-    def claims(self) -> Cancels:
+    def told(self) -> Told:
+        """Tells whom it may concern of what was done."""
+
+    @property
+    def cancels(self) -> Cancels:
         """Ends runs."""
 
     @property
@@ -94,6 +80,9 @@ class Door(Protocol):
     @property
     def execution(self) -> Executes:
         """What is executed here, if anything is."""
+
+    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
+        """Runs of an outsider, or messages, durable, and whoever executes them is told. Blocks until that is known."""
 
     def say_ready(self, queues: Collection[str]) -> None:
         """There may be runs in these queues that others have committed. From any thread; nobody waits for it."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
 from ..stores.protocol import Hint, Served, Store
+from .cancels import Cancels
 from .claiming.claims import Claims
 from .claiming.dispatcher import Dispatcher
 from .claiming.held_runs import Held
@@ -37,6 +38,7 @@ from .news import News
 from .options import Options
 from .phase import Phase
 from .steering import Steers
+from .told import Told
 from .watching.arrivals import Arrivals
 from .watching.awaited_ends import Ends
 from .watching.following import Following
@@ -106,6 +108,9 @@ class Parts:
         )
         self.uncollected = Uncollected(store.runs, self.serializer)
         self.ends = Ends(store.runs, self.held.active.get, news.look)
+        self.told = Told(held=self.held, ends=self.ends, say=self.worker.line.say, news=news)
+        self.cancels = Cancels(store, self.ends, self.told)
+        self.steering = Steers(store, self.serializer, self.told)
         self.following = Following()
         self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news)
         self.histories = Histories(store.runs, self.threads, lambda: self.phase.is_stopping, self.ends.unlearn)
@@ -128,9 +133,9 @@ class Parts:
             threads=self.threads,
             phase=self.phase,
             listeners=self.listeners,
+            told=self.told,
             news=self.news,
         )
-        self.steering = Steers(self.store, self.serializer, self.claims)
         self.starts = Starts(
             journal=self.journal,
             held=self.held,
@@ -159,6 +164,7 @@ class Parts:
             held=self.held,
             room=self.room,
             claims=self.claims,
+            told=self.told,
             starts=self.starts,
             ends=self.ends,
             arrivals=self.arrivals,
@@ -182,7 +188,8 @@ class Parts:
             store=self.store,
             worker=self.worker,
             held=self.held,
-            claims=self.claims,
+            told=self.told,
+            cancels=self.cancels,
             arrivals=self.arrivals,
             news=self.news,
         )
@@ -197,7 +204,7 @@ class Parts:
             mailbox=mailbox,
             answer=self.questions.look,
             let_waiting_leave=self.execution.park_if_all_wait,
-            expire=self.claims.expire,
+            expire=self.cancels.expire,
             held=self.held,
             news=self.news,
         )
@@ -228,7 +235,7 @@ class Parts:
     def _connect(self) -> None:
         """Who hears what."""
         news = self.news
-        self.store.on_cancelled = self.claims.cancel_all_here
+        self.store.on_cancelled = self.told.cancelled
         news.backlog.reach(self.room.expect_backlog)
         news.wanted.reach(self.dispatcher.poke)
         news.begins.reach(self.execution.begin_claimed)
@@ -275,7 +282,7 @@ def duties_of(parts: Parts) -> Duties:
         Duty(parts.mending.mend),
         Duty(parts.scheduling.declare),
         Duty(parts.scheduling.fire, every=HOUSEKEEPING_SECONDS, is_called=lambda: parts.scheduling.is_called),
-        Duty(parts.claims.sweep_cancelled, every=HOUSEKEEPING_SECONDS),
+        Duty(parts.cancels.sweep, every=HOUSEKEEPING_SECONDS),
         Duty(parts.retention.remove, every=HOUSEKEEPING_SECONDS, is_called=lambda: parts.retention.is_called),
         Duty(parts.mending.reconsider, every=HOUSEKEEPING_SECONDS),
         Duty(parts.limits.heal, every=HOUSEKEEPING_SECONDS),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from .._entries import MessageSent, RunCreated, Verdict
 from ..errors import ForkedError, RunInterrupted, UsageError
 from ..stores.protocol import Hint
 from ..typing import DEFAULT_QUEUE
+from .outside.creations import parts_of
 from .parts import Parts
 
 STOPPING_SECONDS = 1.0
@@ -47,7 +49,7 @@ class Runtime(Parts):
         """What depends on the code that is loaded, and what nobody else would end."""
         self.mending.mend()
         self.scheduling.declare()
-        self.claims.sweep_cancelled()
+        self.cancels.sweep()
         self.mending.explain()
 
     def shutdown(self, timeout: float | None = None) -> None:
@@ -94,6 +96,12 @@ class Runtime(Parts):
     def is_stopping(self) -> bool:
         """Whether it is on its way out."""
         return self.phase.is_stopping
+
+    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
+        """Runs of an outsider, or messages, durable, and whoever executes them is told. Blocks until that is known."""
+        verdicts = [verdict for part in parts_of(entries) for verdict in self.store.create(part)]
+        self.told.made(entries)
+        return verdicts
 
     def say_ready(self, queues: Collection[str]) -> None:
         """Somebody else has made runs in these queues: look, and tell the other processes."""

@@ -6,7 +6,7 @@ A new start is planned by what was read, and done only if that is still so; else
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -28,19 +28,10 @@ from .._steering import By, Deleted, Past, Restart, Undoer
 from ..errors import RunExistsError, RunNotFoundError, SteeringError, StoreUnavailableError
 from ..stores.protocol import Steering, Store
 from ..typing import RunId
+from .told import Told
 
 MOST_PLANS: Final = 20
 """So often a new start is planned anew where others steer the same run; each time one of them has got further."""
-
-
-class Told(Protocol):
-    """Tells whom it may concern, here and elsewhere."""
-
-    def note_paused(self, run_ids: Sequence[RunId]) -> None:
-        """These are to stop."""
-
-    def note_ready(self, run_ids: Sequence[RunId]) -> None:
-        """These go on, or begin anew."""
 
 
 class Steers:
@@ -57,7 +48,7 @@ class Steers:
         self._before = before
         self._finder = store.finder
         self._serializer = serializer
-        self._on_paused, self._on_ready = told.note_paused, told.note_ready
+        self._told = told
 
     @property
     def _steering(self) -> Steering:
@@ -69,14 +60,15 @@ class Steers:
         """Stop these runs; those that had not ended."""
         paused = self._steering.pause(run_ids, by)
         if paused:
-            self._on_paused(paused)
+            self._told.paused(paused)
+            self._told.elsewhere(paused)
         return paused
 
     def resume(self, run_ids: Sequence[RunId], by: By) -> list[RunId]:
         """Let those go on that are paused, or whose retries are used up."""
         resumed = self._steering.resume(run_ids, by)
         if resumed:
-            self._on_ready(resumed)
+            self._told.ready(resumed)
         return resumed
 
     def retry(self, run_id: RunId, by: By) -> bool:
@@ -128,7 +120,7 @@ class Steers:
     def _restart(self, plans: Sequence[Restart], action: str, by: By) -> bool:
         is_done = self._steering.restart(plans, action, by)
         if is_done:
-            self._on_ready([plan.run_id for plan in plans])
+            self._told.ready([plan.run_id for plan in plans])
         return is_done
 
     def fork(
@@ -155,7 +147,7 @@ class Steers:
             if verdict == "taken" and not self._is_fork(fork_id, run_id):
                 raise RunExistsError(f"run {fork_id} exists: choose another id for the fork", run_id=fork_id)
             if verdict != "gone":
-                self._on_ready([fork_id])
+                self._told.ready([fork_id])
                 return
         raise met(run_id)
 

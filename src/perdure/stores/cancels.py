@@ -11,11 +11,8 @@ from ..typing import RunId
 class Cancels(Protocol):
     """Those of a store; from any thread. Errors as of a store."""
 
-    def ask(self, run_id: RunId) -> bool:
-        """Rule 8: ask for the run's cancellation; False when it has already ended (or does not exist)."""
-
-    def ask_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
-        """The same for many, in one transaction: those that had not ended."""
+    def ask(self, run_ids: Sequence[RunId]) -> list[RunId]:
+        """Rule 8: ask for the cancellation of these runs, in one transaction; those that had not ended, and exist."""
 
     def sweep(self) -> list[RunId]:
         """Rule 8: end, as `cancelled`, every ready or parked run with a cancel; their children get one too.

@@ -16,7 +16,7 @@ class Steering(Protocol):
     """The operations of one store. Errors as of a store."""
 
     def cancel(self, run_ids: Sequence[RunId], by: By) -> list[RunId]:
-        """`Cancels.ask_many`, with who asks."""
+        """`Cancels.ask`, with who asks."""
 
     def pause(self, run_ids: Sequence[RunId], by: By) -> list[RunId]:
         """Stop these runs: who holds one parks it at its next durable call, all others wait from now on. Those that had

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 
@@ -14,16 +14,13 @@ from ..._entries import (
     Accepted,
     EndedRun,
     Entry,
-    MessageSent,
     RunContinued,
-    RunCreated,
     RunFinished,
     RunParked,
     RunReleased,
     SlotGiven,
     Verdict,
 )
-from ..._steering import By
 from ...errors import RunInterrupted, StoreError, StoreRefusedError, UnsupportedStoreError
 from ...stores.protocol import Fenced, Store
 from ..held_run import HeldRun
@@ -33,8 +30,8 @@ from ..journal.lanes import Lane
 from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
-from ..outside.creations import parts_of
 from ..phase import Phase
+from ..told import Told
 from ..watching.awaited_ends import Ends
 from ..watching.uncollected import Uncollected
 from .held_runs import Held
@@ -59,6 +56,7 @@ class Claims:
         threads: Threads,
         phase: Phase,
         listeners: Listeners,
+        told: Told,
         news: News,
     ) -> None:
         self._store = store
@@ -71,6 +69,7 @@ class Claims:
         self._threads = threads
         self._phase = phase
         self._listeners = listeners
+        self._told = told
         self._news = news
         self.is_unknown = False
         """Whether a claim may have been lost with its reply, so that the database says we hold what we do not know."""
@@ -103,14 +102,6 @@ class Claims:
         run.is_let_go = True
         return number
 
-    def make(self, entries: Sequence[RunCreated | MessageSent]) -> list[Verdict]:
-        """Runs of an outsider, or messages, durable, and whoever executes them is told. Blocks until that is known."""
-        verdicts = [verdict for part in parts_of(entries) for verdict in self._store.create(part)]
-        self._news.backlog()
-        queues = {entry.queue for entry in entries if isinstance(entry, RunCreated)}
-        self._worker.line.say(queues, is_vague=any(isinstance(entry, MessageSent) for entry in entries))
-        return verdicts
-
     def commit(self, run: HeldRun, entry: Entry) -> Verdict:
         """The same on the calling thread, and wait."""
         verdicts: list[Verdict] = []
@@ -129,11 +120,6 @@ class Claims:
             self._journal.append(run.lane, SlotGiven(run.run_id, run.claim), on_verdict)
         except RunInterrupted:  # its claim has ended, and so has its slot
             self._room.slot_was_given(run)
-
-    def tell_limits(self, queues: Collection[str]) -> None:
-        """What is set for these queues has changed: all that work on them look now."""
-        self._worker.line.say(queues, is_vague=True)
-        self._news.look()
 
     def overflowed(self, run_ids: Sequence[str]) -> None:
         """A claim has cancelled these, for want of room."""
@@ -155,7 +141,7 @@ class Claims:
                 for child_id in self._held.among(run.children.open):
                     child = self._held.active.get(child_id)
                     if child is None or not child.is_detached:
-                        self.cancel_here(child_id)
+                        self._told.cancelled([child_id])
                 self._news.look()
             is_told = self._ends.publish(run.end, run.parent_id)
             self._listeners.ended(run, state)
@@ -282,78 +268,3 @@ class Claims:
         if returned:
             log.info("%d claims whose reply was lost were handed back", len(returned))
             self._news.backlog()
-
-    def cancel(self, run_id: str) -> bool:
-        """Ask for a run's end, wherever it is; False when it has ended already."""
-        if not self._store.cancels.ask(run_id):
-            return False
-        self.tell_elsewhere([run_id])
-        self.cancel_here(run_id)
-        self.sweep_cancelled()
-        return True
-
-    def cancel_many(self, run_ids: Sequence[str], by: By | None = None) -> list[str]:
-        """The same for many, in one transaction, with who asks: those that had not ended."""
-        store = self._store
-        cancelled = store.cancels.ask_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
-        self.tell_elsewhere(cancelled)
-        self.cancel_all_here(cancelled)
-        if cancelled:
-            self.sweep_cancelled()
-        return cancelled
-
-    def tell_elsewhere(self, run_ids: Sequence[str]) -> None:
-        """These runs were told something: who holds them looks now, and not with the next poll. Any thread."""
-        if any(run_id not in self._held.active for run_id in run_ids):
-            self._worker.line.say(is_vague=True)
-
-    def tell_asked(self, run_id: str) -> None:
-        """Somebody here asks the run something: who can answer looks now, and not with the next poll."""
-        self._worker.line.say(is_vague=True)
-
-    def cancel_here(self, run_id: str) -> None:
-        """The run has a cancel: if it is in this process, interrupt it."""
-        run = self._held.note_cancel(run_id)
-        if run is None or run.is_cancelled:
-            return
-        run.is_cancelled = True
-        if run.interrupt("cancelled"):
-            run.host.interrupt(run)
-
-    def pause_here(self, run_id: str) -> None:
-        """Somebody has paused the run: if it is in this process, interrupt it."""
-        run = self._held.active.get(run_id)
-        if run is not None and run.interrupt("paused"):
-            run.host.interrupt(run)
-
-    def note_paused(self, run_ids: Sequence[str]) -> None:
-        """These are to stop: those that are here now, others when their holders hear of it."""
-        for run_id in run_ids:
-            self.pause_here(run_id)
-        self.tell_elsewhere(run_ids)
-
-    def note_ready(self, run_ids: Sequence[str]) -> None:
-        """These were steered, and go on, or begin anew."""
-        self._ends.unlearn(run_ids)
-        self._worker.line.say(ended=run_ids, is_vague=True)
-        self._news.look()
-        self._news.backlog()
-
-    def cancel_all_here(self, run_ids: Iterable[str]) -> None:
-        """These have cancels, as the answer to a batch says: for those that are here."""
-        for run_id in run_ids:
-            self.cancel_here(run_id)
-
-    def sweep_cancelled(self) -> None:
-        """End the cancelled runs that nobody holds, and their children in turn."""
-        while swept := self._store.cancels.sweep():
-            for ended in self._store.runs.ended(swept):
-                self._ends.publish(ended, None)
-
-    def expire(self) -> None:
-        """Cancel the runs whose deadline has passed, wherever they are."""
-        expired = self._store.cancels.expire()
-        self.tell_elsewhere(expired)
-        self.cancel_all_here(expired)
-        if expired:
-            self.sweep_cancelled()

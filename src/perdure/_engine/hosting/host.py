@@ -80,6 +80,7 @@ class Host(Generic[RunT]):
         self.worker = around.worker
         self.room = around.room
         self.claims = around.claims
+        self.told = around.told
         self.starts = around.starts
         self.ends = around.ends
         self.arrivals = around.arrivals
@@ -197,7 +198,7 @@ class Host(Generic[RunT]):
             missing -= 1
             self.arrivals.note_sent(entry, verdict)
             if not missing:
-                self.claims.tell_elsewhere([each.run_id for each in entries])
+                self.told.elsewhere(each.run_id for each in entries)
                 on_verdicts(verdicts)
 
         for place, entry in enumerate(entries):

@@ -13,6 +13,7 @@ from ..listeners import Listeners
 from ..membership.worker import Worker
 from ..news import News
 from ..options import Options
+from ..told import Told
 from ..watching.arrivals import Arrivals
 from ..watching.awaited_ends import Ends
 from .histories import Histories
@@ -32,6 +33,7 @@ class Surroundings:
     held: Held
     room: Room
     claims: Claims
+    told: Told
     starts: Starts
     ends: Ends
     arrivals: Arrivals

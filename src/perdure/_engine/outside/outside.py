@@ -9,14 +9,17 @@ from collections.abc import Collection, Sequence
 from ..._core.definitions import Definitions
 from ..._core.serialization import Serializer
 from ..._entries import MessageSent, RunCreated, Verdict
-from ..._steering import By
 from ...errors import ForkedError, UsageError
 from ...stores.protocol import Store
 from ...typing import RunId
+from ..cancels import Cancels
+from ..claiming.held_runs import Held
 from ..hosting.asyncio.wakeups import Wakes
 from ..hosting.threads.pool import Threads
+from ..news import News
 from ..options import Options
 from ..steering import Steers
+from ..told import Told
 from ..watching.awaited_ends import Ends
 from ..watching.following import Following
 from ..watching.uncollected import Uncollected
@@ -52,24 +55,16 @@ class Outside:
         self._watch = EndWatch(lambda: self.ends, self._session, options.poll_seconds, self.following.heed)
         self.ends = Ends(store.runs, lambda run_id: None, self._watch.call)
         self._telling = Telling(self._session, self.threads.run)
-        self._creations = Creations(store, self._tell, patience_seconds)
-        self.steering = Steers(store, self.serializer, self, lambda: self.open(writes=True))
+        self.told = Told(held=Held(), ends=self.ends, say=self._telling.say, news=News())
+        self.cancels = Cancels(store, self.ends, self.told, lambda: self.open(writes=True))
+        self.steering = Steers(store, self.serializer, self.told, lambda: self.open(writes=True))
+        self._creations = Creations(store, self.told.made, patience_seconds)
         self._is_maker = is_maker
         self._opening = threading.Lock()
         self._may_read = self._may_write = self._is_forked = self._is_closed = False
 
     def _begin_to_hear(self) -> None:
         self._watch.call()
-
-    def _tell(self, entries: Sequence[RunCreated | MessageSent]) -> None:
-        """Of what is committed."""
-        queues = {entry.queue for entry in entries if isinstance(entry, RunCreated)}
-        self._telling.say(queues, is_vague=any(isinstance(entry, MessageSent) for entry in entries))
-
-    @property
-    def claims(self) -> Outside:
-        """Who ends runs."""
-        return self
 
     @property
     def execution(self) -> Outside:
@@ -114,43 +109,10 @@ class Outside:
         await settled
         return submission.outcome()
 
-    def tell_limits(self, queues: Collection[str]) -> None:
-        """What is set for these queues has changed: all that work on them look now."""
-        self._telling.say(queues, is_vague=True)
-
-    def tell_asked(self, run_id: RunId) -> None:
-        """Somebody asks the run something: who can answer looks now, and not with the next poll."""
-        self._telling.say(is_vague=True)
-
-    def cancel(self, run_id: RunId) -> bool:
-        """Ask for a run's end, wherever it is; False when it has ended already."""
-        return bool(self.cancel_many([run_id]))
-
-    def cancel_many(self, run_ids: Sequence[RunId], by: By | None = None) -> list[RunId]:
-        """The same for many, in one transaction, with who asks: those that had not ended."""
-        self.open(writes=True)
-        store = self.store
-        cancelled = store.cancels.ask_many(run_ids) if by is None else store.steering.cancel(run_ids, by)
-        if cancelled:
-            self._telling.say(is_vague=True)
-        while cancelled and (swept := self.store.cancels.sweep()):
-            for ended in self.store.runs.ended(swept):
-                self.ends.publish(ended, None)
-        return cancelled
-
     def say_ready(self, queues: Collection[str]) -> None:
         """Somebody else has made runs in these queues."""
         if not self._is_closed:
             self._telling.say(queues)
-
-    def note_paused(self, run_ids: Sequence[RunId]) -> None:
-        """These are to stop: their holders look now."""
-        self._telling.say(is_vague=True)
-
-    def note_ready(self, run_ids: Sequence[RunId]) -> None:
-        """These go on, or begin anew."""
-        self.ends.unlearn(run_ids)
-        self._telling.say(ended=run_ids, is_vague=True)
 
     def check_owner(self) -> None:
         """Raise `ForkedError` in a forked child of the process that opened this."""

@@ -7,10 +7,11 @@ so they are told again with every look until then; everything else when the run 
 from __future__ import annotations
 
 from ...stores.protocol import Store
-from ..claiming.claims import Claims
+from ..cancels import Cancels
 from ..claiming.held_runs import Held
 from ..membership.worker import Worker
 from ..news import News
+from ..told import Told
 from .arrivals import Arrivals
 
 
@@ -18,12 +19,21 @@ class Mailbox:
     """Read by the poller's thread."""
 
     def __init__(
-        self, *, store: Store, worker: Worker, held: Held, claims: Claims, arrivals: Arrivals, news: News
+        self,
+        *,
+        store: Store,
+        worker: Worker,
+        held: Held,
+        told: Told,
+        cancels: Cancels,
+        arrivals: Arrivals,
+        news: News,
     ) -> None:
         self._store = store
         self._worker = worker
         self._held = held
-        self._claims = claims
+        self._told = told
+        self._cancels = cancels
         self._arrivals = arrivals
         self._news = news
 
@@ -33,16 +43,16 @@ class Mailbox:
         while True:
             mail = self._store.hear(self._worker.worker_id, heard)
             heard = []
-            for told in mail.told:
-                if told.is_cancelled:
-                    self._claims.cancel_here(told.run_id)
-                elif told.is_paused:
-                    self._claims.pause_here(told.run_id)
-                elif self._held.is_known(told.run_id):
-                    self._arrivals.tell(told.run_id)
-                    heard.append(told.seq)
+            for one in mail.told:
+                if one.is_cancelled:
+                    self._told.cancelled([one.run_id])
+                elif one.is_paused:
+                    self._told.paused([one.run_id])
+                elif self._held.is_known(one.run_id):
+                    self._arrivals.tell(one.run_id)
+                    heard.append(one.seq)
             if mail.has_cancelled:
-                self._claims.sweep_cancelled()
+                self._cancels.sweep()
             if mail.has_read:
                 self._news.backlog()
             if not heard:

@@ -15,10 +15,7 @@ class PostgresCancels:
     def __init__(self, database: Database) -> None:
         self._ask = database.ask
 
-    def ask(self, run_id: RunId) -> bool:
-        return bool(self._ask("cancel_run", {"run_id": run_id}))
-
-    def ask_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+    def ask(self, run_ids: Sequence[RunId]) -> list[RunId]:
         return [run_id for (run_id,) in self._ask("cancel_runs", {"run_ids": text_array(run_ids)})]
 
     def sweep(self) -> list[RunId]:

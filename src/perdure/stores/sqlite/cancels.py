@@ -16,10 +16,7 @@ class SqliteCancels:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, run_id: RunId) -> bool:
-        return bool(self._database.ask("cancel_run", run_id))
-
-    def ask_many(self, run_ids: Sequence[RunId]) -> list[RunId]:
+    def ask(self, run_ids: Sequence[RunId]) -> list[RunId]:
         return [run_id for (run_id,) in self._database.ask("cancel_runs", texts(run_ids))]
 
     def sweep(self) -> list[RunId]:

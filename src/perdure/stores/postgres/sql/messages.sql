@@ -1,16 +1,6 @@
--- name: cancel_run
--- Rule 8 in one statement: the share lock keeps a finish from passing by. No row: already ended, or no such run.
-WITH target AS MATERIALIZED (
-    SELECT id, worker FROM perdure.runs WHERE id = %(run_id)s AND finished_at IS NULL FOR SHARE
-), told AS (
-    INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM target
-)
-INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM target
-ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
-RETURNING run_id;
-
 -- name: cancel_runs
--- The same for many, locked in one order; those that had ended are not among the answers.
+-- Rule 8 in one statement: the share locks, taken in one order, keep a finish from passing by. What had ended, or does not
+-- exist, is not among the answers.
 WITH target AS MATERIALIZED (
     SELECT id, worker FROM perdure.runs
      WHERE id = ANY (%(run_ids)s::text[]) AND finished_at IS NULL ORDER BY id FOR SHARE

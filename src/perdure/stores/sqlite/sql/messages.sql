@@ -1,14 +1,6 @@
--- name: cancel_run
--- Rule 8 in one statement; the write lock keeps a finish from passing by. No row: already ended, or no such run.
-INSERT INTO messages (id, run_id, kind, sent_at)
-SELECT lower(hex(randomblob(16))), id, 'cancel', (SELECT now FROM clock)
-  FROM runs
- WHERE id = :run_id AND finished_at IS NULL
-ON CONFLICT (run_id) WHERE kind = 'cancel' DO UPDATE SET kind = excluded.kind
-RETURNING run_id;
-
 -- name: cancel_runs
--- The same for many; those that had ended are not among the answers.
+-- Rule 8 in one statement; the write lock keeps a finish from passing by. What had ended, or does not exist, is not
+-- among the answers.
 INSERT INTO messages (id, run_id, kind, sent_at)
 SELECT lower(hex(randomblob(16))), runs.id, 'cancel', (SELECT now FROM clock)
   FROM json_each(:run_ids) AS wanted
