@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -54,30 +55,45 @@ async def ask(context: Any, requests: Any, token: str) -> DeferredToolResults | 
     return DECISIONS.pop() if DECISIONS else None
 
 
-def agent_of(name: str, **settings: Any) -> Any:
+def agent_of(name: str, /, **settings: Any) -> Any:
     """An agent that asks before it deletes."""
     capabilities = [PerdureDurability(), RequestInput(ask, **settings)]
     return Agent(FunctionModel(answers), name=name, toolsets=[tools], capabilities=capabilities)
 
 
-asking, hasty = agent_of("asking"), agent_of("hasty", timeout=timedelta(seconds=0.05))
+AGENTS = {
+    "asking": agent_of("asking"),
+    "hasty": agent_of("hasty", timeout=timedelta(seconds=0.05)),
+    "named": agent_of("named", name="approve_deletion"),
+}
 
 
 @perdure.workflow
 async def asks(name: str) -> str:
     """Waits for a person in the middle."""
-    said = str((await {"asking": asking, "hasty": hasty}[name].run("go")).output)
+    said = str((await AGENTS[name].run("go")).output)
     await hold()
     return said
 
 
+UNFIT = {
+    "$.approvals.c1": {"approvals": {"c1": "perhaps"}},
+    "$.approvals.c2 is not expected": {"approvals": {"c1": True, "c2": True}},
+    "$.approvals has no 'c1'": {"approvals": {}},
+    "$ has no 'approvals'": {"calls": {}},
+    "$.calls.c1 is not expected": {"approvals": {"c1": True}, "calls": {"c1": "done"}},
+}
+"""By what is said of it: none of these is a decision about the one call that waits."""
+
+
 async def answer(decide: Any) -> None:
-    """Somebody decides, as soon as he is asked."""
+    """Somebody decides, as soon as he is asked; not at the first attempt."""
     async with asyncio.timeout(20):
         while not tokens:  # noqa: ASYNC110  # nobody signals it
             await asyncio.sleep(0.01)
-    with pytest.raises(perdure.HookAnswerError):
-        await perdure.resolve(tokens[0], {"approvals": {"c1": "perhaps"}})
+    for said, unfit in UNFIT.items():
+        with pytest.raises(perdure.HookAnswerError, match=re.escape(said)):
+            await perdure.resolve(tokens[0], unfit)
     await decide(tokens[0])
 
 
@@ -100,6 +116,17 @@ async def test_a_person_decides_about_a_tool(tmp_path: Path, decide: Any, told: 
     assert said == told
     assert (ran["model"], ran["ask"], ran["delete"]) == (2, 1, deleted)
     assert "asking__external_event.deferred_tool_calls.ask" in step_names(tmp_path / "p.db")
+
+
+async def test_a_wait_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Its step is called by it; what an answer must be is the same."""
+    tokens.clear()
+    DECISIONS.clear()
+    deciding = asyncio.create_task(answer(lambda token: perdure.resolve(token, {"approvals": {"c1": True}})))
+    said = await live_twice(str(tmp_path / "p.db"), asks, "named")
+    await deciding
+    assert said == "report deleted"
+    assert "named__external_event.approve_deletion.ask" in step_names(tmp_path / "p.db")
 
 
 async def test_a_policy_decides_at_once(tmp_path: Path) -> None:

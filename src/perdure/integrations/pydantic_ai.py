@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -16,7 +17,13 @@ from .. import UsageError, call, now, sleep, uuid4, where
 from ._step_options import StepOptions, step_options
 
 try:
-    from pydantic_ai.capabilities import AbstractCapability, CapabilityOrdering, CombinedCapability, Instrumentation
+    from pydantic_ai.capabilities import (
+        AbstractCapability,
+        CapabilityOrdering,
+        CombinedCapability,
+        Instrumentation,
+        RequestInput,
+    )
     from pydantic_ai.durable_exec import (
         JSON_CODEC,
         BaseDurabilityCapability,
@@ -33,7 +40,7 @@ except ImportError as error:
         "perdure.integrations.pydantic_ai needs Pydantic AI: pip install 'perdure[pydantic-ai]'"
     ) from error
 
-from ._pydantic_events import HookWaiter
+from ._pydantic_events import HookWaiter, expect_decisions
 from ._pydantic_streams import streamed_to
 
 __all__ = ["PerdureDurability", "StepOptions"]
@@ -56,8 +63,8 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
     - `model_options`, `tool_options`, `event_options`, `capability_options`: `StepOptions` of those steps: `retries`,
       `timeout`, `at_most_once`. A tool's own are in its metadata, `metadata={"perdure": {"retries": 3}}`; with
       `metadata={"perdure": False}` it is no step and runs as a part of the workflow.
-    - `event_types`: what the answers to external events must be, by the names of the waits; those of deferred tools are
-      `DeferredToolResults`. Each is a hook of the workflow: `perdure.resolve(token, answer)`.
+    - `event_types`: what the answers to external events must be, by the names of the waits; those of `RequestInput` are
+      `DeferredToolResults` that decide about each call. Each is a hook of the workflow: `perdure.resolve(token, ...)`.
     - `parallel_execution_mode`: of tool calls; `"parallel"` by default, all of an answer at once.
 
     Raises `UsageError` for options that cannot be.
@@ -132,6 +139,14 @@ class PerdureDurability(BaseDurabilityCapability[Any]):
     async def get_run_start_time(self, run_id: str) -> datetime | None:
         """When the agent's run began, in whichever process that was: its `timeout=` counts from then."""
         return now() if self.in_durable_context else None
+
+    def get_ordering(self) -> Any:
+        """Outside of `RequestInput`: whose calls it asks about has to be known."""
+        return replace(super().get_ordering(), wraps=(RequestInput,))
+
+    async def handle_deferred_tool_calls(self, ctx: Any, *, requests: Any) -> None:
+        """Decide about none, and keep which these are: an answer to the hook must be about them."""
+        expect_decisions(ctx.root_capability, requests)
 
     async def wrap_run(self, ctx: Any, *, handler: Any) -> Any:
         """Run the agent with parallel tools and durable pauses."""
