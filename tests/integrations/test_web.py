@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
+from litestar import Litestar, asgi, post
+from litestar.params import FromPath
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -17,7 +19,9 @@ from starlette.routing import Mount, Route
 
 import perdure
 from perdure.integrations import fastapi as ours
+from perdure.integrations import litestar as lights
 from perdure.integrations import starlette as stars
+from perdure.integrations.streams import StreamsApp
 
 may_end = threading.Event()
 ran: list[str] = []
@@ -257,6 +261,49 @@ def test_a_client_that_hangs_up_loses_nothing() -> None:
     assert ran == ["slow"]
 
 
+async def tells(shop: str) -> str:
+    """What it says is read while it goes on."""
+    perdure.stream("two words").write(shop)
+    await perdure.start(charge, "slow")
+    return shop
+
+
+TELLS: dict[str, Any] = {"answer_within": 0, "streams": ["two words"], "streams_at": "/told"}
+
+
+def telling(framework: str) -> Any:
+    """The endpoint, and where its streams are read."""
+    name, app = f"web.tells.{framework}", StreamsApp()
+    if framework == "starlette":
+        endpoint = stars.durable_endpoint(tells, name=name, **TELLS)
+        return Starlette(routes=[Route("/tell/{shop}", endpoint, methods=["POST"]), Mount("/told", app)])
+    if framework == "litestar":
+
+        @post("/tell/{shop:str}")
+        @lights.durable_endpoint(name=name, **TELLS)
+        async def tells_too(shop: FromPath[str]) -> str:
+            return await tells(shop)
+
+        return Litestar([tells_too, asgi("/told", is_mount=True, copy_scope=True)(app)])
+    fast_too = FastAPI()
+    fast_too.post("/tell/{shop}")(ours.durable_endpoint(tells, name=name, **TELLS))
+    fast_too.mount("/told", app)
+    return fast_too
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "starlette", "litestar"])
+def test_who_is_told_to_come_again_knows_where_to_read_along(framework: str) -> None:
+    """The 202 has the places of the streams that the endpoint writes; so has every repetition."""
+    app = telling(framework)
+    accepted = [ask("POST", "/tell/ada", app=app, key="k") for _ in range(2)]
+
+    assert [answer.status_code for answer in accepted] == [202, 202]
+    places = {"two words": f"/told/web.tells.{framework}:k/two%20words"}
+    assert [answer.json()["streams"] for answer in accepted] == [places] * 2
+    assert ask("GET", f"{places['two words']}?offset=-1&live=long-poll", app=app).json() == ["ada"]
+    may_end.set()
+
+
 def test_starlette_gives_path_query_and_body() -> None:
     """By the names of the parameters; a body that does not fit is refused and begins nothing."""
     answer = ask("POST", "/orders/a?x=1", app=plain, key="1", json={"item": "tea"})
@@ -281,6 +328,9 @@ def test_what_cannot_be_stored_is_refused_where_it_is_decorated() -> None:
         (who, {"name": "x" * 121}),
         (test_starlette_gives_path_query_and_body, {"status_at": "runs"}),
         (test_starlette_gives_path_query_and_body, {"answer_within": -1}),
+        (test_starlette_gives_path_query_and_body, {"streams": "words"}),
+        (test_starlette_gives_path_query_and_body, {"streams": ["a/b"]}),
+        (test_starlette_gives_path_query_and_body, {"streams": ["a"], "streams_at": "told"}),
         (test_starlette_gives_path_query_and_body, {"answer_within": float("inf")}),
     ):
         with pytest.raises(perdure.UsageError, match="durable_endpoint"):

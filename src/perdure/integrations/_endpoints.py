@@ -17,6 +17,7 @@ from .. import (
     RunStuckError,
     StoreUnavailableError,
     UsageError,
+    stream,
     with_options,
     workflow,
 )
@@ -40,6 +41,8 @@ class Endpoint:
         status_at: str,
         require_key: bool,
         scope: Callable[[Any], str] | None,
+        streams: Collection[str] = (),
+        streams_at: str = "/streams",
     ) -> None:
         self.function = function
         self.shown = name or getattr(function, "__qualname__", repr(function))
@@ -48,12 +51,12 @@ class Endpoint:
         is_number = isinstance(answer_within, (int, float)) and not isinstance(answer_within, bool)
         if not (is_number and 0 <= answer_within <= 3600):
             raise UsageError(f"durable_endpoint {self.shown}: answer_within={answer_within!r}: give 0 to 3600 seconds")
-        if not status_at.startswith("/"):
-            raise UsageError(f"durable_endpoint {self.shown}: status_at={status_at!r}: give a path such as /runs")
+        self.status_at = self._read_place("status_at", status_at, "/runs")
+        self.streams_at = self._read_place("streams_at", streams_at, "/streams")
+        self.streams = self._read_streams(streams)
         self.signature = self._read_signature(function)
         self._refuse(tuple(unsuitable))
         self.answer_within = float(answer_within)
-        self.status_at = status_at.rstrip("/")
         self.require_key = require_key
         self.scope = scope
         decorate = workflow if name is None else workflow(name=name)
@@ -63,6 +66,25 @@ class Endpoint:
         if len(self.name) > LONGEST_NAME:
             raise UsageError(f"durable_endpoint {self.name}: give it a name= of at most {LONGEST_NAME} characters")
         ENDPOINTS[f"{self.name}:"] = self
+
+    def _read_place(self, option: str, path: str, such_as: str) -> str:
+        if not path.startswith("/"):
+            raise UsageError(f"durable_endpoint {self.shown}: {option}={path!r}: give a path such as {such_as}")
+        return path.rstrip("/")
+
+    def _read_streams(self, keys: Collection[str]) -> tuple[str, ...]:
+        if isinstance(keys, str):
+            raise UsageError(
+                f"durable_endpoint {self.shown}: streams={keys!r}: give a list of keys, such as [{keys!r}]"
+            )
+        for key in keys:
+            try:
+                stream(key)
+            except UsageError as error:
+                raise UsageError(f"durable_endpoint {self.shown}: streams: {error}") from error
+            if "/" in key:  # it is the last part of a path
+                raise UsageError(f"durable_endpoint {self.shown}: streams: {key!r}: give keys without slashes")
+        return tuple(keys)
 
     def _read_signature(self, function: Callable[..., Any]) -> Signature:
         try:
@@ -147,8 +169,11 @@ class Endpoint:
 
     def accepted(self, run_id: str, state: str, root: str) -> Answer:
         """202: the run is durable, and has not ended."""
-        url = f"{root.rstrip('/')}{self.status_at}/{quote(run_id, safe=':')}"
-        body = {"run_id": run_id, "state": state, "status_url": url}
+        root, run = root.rstrip("/"), quote(run_id, safe=":")
+        url = f"{root}{self.status_at}/{run}"
+        body: dict[str, Any] = {"run_id": run_id, "state": state, "status_url": url}
+        if self.streams:
+            body["streams"] = {key: f"{root}{self.streams_at}/{run}/{quote(key, safe='')}" for key in self.streams}
         return Answer(202, body, {"Location": url, "Retry-After": "1"})
 
     def render(self, value: Any, app: Any) -> tuple[int, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from inspect import Parameter, Signature
 from typing import Annotated, Any
@@ -29,16 +29,20 @@ def durable_endpoint(
     status_at: str = "/runs",
     require_key: bool = False,
     scope: Callable[[Request], str] | None = None,
+    streams: Collection[str] = (),
+    streams_at: str = "/streams",
 ) -> Any:
     """Below `@app.post("/orders")`: make the function, sync or async, a workflow, and each request a run of it.
 
     FastAPI reads its parameters and dependencies as ever; their values are the run's arguments, and stored. Its value
     is answered as the route says (`response_model`, `status_code`), if it is there within `answer_within` seconds; else
-    202 with the run's status URL below `status_at`, where `RunStatus` is to be mounted. The header `Idempotency-Key`
-    makes the run's id, `name:key`, or `name:scope:key` with what `scope` gives of the request, such as its user;
-    without the header one is drawn, or the request is refused where `require_key` says so (400). The same key with
-    other arguments is refused (422). An `HTTPException` of the function is recorded, and raised again at each
-    repetition. A client that hangs up changes nothing.
+    202 with the run's status URL below `status_at`, where `RunStatus` is to be mounted, and the URLs of the `streams`
+    that it writes to, given by their keys, below `streams_at`, where `StreamsApp` is to be mounted.
+
+    The header `Idempotency-Key` makes the run's id, `name:key`, or `name:scope:key` with what `scope` gives of the
+    request, such as its user; without the header one is drawn, or the request is refused where `require_key` says so
+    (400). The same key with other arguments is refused (422). An `HTTPException` of the function is recorded, and
+    raised again at each repetition. A client that hangs up changes nothing.
 
     Raises `UsageError` where it is decorated, for parameters that cannot be stored.
     """
@@ -50,6 +54,8 @@ def durable_endpoint(
             status_at=status_at,
             require_key=require_key,
             scope=scope,
+            streams=streams,
+            streams_at=streams_at,
         )
     served = FastAPIEndpoint(
         function,
@@ -59,6 +65,8 @@ def durable_endpoint(
         status_at=status_at,
         require_key=require_key,
         scope=scope,
+        streams=streams,
+        streams_at=streams_at,
     )
 
     async def endpoint(*, perdure_request: Request, perdure_key: str | None, **arguments: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from inspect import Parameter
 from typing import Any
@@ -27,6 +27,8 @@ def durable_endpoint(
     status_at: str = "/runs",
     require_key: bool = False,
     scope: Callable[[Request[Any, Any, Any]], str] | None = None,
+    streams: Collection[str] = (),
+    streams_at: str = "/streams",
 ) -> Any:
     """Below `@post("/orders")`: make the function, sync or async, a workflow, and each request a run of it.
 
@@ -41,6 +43,8 @@ def durable_endpoint(
             status_at=status_at,
             require_key=require_key,
             scope=scope,
+            streams=streams,
+            streams_at=streams_at,
         )
     served = Endpoint(
         function,
@@ -50,6 +54,8 @@ def durable_endpoint(
         status_at=status_at,
         require_key=require_key,
         scope=scope,
+        streams=streams,
+        streams_at=streams_at,
     )
     if "request" in served.signature.parameters or "socket" in served.signature.parameters:
         raise UsageError(f"durable_endpoint {served.name}: a request cannot be stored with its run: take what you need")

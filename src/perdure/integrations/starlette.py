@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,8 @@ def durable_endpoint(
     status_at: str = "/runs",
     require_key: bool = False,
     scope: Callable[[Request], str] | None = None,
+    streams: Collection[str] = (),
+    streams_at: str = "/streams",
 ) -> Any:
     """`Route("/orders/{shop}", durable_endpoint(place_order), methods=["POST"])`: make a function, sync or async, a
     workflow, and each request a run of it.
@@ -31,9 +33,12 @@ def durable_endpoint(
     The function gets what the path has by name, the JSON body as `body` (as its annotation says: plain JSON, a
     dataclass, a pydantic model, `bytes`), and the query as `query`, a dict. Its value is answered as JSON, if it is
     there within `answer_within` seconds; else 202 with the run's status URL below `status_at`, where `RunStatus` is to
-    be mounted. The header `Idempotency-Key` makes the run's id, `name:key`, or `name:scope:key` with what `scope` gives
-    of the request, such as its user; without the header one is drawn, or the request is refused where `require_key`
-    says so (400). The same key with other arguments is refused (422). A client that hangs up changes nothing.
+    be mounted, and the URLs of the `streams` that it writes to, given by their keys, below `streams_at`, where
+    `StreamsApp` is to be mounted.
+
+    The header `Idempotency-Key` makes the run's id, `name:key`, or `name:scope:key` with what `scope` gives of the
+    request, such as its user; without the header one is drawn, or the request is refused where `require_key` says so
+    (400). The same key with other arguments is refused (422). A client that hangs up changes nothing.
 
     Raises `UsageError` where it is decorated, for parameters that cannot be stored.
     """
@@ -45,6 +50,8 @@ def durable_endpoint(
             status_at=status_at,
             require_key=require_key,
             scope=scope,
+            streams=streams,
+            streams_at=streams_at,
         )
     served = PlainEndpoint(
         function,
@@ -54,6 +61,8 @@ def durable_endpoint(
         status_at=status_at,
         require_key=require_key,
         scope=scope,
+        streams=streams,
+        streams_at=streams_at,
     )
 
     async def endpoint(request: Request) -> Response:
