@@ -46,28 +46,18 @@ def durable_endpoint(
 
     Raises `UsageError` where it is decorated, for parameters that cannot be stored.
     """
+    options: dict[str, Any] = {
+        "name": name,
+        "answer_within": answer_within,
+        "status_at": status_at,
+        "require_key": require_key,
+        "scope": scope,
+        "streams": streams,
+        "streams_at": streams_at,
+    }
     if function is None:
-        return partial(
-            durable_endpoint,
-            name=name,
-            answer_within=answer_within,
-            status_at=status_at,
-            require_key=require_key,
-            scope=scope,
-            streams=streams,
-            streams_at=streams_at,
-        )
-    served = FastAPIEndpoint(
-        function,
-        [HTTPConnection, Response, BackgroundTasks],
-        name=name,
-        answer_within=answer_within,
-        status_at=status_at,
-        require_key=require_key,
-        scope=scope,
-        streams=streams,
-        streams_at=streams_at,
-    )
+        return partial(durable_endpoint, **options)
+    served = FastAPIEndpoint(function, [HTTPConnection, Response, BackgroundTasks], **options)
 
     async def endpoint(*, perdure_request: Request, perdure_key: str | None, **arguments: Any) -> Any:
         root = perdure_request.scope.get("app_root_path", perdure_request.scope.get("root_path", ""))

@@ -33,24 +33,16 @@ def durable_endpoint(
     `flask.request` is not there. For the rest see `perdure.integrations.fastapi.durable_endpoint`; an error that
     `werkzeug.exceptions` has is recorded and raised again. The function may be async: it runs on Perdure's own loop.
     """
+    options: dict[str, Any] = {
+        "name": name,
+        "answer_within": answer_within,
+        "status_at": status_at,
+        "require_key": require_key,
+        "scope": scope,
+    }
     if function is None:
-        return partial(
-            durable_endpoint,
-            name=name,
-            answer_within=answer_within,
-            status_at=status_at,
-            require_key=require_key,
-            scope=scope,
-        )
-    served = PlainEndpoint(
-        function,
-        [Request, Response],
-        name=name,
-        answer_within=answer_within,
-        status_at=status_at,
-        require_key=require_key,
-        scope=scope,
-    )
+        return partial(durable_endpoint, **options)
+    served = PlainEndpoint(function, [Request, Response], **options)
 
     def endpoint(**path: Any) -> Response:
         body = request.get_data() if takes(served.signature, "body") else b""

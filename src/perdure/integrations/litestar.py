@@ -35,28 +35,18 @@ def durable_endpoint(
     As `perdure.integrations.fastapi.durable_endpoint`; `data`, the path and the query are read by Litestar. The
     function has no parameter `request`: what is needed of it is a parameter or dependency of its own.
     """
+    options: dict[str, Any] = {
+        "name": name,
+        "answer_within": answer_within,
+        "status_at": status_at,
+        "require_key": require_key,
+        "scope": scope,
+        "streams": streams,
+        "streams_at": streams_at,
+    }
     if function is None:
-        return partial(
-            durable_endpoint,
-            name=name,
-            answer_within=answer_within,
-            status_at=status_at,
-            require_key=require_key,
-            scope=scope,
-            streams=streams,
-            streams_at=streams_at,
-        )
-    served = Endpoint(
-        function,
-        [ASGIConnection, Response],
-        name=name,
-        answer_within=answer_within,
-        status_at=status_at,
-        require_key=require_key,
-        scope=scope,
-        streams=streams,
-        streams_at=streams_at,
-    )
+        return partial(durable_endpoint, **options)
+    served = Endpoint(function, [ASGIConnection, Response], **options)
     if "request" in served.signature.parameters or "socket" in served.signature.parameters:
         raise UsageError(f"durable_endpoint {served.name}: a request cannot be stored with its run: take what you need")
 

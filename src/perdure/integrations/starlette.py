@@ -42,28 +42,18 @@ def durable_endpoint(
 
     Raises `UsageError` where it is decorated, for parameters that cannot be stored.
     """
+    options: dict[str, Any] = {
+        "name": name,
+        "answer_within": answer_within,
+        "status_at": status_at,
+        "require_key": require_key,
+        "scope": scope,
+        "streams": streams,
+        "streams_at": streams_at,
+    }
     if function is None:
-        return partial(
-            durable_endpoint,
-            name=name,
-            answer_within=answer_within,
-            status_at=status_at,
-            require_key=require_key,
-            scope=scope,
-            streams=streams,
-            streams_at=streams_at,
-        )
-    served = PlainEndpoint(
-        function,
-        [HTTPConnection, Response],
-        name=name,
-        answer_within=answer_within,
-        status_at=status_at,
-        require_key=require_key,
-        scope=scope,
-        streams=streams,
-        streams_at=streams_at,
-    )
+        return partial(durable_endpoint, **options)
+    served = PlainEndpoint(function, [HTTPConnection, Response], **options)
 
     async def endpoint(request: Request) -> Response:
         root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
