@@ -54,18 +54,24 @@ def app(url: str) -> Iterator[perdure.Perdure]:
 
 def settle(runtime: Any) -> None:
     """Return when what was begun at launch is done: a round of the poll, and the claims that it called for."""
+    is_over = next_round(runtime)
+    runtime.poller.poke()
+    assert is_over.wait(60)
+    wait_for_claims(runtime)
+
+
+def next_round(runtime: Any) -> threading.Event:
+    """Set when the next round of the poll is over."""
     poller, is_over = runtime.poller, threading.Event()
     look = poller._look
 
     def look_and_tell() -> None:
+        poller._look = look
         look()
         is_over.set()
 
     poller._look = look_and_tell
-    poller.poke()
-    assert is_over.wait(60)
-    poller._look = look
-    wait_for_claims(runtime)
+    return is_over
 
 
 def wait_for_claims(runtime: Any) -> None:

@@ -61,7 +61,7 @@ from perdure._engine.journal.writer import LAGGARD_SECONDS
 from perdure._entries import RunReleased
 from perdure.stores.open import open_store
 from tests.costs import programs
-from tests.costs.conftest import Count
+from tests.costs.conftest import Count, next_round, wait_for_claims
 from tests.costs.counting import Cost
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,21 +181,28 @@ def test_messages_that_are_there_are_received_for_one_read(count: Count, number:
     assert (cost.commits, cost.statements) == (2, 3), str(cost)
 
 
-def without_hints(cost: Cost) -> Cost:
-    """What a run says is told to other processes at most a hundred times a second, when that may be."""
-    return Cost.of(name for name in cost.names.elements() if name != "send_hint")
-
-
 @pytest.mark.parametrize("number", [1, 100])
 def test_events_cost_no_commit_of_their_own(count: Count, number: int) -> None:
     """They share that of whatever comes next."""
-    expect(without_hints(count(lambda: programs.says(number))), commits=1)
+    expect(count(lambda: programs.says(number)), commits=1)
+
+
+def test_what_an_event_may_have_woken_is_looked_for(app: perdure.Perdure, count: Count) -> None:
+    """By the next round, which is soon. Nothing is claimed where that sees nothing: a claim is a transaction."""
+
+    def says_and_looks() -> None:
+        is_over = next_round(app._launched())
+        programs.says(2)
+        assert is_over.wait(60)
+        wait_for_claims(app._launched())
+
+    expect(count(says_and_looks), commits=1)
 
 
 def test_an_event_that_is_there_is_one_question(count: Count) -> None:
     """Its checkpoint shares the commit of the run's end."""
     programs.says(2, "speaker")
-    cost = without_hints(count(lambda: programs.asks("speaker")))
+    cost = count(lambda: programs.asks("speaker"))
     assert cost.names["last_events"] == 1
     assert (cost.commits, cost.statements) == (1, 2), str(cost)
 
@@ -203,19 +210,19 @@ def test_an_event_that_is_there_is_one_question(count: Count) -> None:
 @pytest.mark.parametrize("number", [1, 20])
 def test_a_hook_costs_no_commit_and_its_answer_one(count: Count, number: int) -> None:
     """A drawn token is recorded as any value is. The answer reads the hook first; who waits reads the answer."""
-    expect(without_hints(count(lambda: programs.opens_hooks(number))), commits=1)
+    expect(count(lambda: programs.opens_hooks(number)), commits=1)
     programs.IS_WAITING.clear()
     programs.MAY_GO_ON.clear()
     handle = perdure.start(programs.waits_for_hooks, number)
     assert programs.IS_WAITING.wait(60)
-    cost = without_hints(count(lambda: [perdure.resolve(f"{handle.run_id} {each}", each) for each in range(number)]))
+    cost = count(lambda: [perdure.resolve(f"{handle.run_id} {each}", each) for each in range(number)])
     assert (cost.commits, cost.statements, cost.names["hook"]) == (number, 2 * number, number), str(cost)
 
     def receive() -> None:
         programs.MAY_GO_ON.set()
         handle.result(60)
 
-    cost = without_hints(count(receive))
+    cost = count(receive)
     assert cost.names["waiting_messages"] == number
     assert (cost.commits, cost.statements) == (1, number + 1), str(cost)
 
@@ -230,7 +237,7 @@ def test_a_save_is_a_commit(count: Count, number: int) -> None:
 @pytest.mark.parametrize("number", [1, 5])
 def test_a_round_costs_its_end_and_a_claim(count: Count, number: int) -> None:
     """The last checkpoint and the end of a life are one commit, and the next life has nothing to read."""
-    cost = without_hints(count(lambda: perdure.start(programs.rounds, number).result(60)))
+    cost = count(lambda: perdure.start(programs.rounds, number).result(60))
     assert cost.commits == 2 * number + 2, str(cost)
     assert cost.names["write_sections"] == number + 2
     assert cost.names["history_checkpoints"] == 0
@@ -242,7 +249,7 @@ def test_chunks_share_their_commits(count: Count, number: int) -> None:
     when it looks.
     """
     began = time.monotonic()
-    cost = without_hints(count(lambda: programs.streams(number)))
+    cost = count(lambda: programs.streams(number))
     looks = (time.monotonic() - began) / LAGGARD_SECONDS
     assert 2 <= cost.commits == cost.statements <= 3 + looks, str(cost)
 

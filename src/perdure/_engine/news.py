@@ -54,7 +54,9 @@ class News:
         self.ended: Signal[[RunId]] = Signal()
         """A run that was executed here has ended: that is committed."""
         self.due: Signal[[float]] = Signal()
-        """Something falls due at this time (seconds since the epoch)."""
+        """Something is claimable from this time on (seconds since the epoch)."""
+        self.look_at: Signal[[float]] = Signal()
+        """There may be something to see then (seconds since the epoch): look, and claim only what is seen."""
         self.scheduled: Signal[[]] = Signal()
         """The time of a schedule has come."""
         self.unknown: Signal[[]] = Signal()

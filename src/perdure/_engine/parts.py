@@ -246,6 +246,7 @@ class Parts:
         news.said.reach(self.following.tell, lambda run_id: self.worker.line.say(said=[run_id]))
         news.ended.reach(self.following.tell)
         news.due.reach(self.poller.expect)
+        news.look_at.reach(self.poller.look_at)
         news.scheduled.reach(self.scheduling.call)
         news.unknown.reach(self.claims.note_unknown)
         news.fenced.reach(self.claims.rejoin)

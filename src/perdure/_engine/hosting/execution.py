@@ -150,7 +150,7 @@ class Execution:
         self._listeners.begun(run)
         is_held = self._held.enter(run)
         if run.deadline is not None:
-            self._news.due(run.deadline)
+            self._news.look_at(run.deadline)
         if not is_held and state.uses_slots:
             run.interrupt("lost")  # the fence was met between its claim and now
         elif self._phase.is_stopping:

@@ -162,7 +162,7 @@ class Host(Generic[RunT]):
             if isinstance(entry, (EventSet, UpdateAnswered)):
                 self.listeners.recorded(run, entry)
             if isinstance(entry, EventSet):
-                self.news.due(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
+                self.news.look_at(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
 
     def log_turn(self, run: RunT, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,14 +12,14 @@ from ..news import News
 
 
 class Poller:
-    """A thread that makes a round every `pause()` seconds, when poked, and when something falls due."""
+    """A thread that makes a round every `pause()` seconds, when poked, and at the times that it was told."""
 
     def __init__(self, *, look: Callable[[], None], pause: Callable[[], float], news: News) -> None:
         self._look = look
         self._pause = pause
         self._news = news
         self._next_at = 0.0
-        self._due_at: float | None = None
+        self._due_at = self._look_at = math.inf
         self._due_lock = threading.Lock()
         self._thread = Background("poller", self._round, seconds_left=self._seconds_left)
         self.start = self._thread.start
@@ -26,24 +27,32 @@ class Poller:
         self.stop = self._thread.stop
 
     def expect(self, due_at: float) -> None:
-        """Something falls due at this time (seconds since the epoch)."""
+        """Something is claimable from this time on (seconds since the epoch)."""
         with self._due_lock:
-            is_sooner = self._due_at is None or due_at < self._due_at
-            if is_sooner:
-                self._due_at = due_at
+            is_sooner = due_at < self._due_at
+            self._due_at = min(due_at, self._due_at)
+        if is_sooner:
+            self._thread.hasten()
+
+    def look_at(self, moment: float) -> None:
+        """The round that begins then (seconds since the epoch), or soon after, has something to see."""
+        with self._due_lock:
+            is_sooner = moment < self._look_at
+            self._look_at = min(moment, self._look_at)
         if is_sooner:
             self._thread.hasten()
 
     def _seconds_left(self) -> float:
-        left = self._next_at - time.monotonic()
-        due_at = self._due_at
-        return left if due_at is None else min(left, due_at - time.time())
+        return min(self._next_at - time.monotonic(), min(self._due_at, self._look_at) - time.time())
 
     def _round(self) -> None:
         with self._due_lock:
-            is_due = self._due_at is not None and self._due_at <= time.time()
+            now = time.time()
+            is_due = self._due_at <= now
             if is_due:
-                self._due_at = None
+                self._due_at = math.inf
+            if self._look_at <= now:
+                self._look_at = math.inf
         try:
             if is_due:
                 self._news.backlog()

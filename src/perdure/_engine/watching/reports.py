@@ -61,7 +61,7 @@ class Reports:
         if left <= 0:
             self._news.look()  # the first in a while is seen at once
         elif self._poll_seconds > EVERY_SECONDS:
-            self._news.due(time.time() + left)
+            self._news.look_at(time.time() + left)
 
     def write(self) -> None:
         """Hand in what is new, unless that was done less than a second ago. What cannot be written is of a run that is
