@@ -57,7 +57,7 @@ def settle(runtime: Any) -> None:
     is_over = next_round(runtime)
     runtime.poller.poke()
     assert is_over.wait(60)
-    wait_for_claims(runtime)
+    wait_for_rest(runtime)
 
 
 def next_round(runtime: Any) -> threading.Event:
@@ -74,9 +74,14 @@ def next_round(runtime: Any) -> threading.Event:
     return is_over
 
 
-def wait_for_claims(runtime: Any) -> None:
-    """Return when those are done that something has called for."""
+def wait_for_rest(runtime: Any) -> None:
+    """Return when the claims are done that something has called for, and the journal's thread has done what it was
+    called for: else it commits the first half of what comes next.
+    """
+    writer = runtime.journal._writer
     while any(slots.has_backlog or slots.is_asking for slots in runtime.room.slots.values()):
+        time.sleep(0.001)
+    while writer._is_called or not writer._is_resting:
         time.sleep(0.001)
 
 
@@ -86,7 +91,7 @@ def count(app: perdure.Perdure) -> Count:
 
     def count_one(action: Callable[[], Any]) -> Cost:
         names: list[str] = []
-        wait_for_claims(app._launched())  # what came before it has paid for itself
+        wait_for_rest(app._launched())  # what came before it has paid for itself
         store = app._launched().store
         store.on_statement = names.append  # type: ignore[attr-defined]  # the stores' own hook, not in the protocol
         action()

@@ -61,7 +61,7 @@ from perdure._engine.journal.writer import LAGGARD_SECONDS
 from perdure._entries import RunReleased
 from perdure.stores.open import open_store
 from tests.costs import programs
-from tests.costs.conftest import Count, next_round, wait_for_claims
+from tests.costs.conftest import Count, next_round, wait_for_rest
 from tests.costs.counting import Cost
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,7 +194,7 @@ def test_what_an_event_may_have_woken_is_looked_for(app: perdure.Perdure, count:
         is_over = next_round(app._launched())
         programs.says(2)
         assert is_over.wait(60)
-        wait_for_claims(app._launched())
+        wait_for_rest(app._launched())
 
     expect(count(says_and_looks), commits=1)
 
