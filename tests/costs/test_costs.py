@@ -22,7 +22,7 @@
 | a workflow that opens n hooks | 1 | 1 | 1 |
 | n hooks resolved from outside, each by itself | n | 2n | 2n |
 | n answers that are there, received | 0 | n | n |
-| n updates of a run that waits here for a message, each by itself | 2n | at most 5n | at most 5n |
+| n updates of a run that waits here for a message, each by itself | 2n | at most 4n | at most 4n |
 | a query of a run that is held here | 0 | 0 | 0 |
 | a query of a run that nobody holds, by a process that has its code | 0 | 7 | 5 |
 | a further round of a run that continues as a new one, with a step | 2 | 3; of several queues asked, as a claim | 2 |

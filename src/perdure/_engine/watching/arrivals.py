@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..._core.flow import Await
 from ..._core.inbox import Inbox
-from ..._entries import Accepted, Arrival, EventSeen, MessageSent, Verdict
+from ..._entries import Accepted, Arrival, EventSeen, MessageSent, Verdict, Wait
 from ...stores.protocol import Store
 from ...typing import RunId
 from ..claiming.held_runs import Held
@@ -39,13 +39,13 @@ class Arrivals:
         self._followers: dict[OnTold, EventFollower] = {}
         self._news = news
         self._lock = threading.Lock()
-        self._watchers: dict[RunId, list[OnTold]] = {}
+        self._watchers: dict[RunId, dict[OnTold, Wait]] = {}
         self._trouble = Trouble("what runs wait for cannot be read")
 
-    def watch(self, run_id: RunId, on_told: OnTold) -> None:
-        """Call `on_told`, from any thread and perhaps often, when there may be something for the run."""
+    def watch(self, run_id: RunId, wait: Wait, on_told: OnTold) -> None:
+        """Call `on_told`, from any thread and perhaps often, when there may be what the run waits for."""
         with self._lock:
-            self._watchers.setdefault(run_id, []).append(on_told)
+            self._watchers.setdefault(run_id, {})[on_told] = wait
 
     def follow(self, request: Await, on_told: OnTold) -> None:
         """The caller is about to wait. What others say, and do not send, somebody has to look for."""
@@ -60,25 +60,24 @@ class Arrivals:
         if (follower := self._followers.pop(on_told, None)) is not None:
             self._following.forget(follower)
         with self._lock:
-            watchers = self._watchers.get(run_id, [])
-            if on_told in watchers:
-                watchers.remove(on_told)
-                if not watchers:
-                    del self._watchers[run_id]
+            watchers = self._watchers.get(run_id, {})
+            if watchers.pop(on_told, None) is not None and not watchers:
+                del self._watchers[run_id]
 
-    def tell(self, run_id: RunId) -> None:
-        """There may be something for the run."""
+    def tell(self, run_id: RunId, topic: str | None = None) -> None:
+        """There may be something for the run: a message of the topic, if that is known."""
         with self._lock:
-            watchers = list(self._watchers.get(run_id, ()))
-        for on_told in watchers:
-            on_told()
+            watchers = list(self._watchers.get(run_id, {}).items())
+        for on_told, wait in watchers:
+            if topic is None or (wait.kind, wait.what) == ("message", topic):
+                on_told()
 
     def note_sent(self, entry: MessageSent, verdict: Verdict) -> None:
         """A message is committed: tell its receiver, if that is here; else it may be parked, and claimable now."""
         if not isinstance(verdict, Accepted):
             return
         if self._held.is_known(entry.run_id):
-            self.tell(entry.run_id)
+            self.tell(entry.run_id, entry.topic)
         else:
             self._news.backlog()
 

@@ -8,7 +8,7 @@ makes the next.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -27,7 +27,8 @@ _SHARE: Final = 0.2
 class Pace:
     """How long a commit of few entries took lately. Unknown is not short."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self._seconds = SHORT_SECONDS
 
     def fits(self, waiting: int) -> bool:
@@ -37,10 +38,10 @@ class Pace:
     @contextmanager
     def measured(self, entries: int) -> Iterator[None]:
         """The block is a commit of so many entries."""
-        began = time.perf_counter()
+        began = self._clock()
         yield
         if entries <= FEW_ENTRIES:
-            self._seconds += _SHARE * (time.perf_counter() - began - self._seconds)
+            self._seconds += _SHARE * (self._clock() - began - self._seconds)
 
 
 class Committed:

@@ -23,7 +23,7 @@ class TalkingLoopHost(LoopHost):
             future: asyncio.Future[None] = state.loop.create_future()
             on_told = partial(self._wake, state.loop, future)
             timer: asyncio.TimerHandle | None = None
-            arrivals.watch(run.run_id, on_told)
+            arrivals.watch(run.run_id, request.wait, on_told)
             try:
                 arrival = arrivals.at_hand(run, request)
                 if arrival is None:

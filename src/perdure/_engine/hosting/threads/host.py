@@ -236,7 +236,7 @@ class ThreadHost(ThreadTurns):
                     told.append(None)
                     state.changed.notify_all()
 
-            arrivals.watch(run.run_id, on_told)
+            arrivals.watch(run.run_id, request.wait, on_told)
             try:
                 arrival = arrivals.at_hand(run, request)
                 if arrival is None:
