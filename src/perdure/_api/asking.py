@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from .._core.absent import no_run
 from .._core.definitions import Definition
-from ..errors import RunNotFoundError
 from ..typing import RunId, RunState
 from .explaining import explain
 
@@ -29,7 +29,7 @@ def find_row(runtime: Door, run_id: RunId) -> RunRow:
     """The run as it stands in the database. Raises `RunNotFoundError` where it does not."""
     row = runtime.store.runs.row(run_id)
     if row is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+        raise no_run(run_id)
     return row
 
 

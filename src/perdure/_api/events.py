@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Any, TypeVar, overload
 
+from .._core.absent import no_run
 from .._core.flow import adrive, drive
 from .._core.flows.event import Found
 from .._core.flows.event import get_event as get_event_flow
@@ -19,7 +20,7 @@ from .._engine.door import Door
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.watching.events import EventFollower
 from .._entries import EventSeen
-from ..errors import RunEndedError, RunNotFoundError, SerializationError, UsageError, WaitTimeoutError
+from ..errors import RunEndedError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import current_runtime, running_loop
 from .driving import is_coroutine_frame
@@ -164,7 +165,7 @@ def given(
     if isinstance(found, Limit):
         raise late(found.seconds)
     if found is not None and found.missing == "":
-        raise RunNotFoundError(f"there is no run {run_id} in this database to ask for an event", run_id=run_id)
+        raise no_run(run_id, " to ask for an event")
     if found is None or found.missing is not None:
         if default is not REQUIRED:
             return default

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._core.absent import no_run
 from .._core.explanation import facts_of, sentences
-from ..errors import RunNotFoundError
 from ..typing import RunId, RunState
 
 if TYPE_CHECKING:
@@ -31,6 +31,6 @@ def explain(door: Door, run_id: RunId) -> Explanation:
     """Read it all by one statement; nothing is written. Raises `RunNotFoundError`."""
     found = door.store.finder.explained(run_id)
     if found is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+        raise no_run(run_id)
     facts = facts_of(found)
     return Explanation(run_id=run_id, status=facts.state, sentences=sentences(facts))

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from .._core.absent import no_run
 from .._core.given import text_name, whole_number
 from .._core.lineage import Branch, scope
-from ..errors import HookNotFoundError, RunNotFoundError, UsageError
+from ..errors import HookNotFoundError, UsageError
 from ..stores.finding import Wanted
 from ..typing import RunId
 from .app import current_runtime
@@ -73,7 +74,7 @@ class Runs(Steering, FunctionPauses):
         door = self._asked("get")
         record = door.store.finder.record(run_id, most)
         if record is None:
-            raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+            raise no_run(run_id)
         return details_of(record, door.serializer, door.store.steering.audited(run_id, most))
 
     async def aget(self, run_id: RunId, *, limit: int = 1_000) -> RunDetails:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from .._core.absent import no_run
 from .._core.given import seconds_of
 from .._core.reading import Chunk, Reading, Rewound
 from .._engine.door import Door
 from .._engine.watching.streams import StreamFollower
 from .._streams import StreamSeen
-from ..errors import RunNotFoundError, UsageError
+from ..errors import UsageError
 from ..typing import TERMINAL, RunId, Seconds
 
 CURSOR: Final = re.compile(r"(\d{16})_(\d{16})")
@@ -64,7 +65,7 @@ class Paging:
         here = known.get(self._key)
         row = await asyncio.to_thread(self._door.store.runs.row, self._run_id)
         if row is None:
-            raise RunNotFoundError(f"there is no run {self._run_id} in this database to read from", run_id=self._run_id)
+            raise no_run(self._run_id, " to read from")
         upto = 0 if here is None else here.upto
         is_over = row.state in TERMINAL or (here is not None and here.is_closed)
         return StreamTail(cursor_at(upto, upto), is_over, here is not None)
@@ -96,7 +97,7 @@ class Paging:
 
     def _read(self, reading: Reading, seen: StreamSeen) -> list[Chunk | Rewound]:
         if seen.state is None:
-            raise RunNotFoundError(f"there is no run {self._run_id} in this database to read from", run_id=self._run_id)
+            raise no_run(self._run_id, " to read from")
         return list(reading.items(seen))
 
     async def _next(self, offset: int, seconds: float) -> StreamSeen | None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
+from .._core.absent import no_run
 from .._core.flow import drive
 from .._core.flows.stream import check_open, streams_of
 from .._core.flows.stream import close as close_flow
@@ -22,7 +23,7 @@ from .._engine.held_run import held
 from .._engine.hosting.asyncio.tasks import own_branch
 from .._engine.watching.streams import StreamFollower
 from .._streams import StreamSeen, StreamWritten
-from ..errors import RunNotFoundError, StreamRewoundError, UsageError, WaitTimeoutError
+from ..errors import StreamRewoundError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import running_loop, runtime_of
 from .stream_pages import Paging, StreamPage, StreamTail
@@ -220,7 +221,7 @@ class Chunks:
     def _items(self, reading: Reading, seen: StreamSeen | None) -> Iterator[Chunk | Rewound]:
         assert seen is not None
         if seen.state is None:
-            raise RunNotFoundError(f"there is no run {self._run_id} in this database to read from", run_id=self._run_id)
+            raise no_run(self._run_id, " to read from")
         return reading.items(seen)
 
     def _late(self) -> WaitTimeoutError:

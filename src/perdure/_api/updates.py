@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .._core.absent import no_run
 from .._core.definitions import Definition
 from .._core.flows.send import message_id
 from .._core.flows.update import TOPIC
@@ -17,7 +18,7 @@ from .._core.given import text_name
 from .._engine.door import Door
 from .._engine.ids import fresh_id
 from .._entries import MessageSent, Refused, Undelivered, UpdateSeen
-from ..errors import PerdureError, RunEndedError, RunNotFoundError, UpdateRefusedError, WaitTimeoutError
+from ..errors import PerdureError, RunEndedError, UpdateRefusedError, WaitTimeoutError
 from ..typing import RunId
 from .delivering import deliver
 from .told import wait_until_final
@@ -78,7 +79,7 @@ def given(door: Door, asked: UpdateAsked, seen: UpdateSeen) -> Any:
             raise error
         raise UpdateRefusedError(f"run {run_id} refuses update {name!r}: {error}", run_id=run_id, name=name) from error
     if seen.state is None:
-        raise RunNotFoundError(f"there is no run {run_id} in this database to update", run_id=run_id)
+        raise no_run(run_id, " to update")
     if seen.is_final:
         so_far = "it had accepted update {!r} and not done it" if seen.is_accepted else "update {!r} never reached it"
         raise RunEndedError(

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from .._core.absent import no_run
 from .._core.run_files import document_of, documents_in, together
-from ..errors import RunExistsError, RunNotFoundError, StoreError, UsageError
+from ..errors import RunExistsError, StoreError, UsageError
 from ..stores.keeping.protocol import RowsMeetError, Source
 from ..stores.open import is_same, open_store, redact
 from ..stores.protocol import Store
@@ -28,7 +29,7 @@ def export(store: Store, run_id: RunId, *, children: bool) -> dict[str, Any]:
     rows = store.keeper.rows([run_id, *(one for one in ids if one != run_id)])
     runs = sorted(rows["runs"], key=lambda row: bool(row["id"] != run_id))
     if not runs or runs[0]["id"] != run_id:
-        raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+        raise no_run(run_id)
     return document_of({**rows, "runs": runs}, time.time())
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from .._core.absent import no_run
 from .._core.cutting import in_order
 from .._core.failures import Failure
 from .._core.flows.undo import undoer_id
@@ -25,7 +26,7 @@ from .._core.restarting import (
 from .._core.serialization import Serializer
 from .._entries import Stored
 from .._steering import By, Deleted, Past, Restart, Undoer
-from ..errors import RunExistsError, RunNotFoundError, SteeringError, StoreUnavailableError
+from ..errors import RunExistsError, SteeringError, StoreUnavailableError
 from ..stores.protocol import Steering, Store
 from ..typing import RunId
 from .told import Told
@@ -164,7 +165,7 @@ class Steers:
         """Why a run that was not deleted was not."""
         past = self._steering.past(run_id)
         if past is None:
-            return RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+            return no_run(run_id)
         if past.has_open_parent:
             why = f"is a child of run {past.parent_id}, which has not ended: cancel that one, or wait for its end"
         elif past.finished_at is None:
@@ -178,7 +179,7 @@ class Steers:
     def _past(self, run_id: RunId) -> Past:
         past = self._steering.past(run_id)
         if past is None:
-            raise RunNotFoundError(f"there is no run {run_id} in this database", run_id=run_id)
+            raise no_run(run_id)
         return past
 
     def _undoer(self, past: Past) -> Undoer | None:
