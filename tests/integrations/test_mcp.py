@@ -196,8 +196,15 @@ def test_a_task_asks_its_user(server: Server) -> None:
                 name, params = await asked(client, task)
                 assert set(params["requestedSchema"]["properties"]) == {"street", "floor"}
                 assert params["requestedSchema"]["required"] == ["street"]
-                with pytest.raises(MCPError, match=r"\$\.street is a number"):
-                    await send(client, "tasks/update", task, **{name: {"action": "accept", "content": {"street": 1}}})
+                for unfit, said in (
+                    ({"action": "accept", "content": {"street": 1}}, r"\$\.street is a number"),
+                    ({"action": "acept", "content": {"street": "Main"}}, "'acept'.*accept, decline, cancel"),
+                    ({"content": {"street": "Main"}}, "None.*accept, decline, cancel"),
+                    ("Main", "give an object with"),
+                ):
+                    with pytest.raises(MCPError, match=said) as error:
+                        await send(client, "tasks/update", task, **{name: unfit})
+                    assert error.value.code == -32602
             return tasks
 
     async def finish(tasks: list[str]) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from .. import HookSummary
 
 ANSWER: Final = "answer"
 """The field of a form that asks for something that is no object."""
+ACTIONS: Final = ("accept", "decline", "cancel")
+"""What a user does with a form."""
 
 
 def question_id(hook: HookSummary) -> str:
@@ -46,6 +48,15 @@ def answer_of(hook: HookSummary, content: Any) -> Any:
     if is_object(whole) or not isinstance(content, Mapping):
         return content
     return content.get(ANSWER)
+
+
+def malformed(response: Any) -> str | None:
+    """What is wrong with an answer, whatever was asked; None where nothing is."""
+    if not isinstance(response, Mapping):
+        return f"an answer is {response!r}: give an object with the user's action"
+    if (action := response.get("action")) not in ACTIONS:
+        return f"the action of an answer is {action!r}: it is one of {', '.join(ACTIONS)}"
+    return None
 
 
 def is_object(schema: Any) -> bool:

@@ -13,25 +13,28 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.extension import Extension, MethodBinding, ToolBinding
-from mcp.server.mcpserver.server import require_client_extension
-from mcp.server.mcpserver.tools import Tool
-from mcp.shared.exceptions import MCPError
-from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
-from mcp_types import (
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
-    CallToolRequestParams,
-    CallToolResult,
-    ClientCapabilities,
-    MissingRequiredClientCapabilityErrorData,
-    RequestParams,
-    TextContent,
-)
-from mcp_types.jsonrpc import HEADER_MISMATCH, MISSING_REQUIRED_CLIENT_CAPABILITY
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import Field
+from ._needs import needs
+
+with needs("the SDK of MCP", "mcp"):
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.extension import Extension, MethodBinding, ToolBinding
+    from mcp.server.mcpserver.server import require_client_extension
+    from mcp.server.mcpserver.tools import Tool
+    from mcp.shared.exceptions import MCPError
+    from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+    from mcp_types import (
+        INTERNAL_ERROR,
+        INVALID_PARAMS,
+        CallToolRequestParams,
+        CallToolResult,
+        ClientCapabilities,
+        MissingRequiredClientCapabilityErrorData,
+        RequestParams,
+        TextContent,
+    )
+    from mcp_types.jsonrpc import HEADER_MISMATCH, MISSING_REQUIRED_CLIENT_CAPABILITY
+    from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+    from pydantic import Field
 
 from .. import (
     Handle,
@@ -56,7 +59,7 @@ from .. import (
 )
 from ._endpoints import let_go
 from ._mcp_listening import asked_for, serve
-from ._mcp_questions import answer_of, open_questions, request_of
+from ._mcp_questions import answer_of, malformed, open_questions, request_of
 
 IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 """As the client declares it."""
@@ -212,18 +215,20 @@ class PerdureTasks(Extension):
         """Each answer resolves its hook, once; one to a question that is not open is ignored, as the protocol says."""
         self._check(ctx, params.task_id)
         questions = open_questions((await self._find(params.task_id)).hooks)
-        for name, response in params.input_responses.items():
-            if name in questions and isinstance(response, dict):
-                await self._answer(questions[name], response)
+        answers = {name: response for name, response in params.input_responses.items() if name in questions}
+        for response in answers.values():  # all of them before any is taken
+            if (wrong := malformed(response)) is not None:
+                raise MCPError(INVALID_PARAMS, wrong)
+        for name, response in answers.items():
+            await self._answer(questions[name], response)
         return {"resultType": "complete"}
 
     async def _answer(self, hook: HookSummary, response: dict[str, Any]) -> None:
-        action = response.get("action", "accept")
         try:
-            if action == "accept":
+            if response["action"] == "accept":
                 await resolve(hook.token, answer_of(hook, response.get("content")))
             else:
-                await reject(hook.token, f"The user has said: {action}")
+                await reject(hook.token, f"The user has said: {response['action']}")
         except (HookAnswerError, SerializationError) as error:
             raise MCPError(INVALID_PARAMS, str(error).replace(hook.token, "…")) from None
         except HookError:  # somebody was first, or it is too late
