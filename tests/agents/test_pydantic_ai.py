@@ -217,17 +217,28 @@ def spans(exporter: Any) -> list[str]:
     return names
 
 
-async def test_spans_are_exported_once(tmp_path: Path) -> None:
-    """A replay exports none of what the first life has exported."""
+def tokens(reader: Any) -> int:
+    """How many tokens were counted so far."""
+    report = reader.get_metrics_data()
+    metrics = [
+        metric for resource in report.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
+    ]
+    return sum(int(point.sum) for metric in metrics if "token" in metric.name for point in metric.data.data_points)
+
+
+async def test_spans_and_tokens_are_reported_once(tmp_path: Path) -> None:
+    """A replay reports none of what the first life has reported."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    exporter, reader, provider = InMemorySpanExporter(), InMemoryMetricReader(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     first: list[str] = []
     CALLS[:] = [ToolCallPart("double", {"n": 4})]
-    Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
+    Agent.instrument_all(InstrumentationSettings(tracer_provider=provider, meter_provider=MeterProvider([reader])))
     try:
         await live_twice(str(tmp_path / "p.db"), asks, "shop", None, between=lambda: first.extend(spans(exporter)))
     finally:
@@ -235,6 +246,7 @@ async def test_spans_are_exported_once(tmp_path: Path) -> None:
     assert len([name for name in first if name.startswith("chat")]) == 2
     assert len([name for name in first if "double" in name]) == 1
     assert spans(exporter) == []
+    assert tokens(reader) == 220
 
 
 def add(a: int, b: int) -> int:

@@ -83,3 +83,41 @@ def test_perdure_and_its_one_dependency_are_enough(tmp_path: Path) -> None:
 
     assert (ran.returncode, ran.stdout) == (0, "12\n"), ran.stderr
     assert (tmp_path / "perdure.db").exists()
+
+
+BARE = (
+    ALONE.partition("import perdure\n")[0]
+    + """
+import importlib
+
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(f"perdure.integrations.{name}")
+    except ImportError as error:
+        print(f"{name}: {error}")
+    else:
+        print(f"{name}: imported")
+"""
+)
+
+
+def test_an_integration_says_which_extra_it_needs() -> None:
+    """Where the framework is not installed, whichever of its packages is missed first; who needs none is imported."""
+    folder = ROOT / "src" / "perdure" / "integrations"
+    names = sorted(path.stem for path in folder.iterdir() if path.stem[0] not in "_." and path.stem != "README")
+    ran = subprocess.run(
+        [sys.executable, "-c", BARE, *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": "src"},
+        cwd=ROOT,
+    )
+    said = dict(line.split(": ", 1) for line in ran.stdout.splitlines())
+
+    alone = {"asgi", "celery", "gunicorn", "hooks", "prometheus", "streams", "wsgi"}
+    assert {name for name in said if said[name] == "imported"} == alone, ran.stderr
+    assert set(said) == set(names)
+    for name in sorted(set(names) - alone):
+        extra = name.replace("_", "-")
+        assert f"pip install 'perdure[{extra}]'" in said[name], said[name]

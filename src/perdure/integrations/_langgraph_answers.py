@@ -13,17 +13,14 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-try:
-    from langchain_core.runnables.config import var_child_runnable_config
-    from langgraph._internal._constants import (
-        CONFIG_KEY_CHECKPOINT_NS,
-        CONFIG_KEY_RESUME_MAP,
-        CONFIG_KEY_SCRATCHPAD,
-        CONFIG_KEY_SEND,
-        RESUME,
-    )
-except ImportError as error:
-    raise ImportError("perdure.integrations.langgraph needs LangGraph: pip install 'perdure[langgraph]'") from error
+from langchain_core.runnables.config import var_child_runnable_config
+from langgraph._internal._constants import (
+    CONFIG_KEY_CHECKPOINT_NS,
+    CONFIG_KEY_RESUME_MAP,
+    CONFIG_KEY_SCRATCHPAD,
+    CONFIG_KEY_SEND,
+    RESUME,
+)
 
 
 class Answers:

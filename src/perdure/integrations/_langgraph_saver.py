@@ -9,15 +9,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from langgraph.checkpoint.base import BaseCheckpointSaver, get_checkpoint_id
+from langgraph.checkpoint.memory import InMemorySaver
+
 from .. import UsageError, where
 from ._langgraph_pruning import deletions
 from ._langgraph_rows import Rows, Select
-
-try:
-    from langgraph.checkpoint.base import BaseCheckpointSaver, get_checkpoint_id
-    from langgraph.checkpoint.memory import InMemorySaver
-except ImportError as error:
-    raise ImportError("perdure.integrations.langgraph needs LangGraph: pip install 'perdure[langgraph]'") from error
 
 
 class PerdureSaver(BaseCheckpointSaver):  # type: ignore[type-arg,unused-ignore]  # Any where the framework is not

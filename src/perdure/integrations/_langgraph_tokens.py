@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import Stream, where
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables.config import merge_configs
 
-try:
-    from langchain_core.callbacks import BaseCallbackHandler
-    from langchain_core.runnables.config import merge_configs
-except ImportError as error:
-    raise ImportError("perdure.integrations.langgraph needs LangGraph: pip install 'perdure[langgraph]'") from error
+from .. import Stream, where
 
 
 class Tokens(BaseCallbackHandler):

@@ -7,30 +7,24 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from agents import (
+    Agent,
+    FunctionTool,
+    GuardrailFunctionOutput,
+    Handoff,
+    Model,
+    ToolGuardrailFunctionOutput,
+    ToolOutputFileContent,
+    ToolOutputImage,
+    ToolOutputText,
+)
+from mcp.types import CallToolResult
+from mcp.types import Tool as MCPTool
 from pydantic import TypeAdapter
 
 from .. import call, register
 from ._openai_models import PerdureModel
 from ._step_options import StepOptions
-
-try:
-    from agents import (
-        Agent,
-        FunctionTool,
-        GuardrailFunctionOutput,
-        Handoff,
-        Model,
-        ToolGuardrailFunctionOutput,
-        ToolOutputFileContent,
-        ToolOutputImage,
-        ToolOutputText,
-    )
-    from mcp.types import CallToolResult
-    from mcp.types import Tool as MCPTool
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.openai_agents needs the OpenAI Agents SDK: pip install 'perdure[openai-agents]'"
-    ) from error
 
 for _kind in (
     GuardrailFunctionOutput,

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from agents import Model, ModelProvider, ModelResponse, MultiProvider
+from agents.items import TResponseStreamEvent
 from pydantic import TypeAdapter
 
 from .. import Stream, call, where
 from ._step_options import StepOptions, step_options
-
-try:
-    from agents import Model, ModelProvider, ModelResponse, MultiProvider
-    from agents.items import TResponseStreamEvent
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.openai_agents needs the OpenAI Agents SDK: pip install 'perdure[openai-agents]'"
-    ) from error
 
 RESPONSE: Any = TypeAdapter(ModelResponse)
 EVENT: Any = TypeAdapter(TResponseStreamEvent)

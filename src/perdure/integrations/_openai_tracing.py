@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._repeats import is_repeated
+from agents.tracing import TracingProcessor
 
-try:
-    from agents.tracing import TracingProcessor
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.openai_agents needs the OpenAI Agents SDK: pip install 'perdure[openai-agents]'"
-    ) from error
+from ._repeats import is_repeated
 
 
 class TracesOnce(TracingProcessor):

@@ -6,15 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic_ai.messages import AgentStreamEvent
 
 from .. import Stream, where
-
-try:
-    from pydantic_ai.messages import AgentStreamEvent
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.pydantic_ai needs Pydantic AI: pip install 'perdure[pydantic-ai]'"
-    ) from error
 
 EVENT: Any = TypeAdapter(AgentStreamEvent)
 

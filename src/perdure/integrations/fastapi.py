@@ -7,12 +7,15 @@ from functools import partial
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
-from fastapi import BackgroundTasks, Header, Request
-from fastapi.encoders import jsonable_encoder
-from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
-from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from ._needs import needs
+
+with needs("FastAPI", "fastapi"):
+    from fastapi import BackgroundTasks, Header, Request
+    from fastapi.encoders import jsonable_encoder
+    from fastapi.routing import APIRoute
+    from pydantic import TypeAdapter
+    from starlette.requests import HTTPConnection
+    from starlette.responses import Response
 
 from ._endpoints import Endpoint
 from ._keys import Answer, RequestRefused

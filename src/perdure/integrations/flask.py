@@ -7,7 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Request, Response, jsonify, request
+from ._needs import needs
+
+with needs("Flask", "flask"):
+    from flask import Blueprint, Request, Response, jsonify, request
 
 from .. import RunNotFoundError, handle
 from ._endpoints import ENDED, find_endpoint, plain, read_outcome

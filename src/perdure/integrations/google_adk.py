@@ -10,19 +10,17 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import cache
 from typing import Any, Literal
 
-from .. import Stream, call, where
-from ._step_options import StepOptions, step_options
+from ._needs import needs
 
-try:
+with needs("Google's ADK", "google-adk"):
     from google.adk.agents import LlmAgent
     from google.adk.events import EventActions
     from google.adk.models import LlmResponse
     from google.adk.plugins.base_plugin import BasePlugin
     from pydantic import TypeAdapter
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.google_adk needs Google's ADK: pip install 'perdure[google-adk]'"
-    ) from error
+
+from .. import Stream, call, where
+from ._step_options import StepOptions, step_options
 
 __all__ = ["PerdurePlugin", "StepOptions"]
 

@@ -10,20 +10,20 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from .. import Stream, UsageError, call
-from ._langgraph_answers import Answers
-from ._langgraph_saver import PerdureSaver
-from ._langgraph_tokens import heard
-from ._step_options import StepOptions, step_options
+from ._needs import needs
 
-try:
+with needs("LangGraph", "langgraph"):
     from langchain_core.runnables import Runnable
     from langgraph.checkpoint.memory import InMemorySaver
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.errors import GraphInterrupt, ParentCommand
     from langgraph.pregel import Pregel
-except ImportError as error:
-    raise ImportError("perdure.integrations.langgraph needs LangGraph: pip install 'perdure[langgraph]'") from error
+
+from .. import Stream, UsageError, call
+from ._langgraph_answers import Answers
+from ._langgraph_saver import PerdureSaver
+from ._langgraph_tokens import heard
+from ._step_options import StepOptions, step_options
 
 __all__ = ["PerdureSaver", "StepOptions", "durable"]
 

@@ -7,10 +7,13 @@ from functools import partial
 from inspect import Parameter
 from typing import Any
 
-from litestar import Request, Response
-from litestar.connection import ASGIConnection
-from litestar.handlers import asgi
-from litestar.types import Receive, Scope, Send
+from ._needs import needs
+
+with needs("Litestar", "litestar"):
+    from litestar import Request, Response
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import asgi
+    from litestar.types import Receive, Scope, Send
 
 from .. import UsageError
 from ._endpoints import Endpoint

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from ._needs import needs
+
+with needs("the OpenAI Agents SDK", "openai-agents"):
+    from agents import RunConfig, Runner
+
 from ..typing import Seconds
 from ._openai_agents import DurableAgents
 from ._openai_approvals import Approval, ApprovalRequest, ApprovedStream, Ask, approved, decided
@@ -17,13 +22,6 @@ from ._openai_models import PerdureModel, PerdureModels
 from ._openai_session import PerdureSession
 from ._openai_tracing import TracesOnce
 from ._step_options import StepOptions, step_options
-
-try:
-    from agents import RunConfig, Runner
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.openai_agents needs the OpenAI Agents SDK: pip install 'perdure[openai-agents]'"
-    ) from error
 
 __all__ = [
     "Approval",

@@ -19,8 +19,11 @@ from hashlib import sha256
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from opentelemetry import metrics, trace
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+from ._needs import needs
+
+with needs("OpenTelemetry's API", "opentelemetry"):
+    from opentelemetry import metrics, trace
+    from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 
 from .. import Current, UsageError, __version__, current, where
 from ._telemetry_once import MetricsOnce, SpansOnce

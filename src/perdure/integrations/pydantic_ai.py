@@ -13,10 +13,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from .. import UsageError, call, now, sleep, uuid4, where
-from ._step_options import StepOptions, step_options
+from ._needs import needs
 
-try:
+with needs("Pydantic AI", "pydantic-ai"):
     from pydantic_ai.capabilities import (
         AbstractCapability,
         CapabilityOrdering,
@@ -35,13 +34,11 @@ try:
         record_durable_unit,
         replay_scope,
     )
-except ImportError as error:
-    raise ImportError(
-        "perdure.integrations.pydantic_ai needs Pydantic AI: pip install 'perdure[pydantic-ai]'"
-    ) from error
 
+from .. import UsageError, call, now, sleep, uuid4, where
 from ._pydantic_events import HookWaiter, expect_decisions
 from ._pydantic_streams import streamed_to
+from ._step_options import StepOptions, step_options
 
 __all__ = ["PerdureDurability", "StepOptions"]
 

@@ -6,8 +6,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
+from ._needs import needs
+
+with needs("Starlette", "starlette"):
+    from starlette.requests import HTTPConnection, Request
+    from starlette.responses import JSONResponse, Response
 
 from ._endpoints import plain
 from ._keys import Answer, RequestRefused

@@ -10,16 +10,16 @@ import copy
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from .. import Stream, UsageError, call, where
-from ._step_options import StepOptions, step_options
+from ._needs import needs
 
-try:
+with needs("Strands", "strands"):
     from strands.hooks import BeforeToolCallEvent
     from strands.models import Model
     from strands.plugins import Plugin
     from strands.types.events import ToolResultEvent
-except ImportError as error:
-    raise ImportError("perdure.integrations.strands needs Strands: pip install 'perdure[strands]'") from error
+
+from .. import Stream, UsageError, call, where
+from ._step_options import StepOptions, step_options
 
 __all__ = ["PerdureModel", "PerdurePlugin", "StepOptions"]
 

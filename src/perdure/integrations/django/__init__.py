@@ -6,6 +6,9 @@ TASKS = {"default": {"BACKEND": "perdure.integrations.django.PerdureBackend"}}
 
 from __future__ import annotations
 
-from ._backend import PerdureBackend as PerdureBackend
+from .._needs import needs
+
+with needs("Django 6", "django"):
+    from ._backend import PerdureBackend as PerdureBackend
 
 __all__ = ["PerdureBackend"]

@@ -120,12 +120,16 @@ class Execution(TransactionTestCase):
                 transaction.set_rollback(True)
             with transaction.atomic():
                 kept = tasks.add.enqueue(2)
+                with transaction.atomic():  # a savepoint
+                    undone = tasks.add.enqueue(3)
+                    transaction.set_rollback(True)
                 assert kept.enqueued_at is None
             assert kept.enqueued_at is not None
         self.execute(kept)
         assert kept.return_value == 2
-        with self.assertRaises(TaskResultDoesNotExist):
-            tasks.add.get_result(lost.id)
+        for nowhere in (lost, undone):
+            with self.assertRaises(TaskResultDoesNotExist):
+                tasks.add.get_result(nowhere.id)
 
     def test_on_postgres_a_task_is_part_of_the_transaction(self) -> None:
         """Its row is there for whoever is in it, so no process can die between the two commits."""
