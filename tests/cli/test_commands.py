@@ -46,6 +46,8 @@ def test_runs_are_listed(command: Perdure, worked: dict[str, str]) -> None:
     assert command("runs", "list", "--since", "1h", "--workflow", "no:such").err == "no run is found by this\n"
     found = command("runs", "list", "--queue", "cli-tests", "--until", "2100-01-01", "--text", "QUADRUPLE", "--json")
     assert [run["run_id"] for run in found.json["runs"]] == [worked["failed"]]
+    assert found.json["runs"][0]["reason"] == "ValueError: -1 is too small"
+    assert "ValueError: -1 is too small" in command("runs", "list", "--status", "failed").out
 
 
 def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> None:

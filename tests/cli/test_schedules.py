@@ -26,7 +26,7 @@ def test_one_is_made_shown_and_removed(command: Perdure, client: perdure.Client)
     assert NAME in lines[1]
     shown = command("schedules", "show", "n", "--next", "3").out
     assert f"starts {NAME}([2])" in shown
-    assert shown.count("00:00:00 UTC") == 3
+    assert shown.count(" 09:00:00 Asia/Tokyo (+09:00)") == 3
     [listed] = command("schedules", "list", "--json").json["schedules"]
     assert (listed["name"], listed["catch_up"], listed["overlap"]) == ("n", "all", "queue")
     assert len(command("schedules", "show", "n", "--json").json["instants"]) == 5

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from ... import RunSummary
+from ... import Client, RunNotFoundError, RunSummary
+from ...typing import RunState
 from ..command import DONE, Command, Context
 from ..filters import add_filter, filter_of
 from ..times import between, since
 
 MOST_TOGETHER = 1_000
+FAILED: Final[tuple[RunState, ...]] = ("failed", "dead")
 COLUMNS = ("id", "name", "status", "queue", "made", "took", "reason")
 
 
@@ -30,7 +34,7 @@ def run(context: Context) -> int:
         while True:
             left = min(MOST_TOGETHER, arguments.limit - len(found))
             page = client.runs.list(limit=left, cursor=cursor, **filter_of(arguments))
-            found += page.runs
+            found += (with_error(client, one) for one in page.runs)
             cursor = page.cursor
             if cursor is None or len(found) >= arguments.limit:
                 break
@@ -43,6 +47,19 @@ def run(context: Context) -> int:
     elif cursor is not None:
         context.screen.note(f"there are more: --cursor {cursor}")
     return DONE
+
+
+def with_error(client: Client, run: RunSummary) -> RunSummary:
+    """Of a run that has failed, the error is the reason."""
+    return run if run.reason or run.status not in FAILED else replace(run, reason=error_of(client, run.run_id))
+
+
+def error_of(client: Client, run_id: str) -> str | None:
+    """What the run has failed with."""
+    try:
+        return client.runs.get(run_id, limit=1).error
+    except RunNotFoundError:  # it was removed just now
+        return None
 
 
 def rows_of(runs: Sequence[RunSummary]) -> list[Sequence[object]]:

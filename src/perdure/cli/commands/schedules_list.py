@@ -40,7 +40,7 @@ def times_of(schedule: ScheduleSummary) -> str:
         return f"{schedule.cron} ({schedule.timezone or 'UTC'})"
     if schedule.every_seconds is not None:
         return f"every {schedule.every_seconds:g} s"
-    return f"once, {schedule.at:%Y-%m-%d %H:%M:%S}"
+    return f"once, {schedule.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def when(schedule: ScheduleSummary) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from ... import ScheduleSummary
 from ..command import DONE, Command, Context
 from .schedules_list import times_of, when
 
@@ -32,7 +35,7 @@ def run(context: Context) -> int:
         ("what was missed", schedule.catch_up),
         ("jitter", f"{schedule.jitter_seconds:g} s"),
         ("last run", schedule.last_run_id or "-"),
-        ("left out last", schedule.skipped_at or "-"),
+        ("left out last", at(schedule, schedule.skipped_at)),
         ("set by", "the program" if schedule.is_declared else "hand"),
     ]
     screen.table(("what", "value"), rows)
@@ -40,8 +43,18 @@ def run(context: Context) -> int:
         screen.note(f"{schedule.name}: {schedule.trouble}")
     screen.line("comes at")
     for instant in instants:
-        screen.line(f"  {instant:%Y-%m-%d %H:%M:%S} UTC")
+        screen.line(f"  {at(schedule, instant)}")
     return DONE
+
+
+def at(schedule: ScheduleSummary, moment: datetime | None) -> str:
+    """A time as the schedule's own clocks show it, which may be set back and show the same hour twice."""
+    if moment is None:
+        return "-"
+    if schedule.timezone in (None, "UTC"):
+        return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    local = moment.astimezone(ZoneInfo(schedule.timezone)).isoformat(" ", "seconds")
+    return f"{local[:19]} {schedule.timezone} ({local[19:]})"
 
 
 COMMAND = Command(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections import deque
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ... import Client, RunNotFoundError, RunSummary, StepProgress, StoreUnavailableError
+from ... import Client, RunSummary, StepProgress, StoreUnavailableError
 from ..command import DONE, Command, Context
 from ..screen import Screen, share_bar
 from ..times import said_of, since, span
 from .queues import COUNTED
-from .runs_list import first_line
+from .runs_list import FAILED, error_of, first_line
 
 BAR: Final = 24
 RECENT: Final = 8
@@ -63,12 +62,11 @@ class Look:
         self.url = client.url
         self.workers = client.workers()
         self.queues = client.queues.list()
-        self.failed = client.runs.list(status=("failed", "dead"), limit=RECENT).runs
+        self.failed = client.runs.list(status=FAILED, limit=RECENT).runs
         self.errors = errors
         for run in self.failed:
             if run.run_id not in errors:
-                with suppress(RunNotFoundError):  # it was removed just now
-                    errors[run.run_id] = client.runs.get(run.run_id, limit=1).error
+                errors[run.run_id] = error_of(client, run.run_id)
         self.held = client.runs.list(status=("held", "cancelling"), limit=RECENT).runs
         self.progress = {step.run_id: step for step in client.runs.progress(*(run.run_id for run in self.held))}
         recent = client.runs.list(since=WINDOW, limit=MOST_READ)
@@ -95,7 +93,7 @@ class Look:
             "held": sum(worker.held for worker in self.workers),
             "queues": self.queues,
             "made_per_second": self.rate(),
-            "failed_per_second": self.rate("failed", "dead"),
+            "failed_per_second": self.rate(*FAILED),
             "failed": [run.run_id for run in self.failed],
         }
 
@@ -110,7 +108,7 @@ def draw(screen: Screen, look: Look) -> None:
     window = span(look.seconds)
     screen.line(
         f"made in the last {window}: {about}{look.rate():.1f}/s, of these ended well {look.rate('succeeded'):.1f}/s, "
-        f"failed {look.rate('failed', 'dead'):.2f}/s"
+        f"failed {look.rate(*FAILED):.2f}/s"
     )
     screen.line()
     longest = max([1, *(queue.ready + queue.held for queue in look.queues)])
