@@ -25,7 +25,7 @@ help:
 	@echo "make agents-table  each of them killed at every boundary; writes the table of docs/integrations/agents.md"
 	@echo "make streams-conformance  how streams are read over HTTP, by the suite of their protocol (needs Node)"
 	@echo "make mcp-conformance  MCP tools that are runs, by the scenarios of the tasks extension (needs Node)"
-	@echo "make model      the protocol's model, every scenario (some minutes)"
+	@echo "make model      the protocol's model, every scenario (an hour or so)"
 	@echo "make check      formatting, lint, types, architecture"
 	@echo "make docs       the site, in .cache/site (SITE=--serve shows it)"
 	@echo "make format     let ruff format and mend what it can"

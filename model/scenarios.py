@@ -1,6 +1,6 @@
 """What is checked, by name, for each store: the core with one fault of each kind, and the models beside it.
 
-`SMALL` are those of every test run; the others take up to some minutes (`make model`).
+`SMALL` are those of every test run; the others take up to ten minutes and more (`make model`).
 """
 
 from __future__ import annotations
