@@ -62,12 +62,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(folders[item.path], len(ranks)))
     taking_turns = [item for item in items if folders[item.path] in BY_TURNS]
-    names = {item.nodeid for item in taking_turns}
+    named = {item.nodeid: item for item in taking_turns}
     for item in taking_turns:
         other = twin(item.nodeid)
         if (
             other != item.nodeid
-            and other in names
+            and other in named
+            and not any(named[other].iter_markers("long"))  # else it would be tried nowhere by default
             and crc32(min(item.nodeid, other).encode()) % 2 == (item.nodeid < other)
         ):
             item.add_marker(pytest.mark.long)
