@@ -113,6 +113,29 @@ class World:
         """Of each process that has a row as a worker: the row's id, and how many runs it holds."""
         return {int(str(pid)): (str(row), int(str(held))) for row, pid, held in self.ask("workers")}
 
+    def rows(self) -> set[str]:
+        """The ids of the workers' rows."""
+        return {row for row, _ in self.joined().values()}
+
+    def taken_over(self, struck: Mapping[str, float], what: str) -> list[float]:
+        """Wait until the rows of all of these are gone; how long each took from the moment that is given with it."""
+        found: list[float] = []
+        left = dict(struck)
+
+        def are_gone() -> bool:
+            for row in left.keys() - self.rows():
+                found.append(time.time() - left.pop(row))
+            return not left
+
+        self.wait(are_gone, f"{what} taken over")
+        return found
+
+    def start_again(self, worker: Worker) -> None:
+        """Another process comes in the place of one that was killed."""
+        started_together([worker])
+        self.workers.append(worker)
+        self.wait_until_all_work()
+
     def wait_until_all_work(self) -> None:
         """Until every worker has a row and some of them hold runs."""
         pids = {worker.pid for worker in self.workers}

@@ -50,12 +50,12 @@ def server_environment() -> Mapping[str, str]:
 
 def strike(world: World, random: Random) -> Struck:
     """One step forward; whoever works goes on under the row that it had."""
-    before = {row for row, _ in world.joined().values()}
+    before = world.rows()
     _set(int(OFFSET.read_text().strip("+s\n")) + random.choice(STEPS))
     set_at = time.time()
     back = world.back_after(set_at)
     time.sleep(2.0)
-    buried = before - {row for row, _ in world.joined().values()}
+    buried = before - world.rows()
     if buried:
         raise RuntimeError(f"{len(buried)} of {len(before)} workers lost their row when the clock was set")
     return Struck(back=[back])

@@ -17,13 +17,9 @@ def strike(world: World, random: Random) -> Struck:
     worker.kill()
     killed_at = time.time()
     world.workers.remove(worker)
-    world.wait(lambda: row not in {found for found, _ in world.joined().values()}, "a killed worker is taken over")
-    back = time.time() - killed_at
-    worker.start()
-    worker.wait_until_ready()
-    world.workers.append(worker)
-    world.wait_until_all_work()
-    return Struck(back=[back])
+    back = world.taken_over({row: killed_at}, "a killed worker is")
+    world.start_again(worker)
+    return Struck(back=back)
 
 
 FAULT = Fault(

@@ -23,10 +23,7 @@ def strike(world: World, random: Random) -> Struck:
     time.sleep(1.5)
     if len(left := before & _rows(world)) != len(before) - 1:
         raise RuntimeError(f"one worker was killed, and of {len(before)} {len(left)} are left")
-    worker.start()
-    worker.wait_until_ready()
-    world.workers.append(worker)
-    world.wait_until_all_work()
+    world.start_again(worker)
     return Struck(back=[back])
 
 

@@ -19,13 +19,9 @@ def strike(world: World, random: Random) -> Struck:
     away = {worker.pid for worker in world.workers[1::2]}
     rows = {row for pid, (row, _) in world.joined().items() if pid in away}
     world.machine.plug(is_in=False)
-    gone_at = time.time()
-
-    def are_gone() -> bool:
-        return not rows & {row for row, _ in world.joined().values()}
-
-    world.wait(are_gone, "the workers of a machine that vanished are taken over")
-    back = time.time() - gone_at
+    back = max(
+        world.taken_over(dict.fromkeys(rows, time.time()), "the workers of a machine that vanished are"), default=0.0
+    )
     time.sleep(random.uniform(0.0, 2.0))
     world.machine.plug(is_in=True)
     world.wait_until_all_work()

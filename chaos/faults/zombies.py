@@ -30,7 +30,7 @@ def strike(world: World, random: Random) -> Struck:
             row, held = joined[worker.pid]
             stopped[row] = time.time()
             runs.append(held)
-    back = _taken_over(world, stopped)
+    back = world.taken_over(stopped, "stopped workers are")
     time.sleep(random.uniform(0.0, 0.3))  # others are in the middle of those runs now
     random.shuffle(chosen)
     for worker in chosen:
@@ -39,21 +39,6 @@ def strike(world: World, random: Random) -> Struck:
     world.wait_until_all_work()
     also = Counter({"runs taken over": sum(runs), "within the user's transaction": len(inside)})
     return Struck(sum(1 for held in runs if held), back, also)
-
-
-def _taken_over(world: World, stopped: dict[str, float]) -> list[float]:
-    """Wait until all of them are; how long each took."""
-    found: list[float] = []
-    left = dict(stopped)
-
-    def are_gone() -> bool:
-        rows = {row for row, _ in world.joined().values()}
-        for row in left.keys() - rows:
-            found.append(time.time() - left.pop(row))
-        return not left
-
-    world.wait(are_gone, "stopped workers are taken over")
-    return found
 
 
 FAULT = Fault(
