@@ -87,8 +87,9 @@ class Conductor:
         module = f"benchmarks.programs.{shape.module('perdure' if contestant == 'before' else contestant)}"
         with self._databases.fresh(store) as url, tempfile.NamedTemporaryFile(prefix="bench-") as calls:
             command = [str(python_of(contestant, store)), "-W", "ignore", "-m", module, "--url", url]
-            command += ["--shape", shape.name, "--variant", variant, "--count", str(count)]
-            command += ["--patience", str(PATIENCE_SECONDS - 60)]
+            command += ["--variant", variant, "--count", str(count), "--patience", str(PATIENCE_SECONDS - 60)]
+            if shape.program:  # it serves several; programs of commits before there were any know no shapes
+                command += ["--shape", shape.name]
             is_traced = is_counted and store == "sqlite" and can_trace()
             if is_counted:
                 command.append("--counted")

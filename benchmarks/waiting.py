@@ -103,13 +103,14 @@ def report(databases: Databases, store: str, url: str, count: int) -> None:
             flush=True,
         )
         woken = handles[message][:: max(1, count // 4 // WOKEN)][:WOKEN]
-        began = time.perf_counter()
+        had, began = worked_seconds([program.pid]), time.perf_counter()
         client.send_many((handle, 1, "go") for handle in woken)
         sent = time.perf_counter() - began
         until(planned, "finished_at IS NOT NULL", len(woken), LOOK_SECONDS)
         print(
             f"  {len(woken):,} messages were sent in {sent:.2f} s; all who got one had ended after "
-            f"{time.perf_counter() - began:.2f} s",
+            f"{time.perf_counter() - began:.2f} s, for which the worker has worked "
+            f"{worked_seconds([program.pid]) - had:.2f} s",
             flush=True,
         )
 
