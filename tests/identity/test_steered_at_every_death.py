@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,13 @@ EVERY = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.l
 class Nobody:
     """Tells nobody: the tests look by themselves."""
 
-    def note_paused(self, run_ids: Sequence[str]) -> None:
+    def paused(self, run_ids: Sequence[str]) -> None:
         pass
 
-    def note_ready(self, run_ids: Sequence[str]) -> None:
+    def ready(self, run_ids: Sequence[str]) -> None:
+        pass
+
+    def elsewhere(self, run_ids: Iterable[str]) -> None:
         pass
 
 

@@ -138,6 +138,14 @@ def test_after_an_outage_the_lease_is_renewed_soon(store_url: str) -> None:
         assert worker.may_start
 
 
+def test_a_worker_that_joins_again_takes_its_lock_at_once(store: Store, tmp_path: Path) -> None:
+    """Its machine may vanish the moment after: without a lock that is known when its lease has run out."""
+    mine, poked = Renewing(store, tmp_path).worker, list[bool]()
+    mine.line._session = SimpleNamespace(poke=lambda: poked.append(True))  # type: ignore[assignment]  # the test's own
+    mine.join()
+    assert poked == [True]
+
+
 @pytest.mark.parametrize("hours", [1, -1])
 def test_rows_with_another_time_of_day_make_nobody_dead(
     console: Console, store: Store, rows: Rows, ledger: Path, hours: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,10 +35,13 @@ OPERATIONS = ("pause", "resume", "cancel", "retry", "restart", "fork", "delete",
 class Nobody:
     """Tells nobody: the workers here look all the time."""
 
-    def note_paused(self, run_ids: Sequence[str]) -> None:
+    def paused(self, run_ids: Sequence[str]) -> None:
         pass
 
-    def note_ready(self, run_ids: Sequence[str]) -> None:
+    def ready(self, run_ids: Sequence[str]) -> None:
+        pass
+
+    def elsewhere(self, run_ids: Iterable[str]) -> None:
         pass
 
 

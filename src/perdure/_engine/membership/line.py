@@ -79,6 +79,10 @@ class Line:
         self._renew_at = time.monotonic() + renew_in
         self._thread = start_thread(lambda: self._watch(at_end), "perdure-lease")
 
+    def hold_soon(self) -> None:
+        """The worker has another id: until its lock is held, its lease alone shows that it lives, and when it dies."""
+        self._session.poke()
+
     @property
     def is_started(self) -> bool:
         """Whether there is a thread that `stop` ends."""

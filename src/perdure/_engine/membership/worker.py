@@ -89,6 +89,7 @@ class Worker:
         old_lock, self._lock = self._lock, lock
         if old_lock is not None:
             old_lock.release()
+            self.line.hold_soon()
 
     def tell_served(self) -> None:
         """Write what this process takes runs of, where that has changed."""
