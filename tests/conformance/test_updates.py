@@ -181,6 +181,24 @@ def test_an_update_wakes_a_parked_run(app: Perdure, function: Any) -> None:
     assert ran == ["a", "b"]
 
 
+@ORDERS
+def test_a_query_of_a_paused_run_passes_by_what_was_sent_to_it(app: Perdure, function: Any) -> None:
+    """Several branches of the replay find something new at once: it ends with the first of them."""
+    handle = perdure.start(function, "close")
+    assert handle.update("add", Line("a")) == 1
+    assert perdure.runs.pause(handle.run_id)
+    until(lambda: state_of(app, handle.run_id) == "parked")
+    for item in "bcd":
+        with pytest.raises(WaitTimeoutError):
+            handle.update("add", Line(item), timeout=0.01)
+    close(handle)
+    for _ in range(5):
+        assert handle.query("items", timeout=PATIENCE_SECONDS) == ["A"]
+    assert perdure.runs.resume(handle.run_id)
+    handle.result(PATIENCE_SECONDS)
+    assert sorted(ran) == ["a", "b", "c", "d"]
+
+
 @workflow
 async def slow_updates() -> list[str]:
     """Its updates go on when its own code is done."""

@@ -69,7 +69,7 @@ class StopsAtNew(Host[RunT]):
 
     def stop(self, run: RunT) -> None:
         """Nothing more is to happen in the run."""
-        run.interrupt("released")
+        run.interrupt("lost")  # not released: other branches would still finish what they began, and wait for this one
         self.interrupt(run)
         raise RunInterrupted(f"run {run.run_id} was replayed as far as it has come")
 
