@@ -43,6 +43,11 @@ class Finding:
     trace: list[str] = field(default_factory=list)
     is_complete: bool = True
 
+    @property
+    def holds(self) -> bool:
+        """Whether all states were looked at, and nothing broke."""
+        return self.is_complete and not self.breach
+
     def describe(self) -> str:
         """For people: one line, and the trace as a numbered list."""
         verdict = self.breach or ("all hold" if self.is_complete else "no breach before the limit")

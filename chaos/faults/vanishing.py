@@ -15,6 +15,8 @@ from ..world import Plan, World
 def strike(world: World, random: Random) -> Struck:
     """One machine is gone until all of its workers are taken over, and some time more."""
     assert world.machine is not None
+    # Who has just come back connects his session for some seconds yet, and until then his lease alone would tell.
+    world.wait(lambda: world.ask("unseen") == [(0,)], "the session of every worker is there")
     time.sleep(random.uniform(0.3, 1.0))
     away = {worker.pid for worker in world.workers[1::2]}
     rows = {row for pid, (row, _) in world.joined().items() if pid in away}

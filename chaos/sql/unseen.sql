@@ -1,0 +1,1 @@
+SELECT count(*)::int FROM perdure.workers WHERE NOT has_lock
