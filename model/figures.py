@@ -16,9 +16,13 @@ Found = dict[tuple[str, str], Finding]
 
 
 def write(held: Found, broken: Found) -> None:
-    """Put the tables in their places."""
+    """Put the tables in their places. What was not visited this time keeps the figure that it has."""
     text = README.read_text(encoding="utf-8")
-    for mark, table in (("scenarios", _scenarios(held)), ("guards", _guards(broken))):
+    tables = {
+        "scenarios": _scenarios(held, _cells(text, "scenarios")),
+        "guards": _guards(broken, _cells(text, "guards")),
+    }
+    for mark, table in tables.items():
         lines = "\n".join(table)
         text = re.sub(
             rf"(<!-- {mark} -->\n).*?(\n<!-- end -->)",
@@ -29,27 +33,39 @@ def write(held: Found, broken: Found) -> None:
     README.write_text(text, encoding="utf-8")
 
 
-def _scenarios(held: Found) -> Iterable[str]:
+def _cells(text: str, mark: str) -> dict[str, list[str]]:
+    """What stands in the table now: for each first cell the last ones, one for each store."""
+    [table] = re.findall(rf"<!-- {mark} -->\n(.*?)\n<!-- end -->", text, re.DOTALL)
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()]
+    return {row[0].strip("`"): row[-len(STORES) :] for row in rows}
+
+
+def _scenarios(held: Found, told: dict[str, list[str]]) -> Iterable[str]:
     yield "| scenario | " + " | ".join(f"{store}: states" for store in STORES) + " |"
     yield "| --- |" + " ---: |" * len(STORES)
     there = {store: scenarios(store) for store in STORES}
     for name in dict.fromkeys(name for store in STORES for name in there[store]):
-        found = (_states(held.get((store, name)), is_there=name in there[store]) for store in STORES)
+        before = told.get(name, [""] * len(STORES))
+        found = [
+            (_states(held.get((store, name))) or cell) if name in there[store] else "–"
+            for store, cell in zip(STORES, before, strict=True)
+        ]
         yield f"| {name} | " + " | ".join(found) + " |"
 
 
-def _states(finding: Finding | None, *, is_there: bool) -> str:
-    """How many; a dash where there is nothing of the kind, and nothing where it was not visited this time."""
+def _states(finding: Finding | None) -> str:
+    """How many; nothing where it was not visited."""
     if finding is None:
-        return "" if is_there else "–"
+        return ""
     return f"{finding.states:,}" + (f" ({finding.breach})" if finding.breach else "")
 
 
-def _guards(broken: Found) -> Iterable[str]:
+def _guards(broken: Found, told: dict[str, list[str]]) -> Iterable[str]:
     yield "| guard | what it says | " + " | ".join(f"{store}: without it" for store in STORES) + " |"
     yield "| --- | --- |" + " --- |" * len(STORES)
     for guard in GUARDS:
-        found = (_breach(broken.get((store, guard.name))) for store in STORES)
+        before = told.get(guard.name, [""] * len(STORES))
+        found = (_breach(broken.get((store, guard.name))) or cell for store, cell in zip(STORES, before, strict=True))
         yield f"| `{guard.name}` | {guard.why} | " + " | ".join(found) + " |"
 
 
