@@ -33,7 +33,10 @@ TOLD: tuple[Guard, ...] = (
         "Rule 13: what is told to a held run goes on to its worker.",
         "mailbox of busy runs",
         {
-            "postgres": at("postgres/perdure.read_wakes", "UPDATE perdure.wakes SET worker = run.worker"),
+            "postgres": at(
+                "postgres/perdure.read_wakes",
+                "SET worker = (SELECT run.worker FROM perdure.runs AS run WHERE run.id = wakes.run_id)",
+            ),
             "sqlite": at(
                 "sqlite/read_wakes",
                 "UPDATE wakes SET worker = (SELECT runs.worker FROM runs WHERE runs.id = wakes.run_id)",

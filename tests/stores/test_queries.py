@@ -247,3 +247,12 @@ def test_postgres_plans_its_functions_once() -> None:
     planned = [function for function in functions if "SET enable_seqscan = off" in function]
     assert len(planned) > 40
     assert [each.split("(")[0] for each in planned if "SET plan_cache_mode = force_generic_plan" not in each] == []
+
+
+def test_what_is_asked_for_each_row_is_not_answered_for_all() -> None:
+    """Without `OFFSET 0` the server may read the whole table for it, at each call, where it expects a small one."""
+    asked = re.compile(r"EXISTS \(\s*SELECT 1 FROM perdure\.(?:runs|messages|checkpoints)\b[^()]*\)")
+    of_a_row = re.compile(r"\w+\.\w+ = \w+\.\w+")
+    found = [question for question in asked.findall(decisions_of(Kinds()).script) if of_a_row.search(question)]
+    assert len(found) > 20
+    assert [question for question in found if "OFFSET" not in question] == []

@@ -37,7 +37,7 @@ BEGIN
                           held.is_cancelled
                      FROM (SELECT id, started_at, seq,
                                   EXISTS (SELECT 1 FROM perdure.messages AS message
-                                           WHERE message.run_id = runs.id AND message.kind = 'cancel') AS is_cancelled
+                                           WHERE message.run_id = runs.id AND message.kind = 'cancel' OFFSET 0) AS is_cancelled
                              FROM perdure.runs
                             WHERE queue = limits.name AND state = 'held' AND has_slot IS NOT NULL
                               AND (NOT by_key OR flow_key = of_key)) AS held) AS run

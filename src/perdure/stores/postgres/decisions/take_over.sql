@@ -23,7 +23,7 @@ BEGIN
     WITH fate AS MATERIALIZED (
         SELECT id AS run_id, CASE
                    WHEN EXISTS (SELECT 1 FROM perdure.messages
-                                 WHERE messages.run_id = runs.id AND messages.kind = 'cancel') THEN 'cancelled'
+                                 WHERE messages.run_id = runs.id AND messages.kind = 'cancel' OFFSET 0) THEN 'cancelled'
                    WHEN attempts >= max_attempts AND NOT is_beside AND cardinality(back) = 1
                         AND perdure.progress_of(id) <= progress_mark THEN 'dead'
                    ELSE 'ready'

@@ -10,15 +10,15 @@ BEGIN
                                                  WHERE child.parent_id = run AND child.finished_at IS NOT NULL
                                                 OFFSET wait.seen)
                    WHEN 'run' THEN EXISTS (SELECT 1 FROM perdure.runs AS other
-                                            WHERE other.id = wait.what AND other.finished_at IS NOT NULL)
+                                            WHERE other.id = wait.what AND other.finished_at IS NOT NULL OFFSET 0)
                    WHEN 'message' THEN EXISTS (SELECT 1 FROM perdure.messages AS message
                                                 WHERE message.run_id = run AND message.topic = wait.what
-                                                  AND message.kind = 'message' AND message.consumed_at IS NULL)
+                                                  AND message.kind = 'message' AND message.consumed_at IS NULL OFFSET 0)
                    WHEN 'event' THEN EXISTS (SELECT 1 FROM perdure.checkpoints AS event
                                               WHERE event.run_id = wait.run_id AND event.name = wait.what
-                                                AND event.kind = 'event')
+                                                AND event.kind = 'event' OFFSET 0)
                                      OR NOT EXISTS (SELECT 1 FROM perdure.runs AS other
-                                                     WHERE other.id = wait.run_id AND other.finished_at IS NULL)
+                                                     WHERE other.id = wait.run_id AND other.finished_at IS NULL OFFSET 0)
                    ELSE true
                END);
 END $$;
@@ -38,6 +38,7 @@ DECLARE
     told bigint[];
     ids text[];
     free text[];
+    held text[];
     awaited text[];
     kept text[];
 BEGIN
@@ -73,10 +74,10 @@ BEGIN
     DELETE FROM perdure.waits
      WHERE waiter = ANY (free)
        AND NOT EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = waits.waiter AND run.state = 'parked' OFFSET 0);
-    UPDATE perdure.wakes SET worker = run.worker
-      FROM perdure.runs AS run
-     WHERE wakes.worker IS NULL AND wakes.seq = ANY (told)
-       AND run.id = wakes.run_id AND run.id = ANY (free) AND run.state = 'held';
+    held := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (free) AND state = 'held');
+    UPDATE perdure.wakes  -- not joined: where few rows are expected, each would look for all of `free`
+       SET worker = (SELECT run.worker FROM perdure.runs AS run WHERE run.id = wakes.run_id)
+     WHERE worker IS NULL AND seq = ANY (told) AND run_id = ANY (held);
     kept := kept || ARRAY(SELECT run.id FROM perdure.runs AS run
                            WHERE run.id = ANY (free) AND run.state IN ('ready', 'parked')
                              AND EXISTS (SELECT 1 FROM perdure.messages AS message

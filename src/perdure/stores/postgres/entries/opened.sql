@@ -26,9 +26,9 @@ BEGIN
            resolved_at = NULL, resolved_by = NULL, closed_at = NULL
      WHERE hooks.closed_at IS NOT NULL
         OR (hooks.run_id = excluded.run_id AND hooks.key = excluded.key)
-        OR EXISTS (SELECT 1 FROM perdure.runs WHERE runs.id = hooks.run_id AND runs.finished_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM perdure.runs WHERE runs.id = hooks.run_id AND runs.finished_at IS NOT NULL OFFSET 0)
         OR EXISTS (SELECT 1 FROM perdure.messages
-                    WHERE messages.id = hooks.resolved_by AND messages.consumed_at IS NOT NULL);
+                    WHERE messages.id = hooks.resolved_by AND messages.consumed_at IS NOT NULL OFFSET 0);
     GET DIAGNOSTICS made = ROW_COUNT;
     IF made <> json_array_length(entries) THEN
         RAISE EXCEPTION 'the token of a hook is taken' USING ERRCODE = 'PD001';
