@@ -258,6 +258,25 @@ def test_a_loop_whose_thread_is_gone_is_replaced() -> None:
     own.stop()
 
 
+def test_what_still_waits_on_a_loop_of_ours_hears_that_it_is_over() -> None:
+    """As `asyncio.run` has it: nothing is left that Python would complain of when it ends."""
+    own, heard = OwnLoop(), list[str]()
+    has_begun = threading.Event()
+
+    async def wait_for_ever() -> None:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            heard.append("over")
+
+    waiting = asyncio.run_coroutine_threadsafe(wait_for_ever(), own.get())
+    assert has_begun.wait(PATIENCE_SECONDS)
+    own.stop(PATIENCE_SECONDS)
+    assert heard == ["over"]
+    assert waiting.cancelled()
+
+
 def test_a_run_that_gets_no_thread_is_handed_back_and_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many threads, for a moment: nothing is lost, nothing is counted that is not there."""
     begin = threading.Thread.start

@@ -12,6 +12,9 @@ from ...background import start_thread
 
 log = logging.getLogger("perdure")
 
+LAST_SECONDS = 1.0
+"""So long what is cancelled at the loop's end may take."""
+
 
 class OwnLoop:
     """A loop on a daemon thread, started when first asked for, and again where it has ended."""
@@ -48,6 +51,20 @@ class OwnLoop:
                 with self._lock:
                     if loop is not self._loop:
                         return
+        finally:
+            self._end(loop)
+
+    @staticmethod
+    def _end(loop: asyncio.AbstractEventLoop) -> None:
+        """As `asyncio.run` does: whatever still waits hears that it is over; Python would complain of it otherwise."""
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        try:
+            if left:
+                loop.run_until_complete(asyncio.wait(left, timeout=LAST_SECONDS))
+        except (SystemExit, KeyboardInterrupt) as error:
+            log.warning("a task on the event loop of perdure raised %r when it was to end", error)
         finally:
             loop.close()
 
