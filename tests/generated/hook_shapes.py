@@ -59,6 +59,10 @@ async def many_hooks() -> list[str]:
         return seen(await hook)
 
     tasks = [asyncio.create_task(one(hook)) for hook in asked]
-    for hook, tag in zip(asked, ("one", "two"), strict=True):
-        await perdure.astart(resolving, hook.token, tag)
-    return [*await asyncio.gather(*tasks), seen(await work("after"))]
+    answering = [
+        await perdure.astart(resolving, hook.token, tag) for hook, tag in zip(asked, ("one", "two"), strict=True)
+    ]
+    tags = await asyncio.gather(*tasks)
+    for handle in answering:
+        await handle
+    return [*tags, seen(await work("after"))]

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 
 from perdure._entries import Accepted, EventSet, Existed, Refused, RunParked, Stored, Wait
+from perdure._steering import By, Restart
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced, NothingDone
 from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded, released
@@ -46,6 +48,7 @@ def meanwhile() -> Iterator[Callable[..., Future[object]]]:
         yield pool.submit
 
 
+ME = By("somebody")
 CLAIM = {
     "expected": 0,
     "queues": '{""}',
@@ -275,6 +278,41 @@ def test_a_child_made_in_the_batch_of_its_parent_is_refused_with_it(postgres: Po
     )
     assert [type(verdict) for verdict in verdicts] == [Existed, Refused, Refused, Accepted]
     assert postgres.runs.row("child") is None
+
+
+@pytest.mark.parametrize("why", ["a cancel", "a deadline"])
+def test_who_looked_before_a_new_start_does_not_end_it(
+    postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]], why: str
+) -> None:
+    """What was to end the life before is gone when the row can be locked."""
+
+    def look() -> int:
+        found = 0
+        while not is_over.is_set():
+            found += len(postgres.cancels.sweep() if why == "a cancel" else postgres.cancels.expire())
+            has_looked.set()
+        return found
+
+    join(postgres, W1)
+    for number in range(5):
+        run_ids = [f"{number} {nth:04}" for nth in range(1_000)]
+        postgres.create([created(run_id, deadline_at=1.0 if why == "a deadline" else None) for run_id in run_ids])
+        postgres.steering.pause(run_ids, ME)
+        while postgres.hear(W1, ()).has_read:
+            pass
+        if why == "a cancel":
+            postgres.steering.cancel(run_ids, ME)
+        plans = [
+            Restart(run_id, "parked", 0, 0, f"{run_id}:undo", None, 0, [], {}, [], [], False, "") for run_id in run_ids
+        ]
+        told = {"who": "somebody", "action": "restart", "detail": None}
+        assert rival.do("restart_runs", plans=msgspec.json.encode(plans).decode(), **told) == [(True,)]
+        is_over, has_looked = threading.Event(), threading.Event()
+        looking = meanwhile(look)
+        assert has_looked.wait(60)
+        rival.commit()
+        is_over.set()
+        assert looking.result(60) == 0
 
 
 def test_threads_share_a_store(postgres: PostgresStore) -> None:

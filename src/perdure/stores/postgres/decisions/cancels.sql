@@ -35,19 +35,27 @@ BEGIN
                             WHERE message.run_id = told.run_id AND message.kind = 'cancel' OFFSET 0));
 END $$;
 
--- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree.
+-- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree. Only the
+-- statement after the locks decides: when they are had, the cancel may be gone, with the life that it was to end.
 CREATE FUNCTION perdure.sweep_cancelled() RETURNS text[] LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
+    free text[];
     swept text[];
     all_swept text[] := '{}';
 BEGIN
     LOOP
-        swept := ARRAY(SELECT runs.id
-                         FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
-                        WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
-                          AND runs.state IN ('ready', 'parked')
-                        ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
+        free := ARRAY(SELECT runs.id
+                        FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
+                       WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+                         AND runs.state IN ('ready', 'parked')
+                       ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
+        swept := ARRAY(SELECT id FROM perdure.runs
+                        WHERE id = ANY (free)
+                          AND EXISTS (SELECT 1 FROM perdure.messages
+                                       WHERE messages.run_id = runs.id AND messages.kind = 'cancel'
+                                         AND messages.consumed_at IS NULL OFFSET 0)
+                        ORDER BY id);
         EXIT WHEN cardinality(swept) = 0;
         UPDATE perdure.runs
            SET state = 'cancelled', finished_at = perdure.now(), due_at = NULL, waits_for = NULL,
@@ -73,7 +81,8 @@ BEGIN
     END IF;
     WITH late AS MATERIALIZED (
         SELECT id, worker FROM perdure.runs
-         WHERE id = ANY (over) AND finished_at IS NULL ORDER BY id FOR SHARE SKIP LOCKED
+         WHERE id = ANY (over) AND finished_at IS NULL AND deadline_at <= perdure.now()  -- it may have a new life
+         ORDER BY id FOR SHARE SKIP LOCKED
     ), cancel AS (
         INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM late
         ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING

@@ -18,7 +18,7 @@ BEGIN
     END IF;
     due := ARRAY(SELECT id FROM perdure.runs
                   WHERE id = ANY (due)
-                    AND CASE WHEN due_at IS NULL OR stopped IS NOT NULL THEN false
+                    AND CASE WHEN due_at IS NULL OR due_at > perdure.now() OR stopped IS NOT NULL THEN false
                              ELSE state IN ('ready', 'parked') END
                   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
     UPDATE perdure.runs SET state = 'ready', due_at = NULL, waits_for = NULL
