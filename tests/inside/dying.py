@@ -19,6 +19,7 @@ from perdure._core.flow import (
     CatchUp,
     Chance,
     Flow,
+    GiveBack,
     LogTurn,
     Now,
     Outcome,
@@ -115,6 +116,8 @@ class Life:
                 self.pending.append(self.log(request))
             case Turn():
                 return run.order.advance(request.key)
+            case GiveBack():
+                run.order.give_back(request.position)
             case Now() | Chance() | Begin():
                 return 0.5
             case StayOpen() | CatchUp():

@@ -22,6 +22,7 @@ from .._core.lineage import Branch, scope
 from .._core.run import Run
 from .._engine.hosting.asyncio.state import loop_state
 from .._engine.hosting.asyncio.tasks import own_branch
+from .._engine.hosting.host import error_of
 from .._engine.hosting.reading import look_only
 from .._engine.hosting.threads.state import thread_state
 from ..errors import PerdureError, UsageError
@@ -43,7 +44,8 @@ def on_update(name: str, fn: Callable[..., Any], *, validate: Callable[..., Any]
     none of the run's own code is at work. `fn` is a plain function, or in an async workflow a coroutine function, which
     runs beside the workflow and other updates; both may call steps. Before the workflow ends with a value, it waits for
     what was accepted. Names that are asked for and not registered when the run looks are refused; what is asked before
-    the first `on_update` waits. Registered again, the name has the new function.
+    the first `on_update` waits. Registered again, the name has the new function. What ends the program
+    (`sys.exit`) ends the run's attempt in either function, as in a step.
     """
     here = scope.get()
     if type(here) is not Branch:
@@ -97,8 +99,8 @@ def refusal_of(run: Run, asked: Asked) -> BaseException | None:
         inspect.signature(handler.fn).bind(*asked.args)
         if handler.validate is not None:
             look_only(run, f"the validator of update {asked.name!r}", handler.validate, copied(run, asked))
-    except Exception as error:
-        return error
+    except BaseException as error:
+        return error_of(run, error)
     return None
 
 
@@ -172,8 +174,8 @@ async def do_async(run: Run, handler: UpdateHandler, asked: Asked) -> None:
     except asyncio.CancelledError:
         run.check_alive()
         outcome = Outcome(error=PerdureError(f"update {asked.name!r} was cancelled by the code of run {run.run_id}"))
-    except Exception as error:
-        outcome = Outcome(error=error)
+    except BaseException as error:
+        outcome = Outcome(error=error_of(run, error))
     await adrive(answer(run, branch.next_key(), asked, outcome), run)
 
 
@@ -231,6 +233,6 @@ class Serving:
     def _do(self, handler: UpdateHandler, asked: Asked) -> None:
         try:
             outcome = Outcome(handler.fn(*copied(self._run, asked)))
-        except Exception as error:
-            outcome = Outcome(error=error)
+        except BaseException as error:
+            outcome = Outcome(error=error_of(self._run, error))
         drive(answer(self._run, self._branch.next_key(), asked, outcome), self._run)

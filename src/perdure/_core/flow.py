@@ -128,6 +128,13 @@ class Turn(Struct):
     method: ClassVar = "turn"
 
 
+class GiveBack(Struct):
+    """The position of the turn that was just had is not taken: nothing was handed over. The next call may have it."""
+
+    position: int
+    method: ClassVar = "give_back"
+
+
 class CatchUp(Struct):
     """Wait until everything recorded was handed over: only then may the run do anything new."""
 
@@ -297,6 +304,7 @@ Request = (
     | Pause
     | NoteRetry
     | Turn
+    | GiveBack
     | CatchUp
     | BeginReplay
     | LogTurn

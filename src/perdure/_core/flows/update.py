@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ..._entries import Arrival, MessageReceived, Stored, UpdateAnswered, UpdateRefused, Wait
 from ...errors import SerializationError
-from ..flow import Await, CallCancelled, Flow, Outcome, Record, StayOpen, Turn
+from ..flow import Await, CallCancelled, Flow, GiveBack, Outcome, Record, StayOpen, Turn
 from ..run import Run
 from .recv import inbox_of
 from .step import reading, store_outcome
@@ -35,7 +35,7 @@ class Asked(Struct):
 
 
 Refuse = Callable[[Asked], BaseException | None]
-"""Why not. Asked when the run is at rest; it may look at everything and change nothing."""
+"""Why not. Asked when the run is at rest; it may look at everything and change nothing. Raises what is no answer."""
 
 
 def next_update(run: Run, key: str, refuse: Refuse) -> Flow[Asked]:
@@ -55,12 +55,16 @@ def next_update(run: Run, key: str, refuse: Refuse) -> Flow[Asked]:
         while True:
             arrival = yield Await(wait)
             position, _ = yield Turn(key)
-            asked = read_asked(run, arrival)
-            refusal = refuse(asked) if isinstance(asked, Asked) else asked
+            try:
+                asked = read_asked(run, arrival)
+                refusal = refuse(asked) if isinstance(asked, Asked) else asked
+            except BaseException:
+                yield GiveBack(position)
+                raise
             if refusal is None and isinstance(asked, Asked):
                 break
             assert refusal is not None
-            run.order.give_back(position)
+            yield GiveBack(position)
             reason = run.serializer.dump_error(refusal)
             yield Record(UpdateRefused(run.run_id, run.claim, arrival.arrival_id, reason))
             inbox_of(run).consumes(arrival)

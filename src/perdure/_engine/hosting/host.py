@@ -17,6 +17,7 @@ from ..._core.flow import (
     Begin,
     Chance,
     Compute,
+    GiveBack,
     LogTurn,
     NoteRetry,
     Now,
@@ -164,6 +165,9 @@ class Host(Generic[RunT]):
             if isinstance(entry, EventSet):
                 self.news.look_at(time.time() + TELL_SECONDS)  # a parked run may wait for it, and be claimable now
 
+    def give_back(self, run: RunT, request: GiveBack) -> None:
+        run.order.give_back(request.position)
+
     def log_turn(self, run: RunT, request: LogTurn) -> None:
         self.journal.append_turn(run.lane, run, request.position, request.key)
 
@@ -278,6 +282,19 @@ def exit_of(run: Run, error: BaseException) -> Outcome:
     if not isinstance(error, GeneratorExit):
         spare_loop(run, error)
     raise error
+
+
+def error_of(run: Run, error: BaseException) -> BaseException:
+    """What somebody outside is told of what code has raised that was called for him. What ends the program ends the
+    run's claim instead, but neither its thread nor its loop: raises `RunInterrupted`.
+    """
+    error = tamed(error)
+    if isinstance(error, RunInterrupted) or (isinstance(error, GeneratorExit) and not is_own(error)):
+        raise error
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+        run.exits(error)
+        raise interrupted(run) from error
+    return error
 
 
 def spare_loop(run: Run, error: BaseException) -> None:

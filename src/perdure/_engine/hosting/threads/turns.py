@@ -6,7 +6,7 @@ import threading
 import time
 from heapq import heapify, heappop, heappush
 
-from ...._core.flow import BeginReplay, CatchUp, LogTurn, Pause, Record, StayOpen, Turn
+from ...._core.flow import BeginReplay, CatchUp, GiveBack, LogTurn, Pause, Record, StayOpen, Turn
 from ...._core.flows.turn import NO_TURN
 from ..host import ANSWERS, Host, interrupted
 from ..replays import LOOK_SECONDS
@@ -94,6 +94,10 @@ class ThreadTurns(Host[ThreadRun]):
         if type(request.entry) in ANSWERS:
             self.journal.call_writer()
 
+    def give_back(self, run: ThreadRun, request: GiveBack) -> None:
+        super().give_back(run, request)
+        self._recorded(run)
+
     def log_turn(self, run: ThreadRun, request: LogTurn) -> None:
         try:
             super().log_turn(run, request)
@@ -102,7 +106,7 @@ class ThreadTurns(Host[ThreadRun]):
 
     @staticmethod
     def _recorded(run: ThreadRun) -> None:
-        """This thread's delivery is in the journal, behind all earlier ones: the next may follow."""
+        """This thread's delivery is in the journal, behind all earlier ones, or was none: the next may follow."""
         state = run.state
         if state.recording == threading.get_ident():
             with state.changed:
