@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import perdure
-from perdure.cli.command import all_commands
+from perdure.cli.command import Context, all_commands
 from perdure.cli.main import main
 from perdure.cli.screen import widths_within
 from tests.cli.conftest import Perdure
@@ -48,6 +48,23 @@ def test_runs_are_listed(command: Perdure, worked: dict[str, str]) -> None:
     assert [run["run_id"] for run in found.json["runs"]] == [worked["failed"]]
     assert found.json["runs"][0]["reason"] == "ValueError: -1 is too small"
     assert "ValueError: -1 is too small" in command("runs", "list", "--status", "failed").out
+
+
+@pytest.mark.parametrize("words", [("runs", "list"), ("watch", "--once")], ids=["list", "watch"])
+def test_the_errors_of_many_runs_are_one_question(
+    command: Perdure, client: perdure.Client, store_url: str, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """However many of a page have failed."""
+    with perdure.running(store_url, poll_seconds=0.05):
+        for handle in [perdure.start(quadruple, -number) for number in range(1, 6)]:
+            handle.exception(timeout=60)
+    monkeypatch.setattr(Context, "client", lambda _: client)
+    asked: list[str] = []
+    client.opened().store.on_statement = asked.append  # type: ignore[attr-defined]  # the stores' own hook
+    said = command(*words)
+    assert all(f"ValueError: -{number} is too small" in said.out for number in range(1, 6))
+    assert asked.count("ended_runs") == 1
+    assert "run_shown" not in asked
 
 
 def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> None:

@@ -74,6 +74,8 @@ def test_one_run_is_shown_with_its_records(client: perdure.Client, worked: dict[
     assert details.run.created_at <= details.run.started_at <= details.run.finished_at  # type: ignore[operator]
     assert len(client.runs.get(worked["family"]).children) == 2
     assert client.runs.get(worked["fails"]).error == "ValueError: no such thing"
+    assert client.runs.errors(*worked.values(), "nobody") == {worked["fails"]: "ValueError: no such thing"}
+    assert asyncio.run(client.runs.aerrors(worked["fails"])) == client.runs.errors(worked["fails"])
     with pytest.raises(perdure.RunNotFoundError):
         client.runs.get("nobody")
 

@@ -7,7 +7,7 @@ checkers report ignores that are not needed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from datetime import timedelta
 from functools import partial
@@ -199,6 +199,7 @@ def clients(client: perdure.Client) -> None:
     assert_type(client.runs.cancel("id"), bool)
     assert_type(perdure.runs.cancel(workflow=bare_workflow, dry_run=True), perdure.Affected)
     assert_type(perdure.runs.get("id"), perdure.RunDetails)
+    assert_type(perdure.runs.errors("id"), Mapping[str, str])
     perdure.launch("perdure.db", serve=["a", Queue("b")])
     perdure.set_attributes({"a": 1, "b": None})
 

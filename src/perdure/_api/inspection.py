@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from .._core.absent import no_run
@@ -21,6 +21,7 @@ from .shown_runs import (
     RunPage,
     StepProgress,
     details_of,
+    errors_of,
     hook_summary,
     progress_of,
     summary_of,
@@ -81,6 +82,19 @@ class Runs(Steering, FunctionPauses):
         """`get` from an event loop, which goes on meanwhile."""
         self._check("get")
         return await asyncio.to_thread(self.get, run_id, limit=limit)
+
+    def errors(self, *run_ids: RunId) -> Mapping[RunId, str]:
+        """What those of these runs have failed with that have: the error's type and message, as in `get`. One question
+        for all of them.
+        """
+        wanted = [text_name(run_id, "run_id") for run_id in run_ids]
+        door = self._asked("errors")
+        return errors_of(door.store.runs.ended(wanted) if wanted else (), door.serializer)
+
+    async def aerrors(self, *run_ids: RunId) -> Mapping[RunId, str]:
+        """`errors` from an event loop, which goes on meanwhile."""
+        self._check("errors")
+        return await asyncio.to_thread(self.errors, *run_ids)
 
     def progress(self, *run_ids: RunId) -> Sequence[StepProgress]:
         """How far the steps of these runs have come that are being executed, as far as their bodies say so by

@@ -6,13 +6,13 @@ Times are in UTC. Of values there is the text as it is stored, since the process
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._core.marks import call_of_mark_key, told
-from .._entries import HookRow, Stored
+from .._entries import EndedRun, HookRow, Stored
 from ..errors import RecordedError, SerializationError
 from ..typing import TERMINAL, CheckpointKind, RunId, RunKind, RunState, Stopped
 
@@ -245,6 +245,12 @@ def details_of(record: RunRecord, serializer: Serializer, audited: Sequence[Audi
         progress=[progress_of(row) for row in record.progress],
         steered=[Steered(at=moment(row.at), who=row.who, action=row.action, detail=row.detail) for row in audited],
     )
+
+
+def errors_of(ended: Iterable[EndedRun], serializer: Serializer) -> dict[RunId, str]:
+    """What those have failed with that have, as it is shown."""
+    failed = {run.run_id: run.output for run in ended if run.state == "failed"}
+    return {run_id: error_of(output, serializer) for run_id, output in failed.items() if output is not None}
 
 
 def progress_of(row: ProgressRow) -> StepProgress:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
-from ... import Client, RunNotFoundError, RunSummary
-from ...typing import RunState
+from ... import Client, RunSummary
 from ..command import DONE, Command, Context
 from ..filters import add_filter, filter_of
 from ..times import between, since
 
 MOST_TOGETHER = 1_000
-FAILED: Final[tuple[RunState, ...]] = ("failed", "dead")
 COLUMNS = ("id", "name", "status", "queue", "made", "took", "reason")
 
 
@@ -34,7 +31,7 @@ def run(context: Context) -> int:
         while True:
             left = min(MOST_TOGETHER, arguments.limit - len(found))
             page = client.runs.list(limit=left, cursor=cursor, **filter_of(arguments))
-            found += (with_error(client, one) for one in page.runs)
+            found += with_errors(client, page.runs)
             cursor = page.cursor
             if cursor is None or len(found) >= arguments.limit:
                 break
@@ -49,17 +46,10 @@ def run(context: Context) -> int:
     return DONE
 
 
-def with_error(client: Client, run: RunSummary) -> RunSummary:
-    """Of a run that has failed, the error is the reason."""
-    return run if run.reason or run.status not in FAILED else replace(run, reason=error_of(client, run.run_id))
-
-
-def error_of(client: Client, run_id: str) -> str | None:
-    """What the run has failed with."""
-    try:
-        return client.runs.get(run_id, limit=1).error
-    except RunNotFoundError:  # it was removed just now
-        return None
+def with_errors(client: Client, runs: Sequence[RunSummary]) -> list[RunSummary]:
+    """Of those that have failed, the error is the reason."""
+    errors = client.runs.errors(*(run.run_id for run in runs if run.status == "failed" and not run.reason))
+    return [replace(run, reason=run.reason or errors.get(run.run_id)) for run in runs]
 
 
 def rows_of(runs: Sequence[RunSummary]) -> list[Sequence[object]]:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ... import Client, RunSummary, StepProgress, StoreUnavailableError
+from ...typing import RunState
 from ..command import DONE, Command, Context
 from ..screen import Screen, share_bar
 from ..times import said_of, since, span
 from .queues import COUNTED
-from .runs_list import FAILED, error_of, first_line
+from .runs_list import first_line, with_errors
 
+FAILED: Final[tuple[RunState, ...]] = ("failed", "dead")
 BAR: Final = 24
 RECENT: Final = 8
 MOST_READ: Final = 1_000
@@ -31,11 +33,10 @@ def run(context: Context) -> int:
     """Until Ctrl-C on a terminal; else once, or with --json a line for every look."""
     arguments, screen = context.arguments, context.screen
     seen: deque[tuple[float, int]] = deque(maxlen=60)
-    errors: dict[str, str | None] = {}
     with context.client() as client:
         while True:
             try:
-                look = Look(client, errors)
+                look = Look(client)
             except StoreUnavailableError as error:
                 if arguments.once:
                     raise
@@ -57,16 +58,12 @@ def run(context: Context) -> int:
 class Look:
     """What there is at one moment."""
 
-    def __init__(self, client: Client, errors: dict[str, str | None]) -> None:
+    def __init__(self, client: Client) -> None:
         self.at = datetime.now(UTC)
         self.url = client.url
         self.workers = client.workers()
         self.queues = client.queues.list()
-        self.failed = client.runs.list(status=FAILED, limit=RECENT).runs
-        self.errors = errors
-        for run in self.failed:
-            if run.run_id not in errors:
-                errors[run.run_id] = error_of(client, run.run_id)
+        self.failed = with_errors(client, client.runs.list(status=FAILED, limit=RECENT).runs)
         self.held = client.runs.list(status=("held", "cancelling"), limit=RECENT).runs
         self.progress = {step.run_id: step for step in client.runs.progress(*(run.run_id for run in self.held))}
         recent = client.runs.list(since=WINDOW, limit=MOST_READ)
@@ -157,7 +154,7 @@ def draw_failed(screen: Screen, look: Look) -> None:
                 run.name,
                 run.status,
                 since(run.finished_at),
-                first_line(run.reason or look.errors.get(run.run_id)),
+                first_line(run.reason),
             )
             for run in look.failed
         ],
