@@ -304,6 +304,13 @@ def test_who_is_told_to_come_again_knows_where_to_read_along(framework: str) -> 
     may_end.set()
 
 
+@pytest.mark.parametrize("decorator", [ours, stars, lights], ids=["fastapi", "starlette", "litestar"])
+def test_an_option_that_there_is_not_is_refused_with_those_that_there_are(decorator: Any) -> None:
+    """Where it is given."""
+    with pytest.raises(perdure.UsageError, match="has no option within=; it has name=, answer_within="):
+        decorator.durable_endpoint(within=1)
+
+
 def test_starlette_gives_path_query_and_body() -> None:
     """By the names of the parameters; a body that does not fit is refused and begins nothing."""
     answer = ask("POST", "/orders/a?x=1", app=plain, key="1", json={"item": "tea"})

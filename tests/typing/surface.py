@@ -15,6 +15,7 @@ from typing import Any, assert_type
 
 import perdure
 from perdure import Handle, Queue, Retry, start, step, workflow
+from perdure.integrations import fastapi, flask, starlette
 
 
 # -- decorators keep the signature -------------------------------------------------------------------------------------
@@ -206,6 +207,17 @@ def clients(client: perdure.Client) -> None:
     client.submit(bare_step, 1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     client.runs.list(state="failed")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.runs.list(status="done")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def serves_requests() -> None:
+    """The options of the web frameworks' endpoints are known, and what the request is."""
+    fastapi.durable_endpoint(bare_workflow, name="a", answer_within=1, scope=lambda request: request.method)
+    starlette.durable_endpoint(status_at="/a", require_key=True, streams=["a"], streams_at="/b")
+
+    starlette.durable_endpoint(within=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    fastapi.durable_endpoint(name=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    fastapi.durable_endpoint(scope=str.upper)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    flask.durable_endpoint(streams=["a"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def asteers(client: perdure.Client) -> None:

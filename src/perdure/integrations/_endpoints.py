@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from inspect import Signature, signature
-from typing import Any, Final
+from typing import Any, Final, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
 from .. import (
@@ -23,9 +23,35 @@ from .. import (
 )
 from ._keys import LONGEST_NAME, Answer, problem, run_id_of
 
+RequestT = TypeVar("RequestT")
+
 ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "dead"})
 ENDPOINTS: Final[dict[str, Endpoint]] = {}
 """By the beginning of the ids of their runs: what a status page may show."""
+
+
+class EndpointOptions(TypedDict, Generic[RequestT], total=False):
+    """The options of `durable_endpoint`; see that of FastAPI. Their defaults are `Endpoint`'s."""
+
+    name: str | None
+    answer_within: float
+    status_at: str
+    require_key: bool
+    scope: Callable[[RequestT], str] | None
+
+
+class StreamingOptions(EndpointOptions[RequestT], total=False):
+    """The same where the framework can serve streams."""
+
+    streams: Collection[str]
+    streams_at: str
+
+
+def check_known(options: Mapping[str, object], known: Collection[str]) -> None:
+    """Raise `UsageError` for what is no option of this framework's `durable_endpoint`."""
+    if unknown := [name for name in options if name not in known]:
+        given = ", ".join(f"{name}=" for name in unknown)
+        raise UsageError(f"durable_endpoint has no option {given}; it has {', '.join(f'{name}=' for name in known)}")
 
 
 class Endpoint:
@@ -36,11 +62,11 @@ class Endpoint:
         function: Callable[..., Any],
         unsuitable: Collection[type],
         *,
-        name: str | None,
-        answer_within: float,
-        status_at: str,
-        require_key: bool,
-        scope: Callable[[Any], str] | None,
+        name: str | None = None,
+        answer_within: float = 2.0,
+        status_at: str = "/runs",
+        require_key: bool = False,
+        scope: Callable[[Any], str] | None = None,
         streams: Collection[str] = (),
         streams_at: str = "/streams",
     ) -> None:

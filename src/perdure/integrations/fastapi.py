@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from inspect import Parameter, Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from ._needs import needs
 
@@ -17,30 +17,22 @@ with needs("FastAPI", "fastapi"):
     from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
-from ._endpoints import Endpoint
+from ._endpoints import Endpoint, StreamingOptions, check_known
 from ._keys import Answer, RequestRefused
 from .asgi import RunStatus as RunStatus
 from .starlette import response_of
 
 
 def durable_endpoint(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    answer_within: float = 2.0,
-    status_at: str = "/runs",
-    require_key: bool = False,
-    scope: Callable[[Request], str] | None = None,
-    streams: Collection[str] = (),
-    streams_at: str = "/streams",
+    function: Callable[..., Any] | None = None, /, **options: Unpack[StreamingOptions[Request]]
 ) -> Any:
     """Below `@app.post("/orders")`: make the function, sync or async, a workflow, and each request a run of it.
 
     FastAPI reads its parameters and dependencies as ever; their values are the run's arguments, and stored. Its value
-    is answered as the route says (`response_model`, `status_code`), if it is there within `answer_within` seconds; else
-    202 with the run's status URL below `status_at`, where `RunStatus` is to be mounted, and the URLs of the `streams`
-    that it writes to, given by their keys, below `streams_at`, where `StreamsApp` is to be mounted.
+    is answered as the route says (`response_model`, `status_code`), if it is there within `answer_within` seconds (2);
+    else 202 with the run's status URL below `status_at` (`/runs`), where `RunStatus` is to be mounted, and the URLs of
+    the `streams` that it writes to, given by their keys, below `streams_at` (`/streams`), where `StreamsApp` is to be
+    mounted.
 
     The header `Idempotency-Key` makes the run's id, `name:key`, or `name:scope:key` with what `scope` gives of the
     request, such as its user; without the header one is drawn, or the request is refused where `require_key` says so
@@ -49,15 +41,7 @@ def durable_endpoint(
 
     Raises `UsageError` where it is decorated, for parameters that cannot be stored.
     """
-    options: dict[str, Any] = {
-        "name": name,
-        "answer_within": answer_within,
-        "status_at": status_at,
-        "require_key": require_key,
-        "scope": scope,
-        "streams": streams,
-        "streams_at": streams_at,
-    }
+    check_known(options, StreamingOptions.__annotations__)
     if function is None:
         return partial(durable_endpoint, **options)
     served = FastAPIEndpoint(function, [HTTPConnection, Response, BackgroundTasks], **options)

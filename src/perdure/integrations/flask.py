@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from ._needs import needs
 
@@ -13,22 +13,13 @@ with needs("Flask", "flask"):
     from flask import Blueprint, Request, Response, jsonify, request
 
 from .. import RunNotFoundError, handle
-from ._endpoints import ENDED, find_endpoint, plain, read_outcome
+from ._endpoints import ENDED, EndpointOptions, check_known, find_endpoint, plain, read_outcome
 from ._keys import Answer, RequestRefused
 from ._requests import PlainEndpoint, arguments_of, takes
 from .asgi import NOT_FOUND, wait_in
 
 
-def durable_endpoint(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    answer_within: float = 2.0,
-    status_at: str = "/runs",
-    require_key: bool = False,
-    scope: Callable[[Request], str] | None = None,
-) -> Any:
+def durable_endpoint(function: Callable[..., Any] | None = None, /, **options: Unpack[EndpointOptions[Request]]) -> Any:
     """Below `@app.post("/orders/<shop>")`: make the function a workflow, and each request a run of it.
 
     The function gets what the path has by name, the JSON body as `body` (as its annotation says: plain JSON, a
@@ -36,13 +27,7 @@ def durable_endpoint(
     `flask.request` is not there. For the rest see `perdure.integrations.fastapi.durable_endpoint`; an error that
     `werkzeug.exceptions` has is recorded and raised again. The function may be async: it runs on Perdure's own loop.
     """
-    options: dict[str, Any] = {
-        "name": name,
-        "answer_within": answer_within,
-        "status_at": status_at,
-        "require_key": require_key,
-        "scope": scope,
-    }
+    check_known(options, EndpointOptions.__annotations__)
     if function is None:
         return partial(durable_endpoint, **options)
     served = PlainEndpoint(function, [Request, Response], **options)

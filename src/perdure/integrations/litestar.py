@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from inspect import Parameter
-from typing import Any
+from typing import Any, Unpack
 
 from ._needs import needs
 
@@ -16,37 +16,20 @@ with needs("Litestar", "litestar"):
     from litestar.types import Receive, Scope, Send
 
 from .. import UsageError
-from ._endpoints import Endpoint
+from ._endpoints import Endpoint, StreamingOptions, check_known
 from ._keys import Answer, RequestRefused
 from .asgi import RunStatus
 
 
 def durable_endpoint(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    answer_within: float = 2.0,
-    status_at: str = "/runs",
-    require_key: bool = False,
-    scope: Callable[[Request[Any, Any, Any]], str] | None = None,
-    streams: Collection[str] = (),
-    streams_at: str = "/streams",
+    function: Callable[..., Any] | None = None, /, **options: Unpack[StreamingOptions[Request[Any, Any, Any]]]
 ) -> Any:
     """Below `@post("/orders")`: make the function, sync or async, a workflow, and each request a run of it.
 
     As `perdure.integrations.fastapi.durable_endpoint`; `data`, the path and the query are read by Litestar. The
     function has no parameter `request`: what is needed of it is a parameter or dependency of its own.
     """
-    options: dict[str, Any] = {
-        "name": name,
-        "answer_within": answer_within,
-        "status_at": status_at,
-        "require_key": require_key,
-        "scope": scope,
-        "streams": streams,
-        "streams_at": streams_at,
-    }
+    check_known(options, StreamingOptions.__annotations__)
     if function is None:
         return partial(durable_endpoint, **options)
     served = Endpoint(function, [ASGIConnection, Response], **options)

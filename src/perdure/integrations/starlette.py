@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from ._needs import needs
 
@@ -12,32 +12,23 @@ with needs("Starlette", "starlette"):
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import JSONResponse, Response
 
-from ._endpoints import plain
+from ._endpoints import StreamingOptions, check_known, plain
 from ._keys import Answer, RequestRefused
 from ._requests import PlainEndpoint, arguments_of, takes
 from .asgi import RunStatus as RunStatus
 
 
 def durable_endpoint(
-    function: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    answer_within: float = 2.0,
-    status_at: str = "/runs",
-    require_key: bool = False,
-    scope: Callable[[Request], str] | None = None,
-    streams: Collection[str] = (),
-    streams_at: str = "/streams",
+    function: Callable[..., Any] | None = None, /, **options: Unpack[StreamingOptions[Request]]
 ) -> Any:
     """`Route("/orders/{shop}", durable_endpoint(place_order), methods=["POST"])`: make a function, sync or async, a
     workflow, and each request a run of it.
 
     The function gets what the path has by name, the JSON body as `body` (as its annotation says: plain JSON, a
     dataclass, a pydantic model, `bytes`), and the query as `query`, a dict. Its value is answered as JSON, if it is
-    there within `answer_within` seconds; else 202 with the run's status URL below `status_at`, where `RunStatus` is to
-    be mounted, and the URLs of the `streams` that it writes to, given by their keys, below `streams_at`, where
-    `StreamsApp` is to be mounted.
+    there within `answer_within` seconds (2); else 202 with the run's status URL below `status_at` (`/runs`), where
+    `RunStatus` is to be mounted, and the URLs of the `streams` that it writes to, given by their keys, below
+    `streams_at` (`/streams`), where `StreamsApp` is to be mounted.
 
     The header `Idempotency-Key` makes the run's id, `name:key`, or `name:scope:key` with what `scope` gives of the
     request, such as its user; without the header one is drawn, or the request is refused where `require_key` says so
@@ -45,15 +36,7 @@ def durable_endpoint(
 
     Raises `UsageError` where it is decorated, for parameters that cannot be stored.
     """
-    options: dict[str, Any] = {
-        "name": name,
-        "answer_within": answer_within,
-        "status_at": status_at,
-        "require_key": require_key,
-        "scope": scope,
-        "streams": streams,
-        "streams_at": streams_at,
-    }
+    check_known(options, StreamingOptions.__annotations__)
     if function is None:
         return partial(durable_endpoint, **options)
     served = PlainEndpoint(function, [HTTPConnection, Response], **options)
