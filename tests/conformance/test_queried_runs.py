@@ -132,6 +132,63 @@ def test_a_query_changes_nothing(function: Any) -> None:
     assert ran == []
 
 
+class OwnBaseError(BaseException):
+    """As trio's and pytest's own."""
+
+
+ERRORS: dict[str, type[BaseException]] = {"exit": SystemExit, "ctrl-c": KeyboardInterrupt, "own": OwnBaseError}
+
+
+def raises(kind: str) -> None:
+    """No `Exception`."""
+    raise ERRORS[kind]("no")
+
+
+@step
+def held() -> str:
+    """A body that the test lets end."""
+    await_signal("body")
+    return "ended"
+
+
+@step
+async def aheld() -> str:
+    """On a loop."""
+    return await asyncio.to_thread(held)
+
+
+@workflow
+def exits() -> str:
+    """In what it answers."""
+    on_query("raises", raises)
+    on_query("status", lambda: "told")
+    return held()
+
+
+@workflow
+async def aexits() -> str:
+    """The same, async."""
+    on_query("raises", raises)
+    on_query("status", lambda: "told")
+    return await aheld()
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("function", [exits, aexits], ids=["sync", "async"])
+def test_whoever_asks_is_told_of_any_error_and_the_run_goes_on(function: Any, kind: str) -> None:
+    """Also of what would end the program: it is the query's, and neither the run's nor that of who asks."""
+    handle = perdure.start(function)
+    assert handle.query("status") == "told"
+    expected = OwnBaseError if kind == "own" else perdure.errors.RecordedError
+    with pytest.raises(expected, match="no"):
+        handle.query("raises", kind)
+    assert handle.query("status") == "told"
+    signals["body"].set()
+    assert handle.result(PATIENCE_SECONDS) == "ended"
+    with pytest.raises(expected, match="no"):
+        handle.query("raises", kind)
+
+
 @workflow
 def stubborn() -> None:
     """Its own code is at work, without a durable call."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..._core.handlers import known
 from ..._core.run import Run
+from ..._core.serialization import tamed
 from ..._entries import Answer
 from ...errors import QueryNotFoundError, RunInterrupted, UsageError
 from ..held_run import HeldRun
@@ -23,6 +24,7 @@ from ..membership.worker import Worker
 from .asyncio.gate import MOST_PASSES
 from .asyncio.rest import rest_of
 from .asyncio.state import LoopState
+from .exits import is_own
 from .reading import look_only
 from .threads.state import ThreadState
 
@@ -41,8 +43,10 @@ def answer_of(run: Run, name: str, args: Sequence[Any]) -> Answer:
     try:
         found = look_only(run, f"query {name!r}", queries[name], args)
         return Answer("value", serializer.accept(found, what=f"the answer to query {name!r}")[0])
-    except Exception as error:
-        return Answer("error", serializer.dump_error(error))
+    except BaseException as error:
+        if type(error) is KeyboardInterrupt and not is_own(error):  # a signal: it is not the query's
+            raise
+        return Answer("error", serializer.dump_error(tamed(error)))
 
 
 class Asking:
