@@ -30,9 +30,18 @@ BEGIN
     RETURN (SELECT json_agg(DISTINCT told.run_id)
               FROM perdure.wakes AS told
              WHERE told.worker = me
-               AND EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = told.run_id AND run.worker = me OFFSET 0)
+               AND (SELECT run.worker FROM perdure.runs AS run WHERE run.id = told.run_id) = me
                AND EXISTS (SELECT 1 FROM perdure.messages AS message
                             WHERE message.run_id = told.run_id AND message.kind = 'cancel' OFFSET 0));
+END $$;
+
+-- Most of the time there is nothing to sweep, and looking locks nothing.
+CREATE FUNCTION perdure.has_open_cancels() RETURNS boolean LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM perdure.messages
+                    WHERE consumed_at IS NULL AND kind = 'cancel'
+                      AND (SELECT state FROM perdure.runs WHERE runs.id = messages.run_id) IN ('ready', 'parked'));
 END $$;
 
 -- Rule 8: whoever sees a cancel on a run that nobody holds ends the run, without its code, and so on down the tree. Only the
@@ -45,11 +54,11 @@ DECLARE
     all_swept text[] := '{}';
 BEGIN
     LOOP
-        free := ARRAY(SELECT runs.id
-                        FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
-                       WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel'
+        free := ARRAY(SELECT runs.id FROM perdure.runs
+                       WHERE id = ANY (ARRAY(SELECT run_id FROM perdure.messages
+                                              WHERE consumed_at IS NULL AND kind = 'cancel'))
                          AND runs.state IN ('ready', 'parked')
-                       ORDER BY runs.id FOR NO KEY UPDATE OF runs SKIP LOCKED);
+                       ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         swept := ARRAY(SELECT id FROM perdure.runs
                         WHERE id = ANY (free)
                           AND EXISTS (SELECT 1 FROM perdure.messages
@@ -89,7 +98,7 @@ BEGIN
         RETURNING run_id
     ), told AS (
         INSERT INTO perdure.wakes (run_id, worker)
-        SELECT late.id, late.worker FROM late JOIN cancel ON cancel.run_id = late.id
+        SELECT run_id, (SELECT run.worker FROM perdure.runs AS run WHERE run.id = cancel.run_id) FROM cancel
     )
     SELECT coalesce(array_agg(run_id), '{}') INTO over FROM cancel;
     RETURN over;

@@ -100,7 +100,7 @@ BEGIN
     END IF;
     UPDATE perdure.wakes SET worker = NULL
      WHERE worker = me
-       AND NOT EXISTS (SELECT 1 FROM perdure.runs AS run WHERE run.id = wakes.run_id AND run.worker = me OFFSET 0);
+       AND (SELECT run.worker FROM perdure.runs AS run WHERE run.id = wakes.run_id) IS DISTINCT FROM me;
     has_read := perdure.read_wakes();
     SELECT coalesce(json_agg(json_build_array(mine.seq, mine.run_id,
                EXISTS (SELECT 1 FROM perdure.messages AS message
@@ -147,7 +147,8 @@ END $$;
 CREATE FUNCTION perdure.tell_ends(ended text[], me uuid) RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
-    PERFORM perdure.tell_runs(ARRAY(SELECT DISTINCT parent_id FROM perdure.runs
-                                        WHERE id = ANY (ended) AND parent_id IS NOT NULL), me);
+    PERFORM perdure.tell_runs(ARRAY(
+        SELECT DISTINCT parent_id FROM (SELECT parent_id FROM perdure.runs WHERE id = ANY (ended) OFFSET 0) AS child
+         WHERE parent_id IS NOT NULL), me);
     PERFORM perdure.tell_waiters(ended);
 END $$;

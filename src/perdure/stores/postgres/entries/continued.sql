@@ -32,9 +32,9 @@ BEGIN
     IF coalesce(cardinality(renewed), 0) <> json_array_length(entries) THEN
         RAISE EXCEPTION 'a run that goes on as a new one is not held' USING ERRCODE = 'PD001';
     END IF;
-    UPDATE perdure.inputs SET codec = entry.input ->> 'codec', body = entry.input ->> 'text'
-      FROM json_to_recordset(entries) AS entry (run_id text, input json)
-     WHERE inputs.run_id = entry.run_id;
+    INSERT INTO perdure.inputs (run_id, codec, body)
+    SELECT run_id, input ->> 'codec', input ->> 'text' FROM json_to_recordset(entries) AS entry (run_id text, input json)
+    ON CONFLICT (run_id) DO UPDATE SET codec = excluded.codec, body = excluded.body;
     DELETE FROM perdure.checkpoints AS checkpoint
      WHERE run_id = ANY (renewed)
        AND (kind <> 'event'

@@ -11,9 +11,12 @@ BEGIN
         RAISE EXCEPTION 'two hooks of a batch have one token' USING ERRCODE = 'PD001';
     END IF;
     DELETE FROM perdure.messages
-     USING json_to_recordset(entries) AS entry (run_id text, topic text)
-     WHERE messages.run_id = entry.run_id AND messages.topic = entry.topic
-       AND messages.kind = 'message' AND messages.consumed_at IS NULL;
+     WHERE consumed_at IS NULL AND id = ANY (ARRAY(
+               SELECT former.id
+                 FROM json_to_recordset(entries) AS entry (run_id text, topic text)
+                CROSS JOIN LATERAL (SELECT id FROM perdure.messages
+                                     WHERE run_id = entry.run_id AND topic = entry.topic AND kind = 'message'
+                                       AND consumed_at IS NULL OFFSET 0) AS former));
     INSERT INTO perdure.hooks (token, run_id, key, topic, shape, schema, question, due_at)
     SELECT token, run_id, key, topic, shape, schema, question, to_timestamp(due_at)
       FROM json_to_recordset(entries) AS entry (

@@ -3,18 +3,19 @@
 CREATE FUNCTION perdure.write_resolved(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
-    made integer;
+    answer record;
 BEGIN
     PERFORM 1 FROM perdure.hooks
-      WHERE token IN (SELECT entry.token FROM json_to_recordset(entries) AS entry (token text))
+      WHERE token = ANY (ARRAY(SELECT entry.token FROM json_to_recordset(entries) AS entry (token text)))
       ORDER BY token COLLATE "C" FOR NO KEY UPDATE;
-    UPDATE perdure.hooks SET resolved_at = perdure.now(), resolved_by = entry.message_id
-      FROM json_to_recordset(entries) AS entry (token text, run_id text, key text, message_id uuid)
-     WHERE hooks.token = entry.token AND hooks.run_id = entry.run_id AND hooks.key = entry.key
-       AND hooks.resolved_at IS NULL AND hooks.closed_at IS NULL;
-    GET DIAGNOSTICS made = ROW_COUNT;
-    IF made <> json_array_length(entries) THEN
-        RAISE EXCEPTION 'a hook is not open' USING ERRCODE = 'PD001';
-    END IF;
+    FOR answer IN SELECT * FROM json_to_recordset(entries) AS entry (token text, run_id text, key text, message_id uuid)
+    LOOP
+        UPDATE perdure.hooks SET resolved_at = perdure.now(), resolved_by = answer.message_id
+         WHERE token = answer.token AND run_id IS NOT DISTINCT FROM answer.run_id AND key = answer.key
+           AND resolved_at IS NULL AND closed_at IS NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a hook is not open' USING ERRCODE = 'PD001';
+        END IF;
+    END LOOP;
     PERFORM perdure.write_sent(me, entries);
 END $$;

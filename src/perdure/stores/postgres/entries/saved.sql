@@ -4,6 +4,7 @@ CREATE FUNCTION perdure.write_saved(me uuid, entries json) RETURNS void LANGUAGE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     known integer;
+    over record;
 BEGIN
     SELECT count(*) INTO known
       FROM json_to_recordset(entries) AS entry (run_id text, claim uuid)
@@ -24,7 +25,9 @@ BEGIN
     ON CONFLICT (run_id, key) DO UPDATE
        SET claim = excluded.claim, entry_id = excluded.entry_id, codec = excluded.codec, body = excluded.body,
            attempts = excluded.attempts, recorded_at = perdure.now();
-    DELETE FROM perdure.checkpoints
-     USING json_to_recordset(entries) AS entry (run_id text, key text, is_over boolean)
-     WHERE checkpoints.run_id = entry.run_id AND checkpoints.key = entry.key AND entry.is_over;
+    FOR over IN SELECT * FROM json_to_recordset(entries) AS entry (run_id text, key text, is_over boolean)
+                 WHERE is_over
+    LOOP
+        DELETE FROM perdure.checkpoints WHERE run_id = over.run_id AND key = over.key;
+    END LOOP;
 END $$;

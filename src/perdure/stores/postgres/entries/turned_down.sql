@@ -3,6 +3,7 @@ CREATE FUNCTION perdure.write_turned_down(me uuid, entries json) RETURNS void LA
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     known integer;
+    refused record;
 BEGIN
     SELECT count(*) INTO known
       FROM json_to_recordset(entries) AS entry (run_id text, claim uuid)
@@ -12,9 +13,10 @@ BEGIN
     IF known <> json_array_length(entries) THEN
         RAISE EXCEPTION 'a run that refuses an update is not held' USING ERRCODE = 'PD001';
     END IF;
-    UPDATE perdure.messages
-       SET consumed_at = perdure.now(), answer = 'refusal', answer_codec = entry.reason ->> 'codec',
-           answer_body = entry.reason ->> 'text'
-      FROM json_to_recordset(entries) AS entry (run_id text, message_id uuid, reason json)
-     WHERE messages.id = entry.message_id AND messages.run_id = entry.run_id AND messages.consumed_at IS NULL;
+    FOR refused IN SELECT * FROM json_to_recordset(entries) AS entry (run_id text, message_id uuid, reason json) LOOP
+        UPDATE perdure.messages
+           SET consumed_at = perdure.now(), answer = 'refusal', answer_codec = refused.reason ->> 'codec',
+               answer_body = refused.reason ->> 'text'
+         WHERE id = refused.message_id AND run_id IS NOT DISTINCT FROM refused.run_id AND consumed_at IS NULL;
+    END LOOP;
 END $$;

@@ -18,8 +18,7 @@ SELECT run_id FROM perdure.messages
 
 -- name: has_open_cancels
 -- Most of the time there is nothing to sweep, and looking locks nothing.
-SELECT EXISTS (SELECT 1 FROM perdure.messages JOIN perdure.runs ON runs.id = messages.run_id
-                WHERE messages.consumed_at IS NULL AND messages.kind = 'cancel' AND runs.state IN ('ready', 'parked'));
+SELECT perdure.has_open_cancels();
 
 -- name: sweep_cancelled_runs
 -- Nobody holds them, so nobody's code is needed to end them.
