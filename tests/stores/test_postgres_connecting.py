@@ -139,6 +139,7 @@ def test_commits_are_durable_whatever_the_server_says(own_postgres_url: str) -> 
     with store._database.spare() as spare, spare.transaction() as transaction:
         assert transaction.cursor.execute("SHOW synchronous_commit").fetchall() == [("on",)]
         assert transaction.cursor.execute("SHOW idle_in_transaction_session_timeout").fetchall() == [("5s",)]
+        assert transaction.cursor.execute("SHOW jit").fetchall() == [("off",)]
     store.close()
 
 

@@ -4,7 +4,8 @@ SELECT perdure.check_session();
 
 -- name: prepare_session
 -- What must hold in every session: durable commits, and no statement, lock or transaction that lasts (rules 12 and 17).
--- The same values as in `check_session`, and for what goes past that.
+-- The same values as in `check_session`, and for what goes past that. No plan is compiled: one that may not walk a table
+-- and has to, a sequence for instance, is taken for so dear that the server would, for longer than all its work.
 SELECT set_config('synchronous_commit',
                   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                        ELSE current_setting('synchronous_commit') END, false),
@@ -13,6 +14,7 @@ SELECT set_config('synchronous_commit',
        set_config('statement_timeout', '10s', false),
        set_config('lock_timeout', '5s', false),
        set_config('idle_session_timeout', '0', false),
+       set_config('jit', 'off', false),
        CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
             THEN set_config('transaction_timeout', '0', false) END,
        current_setting('server_encoding');
