@@ -38,7 +38,7 @@ LIMITS: tuple[Guard, ...] = (
         "Rule 14: those that go on wait for slots, not for each other.",
         "limits",
         {
-            "postgres": at("postgres/perdure.resume_slots", "queue = limits.name AND state = 'held' AND has_slot))"),
+            "postgres": at("postgres/perdure.resume_slots", "queue = limits.name AND state = 'held' AND has_slot);"),
             "sqlite": at("sqlite/choose_shared", "AND other.has_slot), 1000000) AS free"),
         },
     ),

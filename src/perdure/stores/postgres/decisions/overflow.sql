@@ -14,9 +14,9 @@ BEGIN
         RETURN;
     END IF;
     IF limits.on_overflow = 'cancel_newest' THEN
+        over := perdure.waiting_over(limits, full_keys, by_key, picked, 1000);  -- once, and not for each run that there is
         ended := ARRAY(SELECT id FROM perdure.runs
-                        WHERE id = ANY (perdure.waiting_over(limits, full_keys, by_key, picked, 1000))
-                          AND state = 'ready' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
+                        WHERE id = ANY (over) AND state = 'ready' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         UPDATE perdure.runs
            SET state = 'cancelled', finished_at = perdure.now(), reason = perdure.overflowed(limits.name)
          WHERE id = ANY (ended);

@@ -88,6 +88,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     asker record;
     resumed text[] := '{}';
+    free integer;
     has_room boolean;
 BEGIN
     FOR asker IN SELECT run.id, run.claim, run.flow_key, run.has_slot
@@ -96,16 +97,19 @@ BEGIN
                                        WHERE worker = me AND runs.claim = asked::uuid AND state = 'held'
                                          FOR NO KEY UPDATE SKIP LOCKED) AS run
     LOOP
+        IF free IS NULL AND limits.concurrency IS NOT NULL THEN  -- counted once: a slot that is given back meanwhile waits
+            free := limits.concurrency - (SELECT count(*) FROM perdure.runs
+                                           WHERE queue = limits.name AND state = 'held' AND has_slot);
+        END IF;
         has_room := asker.has_slot IS TRUE
-            OR ((limits.concurrency IS NULL
-                 OR limits.concurrency > (SELECT count(*) FROM perdure.runs
-                                           WHERE queue = limits.name AND state = 'held' AND has_slot))
+            OR ((limits.concurrency IS NULL OR free > 0)
                 AND (limits.key_concurrency IS NULL OR asker.flow_key IS NULL
                      OR limits.key_concurrency > (SELECT count(*) FROM perdure.runs
                                                    WHERE queue = limits.name AND flow_key = asker.flow_key
                                                      AND state = 'held' AND has_slot)));
         IF asker.has_slot IS DISTINCT FROM has_room THEN
             UPDATE perdure.runs SET has_slot = has_room WHERE id = asker.id;
+            free := free - has_room::integer;
         END IF;
         IF has_room THEN
             resumed := resumed || asker.claim::text;

@@ -12,7 +12,7 @@ BEGIN
     LOOP
         UPDATE perdure.hooks SET resolved_at = perdure.now(), resolved_by = answer.message_id
          WHERE token = answer.token AND run_id IS NOT DISTINCT FROM answer.run_id AND key = answer.key
-           AND resolved_at IS NULL AND closed_at IS NULL;
+           AND coalesce(resolved_at, closed_at) IS NULL;  -- not as `hooks_open` says it: all that are open
         IF NOT FOUND THEN
             RAISE EXCEPTION 'a hook is not open' USING ERRCODE = 'PD001';
         END IF;
