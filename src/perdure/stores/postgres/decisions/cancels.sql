@@ -98,7 +98,7 @@ BEGIN
         RETURNING run_id
     ), told AS (
         INSERT INTO perdure.wakes (run_id, worker)
-        SELECT run_id, (SELECT run.worker FROM perdure.runs AS run WHERE run.id = cancel.run_id) FROM cancel
+        SELECT late.id, late.worker FROM late WHERE late.id = ANY (ARRAY(SELECT run_id FROM cancel))
     )
     SELECT coalesce(array_agg(run_id), '{}') INTO over FROM cancel;
     RETURN over;
