@@ -278,9 +278,9 @@ CORE: tuple[Guard, ...] = (
         "cancel",
         {
             "both": at(
-                "stores/verdicts._decided_by_cancels",
-                "RunFinished(entry.run_id, entry.claim, 'cancelled', None,",
-                "if isinstance(entry, RunFinished | RunContinued) and entry.run_id in cancelled",
+                "stores/verdicts._decided",
+                "if is_cancelled and isinstance(entry, RunFinished | RunContinued): "
+                "return RunFinished(entry.run_id, entry.claim, 'cancelled', None,",
             ),
             "postgres": at("postgres/perdure.write_finished", "IF FOUND THEN RAISE EXCEPTION 'a cancel decides' USING"),
             "sqlite": at(

@@ -265,7 +265,9 @@ EndState = Literal["succeeded", "failed", "cancelled"]
 
 
 class RunFinished(Struct, gc=False):
-    """The run's end. The store turns it into `cancelled` when a cancel was acknowledged before (rule 8)."""
+    """The run's end. The store turns it into `cancelled` when a cancel was acknowledged before (rule 8). One that is to
+    end so, and has neither cancel nor deadline, goes back to ready.
+    """
 
     run_id: RunId
     claim: str

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import perdure
 from perdure import Handle, Queue, Retry, start, step, with_options, workflow
-from tests.conformance.ledger import MOMENT_SECONDS, await_signal, ran, signals, state_of, until
+from tests.conformance.ledger import MOMENT_SECONDS, PATIENCE_SECONDS, await_signal, ran, signals, state_of, until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -348,3 +350,30 @@ def test_the_answer_to_a_cancel_in_a_run_is_recorded(
 
     assert handle.result(60)
     assert first_answers == [True, True]
+
+
+@step
+async def ablocked(name: str) -> str:
+    """It waits for the test, and can be cancelled."""
+    signals[f"{name} began"].set()
+    while not signals[name].is_set():  # noqa: ASYNC110  # the test's signals are of threads
+        await asyncio.sleep(MOMENT_SECONDS)
+    return name
+
+
+@workflow
+async def atwo_steps(name: str) -> str:
+    """The same as `two_steps`."""
+    await ablocked(name)
+    return body("after")
+
+
+@pytest.mark.parametrize("flow", [two_steps, atwo_steps], ids=["sync", "async"])
+def test_who_is_told_of_a_cancel_of_the_life_before_goes_on(app: perdure.Perdure, flow: Callable[[str], Any]) -> None:
+    """It was read before the run began anew, and told after that. Nobody has cancelled this life; it counts nothing."""
+    handle = start(flow, "late")
+    await_signal("late began")
+    app._launched().told.cancelled([handle.run_id])
+    signals["late"].set()
+    assert handle.result(PATIENCE_SECONDS) == "after"
+    assert perdure.runs.get(handle.run_id).run.attempts == 1

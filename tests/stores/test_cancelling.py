@@ -165,6 +165,7 @@ def test_a_swept_tree_is_cancelled_to_its_leaves(store: Store) -> None:
 def test_a_finish_that_says_cancelled_passes_it_on(store: Store) -> None:
     """The holder that unwinds a cancelled run says so itself, and the children follow."""
     store.apply(W1, [created("p", held_as=C1), child("c", "p", C1)])
+    store.cancels.ask(["p"])
     store.apply(W1, [finished("p", C1, "cancelled", None)])
     assert sweep_all(store) == {"c"}
 
@@ -251,3 +252,14 @@ def test_a_held_run_that_is_cancelled_is_shown_as_cancelling(store: Store) -> No
     assert state(store, "r") == "cancelling"
     store.apply(W1, [finished("r", C1)])
     assert state(store, "r") == "cancelled"
+
+
+def test_a_run_that_nobody_has_cancelled_does_not_end_so(store: Store) -> None:
+    """Who holds it was told of a cancel of the life before: it goes back, uncharged, as often as that is said."""
+    store.apply(W1, [created("r", held_as=C1)])
+    for batch in (
+        [finished("r", C1, "cancelled", None)],
+        [created("s", held_as=C2), finished("s", C2, "cancelled", None)],
+    ):
+        assert [store.apply(W1, batch)[-1] for _ in range(2)] == [Accepted("ready")] * 2
+    assert {run.run_id: run.attempts for run in claim(store, W1)} == {"r": 1, "s": 1}

@@ -132,6 +132,8 @@ def test_a_run_wakes_when_one_that_it_waits_for_ends(store: Store, end: str) -> 
     store.apply(W1, [created("r", held_as=C1), created("a", held_as=C2), created("b", held_as=C3)])
     store.apply(W1, [parked("r", C1, runs=("a", "b"))])
     assert ids(store) == []
+    if end == "cancelled":
+        store.cancels.ask(["b"])
     store.apply(W1, [finished("b", C3, end)])
     assert ids(store) == ["r"]
 

@@ -63,7 +63,10 @@ def test_of_one_batch_the_first_is_made(store: Store) -> None:
 def test_every_end_frees_the_key(store: Store, end: str) -> None:
     """Also that by the code of the run."""
     join(store, W1)
-    store.apply(W1, [keyed("a", held_as=C1), finished("a", C1, end)])
+    store.apply(W1, [keyed("a", held_as=C1)])
+    if end == "cancelled":
+        store.cancels.ask(["a"])
+    store.apply(W1, [finished("a", C1, end)])
     assert store.create([keyed("b")]) == [Accepted()]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 
-from .._entries import Accepted, Entry, Refused, RunContinued, RunCreated, RunFinished, Verdict
+from .._entries import Accepted, Entry, Refused, RunContinued, RunCreated, RunFinished, RunReleased, Verdict
 from ..typing import RunId
 from .kinds import Kinds
 from .kinds.kind import Ask, Judgement, Rows, Sections, Situation, Trace
@@ -72,15 +72,20 @@ def _look(ask: Ask, kinds: Kinds, worker_id: str, entries: Sequence[Entry]) -> S
 
 
 def _decided_by_cancels(ask: Ask, entries: Sequence[Entry]) -> list[Entry]:
-    """Rule 8: of a run that has a cancel the end is that, whatever it was to be. After its row was locked."""
+    """Rule 8: of a run that has a cancel the end is that, whatever it was to be; one that has none, and is to end so,
+    goes back. After its row was locked.
+    """
     ending = [entry.run_id for entry in entries if isinstance(entry, RunFinished | RunContinued)]
     cancelled = {run_id for (run_id,) in ask("cancelled_among", run_ids=_texts(ending))} if ending else ()
-    return [
-        RunFinished(entry.run_id, entry.claim, "cancelled", None, has_deadline=entry.has_deadline)
-        if isinstance(entry, RunFinished | RunContinued) and entry.run_id in cancelled
-        else entry
-        for entry in entries
-    ]
+    return [_decided(entry, is_cancelled=entry.run_id in cancelled) for entry in entries]
+
+
+def _decided(entry: Entry, *, is_cancelled: bool) -> Entry:
+    if is_cancelled and isinstance(entry, RunFinished | RunContinued):
+        return RunFinished(entry.run_id, entry.claim, "cancelled", None, has_deadline=entry.has_deadline)
+    if isinstance(entry, RunFinished) and entry.state == "cancelled" and not (is_cancelled or entry.has_deadline):
+        return RunReleased(entry.run_id, entry.claim)
+    return entry
 
 
 def _told_by_kinds(ask: Ask, kinds: Kinds, new: Sequence[Entry]) -> dict[int, Verdict]:

@@ -133,7 +133,9 @@ class Claims:
                 self._news.backlog()
                 return
             entry = run.finished("cancelled")
-        if isinstance(entry, RunFinished):
+        if isinstance(entry, RunFinished) and verdict.state == "ready":  # the cancel was one of the life before
+            self._news.backlog()
+        elif isinstance(entry, RunFinished):
             state = verdict.state or entry.state
             output = entry.output if state == entry.state else None
             run.end = EndedRun(run.run_id, state, output, verdict.reason or entry.reason)
@@ -157,24 +159,23 @@ class Claims:
                 self._news.backlog()  # it may be parked, and claimable from now on
                 self._worker.line.say(is_vague=True)
         elif isinstance(entry, RunParked):
-            self._listeners.parked(run, entry)
-            if verdict.state == "ready":
-                log.warning(
-                    "run %s of %s goes on to a worker that has other code: %s", run.run_id, run.name, entry.reason
-                )
-                self._worker.line.say([run.queue])
-            elif entry.reason is not None:
-                log.error(
-                    "%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}"
-                )
-                self._ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
-            if entry.due_at is not None:
-                self._news.due(entry.due_at)
-            if entry.waits_for or entry.stopped == "paused" or run.is_cancelled:
-                self._news.look()
+            self._tell_parked(run, entry, verdict)
         elif isinstance(entry, RunReleased) and entry.charged:
             log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
             self._news.backlog()  # uncharged not at once: after Ctrl-C the process is about to end
+            self._news.look()
+
+    def _tell_parked(self, run: HeldRun, entry: RunParked, verdict: Accepted) -> None:
+        self._listeners.parked(run, entry)
+        if verdict.state == "ready":
+            log.warning("run %s of %s goes on to a worker that has other code: %s", run.run_id, run.name, entry.reason)
+            self._worker.line.say([run.queue])
+        elif entry.reason is not None:
+            log.error("%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}")
+            self._ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
+        if entry.due_at is not None:
+            self._news.due(entry.due_at)
+        if entry.waits_for or entry.stopped == "paused" or run.is_cancelled:
             self._news.look()
 
     def let_go(self, run: HeldRun, *, charged: bool = False, reason: str | None = None) -> None:

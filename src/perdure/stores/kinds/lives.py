@@ -34,10 +34,10 @@ def lives_in(
     others: Iterable[Any],
     ended: Iterable[RunFinished | RunParked | RunReleased],
 ) -> dict[str, Life]:
-    """By claim: those of runs from outside, which record nothing, make no other run and send nothing in between, and
-    have no key and no deadline.
+    """By claim: those of runs from outside, which record nothing, make no other run and send nothing in between, have
+    no key and no deadline, and are not cancelled.
     """
-    ends = {entry.claim: entry for entry in ended if isinstance(entry, RunFinished)}
+    ends = {entry.claim: entry for entry in ended if isinstance(entry, RunFinished) and entry.state != "cancelled"}
     for used in others:
         ends.pop(used.claim, None)
     found: dict[str, Life] = {}

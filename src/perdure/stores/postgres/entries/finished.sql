@@ -1,6 +1,7 @@
 -- From held to its end, for the claim that holds it; `finished_by` stays, so that a finish that is sent again finds
 -- itself. The rows are locked first; only the next statement looks for cancels: an acknowledged one is never passed by
--- (rule 8). Who has one decides otherwise, the slow way.
+-- (rule 8). Who has one decides otherwise, the slow way; so does who is to end by one that nobody has asked for: whoever
+-- holds the run was told of a cancel of the life before.
 CREATE FUNCTION perdure.write_finished(me uuid, entries json) RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
@@ -44,6 +45,14 @@ BEGIN
         RAISE EXCEPTION 'a run that ends is not held' USING ERRCODE = 'PD001';
     END IF;
     IF cancelled IS NOT NULL THEN
+        PERFORM 1
+           FROM json_to_recordset(entries) AS entry (run_id text, state text, has_deadline boolean)
+          WHERE entry.state = 'cancelled' AND NOT entry.has_deadline
+            AND NOT EXISTS (SELECT 1 FROM perdure.messages
+                             WHERE messages.run_id = entry.run_id AND messages.kind = 'cancel' OFFSET 0);
+        IF FOUND THEN
+            RAISE EXCEPTION 'nobody has cancelled it' USING ERRCODE = 'PD001';
+        END IF;
         PERFORM perdure.consume_cancels(cancelled);
     END IF;
     IF parents IS NOT NULL THEN

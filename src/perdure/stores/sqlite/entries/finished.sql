@@ -27,12 +27,18 @@ BEGIN
      WHERE json_type(entry, '$.output') = 'object';
 END;
 
--- A run that ends by a cancel has consumed it, and takes its unfinished children with it, but for the detached ones.
+-- A run that ends by a cancel has consumed it, and takes its unfinished children with it, but for the detached ones. Without
+-- any it does not end so: whoever holds it was told of a cancel of the life before.
 -- A trigger of its own, since
 -- few do: the text is searched in a fraction of the time that taking it apart once more would take.
 CREATE TEMP TRIGGER pass_cancels_on INSTEAD OF INSERT ON section
 WHEN NEW.kind = 'finished' AND instr(NEW.entries, '"cancelled"') > 0
 BEGIN
+    SELECT RAISE(ABORT, 'nobody has cancelled it')
+      FROM json_each(NEW.entries) AS ended
+     WHERE json_extract(ended.value, '$.state') = 'cancelled' AND NOT json_extract(ended.value, '$.has_deadline')
+       AND NOT EXISTS (SELECT 1 FROM messages
+                        WHERE messages.kind = 'cancel' AND messages.run_id = json_extract(ended.value, '$.run_id'));
     INSERT INTO messages (id, run_id, kind, sent_at)
     SELECT lower(hex(randomblob(16))), child.id, 'cancel', (SELECT now FROM clock)
       FROM json_each(NEW.entries) AS ended
