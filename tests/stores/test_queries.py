@@ -256,3 +256,16 @@ def test_what_is_asked_for_each_row_is_not_answered_for_all() -> None:
     found = [question for question in asked.findall(decisions_of(Kinds()).script) if of_a_row.search(question)]
     assert len(found) > 20
     assert [question for question in found if "OFFSET" not in question] == []
+
+
+def test_what_a_batch_changes_is_looked_for_by_its_key() -> None:
+    """Joined with the batch, a table that is expected to be small is walked, and each row looks for all of the batch. A
+    function that is asked within a condition is called for each row.
+    """
+    script = decisions_of(Kinds()).script
+    changed = r"(?:UPDATE|DELETE FROM) perdure\.(?:messages|checkpoints|hooks|streams|inputs)\b"
+    joined = re.compile(
+        changed + r"[^;()]*?(?:\([^()]*\)[^;()]*?)*?\s(?:FROM|USING)\s+(?:json_|entry\b|edge\b|\(\s*SELECT)"
+    )
+    assert [each.group().splitlines()[0] for each in joined.finditer(script)] == []
+    assert re.findall(r"ANY \(perdure\.\w+", script) == []
