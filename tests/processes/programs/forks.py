@@ -168,6 +168,8 @@ def preload() -> None:
 
 
 def main() -> None:
+    for name in ("child", "w0", "w1"):
+        may_end[name].set()  # in the parent, too: it may be the one that claims what a child starts
     {"idle": idle, "busy": busy, "committing": committing, "pooled": pooled, "preload": preload}[sys.argv[1]]()
     perdure.shutdown()
     print("done", flush=True)
