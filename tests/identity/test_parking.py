@@ -258,12 +258,13 @@ def test_a_run_of_which_all_branches_wait_durably_is_parked(program: Callable[..
             wait_until(lambda: not has_branch_threads())
 
 
-def test_where_many_are_in_memory_those_that_wait_leave_it_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("crowd", "seconds"), [(0.75, 0.05), (0.25, 60.0)], ids=["soon", "at once"])
+def test_where_many_are_in_memory_those_that_wait_leave_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crowd: float, seconds: float
 ) -> None:
-    """Not only after the minute that a lone one may stay."""
-    monkeypatch.setattr(loop_host, "CROWD", 0)
-    monkeypatch.setattr(loop_host, "CROWDED_SECONDS", 0.05)
+    """Not only after the minute that a lone one may stay; and one is more than a crowd here, or more than two."""
+    monkeypatch.setattr(loop_host, "CROWD", crowd)
+    monkeypatch.setattr(loop_host, "CROWDED_SECONDS", seconds)
     with launched(str(tmp_path / "p.db")):
         begin_waiting(by_gather)
         wait_until_parked(str(tmp_path / "p.db"))

@@ -54,7 +54,9 @@ a small part of the loop's time.
 
 CROWD = 2_000
 CROWDED_SECONDS = 1.0
-"""With more runs than `CROWD` in memory, of some ten kilobytes each, those that wait leave it after so long."""
+"""With more runs than `CROWD` in memory, of some tens of kilobytes each, those that wait leave it after so long; with
+twice as many, at once.
+"""
 
 
 class LoopHost(LoopTurns):
@@ -74,8 +76,10 @@ class LoopHost(LoopTurns):
         self._wake = wakeups.wake
 
     def park_after(self) -> float:
-        seconds = self.options.park_after_seconds
-        return min(seconds, CROWDED_SECONDS) if len(self._held.active) > CROWD else seconds
+        seconds, held = self.options.park_after_seconds, len(self._held.active)
+        if held > 2 * CROWD:
+            return 0.0
+        return min(seconds, CROWDED_SECONDS) if held > CROWD else seconds
 
     def answer(self, run: LoopRun, request: Request) -> Any:
         """As every host; on a loop that is closing the run's code can ask for nothing any more, only be let go of."""
