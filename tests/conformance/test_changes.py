@@ -52,9 +52,8 @@ def test_a_run_whose_arguments_do_not_fit_any_more_waits_for_a_mend(
     url: str, next_complaint: Callable[[], str], kind: Callable[..., Callable[..., Callable[..., str]]]
 ) -> None:
     """DBOS and Celery fail it with a `TypeError`: it would be lost by a deploy."""
-    with running(url) as app:
-        perdure.with_options(id="r", delay=0.01).start(kind(name="conformance:resigned")(_takes_nothing))
-        app.shutdown()
+    with perdure.Client(url, migrate=True) as client:
+        client.with_options(id="r").submit(kind(name="conformance:resigned")(_takes_nothing))
     forget_functions("conformance:resigned")
     kind(name="conformance:resigned")(_takes_one)
     with running(url) as app:
