@@ -20,7 +20,7 @@ from perdure._entries import Accepted, EventSet, Existed, Refused, RunParked, St
 from perdure._steering import By, Restart
 from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Fenced, NothingDone
-from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, join, recorded, released
+from tests.stores.entries import C1, C2, W1, W2, WORK, claim, created, finished, fresh_claims, join, recorded, released
 from tests.stores.rivals import Rival
 
 
@@ -307,6 +307,32 @@ def test_who_looked_before_a_new_start_does_not_end_it(
         ]
         told = {"who": "somebody", "action": "restart", "detail": None}
         assert rival.do("restart_runs", plans=msgspec.json.encode(plans).decode(), **told) == [(True,)]
+        is_over, has_looked = threading.Event(), threading.Event()
+        looking = meanwhile(look)
+        assert has_looked.wait(60)
+        rival.commit()
+        is_over.set()
+        assert looking.result(60) == 0
+
+
+def test_who_looked_before_a_later_time_was_set_wakes_nobody(
+    postgres: PostgresStore, rival: Rival, meanwhile: Callable[..., Future[object]]
+) -> None:
+    """A run that was due, and sleeps again when its row can be locked, sleeps on."""
+
+    def look() -> int:
+        found = 0
+        while not is_over.is_set():
+            found += len(claim(postgres, W1, 1_000, claims=claims))
+            has_looked.set()
+        return found
+
+    join(postgres, W1)
+    claims = fresh_claims(1_000)
+    for number in range(8):
+        run_ids = [f"{number} {nth:04}" for nth in range(1_000)]
+        postgres.create([created(run_id, due_at=1.0) for run_id in run_ids])
+        rival.connection.execute("UPDATE perdure.runs SET due_at = '2100-01-01' WHERE due_at < '2000-01-01'")
         is_over, has_looked = threading.Event(), threading.Event()
         looking = meanwhile(look)
         assert has_looked.wait(60)
