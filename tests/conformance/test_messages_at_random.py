@@ -14,7 +14,7 @@ import pytest
 import perdure
 from perdure import Perdure, RunEndedError, RunNotFoundError, recv, send, workflow
 from tests.conformance.ledger import PATIENCE_SECONDS, areplay, replay
-from tests.inside.stores import Wait
+from tests.stores.entries import arrived
 
 TOPICS = ("", "a", "b")
 ROUNDS = 14
@@ -76,10 +76,7 @@ async def aactor(name: str, seed: int, peers: list[str]) -> Log:
 def left_in(app: Perdure, run_id: str, topic: str) -> list[Any]:
     """What nobody has received."""
     runtime = app._launched()
-    return [
-        runtime.serializer.load(arrival.value)
-        for arrival in runtime.store.runs.arrived(run_id, Wait("message", topic), 10_000)
-    ]
+    return [runtime.serializer.load(arrival.value) for arrival in arrived(runtime.store, run_id, topic, 10_000)]
 
 
 @pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 60))])

@@ -15,11 +15,11 @@ from perdure._core.flows.send import message_id, send
 from perdure._core.inbox import Inbox
 from perdure._core.lineage import Branch
 from perdure._core.run import Run
-from perdure._entries import MessageSent, Verdict, Wait
+from perdure._entries import MessageSent, Verdict
 from perdure.errors import RunNotFoundError
 from perdure.stores.open import open_store
 from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, begin, begin_again
-from tests.stores.entries import W1, created, join, named_uuid, sent
+from tests.stores.entries import W1, arrived, created, join, named_uuid, sent
 
 PEER = "peer"
 
@@ -52,7 +52,7 @@ class TalkingLife(Life):
         """What is there; else it is too late."""
         if run.inbox is None:
             run.inbox = Inbox()
-        run.inbox.take_in(request.wait, self.world.store.runs.arrived(RUN_ID, request.wait, 100))
+        run.inbox.take_in(request.wait, arrived(self.world.store, RUN_ID, request.wait.what))
         arrival = run.inbox.take(request.wait)
         assert arrival is not None or request.due_at is not None, "it would wait for ever"
         return arrival
@@ -112,7 +112,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def values_of(world: World, run_id: str) -> list[Any]:
     """What waits there, in order."""
-    return [SERIALIZER.load(arrival.value) for arrival in world.store.runs.arrived(run_id, Wait("message", "a"), 100)]
+    return [SERIALIZER.load(arrival.value) for arrival in arrived(world.store, run_id, "a")]
 
 
 def check_death(template: Path, path: Path, *, dies_at: int, keeps: bool) -> bool:

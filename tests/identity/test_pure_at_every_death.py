@@ -23,10 +23,10 @@ from perdure._core.flows.step import run_step
 from perdure._core.lineage import Branch
 from perdure._core.run import Run
 from perdure._core.step_call import StepCall
-from perdure._entries import Entry, MessageSent, RunCreated, Wait
+from perdure._entries import Entry, MessageSent, RunCreated
 from perdure.stores.open import open_store
 from tests.inside.dying import RUN_ID, SERIALIZER, Died, Life, World, advance, begin, begin_again
-from tests.stores.entries import W1, created, join, named_uuid
+from tests.stores.entries import W1, arrived, created, join, named_uuid
 
 PEER = "peer"
 
@@ -152,7 +152,7 @@ def live(life: PureLife, shape: Shape) -> str:
 def seen_outside(world: Seen) -> list[str]:
     """Everything of the run that anybody has seen."""
     store = world.store
-    messages = [SERIALIZER.load(one.value) for one in store.runs.arrived(PEER, Wait("message", "a"), 100)]
+    messages = [SERIALIZER.load(one.value) for one in arrived(store, PEER, "a")]
     events = [SERIALIZER.load(row.outcome) for row in store.runs.checkpoints(RUN_ID) if row.kind == "event"]
     children = [one for _, one in store.runs.unfinished(0, 100) if one.name == "dying:child"]
     inputs = [SERIALIZER.load(child.input)[0] for child in children]

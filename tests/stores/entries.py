@@ -9,6 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from perdure._entries import (
+    Arrival,
     MessageReceived,
     MessageSent,
     RunCreated,
@@ -153,6 +154,12 @@ def created_at_last(store: Store, entries: Sequence[RunCreated]) -> list[Verdict
     while True:
         with suppress(StoreUnavailableError):
             return store.create(entries)
+
+
+def arrived(store: Store, run_id: str, topic: str, most: int = 100) -> list[Arrival]:
+    """What waits to be received by the run."""
+    [found] = store.runs.arrived([(run_id, topic)], most)
+    return found
 
 
 def state(store: Store, run_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perdure._entries import Accepted, Answer, Refused, Stored, UpdateAnswered, UpdateRefused, UpdateSeen, Wait
+from perdure._entries import Accepted, Answer, Refused, Stored, UpdateAnswered, UpdateRefused, UpdateSeen
 from perdure.stores.protocol import Question, Store
 from tests.stores.entries import (
     C1,
@@ -15,6 +15,7 @@ from tests.stores.entries import (
     W1,
     W2,
     WORK,
+    arrived,
     created,
     finished,
     join,
@@ -101,7 +102,7 @@ def test_who_has_lost_the_run_answers_nothing(store: Store) -> None:
         [verdict] = store.apply(W1, [entry])
         assert isinstance(verdict, Refused)
     assert seen(store, "m", "n") == [UpdateSeen("ready"), UpdateSeen("ready")]
-    assert len(store.runs.arrived("r", Wait("message", "a"), 10)) == 2
+    assert len(arrived(store, "r", "a")) == 2
 
 
 def test_a_fork_answers_nobody(store: Store) -> None:
@@ -118,7 +119,7 @@ def test_an_outsider_sends_messages(store: Store) -> None:
     batch = [sent("r", "m"), created("s")]
     assert [type(verdict) for _ in range(2) for verdict in store.create(batch)] == [Accepted] * 4
     assert [told.run_id for told in store.hear(W1, ()).told] == ["r"]
-    assert len(store.runs.arrived("r", Wait("message", "a"), 10)) == 1
+    assert len(arrived(store, "r", "a")) == 1
 
 
 def question(name: str, run_id: str = "r") -> Question:

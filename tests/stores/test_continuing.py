@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from perdure._entries import Accepted, EventSet, HookOpened, Refused, RunContinued, Stored, Wait
+from perdure._entries import Accepted, EventSet, HookOpened, Refused, RunContinued, Stored
 from perdure.stores.protocol import ClaimRequest, Store
 from tests.stores.entries import (
     C1,
@@ -14,6 +14,7 @@ from tests.stores.entries import (
     W1,
     W2,
     WORK,
+    arrived,
     child,
     claim,
     created,
@@ -96,7 +97,7 @@ def test_what_others_have_sent_stays(store: Store) -> None:
     store.apply(W1, [created("r", held_as=C1), sent("r", "first"), sent("r", "second")])
     store.apply(W1, [received("r", C1, "first")])
     store.apply(W1, [continued("r", C1)])
-    assert [arrival.value.text for arrival in store.runs.arrived("r", Wait("message", "a"), 10)] == ['"second"']
+    assert [arrival.value.text for arrival in arrived(store, "r", "a")] == ['"second"']
 
 
 def test_the_last_of_each_event_stays(store: Store) -> None:

@@ -32,6 +32,7 @@ from tests.stores.entries import (
     W1,
     W2,
     OpenAnother,
+    arrived,
     claim,
     created,
     finished,
@@ -98,7 +99,7 @@ def taken(token: str, name: str = "m", key: str = "2", run_id: str = "r", claim:
 
 def answers(store: Store, token: str, run_id: str = "r") -> list[str]:
     """What waits to be received."""
-    return [arrival.value.text for arrival in store.runs.arrived(run_id, Wait("message", f"hook:{token}"), 10)]
+    return [arrival.value.text for arrival in arrived(store, run_id, f"hook:{token}")]
 
 
 def test_a_hook_is_opened_by_its_checkpoint(store: Store) -> None:

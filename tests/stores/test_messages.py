@@ -13,6 +13,7 @@ from tests.stores.entries import (
     W1,
     W2,
     WORK,
+    arrived,
     claim,
     created,
     finished,
@@ -35,7 +36,7 @@ def workers(store: Store) -> None:
 
 def waiting(store: Store, run_id: str = "r", topic: str = "a", most: int = 100) -> list[str]:
     """What waits to be received."""
-    return [arrival.arrival_id for arrival in store.runs.arrived(run_id, Wait("message", topic), most)]
+    return [arrival.arrival_id for arrival in arrived(store, run_id, topic, most)]
 
 
 def ids(*names: str) -> list[str]:
@@ -50,7 +51,7 @@ def test_messages_wait_in_the_order_of_their_sending(store: Store) -> None:
     assert store.apply(W1, [sent("r", "a")]) == [Accepted()]
     assert waiting(store) == ids("z", "b", "a")
     assert waiting(store, topic="b") == ids("other")
-    [arrival] = store.runs.arrived("s", Wait("message", "a"), 1)
+    [arrival] = arrived(store, "s", "a", 1)
     assert arrival.value.text == '"of another"'
 
 

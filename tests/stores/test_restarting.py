@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from perdure._entries import Stored, Wait
+from perdure._entries import Stored
 from perdure._steering import By, Fork, Restart
 from perdure.stores.finding import Wanted
 from perdure.stores.protocol import Store
@@ -19,6 +19,7 @@ from tests.stores.entries import (
     W1,
     W2,
     OpenAnother,
+    arrived,
     child,
     claim,
     created,
@@ -74,7 +75,7 @@ def test_a_restarted_run_is_ready_and_keeps_what_it_is_to_keep(store: Store) -> 
     rows = {row.key: row.outcome.text for row in store.runs.checkpoints("r")}
     assert set(rows) == {"0", "key of c", "#0"}
     assert rows["#0"] == '[0, "0"]'
-    assert [one.arrival_id for one in store.runs.arrived("r", Wait("message", "a"), 9)] == [named_uuid("m")]
+    assert [one.arrival_id for one in arrived(store, "r", "a")] == [named_uuid("m")]
     assert store.apply(W1, [finished("c", C2)])[0].state == "cancelled"  # type: ignore[union-attr]
     [run] = claim(store, W2)
     assert (run.run_id, run.attempts, run.incarnation, run.is_fresh, run.is_cancelled) == ("r", 1, 1, False, False)

@@ -1,7 +1,7 @@
 """What has arrived for one run and was not handed over: as far as the claim that executes it knows.
 
-Several branches may wait for the same: each arrival is handed to one of them. Who reads the database, one reader at a
-time, takes in what he has found; any branch takes.
+Several branches may wait for the same: each arrival is handed to one of them. Who reads the database, one after the
+other, takes in what he has found; any branch takes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from .._entries import Arrival, Wait
 
@@ -19,11 +18,9 @@ class Inbox:
     database shows it.
     """
 
-    __slots__ = ("_consumed", "_known", "_waiting", "lock")
+    __slots__ = ("_consumed", "_known", "_waiting")
 
-    def __init__(self, lock: Any = None) -> None:
-        self.lock = lock
-        """The reader's; rules never look inside."""
+    def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], deque[Arrival]] = {}
         self._known: set[str] = set()
         self._consumed: set[str] = set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from .._core.definitions import Definitions
 from .._core.serialization import Serializer
@@ -29,6 +30,7 @@ from .hosting.histories import Histories
 from .hosting.replays import Replays
 from .hosting.surroundings import Surroundings
 from .hosting.threads.pool import Threads
+from .hosting.together import Together
 from .ids import fresh_id
 from .journal.journal import Journal
 from .leaving import Leaving
@@ -112,8 +114,9 @@ class Parts:
         self.cancels = Cancels(store, self.ends, self.told)
         self.steering = Steers(store, self.serializer, self.told)
         self.following = Following()
-        self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news)
-        self.histories = Histories(store.runs, self.threads, lambda: self.phase.is_stopping, self.ends.unlearn)
+        together = partial(Together, threads=self.threads, is_stopping=lambda: self.phase.is_stopping)
+        self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news, together=together)
+        self.histories = together(Histories(store.runs, self.ends.unlearn).read, activity="the histories of runs")
 
     def _make_claiming(self, make_claims: Callable[..., Claims]) -> None:
         self.room = Room(

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .._entries import Arrival, Checkpoint, EndedRun, HistoryRows, Wait
+from .._entries import Arrival, Checkpoint, EndedRun, HistoryRows
 from ..typing import RunId, RunKind, RunState, Stopped
 from .claimed import ClaimedRun
+
+MessagesWanted = tuple[RunId, str]
+"""A run, and a topic of its messages."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,10 +61,8 @@ class Runs(Protocol):
         as a claim would give them, and claimed by nobody.
         """
 
-    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
-        """What is there of what the run waits for, the first `most` in order: messages that it has not received. One
-        statement. Ends of runs are asked for by `ended`.
-        """
+    def arrived(self, wanted: Sequence[MessagesWanted], most: int) -> list[list[Arrival]]:
+        """What waits to be received, of each the first `most` in order; one statement."""
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         """Those of the given runs that have ended, with their outputs; one statement."""

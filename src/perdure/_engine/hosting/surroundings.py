@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...typing import RunId
 from ..claiming.claims import Claims
 from ..claiming.held_runs import Held
 from ..claiming.room import Room
@@ -16,9 +17,9 @@ from ..options import Options
 from ..told import Told
 from ..watching.arrivals import Arrivals
 from ..watching.awaited_ends import Ends
-from .histories import Histories
 from .replays import Replays
 from .threads.pool import Threads
+from .together import Together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Surroundings:
     starts: Starts
     ends: Ends
     arrivals: Arrivals
-    histories: Histories
+    histories: Together[RunId]
     replays: Replays
     threads: Threads
     listeners: Listeners

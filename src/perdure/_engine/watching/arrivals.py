@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 from ..._core.flow import Await
 from ..._core.inbox import Inbox
@@ -16,23 +16,23 @@ from ...stores.protocol import Store
 from ...typing import RunId
 from ..claiming.held_runs import Held
 from ..held_run import HeldRun
+from ..hosting.together import MOST_AT_ONCE, OnRead, Together
 from ..news import News
-from ..trouble import Trouble, until_answered
 from .events import EventFollower
 from .following import Following
 
-T = TypeVar("T")
-
 OnTold = Callable[[], None]
 
-LOOK_AT = 100
-"""So much is read ahead of what is asked for."""
+LOOK_AT = MOST_AT_ONCE
+"""So much is read in one look, of which one is asked for."""
 
 
 class Arrivals:
     """The register; anybody may tell and wait."""
 
-    def __init__(self, *, store: Store, held: Held, following: Following, news: News) -> None:
+    def __init__(
+        self, *, store: Store, held: Held, following: Following, news: News, together: Callable[..., Together[Any]]
+    ) -> None:
         self._store = store
         self._held = held
         self._following = following
@@ -40,7 +40,10 @@ class Arrivals:
         self._news = news
         self._lock = threading.Lock()
         self._watchers: dict[RunId, dict[OnTold, Wait]] = {}
-        self._trouble = Trouble("what runs wait for cannot be read")
+        self._events: Together[Await] = together(self._look_at_events, activity="the events that runs wait for")
+        self._messages: Together[tuple[HeldRun, Wait]] = together(
+            self._look_at_messages, activity="the messages that runs wait for"
+        )
 
     def watch(self, run_id: RunId, wait: Wait, on_told: OnTold) -> None:
         """Call `on_told`, from any thread and perhaps often, when there may be what the run waits for."""
@@ -87,33 +90,44 @@ class Arrivals:
             return request.seen
         return self._inbox_of(run).take(request.wait)
 
-    def look(self, run: HeldRun, request: Await) -> None:
-        """Read what there is for this call; asks until the database answers. Blocks."""
+    def look(self, run: HeldRun, request: Await, on_looked: OnRead) -> bool:
+        """Read what there is for this call, then call `on_looked`; as `Together.ask`."""
         if request.wait.kind == "event":
-            [seen] = self._answer(run, lambda: self._store.said.events([(request.wait.run_id, request.wait.what)]))
-            request.seen = seen if seen.is_final else None
-            return
-        inbox = self._inbox_of(run)
-        with inbox.lock:
-            most = LOOK_AT + inbox.size  # what is at hand, or handed over and not consumed yet, is there too
-            consumed = inbox.consumed()
-            consumed = consumed if run.lane.is_settled else frozenset()
-            found = self._answer(run, lambda: self._store.runs.arrived(run.run_id, request.wait, most))
-            inbox.take_in(request.wait, found)
-            inbox.forget(consumed)
+            return self._events.ask(request, on_looked)
+        return self._messages.ask((run, request.wait), on_looked)
 
-    def _answer(self, run: HeldRun, ask: Callable[[], T]) -> T:
-        return until_answered(ask, self._trouble, lambda: run.interruption is not None)
+    def _look_at_events(self, requests: list[Await]) -> list[EventSeen]:
+        found = self._store.said.events([(request.wait.run_id, request.wait.what) for request in requests])
+        for request, seen in zip(requests, found, strict=True):
+            request.seen = seen if seen.is_final else None
+        return found
+
+    def _look_at_messages(self, waits: list[tuple[HeldRun, Wait]]) -> list[list[Arrival]]:
+        inboxes = [self._inbox_of(run) for run, _ in waits]
+        consumed = [consumed_for_good(run, inbox) for (run, _), inbox in zip(waits, inboxes, strict=True)]
+        # What is at hand, or handed over and not consumed yet, is there too.
+        most = LOOK_AT // len(waits) + max(inbox.size for inbox in inboxes)
+        found = self._store.runs.arrived([(run.run_id, wait.what) for run, wait in waits], most)
+        for (_, wait), inbox, arrivals, gone in zip(waits, inboxes, found, consumed, strict=True):
+            inbox.take_in(wait, arrivals)
+            inbox.forget(gone)
+        return found
 
     def _inbox_of(self, run: HeldRun) -> Inbox:
         """Of a run of which two threads may wait for the first time."""
         if run.inbox is None:
             with self._lock:
                 if run.inbox is None:
-                    run.inbox = Inbox(threading.Lock())
+                    run.inbox = Inbox()
         return run.inbox
 
     def abandon(self) -> None:
         """In a forked child: another thread of the parent may have been in the lock, and nobody waits here."""
         self._lock = threading.Lock()
         self._watchers.clear()
+
+
+def consumed_for_good(run: HeldRun, inbox: Inbox) -> frozenset[str]:
+    """What no look from now on will show."""
+    handed_in = inbox.consumed()
+    return handed_in if run.lane.is_settled else frozenset()

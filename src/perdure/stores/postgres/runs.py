@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..._entries import Arrival, Checkpoint, EndedRun, HistoryRows, Stored, Wait
+from ..._entries import Arrival, Checkpoint, EndedRun, HistoryRows, Stored
 from ...typing import RunId
 from ..claimed import ClaimedRun
 from ..histories import checkpoint_of, ended_of, histories_of, unclaimed
-from ..runs import RunRow
+from ..runs import MessagesWanted, RunRow
 from .batches import text_array
 from .connections import Database
 
@@ -44,9 +44,12 @@ class PostgresRuns:
     def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
         return [unclaimed(row) for row in self._ask("unfinished_runs", {"after": after, "most": most})]
 
-    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
-        rows = self._ask("waiting_messages", {"run_id": run_id, "topic": wait.what, "most": most})
-        return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
+    def arrived(self, wanted: Sequence[MessagesWanted], most: int) -> list[list[Arrival]]:
+        found: list[list[Arrival]] = [[] for _ in wanted]
+        parameters = {"wanted": json.dumps(wanted), "most": most}
+        for place, message_id, codec, body in self._ask("waiting_messages", parameters):
+            found[place].append(Arrival(message_id, Stored(codec, body)))
+        return found
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [ended_of(row) for row in self._ask("ended_runs", {"run_ids": text_array(run_ids)})]

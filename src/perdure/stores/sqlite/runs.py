@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from ..._entries import Arrival, Checkpoint, EndedRun, HistoryRows, Stored, Wait
+from ..._entries import Arrival, Checkpoint, EndedRun, HistoryRows, Stored
 from ...typing import RunId
 from ..claimed import ClaimedRun
 from ..histories import checkpoint_of, ended_of, histories_of, unclaimed
-from ..runs import RunRow
+from ..runs import MessagesWanted, RunRow
 from .connections import Database
 from .rows import in_order, texts
 
@@ -40,9 +41,11 @@ class SqliteRuns:
     def unfinished(self, after: int, most: int) -> list[tuple[int, ClaimedRun]]:
         return [unclaimed(row) for row in self._rows("unfinished_runs", after, most)]
 
-    def arrived(self, run_id: RunId, wait: Wait, most: int) -> list[Arrival]:
-        rows = in_order(self._rows("waiting_messages", run_id, wait.what, most))
-        return [Arrival(message_id, Stored(codec, body)) for message_id, codec, body in rows]
+    def arrived(self, wanted: Sequence[MessagesWanted], most: int) -> list[list[Arrival]]:
+        found: list[list[Arrival]] = [[] for _ in wanted]
+        for place, message_id, codec, body in in_order(self._rows("waiting_messages", json.dumps(wanted), most)):
+            found[place].append(Arrival(message_id, Stored(codec, body)))
+        return found
 
     def ended(self, run_ids: Sequence[RunId]) -> list[EndedRun]:
         return [ended_of(row) for row in self._rows("ended_runs", texts(run_ids))]

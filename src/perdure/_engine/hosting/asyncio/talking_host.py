@@ -27,7 +27,7 @@ class TalkingLoopHost(LoopHost):
             try:
                 arrival = arrivals.at_hand(run, request)
                 if arrival is None:
-                    await self._off_loop(run, partial(self._on_thread, partial(arrivals.look, run, request)))
+                    await self._off_loop(run, partial(arrivals.look, run, request))
                     arrival = arrivals.at_hand(run, request)
                 seconds = None if request.due_at is None else self.seconds_until(run, request.due_at)
                 if arrival is not None or (seconds is not None and seconds <= 0):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from ...._core.flow import (
@@ -42,6 +43,7 @@ from ..asyncio.tasks import current_task
 from ..host import UNSURE_SECONDS, ended_by, may_have_ended, spare_loop
 from ..isolation.attempt import attempt_isolated
 from ..left_behind import warn_of_threads
+from ..together import OnRead
 from .elsewhere import attempt_elsewhere
 from .state import ThreadRun, ThreadState
 from .turns import ThreadTurns
@@ -78,6 +80,11 @@ class ThreadHost(ThreadTurns):
         self.interrupt(run)
 
     def load_history(self, run: ThreadRun, request: LoadHistory) -> HistoryRows:
+        rows: HistoryRows = self._read(run, partial(self.histories.ask, run.run_id))
+        return rows
+
+    def _read(self, run: ThreadRun, ask: Callable[[OnRead], bool]) -> Any:
+        """What is read together with what others ask for; an interruption waits for nothing."""
         state = run.state
         outcomes: list[Outcome] = []
 
@@ -86,7 +93,7 @@ class ThreadHost(ThreadTurns):
                 outcomes.append(outcome)
                 state.changed.notify_all()
 
-        if not self.histories.ask(run.run_id, on_read):
+        if not ask(on_read):
             run.interrupt("released")
         with state.changed:
             while not outcomes and run.interruption is None:
@@ -94,7 +101,7 @@ class ThreadHost(ThreadTurns):
         if outcomes and outcomes[0].error is not None:
             raise outcomes[0].error
         run.check_alive()
-        return outcomes[0].value  # type: ignore[no-any-return]  # what was asked for
+        return outcomes[0].value
 
     def park_soon(self, run: ThreadRun) -> None:
         state = run.state
@@ -240,7 +247,7 @@ class ThreadHost(ThreadTurns):
             try:
                 arrival = arrivals.at_hand(run, request)
                 if arrival is None:
-                    arrivals.look(run, request)
+                    self._read(run, partial(arrivals.look, run, request))
                     arrival = arrivals.at_hand(run, request)
                 is_due = request.due_at is not None and self.seconds_until(run, request.due_at) <= 0
                 if arrival is not None or is_due:

@@ -35,8 +35,11 @@ SELECT id::text, consumed_key
  WHERE id IN (SELECT json_array_elements_text(%(message_ids)s::json)::uuid);
 
 -- name: waiting_messages
--- What waits to be received by the run, of this topic: the first of it, in order.
-SELECT id::text, codec, body
-  FROM perdure.messages
- WHERE run_id = %(run_id)s AND topic = %(topic)s AND kind = 'message' AND consumed_at IS NULL
- ORDER BY seq LIMIT %(most)s;
+-- What waits to be received by these runs, of one topic each: the first of it, in order.
+SELECT (wanted.place - 1)::integer, message.id::text, message.codec, message.body
+  FROM json_array_elements(%(wanted)s::json) WITH ORDINALITY AS wanted (pair, place)
+ CROSS JOIN LATERAL (SELECT seq, id, codec, body FROM perdure.messages
+                      WHERE run_id = wanted.pair ->> 0 AND topic = wanted.pair ->> 1 AND kind = 'message'
+                        AND consumed_at IS NULL
+                      ORDER BY seq LIMIT %(most)s) AS message
+ ORDER BY wanted.place, message.seq;

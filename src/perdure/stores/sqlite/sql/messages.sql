@@ -64,9 +64,12 @@ SELECT json_group_array(json_array(messages.id, messages.consumed_key))
  WHERE messages.id = wanted.value;
 
 -- name: waiting_messages
--- What waits to be received by the run, of this topic: the first of it, in order.
-SELECT json_group_array(json_array(seq, id, codec, body))
-  FROM (SELECT seq, id, codec, body FROM messages
-         WHERE run_id = :run_id AND topic = :topic AND kind = 'message' AND consumed_at IS NULL
-         ORDER BY seq LIMIT :most) AS waiting
- GROUP BY seq / :together;
+-- What waits to be received by these runs, of one topic each: the first of it, in order.
+SELECT json_group_array(json_array(message.seq, wanted.key, message.id, message.codec, message.body))
+  FROM json_each(:wanted) AS wanted
+ CROSS JOIN messages AS message
+ WHERE message.seq IN (SELECT seq FROM messages
+                        WHERE run_id = json_extract(wanted.value, '$[0]') AND topic = json_extract(wanted.value, '$[1]')
+                          AND kind = 'message' AND consumed_at IS NULL
+                        ORDER BY seq LIMIT :most)
+ GROUP BY message.seq / :together;
