@@ -8,9 +8,11 @@ import pytest
 
 from perdure._core.children import Children
 from perdure._core.run import Run
+from perdure._engine.hosting.ends_ahead import AHEAD_BYTES, MOST_AHEAD, EndsAhead
 from perdure._engine.watching import awaited_ends as register
-from perdure._engine.watching.awaited_ends import AHEAD_BYTES, Ends
+from perdure._engine.watching.awaited_ends import Ends
 from perdure._entries import ChildRow, EndedRun, HistoryRows, Stored
+from perdure.stores.protocol import NothingDone
 from tests.journal.scripted import run
 
 
@@ -88,12 +90,12 @@ def test_a_park_counts_the_children_whose_end_was_polled() -> None:
 def test_a_replayed_parent_reads_the_ends_of_its_children_together() -> None:
     """Some hundred at a time, in the order in which it will ask."""
     store = EndedRuns([f"c{n}" for n in range(10_000)])
-    ends = ends_of(store)
+    ends = EndsAhead(store)  # type: ignore[arg-type]
     parent = parent_of(10_000)
 
     for n in range(10_000):
         if parent.children.take_end(f"c{n}") is None:
-            assert ends.fetch(parent, f"c{n}") is not None
+            assert ends.read([(parent, f"c{n}")]) != [None]
 
     assert len(store.asked) <= 50
 
@@ -102,15 +104,43 @@ def test_large_outputs_are_read_once_and_not_all_at_once() -> None:
     """How far it reads ahead follows from how large they are."""
     size = AHEAD_BYTES // 10
     store = EndedRuns([f"c{n}" for n in range(500)], size)
-    ends = ends_of(store)
+    ends = EndsAhead(store)  # type: ignore[arg-type]
     parent = parent_of(500)
 
     for n in range(500):
         if parent.children.take_end(f"c{n}") is None:
-            assert ends.fetch(parent, f"c{n}") is not None
+            assert ends.read([(parent, f"c{n}")]) != [None]
 
     assert sum(store.asked) == 500 * size
     assert max(store.asked[1:]) <= AHEAD_BYTES + size
+
+
+def test_parents_that_ask_together_share_what_is_read_ahead() -> None:
+    """However many they are, no more is read at once than for one; each gets its own."""
+    store = EndedRuns([f"c{n}" for n in range(1_000)])
+    ends = EndsAhead(store)  # type: ignore[arg-type]
+    parents = [parent_of(1_000) for _ in range(10)]
+
+    found = ends.read([(parent, f"c{n}") for n, parent in enumerate(parents, 900)])
+
+    assert [ended and ended.run_id for ended in found] == [f"c{n}" for n in range(900, 910)]
+    assert len(store.asked) == 1
+    assert sum(len(parent.children.ends) for parent in parents) <= MOST_AHEAD
+
+
+def test_what_is_too_large_together_is_read_alone() -> None:
+    """What a parent asks for decides whether it gets it, not what it will ask for next."""
+
+    class Narrow(EndedRuns):
+        def ended(self, run_ids: Sequence[str]) -> list[EndedRun]:
+            if len(run_ids) > 2:
+                raise NothingDone("too large", may_be_entry=True)
+            return super().ended(run_ids)
+
+    store = Narrow(["c0", "c1"])
+    ends = EndsAhead(store)  # type: ignore[arg-type]
+    found = ends.read([(parent_of(100), "c0"), (parent_of(100), "c1"), (parent_of(100), "c1")])
+    assert [ended and ended.run_id for ended in found] == ["c0", "c1", "c1"]
 
 
 def test_nobody_is_asked_for_who_is_not_waited_for() -> None:

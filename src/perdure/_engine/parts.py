@@ -25,6 +25,7 @@ from .duties.mending import Mending
 from .duties.retention import Retention
 from .duties.scheduling import Scheduling
 from .hosting.asyncio.wakeups import Wakes
+from .hosting.ends_ahead import EndsAhead
 from .hosting.execution import ORDINARY, Execution, Hosts
 from .hosting.histories import Histories
 from .hosting.replays import Replays
@@ -117,6 +118,7 @@ class Parts:
         together = partial(Together, threads=self.threads, is_stopping=lambda: self.phase.is_stopping)
         self.arrivals = Arrivals(store=store, held=self.held, following=self.following, news=news, together=together)
         self.histories = together(Histories(store.runs, self.ends.unlearn).read, activity="the histories of runs")
+        self.ends_ahead = together(EndsAhead(store.runs).read, activity="the ends of runs")
 
     def _make_claiming(self, make_claims: Callable[..., Claims]) -> None:
         self.room = Room(
@@ -172,6 +174,7 @@ class Parts:
             ends=self.ends,
             arrivals=self.arrivals,
             histories=self.histories,
+            ends_ahead=self.ends_ahead,
             replays=Replays(),
             threads=self.threads,
             listeners=self.listeners,

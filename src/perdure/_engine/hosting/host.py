@@ -86,6 +86,7 @@ class Host(Generic[RunT]):
         self.ends = around.ends
         self.arrivals = around.arrivals
         self.histories = around.histories
+        self.ends_ahead = around.ends_ahead
         self.replays = around.replays
         self.threads = around.threads
         self.listeners = around.listeners

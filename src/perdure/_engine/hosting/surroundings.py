@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..._core.run import Run
 from ...typing import RunId
 from ..claiming.claims import Claims
 from ..claiming.held_runs import Held
@@ -39,6 +40,7 @@ class Surroundings:
     ends: Ends
     arrivals: Arrivals
     histories: Together[RunId]
+    ends_ahead: Together[tuple[Run, RunId]]
     replays: Replays
     threads: Threads
     listeners: Listeners

@@ -15,10 +15,8 @@ from itertools import islice
 from ..._core.children import Children
 from ..._core.run import Run
 from ..._entries import EndedRun
-from ...errors import StoreError
-from ...stores.protocol import NothingDone, Runs
+from ...stores.protocol import Runs
 from ...typing import RunId
-from ..trouble import Trouble, until_answered
 
 log = logging.getLogger("perdure")
 
@@ -29,9 +27,6 @@ KEPT_BYTES = 1 << 11
 """A child's larger output is read again when the parent asks, rather than kept in memory until then: a parent may have
 tens of thousands of them.
 """
-AHEAD_BYTES = 4 << 20
-"""How much of the children's outputs is read at once, ahead of what the parent asks for."""
-MOST_AHEAD = 250
 RECENT_ENDS = 16_384
 RECENT_BYTES = 1024
 """So many ends with outputs of at most this length are remembered, for who asks for them after they were published; and
@@ -56,8 +51,6 @@ class Ends:
         self._earlier: dict[RunId, EndedRun] = {}
         self.leaving: deque[tuple[RunId, OnEnd]] = deque()
         """Who waits no more, and could take no lock to say so."""
-        self._ahead = MOST_AHEAD
-        self._trouble = Trouble("the ends of runs cannot be read")
         self._is_closed = False
 
     def watch(self, run_id: RunId, on_end: OnEnd, *, parent: Run | None = None, is_outside: bool = False) -> None:
@@ -156,43 +149,6 @@ class Ends:
         children.note_end(ended.run_id, ended.state)
         if ended.output is None or len(ended.output.text) <= KEPT_BYTES:
             children.ends[ended.run_id] = ended
-
-    def fetch(self, run: Run, run_id: RunId) -> EndedRun | None:
-        """Read the end of a child that is known to have ended, and those of the siblings that will be asked for
-        next. Asks until the database answers: its trouble is no outcome that the run's code may see.
-        """
-        wanted = [run_id]
-        after = False
-        children = run.children
-        for child in children.recorded.values():
-            after = after or child.run_id == run_id
-            if after and child.run_id != run_id and child.run_id in children.ended:
-                wanted.append(child.run_id)
-                if len(wanted) >= self._ahead:
-                    break
-        found: EndedRun | None = None
-        size = 0
-        for ended in self._ask(run, wanted):
-            size += len(ended.output.text) if ended.output is not None else 0
-            if ended.run_id == run_id:
-                found = ended
-            else:
-                children.ends[ended.run_id] = ended  # whatever its size: it would only be read again
-        self._ahead = min(MOST_AHEAD, AHEAD_BYTES * len(wanted) // max(size, 1) + 1)
-        return found
-
-    def _ask(self, run: Run, wanted: list[RunId]) -> list[EndedRun]:
-        def is_over() -> bool:
-            return run.interruption is not None
-
-        try:
-            return until_answered(lambda: self._runs.ended(wanted), self._trouble, is_over)
-        except StoreError as error:
-            run.check_alive()
-            if len(wanted) == 1 or not isinstance(error, NothingDone):
-                raise
-        self._ahead = 1  # they are too large to be read together
-        return self._ask(run, wanted[:1])
 
     def poll(self) -> None:
         """Ask the database for the ends of runs that somebody waits for; a thousand at a time, the longest first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..._entries import EndedRun
@@ -16,11 +16,14 @@ from .awaited_ends import Ends, OnEnd
 class Watching:
     """Of a sync run's branch. `calls` are the runs by the keys of the calls that wait for them."""
 
-    def __init__(self, ends: Ends, run: ThreadRun, calls: Mapping[str, RunId]) -> None:
+    def __init__(
+        self, ends: Ends, run: ThreadRun, calls: Mapping[str, RunId], fetch: Callable[[RunId], EndedRun | None]
+    ) -> None:
         self.found: deque[str] = deque()
         """The calls whose runs have ended, in this order; those that had before in the order of the calls."""
         self._ends = ends
         self._run = run
+        self._fetch = fetch
         self._watchers: dict[str, tuple[RunId, OnEnd]] = {}
         for key, run_id in calls.items():
             self.add(key, run_id)
@@ -33,7 +36,7 @@ class Watching:
             self._watch(key, run_id)
 
     def _has_ended(self, run_id: RunId) -> bool:
-        return run_id in self._run.children.ended or self._ends.fetch(self._run, run_id) is not None
+        return run_id in self._run.children.ended or self._fetch(run_id) is not None
 
     def _watch(self, key: str, run_id: RunId) -> None:
         children = self._run.children

@@ -276,9 +276,7 @@ class LoopHost(LoopTurns):
     async def _await_end(self, run: LoopRun, request: AwaitEnd) -> EndedRun:
         run_id = request.run_id
         if may_have_ended(run, run_id):
-            fetched: EndedRun | None = await self._off_loop(
-                run, partial(self._on_thread, partial(self.ends.fetch, run, run_id))
-            )
+            fetched: EndedRun | None = await self._off_loop(run, partial(self.ends_ahead.ask, (run, run_id)))
             if fetched is not None:
                 return fetched
         state = run.state

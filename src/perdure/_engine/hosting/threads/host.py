@@ -37,6 +37,7 @@ from ...._core.lineage import Branch, StepScope, scope
 from ...._core.own_process import OwnProcess
 from ...._entries import Arrival, EndedRun, EventSeen, HistoryRows, Verdict
 from ....errors import RunInterrupted
+from ....typing import RunId
 from ...watching.several_ends import Watching
 from ..asyncio.state import loop_state
 from ..asyncio.tasks import current_task
@@ -102,6 +103,10 @@ class ThreadHost(ThreadTurns):
             raise outcomes[0].error
         run.check_alive()
         return outcomes[0].value
+
+    def _fetch(self, run: ThreadRun, run_id: RunId) -> EndedRun | None:
+        ended: EndedRun | None = self._read(run, partial(self.ends_ahead.ask, (run, run_id)))
+        return ended
 
     def park_soon(self, run: ThreadRun) -> None:
         state = run.state
@@ -193,7 +198,7 @@ class ThreadHost(ThreadTurns):
         run_id = request.run_id
         ended = run.children.take_end(run_id)
         if ended is None and may_have_ended(run, run_id):
-            ended = self.ends.fetch(run, run_id)
+            ended = self._fetch(run, run_id)
         if ended is not None:
             return ended
         if not run.lane.is_settled:  # it may wait for its own creation, which nobody else is called to commit
@@ -224,7 +229,7 @@ class ThreadHost(ThreadTurns):
     def await_any(self, run: ThreadRun, request: AwaitAny) -> str | None:
         several = request.several
         if several.watching is None:
-            several.watching = Watching(self.ends, run, several.calls)
+            several.watching = Watching(self.ends, run, several.calls, partial(self._fetch, run))
         found: deque[str] = several.watching.found
         if not found:
             if not run.lane.is_settled:  # as in `await_end`
