@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from perdure._engine.claiming.floors import FloorKeeper
 from perdure._engine.ids import fresh_id
 from perdure._entries import RunCreated, RunFinished, Stored
 from perdure.stores.open import open_store
-from perdure.stores.protocol import ClaimRequest, Floor, WorkerRow
+from perdure.stores.protocol import ClaimRequest, Floor, NothingDone, WorkerRow
 
 IN_BATCH = 8
 REPEATS, ROUNDS = 60, 5
@@ -81,7 +81,11 @@ class Bench:
         if (floor := self.floor.ask(asked_at)) is not None:
             floors["bench"] = floor
         request = ClaimRequest({"bench": count}, NAMES, floors=floors)
-        claimed = self.store.claim(self.worker, request, [fresh_id() for _ in range(count)])
+        try:
+            claimed = self.store.claim(self.worker, request, [fresh_id() for _ in range(count)])
+        except NothingDone:  # it has looked for longer than it may
+            self.floor.look_in_vain(asked_at, time.monotonic())
+            return self.claim(count)
         self.floor.learn(claimed.floors.get("bench"), asked_at, time.monotonic())
         if not claimed.runs:
             self.floor.forget()
@@ -96,8 +100,12 @@ class Bench:
         """As the poller does."""
         asked_at = time.monotonic()
         floor = self.floor.at(asked_at)
-        self.store.pulse(self.worker, ["bench"], NAMES, {} if floor is None else {"bench": floor})
-        self.floor.look_back(asked_at, time.monotonic())
+        try:
+            self.store.pulse(self.worker, ["bench"], NAMES, {} if floor is None else {"bench": floor})
+        except NothingDone:
+            self.floor.look_in_vain(asked_at, time.monotonic())
+        else:
+            self.floor.look_back(asked_at, time.monotonic())
 
     def cost(self, work: Callable[[], object], prepare: Callable[[], object] = lambda: None) -> tuple[float, float]:
         """Milliseconds of the processor and of the wall for each repetition, the least of the rounds."""
@@ -133,9 +141,9 @@ class Bench:
 
     def head_cost(self) -> float:
         """Milliseconds of the processor for a pulse that begins at the head of the queue."""
-        self.floor.forget()
         began = self.processor_seconds()
-        self.store.pulse(self.worker, ["bench"], NAMES)
+        with suppress(NothingDone):
+            self.store.pulse(self.worker, ["bench"], NAMES)
         return (self.processor_seconds() - began) * 1e3
 
 

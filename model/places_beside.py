@@ -97,7 +97,7 @@ BESIDE: tuple[Guard, ...] = (
         "last_beside",
         "Rule 11: one that could not be had alone for long is claimed beside others.",
         "one lasts",
-        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask(group, solitude.beside(now), floors)")},
+        {"both": at("engine/claiming/dispatcher.Dispatcher._claim", "self._ask_on(group, solitude.beside(now))")},
     ),
     Guard(
         "alone_no_more",

@@ -88,6 +88,18 @@ def test_what_a_claim_itself_wakes_lies_behind_no_floor(store: Store) -> None:
     assert [run.run_id for run in store.claim(W1, asked, fresh_claims(2)).runs] == ["sleeper", "s"]
 
 
+def test_a_firm_floor_stays_whatever_a_claim_wakes(store: Store) -> None:
+    """To look behind it would take longer than the database lets a statement take: what is woken is found later."""
+    store.apply(W1, [created("sleeper", held_as=C1), created("r"), created("s")])
+    first = store.claim(W1, ClaimRequest({"": 1}, [WORK]), fresh_claims(1))
+    store.apply(W1, [parked("sleeper", C1, due_at=1.0)])
+    firm = {queue: floor._replace(is_firm=True) for queue, floor in first.floors.items()}
+    claimed = store.claim(W1, ClaimRequest({"": 2}, [WORK], floors=firm), fresh_claims(2))
+    assert [run.run_id for run in claimed.runs] in (["s"], ["sleeper", "s"])  # SQLite has no floor
+    rest = store.claim(W1, ClaimRequest({"": 2}, [WORK]), fresh_claims(2))
+    assert sorted(run.run_id for run in [*claimed.runs, *rest.runs]) == ["s", "sleeper"]
+
+
 def test_the_pulse_looks_from_the_floor(store: Store) -> None:
     """It tells of what is newer; without a floor of all."""
     store.apply(W1, [created("r"), created("s")])

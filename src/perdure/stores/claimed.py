@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from .._entries import Stored
 from ..typing import RunId, RunKind
@@ -46,8 +46,13 @@ for a worker that holds nothing else; or takes them beside others, with the rest
 """
 
 
-Floor = tuple[int, int]
-"""A place in a queue, by priority and then age: this worker has lately taken all that there was up to here."""
+class Floor(NamedTuple):
+    """A place in a queue, by priority and then age: this worker has lately taken all that there was up to here."""
+
+    priority: int
+    seq: int
+    is_firm: bool = False
+    """Whether nothing up to here is to be looked at, whatever becomes ready there: that took too long."""
 
 
 NO_FLOORS: Final[Mapping[str, Floor]] = MappingProxyType({})
@@ -57,7 +62,8 @@ NO_FLOORS: Final[Mapping[str, Floor]] = MappingProxyType({})
 class ClaimRequest:
     """How many runs of which queues, of the functions that this process knows; what of runs at their last attempt.
 
-    `floors`: a claim need not look at what is up to there. It does where something has just become ready by it.
+    `floors`: a claim need not look at what is up to there. It does where something has just become ready by it, but for
+    what is firm.
     """
 
     slots: Mapping[str, int]

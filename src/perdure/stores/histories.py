@@ -8,7 +8,7 @@ from typing import Any
 
 from .._entries import Checkpoint, ChildRow, EndedRun, HistoryRows, Stored
 from ..typing import RunId
-from .claimed import Claimed, ClaimedRun
+from .claimed import Claimed, ClaimedRun, Floor
 from .limits import SetLimits
 from .workers import Served, WorkerRow
 
@@ -62,7 +62,7 @@ def claimed_rows(rows: Iterable[Sequence[Any]], claims: Sequence[str]) -> Claime
         *columns, seq = row
         run = claimed_of(claims[nth - 1], columns)
         claimed.runs.append(run)
-        claimed.floors[run.queue] = (run.priority, seq)
+        claimed.floors[run.queue] = Floor(run.priority, seq)
     return claimed
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..._core.definitions import Definitions
 from ...errors import StoreError
-from ...stores.protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, LastAttempts, Store
+from ...stores.protocol import NO_FLOORS, Claimed, ClaimRequest, Fenced, Floor, LastAttempts, NothingDone, Store
 from ..background import Background
 from ..held_run import HeldRun
 from ..ids import fresh_id
@@ -81,9 +81,8 @@ class Dispatcher:
         try:
             if solitude.goes_first(now) and self._ask_alone(asked):
                 return False
-            floors = room.floors(now, asks=True)
             for group in self._groups(asked):
-                claimed.add(self._ask(group, solitude.beside(now), floors))
+                claimed.add(self._ask_on(group, solitude.beside(now)))
             solitude.others_had_their_turn()
             if solitude.is_wanted and not claimed.runs:
                 self._ask_alone(asked)
@@ -110,6 +109,17 @@ class Dispatcher:
         shared = [queue for queue in asked if self._room.is_shared(queue)]
         plain = {queue: most for queue, most in asked.items() if queue not in shared}
         return [*([plain] if plain else []), *({queue: asked[queue]} for queue in shared)]
+
+    def _ask_on(self, asked: Asking, last_attempts: LastAttempts) -> Claimed:
+        """Claim from where the floors of these queues are, and learn from the answer."""
+        room, now = self._room, time.monotonic()
+        try:
+            claimed = self._ask(asked, last_attempts, room.floors(asked, now))
+        except NothingDone:
+            room.note_vain(asked, now)
+            raise
+        room.learn_floors(asked, claimed.floors, now)
+        return claimed
 
     def _ask(self, asked: Asking, last_attempts: LastAttempts, floors: Mapping[str, Floor] = NO_FLOORS) -> Claimed:
         claims = [fresh_id() for _ in range(sum(one.slots for one in asked.values()))]
@@ -159,7 +169,6 @@ class Dispatcher:
                 slots = self._room.slots[queue]
                 back = slots.receive(runs, is_all=queue in claimed.short or not one.slots, now=now)
                 slots.is_full = slots.is_full or claimed.short.get(queue) == "full"
-                slots.floor.learn(claimed.floors.get(queue), asked_at, now)
             for run in back:
                 self._news.unwanted(run)
             self._room.receive(queue, one.resuming, claimed.resumed)

@@ -22,6 +22,8 @@ from .solitude import Solitude
 
 TASKS_PER_THREAD = 8
 """How many async runs take as much of what this process executes at once as a sync one."""
+VAIN_SECONDS = 1.0
+"""What the database refuses sooner than that it has not looked for."""
 LATE_SECONDS = 1.0
 """A run that was claimed ahead and waits for longer goes back, for another process perhaps."""
 
@@ -275,10 +277,22 @@ class Room:
         if is_to_claim:
             self._news.wanted()
 
-    def floors(self, now: float, *, asks: bool = False) -> dict[str, Floor]:
-        """From where on to look into each queue; `asks`: for a claim, whose answer is received."""
+    def floors(self, queues: Iterable[str], now: float) -> dict[str, Floor]:
+        """From where on a claim is to look into these queues; its answer is learnt from."""
         with self.lock:
-            found = {queue: (s.floor.ask if asks else s.floor.at)(now) for queue, s in self.slots.items()}
+            found = {queue: self.slots[queue].floor.ask(now) for queue in queues}
+        return {queue: floor for queue, floor in found.items() if floor is not None}
+
+    def learn_floors(self, queues: Iterable[str], floors: Mapping[str, Floor], asked_at: float) -> None:
+        """How far a claim has come in these queues."""
+        with self.lock:
+            for queue in queues:
+                self.slots[queue].floor.learn(floors.get(queue), asked_at, time.monotonic())
+
+    def floors_of_all(self, now: float) -> dict[str, Floor]:
+        """The same for the pulse, which looks into every queue."""
+        with self.lock:
+            found = {queue: slots.floor.at(now) for queue, slots in self.slots.items()}
         return {queue: floor for queue, floor in found.items() if floor is not None}
 
     def note_looked_back(self, asked_at: float) -> None:
@@ -286,6 +300,15 @@ class Room:
         with self.lock:
             for slots in self.slots.values():
                 slots.floor.look_back(asked_at, time.monotonic())
+
+    def note_vain(self, queues: Iterable[str], asked_at: float) -> None:
+        """The database did not look into these: perhaps that took longer than it may."""
+        now = time.monotonic()
+        if now - asked_at < VAIN_SECONDS:
+            return
+        with self.lock:
+            for queue in queues:
+                self.slots[queue].floor.look_in_vain(asked_at, now)
 
     def expect_backlog(self, floors: Mapping[str, Floor] = NO_FLOORS) -> None:
         """Something is claimable in the database, in a queue that we do not know; newer than the floors, if given."""

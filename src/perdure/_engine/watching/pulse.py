@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from ..._core.definitions import Definitions
-from ...stores.protocol import Store
+from ...stores.protocol import NothingDone, Store
 from ..claiming.held_runs import Held
 from ..claiming.room import Room
 from ..membership.worker import Worker
@@ -50,8 +50,12 @@ class Pulse:
     def feel(self) -> None:
         """Ask, and tell whom it concerns."""
         asked_at = time.monotonic()
-        floors = self._room.floors(asked_at)
-        pulse = self._store.pulse(self._worker.worker_id, self._room.queues(), self._definitions.names(), floors)
+        floors, queues = self._room.floors_of_all(asked_at), self._room.queues()
+        try:
+            pulse = self._store.pulse(self._worker.worker_id, queues, self._definitions.names(), floors)
+        except NothingDone:
+            self._room.note_vain(queues, asked_at)
+            raise
         if pulse.has_overdue:
             self._expire()
         if became_shared := self._room.learn(pulse.limits, pulse.paused):

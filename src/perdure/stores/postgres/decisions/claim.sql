@@ -1,7 +1,7 @@
 -- Rules 1, 4, 7 and 11: for each queue, how many there is room for, which ones these are, and take them, each with the
 -- nth of the fresh claims. `last_attempts`: whether runs at their last one are 'left' where they are, or a single one is
 -- taken by a worker that holds nothing ('alone'), or they are taken 'beside' others. `floors`: for each queue the
--- priority and seq up to which this worker has lately taken all there was, or NULL.
+-- priority and seq up to which this worker has lately taken all there was, and whether that is firm; or NULL.
 -- `resuming`: for each queue the claims of runs that go on and ask for their slots.
 -- A row with nth = 0 says that the worker is fenced; one with nth = -1 that its `queue` gave less than was asked, `name`
 -- why: 'empty', or what was in the way; one with nth = -2 has in `body` what `pick_shared` tells beside.
@@ -41,7 +41,9 @@ BEGIN
     has_woken := perdure.wake_due(queues, names);
     has_woken := perdure.read_wakes() OR has_woken;
     IF has_woken THEN
-        floors := NULL;  -- what has just become ready is older than what was taken lately
+        -- What has just become ready is older than what was taken lately.
+        floors := (SELECT json_agg(CASE WHEN (floor ->> 2)::boolean THEN floor END ORDER BY place)
+                     FROM json_array_elements(floors) WITH ORDINALITY AS behind (floor, place));
     END IF;
     FOR i IN 1 .. cardinality(queues) LOOP
         SELECT one.* INTO limits FROM perdure.queues AS one WHERE one.name = queues[i];
