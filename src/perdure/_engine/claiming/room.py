@@ -232,8 +232,8 @@ class Room:
         with self.lock:
             slots = self.slots[run.queue]
             was_ending, run.state.is_ending = run.state.is_ending, False
-            slots.ending -= was_ending
-            is_wanted = self._detach(run, slots) and slots.free(run)
+            is_wanted = was_ending and slots.has_left()
+            is_wanted = (self._detach(run, slots) and slots.free(run)) or is_wanted
         if is_wanted:
             self.fill(run.queue)
 
@@ -258,6 +258,13 @@ class Room:
             is_wanted = slots.free(run)
         if is_wanted:
             self.fill(run.queue)
+
+    def parking(self, run: HeldRun) -> None:
+        """The run's park is handed in: it has no slot any more, but is here until that is committed."""
+        if run.state.uses_slots and not run.state.is_ending:
+            with self.lock:
+                run.state.is_ending = True
+                self.slots[run.queue].ending += 1
 
     def is_next_ready(self, run: HeldRun) -> bool:
         """Whether a run that was claimed ahead waits for this one's slot."""

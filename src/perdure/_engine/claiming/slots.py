@@ -84,7 +84,7 @@ class Slots:
         self.ahead = 0
         """How many may be."""
         self.ending = 0
-        """How many have given their slots away, and their ends are not committed yet."""
+        """How many have given their slots away, and the end of their claims is not committed yet."""
         self.floor = FloorKeeper()
         self._has_priorities = False
         """Whether there were runs that go before others: then none is claimed ahead, for a more urgent one may come."""
@@ -111,7 +111,24 @@ class Slots:
         """
         if self.is_shared:
             return False
-        return self.limit > self._unit and self.ending < max(self.limit // self._unit, LEAST_ENDING)
+        return self.limit > self._unit and self.ending < self._most_ending
+
+    @property
+    def _most_ending(self) -> int:
+        return max(self.limit // self._unit, LEAST_ENDING)
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether so many runs have waited and wait to leave that nothing new is to come before they have: they take
+        memory, and no slot.
+        """
+        return self.ending >= 2 * self._most_ending
+
+    def has_left(self) -> bool:
+        """A run that was `ending` has left; whether that makes room for a claim."""
+        was_behind = self._is_behind
+        self.ending -= 1
+        return self.has_backlog and was_behind and not self._is_behind
 
     def take_asking(self, run: HeldRun) -> list[Callable[[], None]]:
         """What lets the branches of this run go on that ask for a slot; they ask no more."""
@@ -197,7 +214,7 @@ class Slots:
     @property
     def wants_more(self) -> bool:
         """Whether it is time for a claim."""
-        if not self.has_backlog or self.is_asking or not self.is_known:
+        if not self.has_backlog or self.is_asking or not self.is_known or self._is_behind:
             return False
         if self.is_shared:
             return self._room > 0

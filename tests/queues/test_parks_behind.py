@@ -1,0 +1,66 @@
+"""Runs that wait give their slots away at once, and leave memory when that is committed: claims do not outrun it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure._engine.claiming.slots import LEAST_ENDING
+from perdure._entries import Entry, RunParked
+from perdure.stores.protocol import NothingDone
+from tests.identity.staging import wait_until
+
+QUEUE = perdure.Queue("parks", worker_concurrency=2)
+MANY = 4 * LEAST_ENDING
+A_DAY = 86_400.0
+
+
+@perdure.workflow
+async def naps() -> None:
+    """Until tomorrow, out of memory."""
+    await perdure.sleep(A_DAY)
+
+
+@perdure.workflow
+def dozes() -> None:
+    """The same on a thread."""
+    perdure.sleep(A_DAY)
+
+
+class Parks:
+    """Stands before the store and lets no park through until `may_pass`."""
+
+    def __init__(self, store: Any) -> None:
+        self.may_pass = threading.Event()
+        self._apply = store.apply
+        store.apply = self.apply
+        store.at_once = lambda waiting: 0
+
+    def apply(self, worker_id: str, entries: Sequence[Entry]) -> Any:
+        if any(isinstance(entry, RunParked) for entry in entries):
+            if not self.may_pass.wait(0.05):
+                raise NothingDone("the disk is full")
+        return self._apply(worker_id, entries)
+
+
+@pytest.mark.parametrize("function", [naps, dozes])
+def test_nothing_is_claimed_while_many_wait_to_leave(tmp_path: Path, function: perdure.Workflow[[], None]) -> None:
+    """However slow the database is, memory holds a bounded number; then all of them have their turn."""
+    with perdure.running(tmp_path / "a.db", serve=[QUEUE], poll_seconds=0.05, most_threads=2 * MANY) as app:
+        runtime = app._launched()
+        parks = Parks(runtime.store)
+        try:
+            handles = QUEUE.submit_many(function, [()] * MANY)
+            wait_until(lambda: runtime.room.slots[QUEUE.name].ending >= 2 * LEAST_ENDING)
+            wait_until(lambda: not runtime.room.slots[QUEUE.name].is_asking and not runtime.room.slots[QUEUE.name].used)
+            assert len(runtime.held.active) < 3 * LEAST_ENDING
+        finally:
+            parks.may_pass.set()
+        wait_until(lambda: all(handle.status() == "parked" for handle in handles))
+        wait_until(lambda: runtime.room.slots[QUEUE.name].ending == 0)
+        assert not runtime.held.active
