@@ -42,9 +42,8 @@ class Parks:
         store.at_once = lambda waiting: 0
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> Any:
-        if any(isinstance(entry, RunParked) for entry in entries):
-            if not self.may_pass.wait(0.05):
-                raise NothingDone("the disk is full")
+        if any(isinstance(entry, RunParked) for entry in entries) and not self.may_pass.wait(0.05):
+            raise NothingDone("the disk is full")
         return self._apply(worker_id, entries)
 
 
