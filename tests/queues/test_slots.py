@@ -71,6 +71,25 @@ def test_a_claim_never_asks_for_less_than_nothing() -> None:
     assert slots.has_backlog
 
 
+def test_a_claim_for_none_is_none() -> None:
+    """Runs begin more slowly than when so many were claimed ahead; what waits in the database is not forgotten, else
+    all slots stood empty until the next poll.
+    """
+    slots = Slots(4)
+    serve(slots, claimed=100, at=10.0)
+    slots.begin()
+    slots.ask(10.1)
+    slots.receive([], is_all=False, now=10.1)
+    assert slots.used == 4
+    assert slots.ahead
+    assert slots.wants_more
+    assert slots.ask(20.0) == 0
+    assert not slots.is_asking
+    assert slots.has_backlog
+    slots.used = 3
+    assert slots.wants_more
+
+
 def test_what_was_claimed_ahead_begins_before_what_is_made_here() -> None:
     """The oldest first."""
     slots = Slots(1)

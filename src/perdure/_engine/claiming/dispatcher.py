@@ -100,7 +100,8 @@ class Dispatcher:
                 return {}
             now = time.monotonic()
             wanting = sorted(queue for queue, slots in room.slots.items() if slots.wants_more)
-            return {queue: Asked(room.slots[queue].askers(), room.slots[queue].ask(now)) for queue in wanting}
+            asked = {queue: Asked(room.slots[queue].askers(), room.slots[queue].ask(now)) for queue in wanting}
+            return {queue: one for queue, one in asked.items() if room.slots[queue].is_asking}
 
     def _groups(self, asked: Asking) -> list[Asking]:
         """What is asked for together: a queue whose limits hold for all is locked by its claim, and so asked by

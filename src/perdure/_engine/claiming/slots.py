@@ -223,15 +223,18 @@ class Slots:
         return self._room > 0 or len(self.ready) < self.ahead // 2
 
     def ask(self, now: float) -> int:
-        """Begin a claim: for how many runs."""
+        """Begin a claim: for how many runs; for none, where so many have come ahead by now."""
         rate = self._began / max(now - self._looked_at, 0.001)
         may_look_ahead = now >= self._careful_until and not self._has_priorities and not self.is_shared
         self.ahead = min(CLAIM_AT_ONCE, int(rate * AHEAD_SECONDS)) if may_look_ahead else 0
         self._began, self._looked_at = 0, now
-        self.has_backlog, self.is_asking = False, True  # from now on a new one is noted again
         self.is_full = False
         self.asked = {run.claim for run in self.askers()}
-        return max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready) - len(self.asked)))
+        slots = max(0, min(CLAIM_AT_ONCE, self._room + self.ahead - len(self.ready) - len(self.asked)))
+        self.is_asking = bool(slots or self.asked)
+        if self.is_asking:
+            self.has_backlog = False  # from now on a new one is noted again
+        return slots
 
     def expect_backlog(self, *, is_newer: bool = False) -> None:
         """Something may have become ready in the database, and be older than what was taken last."""

@@ -16,6 +16,10 @@ from .connections import Database
 
 LOOK_SECONDS: Final = 0.02
 """Between two looks: half a percent of a core, and ten milliseconds late in the middle."""
+LOOK_SHARE: Final = 0.02
+"""And no more of the time than this goes into them: beside busy threads a look waits for the interpreter's lock for
+longer than it lasts, and holds the connection that writes meanwhile.
+"""
 
 
 class SqliteSession:
@@ -41,10 +45,12 @@ class SqliteSession:
     def wait(self, seconds: float) -> list[Hint]:
         deadline = time.monotonic() + seconds
         while True:
+            asked_at = time.monotonic()
             if self._has_news():
                 return [VAGUE]
-            left = deadline - time.monotonic()
-            if left <= 0.0 or self._is_poked.wait(min(left, LOOK_SECONDS)):
+            now = time.monotonic()
+            left = deadline - now
+            if left <= 0.0 or self._is_poked.wait(min(left, max(LOOK_SECONDS, (now - asked_at) / LOOK_SHARE))):
                 self._is_poked.clear()
                 return []
 
