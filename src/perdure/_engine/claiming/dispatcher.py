@@ -87,7 +87,7 @@ class Dispatcher:
             if solitude.is_wanted and not claimed.runs:
                 self._ask_alone(asked)
         finally:
-            self._receive(asked, claimed, now)
+            self._receive(asked, claimed)
         with room.lock:
             return any(room.slots[queue].wants_more for queue in asked)
 
@@ -162,7 +162,7 @@ class Dispatcher:
         room.solitude.want_no_more()
         return False
 
-    def _receive(self, asked: Asking, claimed: Claimed, asked_at: float) -> None:
+    def _receive(self, asked: Asking, claimed: Claimed) -> None:
         now = time.monotonic()
         for queue, one in asked.items():
             runs = [run for run in claimed.runs if run.queue == queue]
