@@ -42,7 +42,7 @@ class Parks:
         store.at_once = lambda waiting: 0
 
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> Any:
-        if any(isinstance(entry, RunParked) for entry in entries) and not self.may_pass.wait(0.05):
+        if any(isinstance(entry, RunParked) for entry in entries) and not self.may_pass.is_set():
             raise NothingDone("the disk is full")
         return self._apply(worker_id, entries)
 

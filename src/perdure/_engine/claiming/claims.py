@@ -98,6 +98,8 @@ class Claims:
                 self._room.give_back(run)
                 then(verdict)
 
+        if isinstance(entry, RunParked):
+            self._room.parking(run)
         number = self._journal.append(run.lane, entry, on_verdict, leads=True)
         run.is_let_go = True
         return number

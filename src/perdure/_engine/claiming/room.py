@@ -261,7 +261,7 @@ class Room:
 
     def parking(self, run: HeldRun) -> None:
         """The run's park is handed in: it has no slot any more, but is here until that is committed."""
-        if run.state.uses_slots and not run.state.is_ending:
+        if run.state is not None and run.state.uses_slots and not run.state.is_ending:
             with self.lock:
                 run.state.is_ending = True
                 self.slots[run.queue].ending += 1

@@ -263,7 +263,6 @@ class Host(Generic[RunT]):
         seen = run.children.ended.difference(runs)
         children = (Wait("children", seen=len(seen)),) if len(foreign) < len(runs) else ()
         waits_for = (*children, *(Wait("run", run_id) for run_id in foreign), *waits.others())
-        self.room.parking(run)
         return RunParked(run.run_id, run.claim, waits.first_due(), waits_for)
 
 

@@ -31,11 +31,12 @@ BEGIN
                    ORDER BY turn DESC LIMIT 1);
     keyless := perdure.share_without_key(limits.name, names, most, last_attempts, version);
     picked := keyless;
-    WHILE cardinality(picked) < most AND looked_at > 0 AND passes < 8 LOOP
+    -- Most of the time those that are next have something: few are looked at first, for each costs its share.
+    WHILE cardinality(picked) < most AND looked_at > 0 AND passes < 9 LOOP
         WITH line AS MATERIALIZED (
             SELECT key, turn FROM perdure.turns
              WHERE queue = limits.name AND wakes_at IS NULL AND key <> '' AND turn > after AND turn <= last_turn
-             ORDER BY turn LIMIT greatest(most - cardinality(picked), 64)
+             ORDER BY turn LIMIT greatest(most - cardinality(picked), CASE passes WHEN 0 THEN 8 ELSE 64 END)
         ), share AS MATERIALIZED (
             SELECT (most - cardinality(picked) + greatest(count(*), 1) - 1) / greatest(count(*), 1) AS quantum FROM line
         ), allowed AS MATERIALIZED (

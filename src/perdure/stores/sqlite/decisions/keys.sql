@@ -35,6 +35,8 @@ BEGIN
     INSERT INTO turns (queue, key) SELECT queue, '' FROM asked
      WHERE EXISTS (SELECT 1 FROM picks) AND last_turn IS NOT NULL;
 
+    -- Most of the time those that are next have something: few are looked at first, for each costs its share.
+    INSERT INTO look (keys) SELECT max(8, room) FROM asked WHERE (SELECT count(*) FROM picks) < room;
     INSERT INTO look (keys) SELECT max(64, room) FROM asked WHERE (SELECT count(*) FROM picks) < room;
     INSERT INTO look (keys) SELECT max(512, room) FROM asked WHERE (SELECT count(*) FROM picks) < room;
 

@@ -38,9 +38,10 @@ BEGIN
                                                      WHERE other.queue = asked.queue AND other.flow_key = run.flow_key
                                                        AND other.state = 'held' AND other.has_slot IS NOT NULL
                                                        AND other.has_slot) AS fits,
-                           coalesce(concurrency - (SELECT count(*) FROM runs AS other
-                                                    WHERE other.queue = asked.queue AND other.state = 'held'
-                                                      AND other.has_slot IS NOT NULL AND other.has_slot), 1000000) AS free
+                           iif(concurrency IS NULL, 1000000,
+                               concurrency - (SELECT count(*) FROM runs AS other
+                                               WHERE other.queue = asked.queue AND other.state = 'held'
+                                                 AND other.has_slot IS NOT NULL AND other.has_slot)) AS free
                       FROM asked
                      CROSS JOIN queues
                      CROSS JOIN json_each(asked.resuming) AS claims
@@ -59,8 +60,9 @@ BEGIN
                            WHEN limits.by_window < min(limits.own, coalesce(limits.free, 1000000)) THEN 'rate'
                            ELSE 'full' END
       FROM (SELECT paused_at IS NOT NULL AS is_paused,
-                   concurrency - (SELECT count(*) FROM runs WHERE runs.queue = queues.name AND runs.state = 'held'
-                                                               AND runs.has_slot IS NOT NULL) AS free,
+                   iif(concurrency IS NULL, NULL,
+                       concurrency - (SELECT count(*) FROM runs WHERE runs.queue = queues.name AND runs.state = 'held'
+                                                                  AND runs.has_slot IS NOT NULL)) AS free,
                    rate - (SELECT started FROM windows WHERE key = '') AS by_window,
                    (SELECT most FROM room) AS own
               FROM queues WHERE name = (SELECT queue FROM asked)) AS limits;
