@@ -30,7 +30,7 @@ LIMITS: tuple[Guard, ...] = (
         "limits",
         {
             "postgres": at("postgres/perdure.pick_shared", "AND has_slot IS NOT NULL)::integer"),
-            "sqlite": at("sqlite/choose_shared", "AND runs.has_slot IS NOT NULL) AS free"),
+            "sqlite": at("sqlite/choose_shared", "AND runs.has_slot IS NOT NULL)) AS free"),
         },
     ),
     Guard(
@@ -39,7 +39,7 @@ LIMITS: tuple[Guard, ...] = (
         "limits",
         {
             "postgres": at("postgres/perdure.resume_slots", "queue = limits.name AND state = 'held' AND has_slot);"),
-            "sqlite": at("sqlite/choose_shared", "AND other.has_slot), 1000000) AS free"),
+            "sqlite": at("sqlite/choose_shared", "AND other.has_slot)) AS free"),
         },
     ),
     Guard(
