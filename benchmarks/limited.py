@@ -16,7 +16,7 @@ from benchmarks.claiming import IN_BATCH, NAMES, VALUE, Bench
 from benchmarks.databases import serving
 from benchmarks.shape import STORES
 from perdure._engine.ids import fresh_id
-from perdure._entries import RunCreated, RunFinished
+from perdure._entries import RunCreated
 from perdure.stores.protocol import Claimed, ClaimRequest
 
 AT_ONCE = 1_000
@@ -26,6 +26,7 @@ LOOKED_AT_ONCE = 400
 """So many keys that are full leave the line with one claim, at least."""
 STIRRED_AT_ONCE = 1_000
 """So many stirs are read by one claim: each batch of new runs makes one for each of its keys."""
+LEAST_RUNS = 20_000
 QUEUE = "limited"
 CASES: dict[str, dict[str, Any]] = {
     "no limits": {},
@@ -62,11 +63,6 @@ class Limited(Bench):
         claimed: Claimed = self.store.claim(self.worker, request, [fresh_id() for _ in range(most)])
         return claimed
 
-    def finish(self, runs: Any) -> None:
-        """They have succeeded."""
-        if runs:
-            self.store.apply(self.worker, [RunFinished(run.run_id, run.claim, "succeeded", VALUE) for run in runs])
-
     def least(self, work: Callable[[], Any], then: Callable[[Any], None]) -> float:
         """Milliseconds of the processor that it takes at least; what comes of it is given to `then`, uncounted."""
         found = []
@@ -80,7 +76,7 @@ class Limited(Bench):
 
 def of_claims(bench: Limited) -> str:
     """A claim of each size, as a row of the table."""
-    costs = [bench.least(partial(bench.ask, most), lambda claimed: bench.finish(claimed.runs)) for most in SIZES]
+    costs = [bench.least(partial(bench.ask, most), lambda claimed: bench.end(claimed.runs)) for most in SIZES]
     return " / ".join(f"{cost:.2f}" for cost in costs)
 
 
@@ -95,7 +91,7 @@ def of_full_keys(bench: Limited, keys: int) -> tuple[float, float]:
     spare = iter(held)
 
     def one_ends() -> Claimed:
-        bench.finish([next(spare)])
+        bench.end([next(spare)])
         return bench.ask(IN_BATCH)
 
     return full, bench.least(one_ends, lambda claimed: None)
@@ -111,7 +107,7 @@ def report(url: str, case: str, count: int, keys: int) -> None:
     looks = 1 + is_keyed * (count // STIRRED_AT_ONCE + 1)
     began = bench.processor_seconds()
     for _ in range(looks):
-        bench.finish(bench.ask(1).runs)
+        bench.end(bench.ask(1).runs)
     first = (bench.processor_seconds() - began) * 1e3 / looks
     print(f"  {case}: {of_claims(bench)}; each of the first {looks}, with an end: {first:.1f}", flush=True)
     if is_keyed:
@@ -129,6 +125,10 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--store", choices=STORES)
     given = parser.parse_args()
+    if given.runs < LEAST_RUNS or given.keys < LEAST_RUNS // 4:
+        parser.error(
+            f"give {LEAST_RUNS:,} runs and {LEAST_RUNS // 4:,} keys at least: fewer are used up while it measures"
+        )
     with serving() as databases:
         for store in STORES if given.store is None else (given.store,):
             print(f"\n{store}: a claim of {' / '.join(map(str, SIZES))}, ms of the processor")
