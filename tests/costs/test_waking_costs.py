@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,7 @@ async def awaits_event(of: str) -> int:
 
 
 @pytest.mark.parametrize("function", [awaits_message, receives_message])
-def test_messages_for_many_runs_are_read_together(
-    app: perdure.Perdure, count: Count, function: perdure.Workflow[[], int]
-) -> None:
+def test_messages_for_many_runs_are_read_together(app: perdure.Perdure, count: Count, function: Any) -> None:
     """All of them are here, and wait."""
     handles = [perdure.start(function) for _ in range(MANY)]
     while len(app._launched().arrivals._watchers) < MANY:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ import perdure
 from perdure._api.starting import start_all
 from perdure._engine.claiming import room
 from perdure._engine.claiming import slots as rules
-from perdure._entries import Entry, RunFinished
+from perdure._entries import RunFinished
 from tests.identity.staging import wait_until
+from tests.queues.gate import Gate
 
 NUMBER = 12
 SINGLE = perdure.Queue("early, one", worker_concurrency=1)
@@ -41,19 +41,9 @@ async def async_job(number: int) -> int:
     return number
 
 
-class Ends:
-    """Stands before the store and lets no end of a run through until `may_pass`."""
-
-    def __init__(self, store: Any) -> None:
-        self.may_pass = threading.Event()
-        self._apply = store.apply
-        store.apply = self.apply
-        store.at_once = lambda waiting: 0
-
-    def apply(self, worker_id: str, entries: Sequence[Entry]) -> Any:
-        if any(isinstance(entry, RunFinished) for entry in entries):
-            assert self.may_pass.wait(20)
-        return self._apply(worker_id, entries)
+def wait(may_pass: threading.Event) -> None:
+    """Until it may."""
+    assert may_pass.wait(20)
 
 
 @pytest.mark.parametrize("job", [sync_job, async_job])
@@ -68,7 +58,7 @@ def test_bodies_go_on_while_ends_are_committed(
     MAY_END.clear()
     with perdure.running(tmp_path / "p.db") as app:
         runtime = app._launched()
-        ends, slots = Ends(runtime.store), runtime.room.slots[queue.name]
+        ends, slots = Gate(runtime.store, RunFinished, wait), runtime.room.slots[queue.name]
         handles = [queue.submit(job, number) for number in range(queue.worker_concurrency)]
         wait_until(lambda: len(BODIES) == queue.worker_concurrency)
         others = [((number,), {}) for number in range(queue.worker_concurrency, NUMBER)]

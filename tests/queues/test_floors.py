@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import perdure
+from perdure._engine.claiming import room as rules
 from perdure._engine.claiming.floors import LOOK_BACK_SECONDS, FloorKeeper
-from perdure.stores.protocol import Floor
+from perdure.stores.protocol import Floor, NothingDone
+from tests.identity.staging import wait_until
 
 SOON = 0.1
 PLACE = Floor(0, 7)
+QUEUE = perdure.Queue("floors")
 
 
 def kept(at: Floor = PLACE, *, seconds: float = 0.0) -> FloorKeeper:
@@ -92,3 +102,34 @@ def test_after_a_look_in_vain_claims_go_on_from_where_they_have_come_to() -> Non
     assert keeper.ask(1110.0) is None
     keeper.learn(None, 1110.0, 1110.0)
     assert keeper.at(1110.0 + SOON) == Floor(0, 8)
+
+
+@pytest.mark.parametrize("kind", ["claim", "pulse"])
+def test_a_worker_whose_look_was_in_vain_goes_on_from_its_floor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Its claims, and its polls, which are made again: both would begin at the head, and be cut off there, for ever."""
+    monkeypatch.setattr(rules, "VAIN_SECONDS", 0.01)
+    with perdure.running(tmp_path / "a.db", serve=[QUEUE], poll_seconds=3600.0) as app:
+        runtime = app._launched()
+        floors: list[Floor | None] = []
+        ask = getattr(runtime.store, kind)
+
+        def look(*asked: Any) -> Any:
+            found = asked[1].floors if kind == "claim" else asked[3]
+            floors.append(found.get(QUEUE.name))
+            if len(floors) == 1:
+                time.sleep(SOON)
+                raise NothingDone("canceling statement due to statement timeout")
+            return ask(*asked)
+
+        keeper = runtime.room.slots[QUEUE.name].floor
+        with runtime.room.lock:
+            keeper.ask(time.monotonic())
+            keeper.learn(PLACE, time.monotonic(), time.monotonic())
+        setattr(runtime.store, kind, look)
+        for number in (1, 2):
+            runtime.room.expect_backlog()
+            runtime.poller.poke()
+            wait_until(lambda number=number: len(floors) >= number)  # type: ignore[misc]  # bound at once
+        assert floors[:2] == [None, PLACE._replace(is_firm=True)]

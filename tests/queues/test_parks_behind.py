@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import pytest
 
 import perdure
 from perdure._engine.claiming.slots import CLAIM_AT_ONCE, LEAST_ENDING
-from perdure._entries import Entry, RunParked
+from perdure._entries import RunParked
 from perdure.stores.protocol import NothingDone
 from tests.identity.staging import wait_until
+from tests.queues.gate import Gate
 
 QUEUE = perdure.Queue("parks", worker_concurrency=2)
 MANY = 8 * LEAST_ENDING
@@ -32,27 +32,17 @@ def dozes() -> None:
     perdure.sleep(A_DAY)
 
 
-class Parks:
-    """Stands before the store and lets no park through until `may_pass`."""
-
-    def __init__(self, store: Any) -> None:
-        self.may_pass = threading.Event()
-        self._apply = store.apply
-        store.apply = self.apply
-        store.at_once = lambda waiting: 0
-
-    def apply(self, worker_id: str, entries: Sequence[Entry]) -> Any:
-        if any(isinstance(entry, RunParked) for entry in entries) and not self.may_pass.is_set():
-            raise NothingDone("the disk is full")
-        return self._apply(worker_id, entries)
+def refuse(may_pass: threading.Event) -> None:
+    """As a full disk does."""
+    raise NothingDone("the disk is full")
 
 
 @pytest.mark.parametrize("function", [naps, dozes])
-def test_nothing_is_claimed_while_many_wait_to_leave(tmp_path: Path, function: perdure.Workflow[[], None]) -> None:
+def test_nothing_is_claimed_while_many_wait_to_leave(tmp_path: Path, function: Any) -> None:
     """However slow the database is, memory holds a bounded number; then all of them have their turn."""
     with perdure.running(tmp_path / "a.db", serve=[QUEUE], poll_seconds=0.05, most_threads=2 * MANY) as app:
         runtime = app._launched()
-        parks = Parks(runtime.store)
+        parks = Gate(runtime.store, RunParked, refuse)
         try:
             handles = QUEUE.submit_many(function, [()] * MANY)
             wait_until(lambda: runtime.room.slots[QUEUE.name].ending >= 2 * LEAST_ENDING)
