@@ -7,8 +7,8 @@ import inspect
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import pytest
 
 import perdure
 from perdure._engine.hosting.asyncio import host as loop_host
-from perdure.stores.protocol import RunRow
 from tests.identity.staging import (
     PATIENCE_SECONDS,
     RUN_ID,
@@ -144,6 +143,18 @@ async def after_work() -> None:
     await asyncio.gather(sleep_long(), one())
 
 
+async def endless_group() -> AsyncIterator[None]:
+    """A generator whose group waits."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sleep_long())
+        yield
+
+
+async def by_group_in_generator() -> None:
+    async for _ in endless_group():
+        pass
+
+
 async def by_limitless_timeout() -> None:
     async with asyncio.timeout(None):
         await perdure.sleep(LONG)
@@ -161,55 +172,17 @@ def by_nested_threads() -> None:
         pool.submit(perdure.sleep, LONG)
 
 
-async def by_timer() -> None:
-    async with asyncio.timeout(LONG):
-        await perdure.sleep(LONG)
-
-
-async def by_timer_around_tasks() -> None:
-    async with asyncio.timeout(LONG):
-        await by_group()
-
-
-async def by_wait_for() -> None:
-    await asyncio.wait_for(endless(), LONG)
-
-
-@asynccontextmanager
-async def own_limit() -> Any:
-    async with asyncio.timeout(LONG):
-        yield
-
-
-async def by_own_limit() -> None:
-    async with own_limit():
-        await perdure.sleep(LONG)
-
-
-async def by_anyio() -> None:
-    anyio = pytest.importorskip("anyio")
-    with anyio.fail_after(LONG):
-        await perdure.sleep(LONG)
-
-
-async def by_wait_with_timeout() -> None:
-    await asyncio.wait([asyncio.create_task(sleep_long())], timeout=LONG)
-
-
-async def by_one_busy_branch() -> None:
-    await asyncio.gather(sleep_long(), asyncio.sleep(LONG))
-
-
-async def by_busy_step() -> None:
-    await asyncio.gather(sleep_long(), busy())
-
-
-@perdure.step
-async def busy() -> None:
-    await asyncio.sleep(LONG)
-
-
-WAITING = [by_gather, by_group, by_wait, by_handles, after_work, by_limitless_timeout, by_threads, by_nested_threads]
+WAITING = [
+    by_gather,
+    by_group,
+    by_wait,
+    by_handles,
+    after_work,
+    by_limitless_timeout,
+    by_group_in_generator,
+    by_threads,
+    by_nested_threads,
+]
 
 
 def by_timed_thread() -> None:
@@ -218,17 +191,7 @@ def by_timed_thread() -> None:
         pool.submit(perdure.start(endless).result).result(LONG)
 
 
-NOT_ALL_WAITING = [
-    by_timer,
-    by_timer_around_tasks,
-    by_wait_for,
-    by_own_limit,
-    by_anyio,
-    by_wait_with_timeout,
-    by_one_busy_branch,
-    by_busy_step,
-]
-CODE = {program.__name__: program for program in [*WAITING, *NOT_ALL_WAITING, by_timed_thread]}
+CODE = {program.__name__: program for program in [*WAITING, by_timed_thread]}
 
 
 @perdure.workflow
@@ -268,25 +231,6 @@ def test_where_many_are_in_memory_those_that_wait_leave_it(
     with launched(str(tmp_path / "p.db")):
         begin_waiting(by_gather)
         wait_until_parked(str(tmp_path / "p.db"))
-
-
-@pytest.mark.parametrize("program", NOT_ALL_WAITING, ids=lambda program: program.__name__)
-def test_a_run_that_something_else_may_wake_is_not_parked(program: Callable[..., Any], tmp_path: Path) -> None:
-    """A timer, or a branch that waits for something else, would be lost with the run's memory."""
-    url = str(tmp_path / "p.db")
-    with launched(url, **SETTINGS) as app:
-        begin_waiting(program)
-        host = app._launched().execution.loop_host
-        looks: list[RunRow] = []
-        consider = host._consider_parking
-
-        def look_too(run: Any, has_waited: bool) -> None:
-            consider(run, has_waited)
-            looks.append(look(url))
-
-        host._consider_parking = look_too  # type: ignore[method-assign]  # it is watched, not replaced
-        wait_until(lambda: len(looks) >= 2)
-    assert {row.state for row in looks[:2]} == {"held"}  # a later look may meet the shutdown, which hands the run back
 
 
 def test_a_thread_that_will_give_up_waiting_keeps_the_run_in_memory(tmp_path: Path) -> None:

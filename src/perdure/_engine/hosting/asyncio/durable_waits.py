@@ -13,8 +13,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import lru_cache
 from math import isfinite
-from types import CoroutineType
-from typing import Any
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
+from typing import Any, Final
+
+SUSPENDED: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
+"""Types of what can be suspended, whose frame and blocks can be seen."""
+WRAPPERS: Final = frozenset({"coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable"})
+"""Types of the interpreter that stand between what awaits and what is awaited; they name neither."""
 
 
 def waits_within(tasks: set[asyncio.Task[Any]], durable: set[asyncio.Future[Any]]) -> bool:
@@ -49,26 +54,58 @@ def is_gather_of(waiter: Any, tasks: set[asyncio.Task[Any]]) -> bool:
 def has_deadline(task: asyncio.Task[Any]) -> bool:
     """Whether the task stands in a block that a timer will end, such as `asyncio.timeout` or anyio's `fail_after`.
 
-    The open `with` blocks of a suspended coroutine are on its stack, which only the garbage collector shows.
+    The open `with` blocks of what is suspended are on its stack, which only the garbage collector shows.
     """
-    coroutine: Any = task.get_coro()
-    while isinstance(coroutine, CoroutineType):
-        if any(is_deadline(entered) for entered in entered_by(coroutine)):
-            return True
-        coroutine = coroutine.cr_await
-    return False
+    return any(is_deadline(entered) for suspended, _ in suspended_in(task) for entered in entered_by(suspended))
 
 
-def entered_by(suspended: object) -> Iterator[object]:
-    """What the blocks have entered that are open in a coroutine or generator: those of `@contextmanager` inside."""
-    for held in gc.get_referents(suspended):
-        entered = getattr(held, "__self__", held)
-        if can_be_entered(type(entered)):  # type: ignore[arg-type]  # a type can be hashed
+def suspended_in(task: asyncio.Task[Any]) -> Iterator[tuple[object, FrameType | None]]:
+    """What is suspended in a task that waits, and where: its coroutine, and what each awaits in turn."""
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        if isinstance(awaited, CoroutineType):
+            yield awaited, awaited.cr_frame
+            awaited = awaited.cr_await
+        elif isinstance(awaited, GeneratorType):
+            yield awaited, awaited.gi_frame
+            awaited = awaited.gi_yieldfrom
+        elif isinstance(awaited, AsyncGeneratorType):
+            yield awaited, awaited.ag_frame
+            awaited = awaited.ag_await
+        else:
+            awaited = next(filter(is_awaited, gc.get_referents(awaited)), None) if is_wrapper(awaited) else None
+
+
+def is_wrapper(awaited: object) -> bool:
+    """Whether the interpreter has put it around what is awaited."""
+    return type(awaited).__name__ in WRAPPERS
+
+
+def is_awaited(wrapped: object) -> bool:
+    """Whether it is what a wrapper stands for."""
+    return isinstance(wrapped, SUSPENDED) or is_wrapper(wrapped)
+
+
+def entered_by(holder: object) -> Iterator[object]:
+    """What the blocks have entered that are open in a coroutine or generator; and what that has entered itself: an exit
+    stack, a function under `@contextmanager`, an object that keeps another one.
+    """
+    found: set[int] = set()
+    holders = [holder]
+    while holders:
+        for held in gc.get_referents(holders.pop()):
+            entered = getattr(held, "__self__", held)
+            if not can_be_entered(type(entered)) or id(entered) in found:  # type: ignore[arg-type]  # it can be hashed
+                continue
+            found.add(id(entered))
             yield entered
-            if (inner := getattr(entered, "gen", None)) is not None:
-                yield from entered_by(inner)
-        elif isinstance(entered, asyncio.Timeout):
-            yield entered
+            holders += parts_of(entered)
+
+
+def parts_of(entered: object) -> list[object]:
+    """What refers to what it has entered itself."""
+    generator, callbacks = getattr(entered, "gen", None), getattr(entered, "_exit_callbacks", ())
+    return [list(getattr(entered, "__dict__", {}).values()), *callbacks, *([] if generator is None else [generator])]
 
 
 @lru_cache(maxsize=1024)
@@ -92,9 +129,7 @@ def all_are_tasks(joined: Iterable[Any] | None, tasks: set[asyncio.Task[Any]]) -
 
 def joined_tasks(task: asyncio.Task[Any]) -> Iterable[Any] | None:
     """The tasks that this one waits for in a task group or in `asyncio.wait` without a timeout."""
-    coroutine: Any = task.get_coro()
-    while isinstance(coroutine, CoroutineType):
-        frame, inner = coroutine.cr_frame, coroutine.cr_await
+    for _, frame in suspended_in(task):
         if frame is None:
             return None
         module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
@@ -103,5 +138,4 @@ def joined_tasks(task: asyncio.Task[Any]) -> Iterable[Any] | None:
             return set(getattr(group, "_tasks", ()))
         if module == "asyncio.tasks" and name == "_wait":
             return None if frame.f_locals.get("timeout") is not None else frame.f_locals.get("fs")
-        coroutine = inner
     return None
