@@ -6,13 +6,24 @@ of the last one (see `decisions`).
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 from ...errors import UnsupportedStoreError
 from ..keeping.tables import MOVED
+from ..protocol import NothingDone
 from .connections import Connection, Database, Transaction
+from .failures import RETRIED, is_lock
+
+PATIENCE_SECONDS: Final = 60.0
+"""So long a migration is tried where others are in the tables, with a backup perhaps."""
+PAUSE_SECONDS: Final = 0.5
+"""Between two tries: whoever has waited behind it passes."""
+LOCKING: Final = ("wait_a_moment", "lock_tables")
+"""What comes before a migration of tables that others use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +50,7 @@ def migrate(database: Database) -> str:
     """
     with database.spare() as connection:
         if _is_behind(connection, database):
-            with connection.transaction() as transaction:
-                _apply_missing(transaction, database)
+            _catch_up(connection, database)
         [identity] = connection.query("schema_identity", {})
     return "-".join(map(str, identity))
 
@@ -58,6 +68,8 @@ def missing_sql(database: Database) -> str:
     if not missing and found[2]:
         return ""
     parts = ["BEGIN;", f"{decisions.text('leave_bodies_unchecked')};"]
+    if version and missing:
+        parts += [f"{decisions.text(name)};" for name in LOCKING]
     parts += [f"{decisions.text(name)};" for name in ("make_schema", "make_migrations", "make_decisions")]
     for migration in missing:
         note = decisions.text("note_migration").replace("%(version)s", str(migration.version))
@@ -90,6 +102,24 @@ def check_schema(database: Database) -> str:
     return "-".join(map(str, identity))
 
 
+def _catch_up(connection: Connection, database: Database) -> None:
+    """Workers of another release go on meanwhile. Who waits for a table keeps everybody from it who comes later: so it
+    waits for a moment only, and then all of it is tried again.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with connection.transaction() as transaction:
+                _apply_missing(transaction, database)
+        except NothingDone as error:
+            is_met = is_lock(error.__cause__) or isinstance(error.__cause__, RETRIED)
+            if not is_met or time.monotonic() > until:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
 def _apply_missing(transaction: Transaction, database: Database) -> None:
     mark = database.decisions.mark
     for statement in (
@@ -103,7 +133,10 @@ def _apply_missing(transaction: Transaction, database: Database) -> None:
         transaction.ask(statement)
     [(version,)] = transaction.ask("schema_version")
     _refuse_newer(version, database)
-    for migration in migrations()[version:]:
+    missing = migrations()[version:]
+    for statement in LOCKING if version and missing else ():
+        transaction.ask(statement)
+    for migration in missing:
         transaction.run_script(migration.script)
         transaction.ask("note_migration", version=migration.version, name=migration.name)
     if not transaction.ask("functions_of", mark=mark):  # else another process was here first

@@ -24,6 +24,14 @@ SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0
 -- What migrations create was tested before it was released: compiling every function again would only cost time.
 SET LOCAL check_function_bodies = off;
 
+-- name: wait_a_moment
+-- Who waits for a table keeps everybody from it who comes later.
+SET LOCAL lock_timeout = '200ms';
+
+-- name: lock_tables
+-- In the order of all locks: else it would hold the runs, wait for a worker that has had its fence, and that one for it.
+LOCK TABLE perdure.workers, perdure.queues, perdure.runs IN ACCESS EXCLUSIVE MODE;
+
 -- name: make_schema
 -- Everything lives in a schema of its own, beside the application's tables. Looked for first: CREATE SCHEMA asks for
 -- the right to create one also where it is there, and who owns it need not have that.
