@@ -33,7 +33,7 @@ def read_statements() -> Mapping[str, str]:
             for query in parse_queries(source.read_text(encoding="utf-8"), source.name):
                 found[f"{store}/{query.name}"] = flat(query.text)
         for source in sorted(path for kind in MADE_IN for path in (folder / kind).glob("*.sql")):
-            found.update((f"{store}/{name}", text) for name, text in _made(source.read_text(encoding="utf-8")))
+            found.update((f"{store}/{name}", text) for name, text in made_in(source.read_text(encoding="utf-8")))
         for source in sorted(folder.glob("*.py")):
             found.update((f"{store}/{source.stem}.{name}", text) for name, text in _functions(source))
     for source in (PACKAGE / "stores" / "verdicts.py", *(PACKAGE / "stores" / "kinds").glob("*.py")):
@@ -50,12 +50,13 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _made(script: str) -> Iterator[tuple[str, str]]:
+def made_in(script: str) -> Iterator[tuple[str, str]]:
     """The functions, views and triggers of a file, each with all that follows up to the next."""
     script = _COMMENT.sub("", script)
     places = [*_MADE.finditer(script)]
-    for match, following in zip(places, [*places[1:], None], strict=True):
-        yield match[1], flat(script[match.start() : following.start() if following else None])
+    ends = [*(following.start() for following in places[1:]), len(script)]
+    for match, end in zip(places, ends, strict=False):  # a migration may make none
+        yield match[1], flat(script[match.start() : end])
 
 
 def _functions(source: Path) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 from model.checker import explore
 from model.guards import Guard, found_in
 from model.scenarios import GUARDS, SMALL, STORES, production_guards, scenarios
-from model.statements import read_statements
+from model.statements import made_in, read_statements
 
 CASES = [(store, name) for store in STORES for name in scenarios(store)]
 OF_STORE = [(store, guard) for store in STORES for guard in GUARDS if guard.fragments(store)]
@@ -30,6 +30,15 @@ def test_what_was_not_looked_at_to_its_end_does_not_hold() -> None:
 
     assert finding.breach is None
     assert not finding.holds
+
+
+def test_a_migration_need_not_make_a_function() -> None:
+    """Only of what it makes there is a text, each up to the next."""
+    assert list(made_in("ALTER TABLE runs ADD COLUMN more TEXT;")) == []
+    assert dict(made_in("CREATE VIEW a AS\nSELECT 1;\nCREATE VIEW b AS SELECT 2;")) == {
+        "a": "CREATE VIEW a AS SELECT 1;",
+        "b": "CREATE VIEW b AS SELECT 2;",
+    }
 
 
 @pytest.mark.parametrize(("store", "guard"), OF_STORE, ids=lambda case: getattr(case, "name", case))
