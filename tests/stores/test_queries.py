@@ -10,39 +10,18 @@ from typing import get_args
 import pytest
 from msgspec import Struct
 
-from perdure._entries import (
-    AttributesSet,
-    EventSet,
-    HookOpened,
-    HookResolved,
-    HookTimedOut,
-    MessageReceived,
-    MessageSent,
-    ProgressMade,
-    RunContinued,
-    RunCreated,
-    RunDebounced,
-    RunFinished,
-    RunParked,
-    RunReleased,
-    SlotGiven,
-    StepRecorded,
-    Stored,
-    UpdateAnswered,
-    UpdateRefused,
-    ValueSaved,
-)
-from perdure._streams import StreamRewound, StreamWritten
+from perdure._entries import RunCreated, Stored
 from perdure.errors import UsageError
 from perdure.stores import queries as module
 from perdure.stores.finding.wanted import By
-from perdure.stores.kinds import Kinds
+from perdure.stores.kinds import KINDS, Kinds
 from perdure.stores.kinds.lives import Life
 from perdure.stores.postgres.decisions import decisions_of
 from perdure.stores.queries import Query, load_queries, parse_queries
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.statements import decisions, statements
 from tests.stores.entries import C1, W1, recorded
+from tests.stores.noted.kind import NOTED
 
 STORES = Path(module.__file__).parent
 PACKAGES = [package for package in ("sqlite", "postgres") if (STORES / package / "sql").is_dir()]
@@ -68,6 +47,10 @@ SQL = re.compile(
 
 UNLIKE = {"transact"}
 """One is a function of the database that does it all, the other the first of two statements."""
+
+
+FUNCTIONS = decisions_of(Kinds((*KINDS, NOTED))).script
+"""All of Postgres, those of the kind that is there to be copied too."""
 
 
 def loaded(package: str) -> dict[str, Query]:
@@ -142,29 +125,9 @@ def test_parameters_are_found_in_order_and_literals_are_left_alone() -> None:
 
 
 SECTIONS: dict[str, type[Struct]] = {
-    "created": RunCreated,
+    **{kind.name: kind.struct for kind in KINDS},
     "attributed": RunCreated,
-    "debounced": RunDebounced,
-    "attributes": AttributesSet,
     "lived": Life,
-    "recorded": StepRecorded,
-    "received": MessageReceived,
-    "saved": ValueSaved,
-    "progressed": ProgressMade,
-    "event_set": EventSet,
-    "written": StreamWritten,
-    "rewound": StreamRewound,
-    "sent": MessageSent,
-    "opened": HookOpened,
-    "resolved": HookResolved,
-    "timed_out": HookTimedOut,
-    "answered": UpdateAnswered,
-    "turned_down": UpdateRefused,
-    "given": SlotGiven,
-    "finished": RunFinished,
-    "continued": RunContinued,
-    "parked": RunParked,
-    "released": RunReleased,
 }
 """What a batch of SQLite takes as JSON."""
 _PATH = re.compile(r"json_(?:extract|type)\((?!wait\.)\w+(?:\.value)?, '\$([.\w]+)'\)")
@@ -242,7 +205,7 @@ def test_no_statement_is_run_row_by_row() -> None:
 
 def test_postgres_plans_its_functions_once() -> None:
     """A plan that is made for the values at hand is made at each call: it may cost more than the work."""
-    script = decisions_of(Kinds()).script
+    script = FUNCTIONS
     functions = re.split(r"^CREATE FUNCTION ", script, flags=re.MULTILINE)[1:]
     planned = [function for function in functions if "SET enable_seqscan = off" in function]
     assert len(planned) > 40
@@ -253,7 +216,7 @@ def test_what_is_asked_for_each_row_is_not_answered_for_all() -> None:
     """Without `OFFSET 0` the server may read the whole table for it, at each call, where it expects a small one."""
     asked = re.compile(r"EXISTS \(\s*SELECT 1 FROM perdure\.(?:runs|messages|checkpoints)\b[^()]*\)")
     of_a_row = re.compile(r"\w+\.\w+ = \w+\.\w+")
-    found = [question for question in asked.findall(decisions_of(Kinds()).script) if of_a_row.search(question)]
+    found = [question for question in asked.findall(FUNCTIONS) if of_a_row.search(question)]
     assert len(found) > 20
     assert [question for question in found if "OFFSET" not in question] == []
 
@@ -262,7 +225,7 @@ def test_what_a_batch_changes_is_looked_for_by_its_key() -> None:
     """Joined with the batch, a table that is expected to be small is walked, and each row looks for all of the batch. A
     function that is asked within a condition is called for each row.
     """
-    script = decisions_of(Kinds()).script
+    script = FUNCTIONS
     changed = r"(?:UPDATE|DELETE FROM) perdure\.(?:messages|checkpoints|hooks|streams|inputs)\b"
     joined = re.compile(
         changed + r"[^;()]*?(?:\([^()]*\)[^;()]*?)*?\s(?:FROM|USING)\s+(?:json_|entry\b|edge\b|\(\s*SELECT)"
