@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -86,6 +87,34 @@ def test_a_token_of_ones_own_is_one_hooks_until_that_is_over() -> None:
     until(lambda: perdure.runs.get(again.run_id).hooks)
     resolve("own token", "again", key="k")  # a key of this hook, not of the other one
     assert again.result(PATIENCE_SECONDS) == "again"
+
+
+@workflow
+def asks_twice(token: str) -> list[str]:
+    """One hook after the other, under one token."""
+    return [hook(str, token=token).wait() for _ in range(2)]
+
+
+@workflow
+async def aasks_twice(token: str) -> list[str]:
+    """The same, async."""
+    return [await hook(str, token=token) for _ in range(2)]
+
+
+@pytest.mark.parametrize("asker", [asks_twice, aasks_twice], ids=["sync", "async"])
+def test_a_run_asks_again_under_its_token(asker: Any) -> None:
+    """The token is free when its answer was received, though that is not committed yet."""
+    handle = perdure.start(asker, asker.__name__)
+    for answer in ("first", "second"):
+
+        def is_answered(answer: str = answer) -> bool:
+            with suppress(HookNotFoundError, HookResolvedError):
+                resolve(asker.__name__, answer)
+                return True
+            return handle.done()
+
+        until(is_answered)
+    assert handle.result(PATIENCE_SECONDS) == ["first", "second"]
 
 
 def test_hooks_are_answered_from_an_event_loop() -> None:

@@ -227,6 +227,20 @@ def test_a_token_is_one_hooks_until_that_is_over(store: Store) -> None:
     assert store.apply(W1, [resolved("t", "n", "7", "s")]) == [Accepted()]
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["all new", "one known"])
+@pytest.mark.parametrize(("run_id", "holds"), [("r", C1), ("s", C2)], ids=["its own run", "another"])
+def test_a_token_is_free_in_the_batch_that_receives_the_answer(
+    store: Store, run_id: str, holds: str, is_known: bool
+) -> None:
+    """A run that asks again under the same token does so as soon as it was answered: both are one commit."""
+    store.apply(W1, [opened("t"), created("s", held_as=C2), resolved("t"), recorded("r", C1, "7")])
+    again = opened("t", "3", run_id, holds)
+    batch = [recorded("r", C1, "7"), taken("t"), again] if is_known else [taken("t"), again]
+    assert store.apply(W1, batch) == [Accepted()] * len(batch)
+    assert store.apply(W1, [resolved("t", "n", "3", run_id)]) == [Accepted()]
+    assert answers(store, "t", run_id) == ['"n"']
+
+
 def forget_checkpoints(url: str) -> None:
     """As a run that is started anew does."""
     if url.startswith("postgres"):

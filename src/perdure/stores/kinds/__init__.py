@@ -34,8 +34,8 @@ KINDS: Final = (
     SAVED,
     PROGRESSED,
     ATTRIBUTES,
-    OPENED,
     RECEIVED,
+    OPENED,  # the token of a hook is free when its answer is received
     TIMED_OUT,
     ANSWERED,
     TURNED_DOWN,

@@ -23,7 +23,8 @@ class HookTrace:
 
     run_id: RunId
     key: str
-    is_resolved: bool = False
+    resolved_by: str | None = None
+    """The message that is the answer."""
     is_closed: bool = False
     is_free: bool = False
     """Whether the token may be given to another hook."""
@@ -33,8 +34,8 @@ def look_at_hooks(ask: Ask, entries: Sequence[HookEntry], situation: Situation) 
     """Whose the tokens are."""
     traces = situation.seen.setdefault("hooks", {})
     tokens = {entry.token for entry in entries} - traces.keys()
-    for token, run_id, key, *states in ask("hook_traces", tokens=json.dumps(sorted(tokens))):
-        traces[token] = HookTrace(run_id, key, *map(bool, states))
+    for token, run_id, key, resolved_by, *states in ask("hook_traces", tokens=json.dumps(sorted(tokens))):
+        traces[token] = HookTrace(run_id, key, resolved_by, *map(bool, states))
 
 
 def look_opened(ask: Ask, entries: Sequence[HookOpened], situation: Situation) -> None:
@@ -50,11 +51,16 @@ def judge_opened(entry: HookOpened, situation: Situation) -> Judgement:
         return judgement
     traces = situation.seen["hooks"]
     hook = traces.get(entry.token)
-    if hook is not None and not hook.is_free and (hook.run_id, hook.key) != (entry.run_id, entry.key):
+    if hook is not None and not is_over(hook, situation) and (hook.run_id, hook.key) != (entry.run_id, entry.key):
         del situation.seen["opened"][entry.run_id, entry.key]  # nothing is recorded under this key
         return HookMissed("taken")
     traces[entry.token] = HookTrace(entry.run_id, entry.key)
     return None
+
+
+def is_over(hook: HookTrace, situation: Situation) -> bool:
+    """Whether its token is free: by what the database says, or since its answer is received in this very batch."""
+    return hook.is_free or situation.seen.get("messages", {}).get(hook.resolved_by) is not None
 
 
 def look_resolved(ask: Ask, entries: Sequence[HookResolved], situation: Situation) -> None:
@@ -75,11 +81,11 @@ def judge_resolved(entry: HookResolved, situation: Situation) -> Judgement:
         return HookMissed("unknown")
     if hook.is_closed or (hook.run_id, hook.key) != (entry.run_id, entry.key):
         return HookMissed("closed")
-    if hook.is_resolved:
+    if hook.resolved_by is not None:
         return HookMissed("resolved")
     if run is None or run.state in TERMINAL:
         return HookMissed("ended", None if run is None else run.state)
-    hook.is_resolved = True
+    hook.resolved_by = entry.message_id
     situation.seen["resolved"].add(entry.message_id)
     return None
 
@@ -96,7 +102,7 @@ def judge_timed_out(entry: HookTimedOut, situation: Situation) -> Judgement:
     hook = situation.seen["hooks"].get(entry.token)
     if judgement is not None or hook is None or (hook.run_id, hook.key) != (entry.run_id, entry.hook_key):
         return judgement
-    if hook.is_resolved:
+    if hook.resolved_by is not None:
         del situation.seen["timed_out"][entry.run_id, entry.key]
         return HookMissed("resolved")
     hook.is_closed = True

@@ -5,8 +5,8 @@ hooks.token, hooks.run_id, hooks.key, hooks.topic, hooks.shape, hooks.schema, ho
        extract(epoch FROM hooks.resolved_at)::float8, extract(epoch FROM hooks.closed_at)::float8, runs.state
 
 -- name: hook_traces
--- Whose these tokens are, and whether they are free again.
-SELECT hooks.token, hooks.run_id, hooks.key, hooks.resolved_at IS NOT NULL, hooks.closed_at IS NOT NULL,
+-- Whose these tokens are, which messages answered them, and whether they are free again.
+SELECT hooks.token, hooks.run_id, hooks.key, hooks.resolved_by::text, hooks.closed_at IS NOT NULL,
        hooks.closed_at IS NOT NULL OR runs.finished_at IS NOT NULL
        OR EXISTS (SELECT 1 FROM perdure.messages
                    WHERE messages.id = hooks.resolved_by AND messages.consumed_at IS NOT NULL)

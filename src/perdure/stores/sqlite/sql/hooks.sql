@@ -4,9 +4,9 @@ hooks.token, hooks.run_id, hooks.key, hooks.topic, hooks.shape, hooks.schema, ho
        hooks.resolved_at, hooks.closed_at, runs.state
 
 -- name: hook_traces
--- Whose these tokens are, and whether they are free again.
+-- Whose these tokens are, which messages answered them, and whether they are free again.
 SELECT json_group_array(json_array(
-           hooks.token, hooks.run_id, hooks.key, hooks.resolved_at IS NOT NULL, hooks.closed_at IS NOT NULL,
+           hooks.token, hooks.run_id, hooks.key, hooks.resolved_by, hooks.closed_at IS NOT NULL,
            hooks.closed_at IS NOT NULL OR runs.finished_at IS NOT NULL
            OR EXISTS (SELECT 1 FROM messages WHERE messages.id = hooks.resolved_by AND messages.consumed_at IS NOT NULL)))
   FROM json_each(:tokens) AS wanted
