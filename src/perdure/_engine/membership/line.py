@@ -68,6 +68,8 @@ class Line:
         self._ended: set[RunId] = set()
         self._said: set[RunId] = set()
         self._is_vague = False
+        self._has_more = threading.Event()
+        """Whether there is something to say."""
 
     def start(self, renew_in: float, at_end: Callable[[], None]) -> None:
         """Take the lock, and start the thread; the lease was just taken. `at_end` is called on it when it is stopped.
@@ -107,11 +109,12 @@ class Line:
     ) -> None:
         """Tell the other processes soon, together with what else there is to say. Any thread."""
         with self._lock:
-            is_first = not self._has_more
             self._queues.update(queues)
             self._ended.update(ended)
             self._said.update(said)
             self._is_vague = self._is_vague or is_vague
+            is_first = not self._has_more.is_set()
+            self._has_more.set()
         if is_first:
             self._session.poke()
 
@@ -142,8 +145,20 @@ class Line:
         hints = self._session.wait(self._seconds_to_wait())
         for hint in hints:
             self._on_hint(hint)
-        if hints:  # however much others say, it is heard a hundred times a second
-            self._stop.wait(SAY_SECONDS)
+        if hints:
+            self._rest()
+
+    def _rest(self) -> None:
+        """However much others say, it is heard a hundred times a second; what there is to say here does not wait for
+        that: somebody may wait for the end of what was heard of just now.
+        """
+        until = time.monotonic() + SAY_SECONDS
+        while not self._stop.is_set() and (now := time.monotonic()) < until:
+            if self._has_more.is_set():
+                self._stop.wait(min(until, self._say_at) - now)
+                self._say()
+            else:
+                self._has_more.wait(until - now)
 
     def _look_at_files(self) -> None:
         self._files_at = time.monotonic() + LOOK_SECONDS
@@ -175,15 +190,11 @@ class Line:
             self._ended.clear()
             self._said.clear()
             self._is_vague = False
+            self._has_more.clear()
         if hint != Hint():
             self._session.say(hint)
             self._say_at = time.monotonic() + SAY_SECONDS
 
-    @property
-    def _has_more(self) -> bool:
-        """Whether there is something to say."""
-        return bool(self._queues or self._ended or self._said or self._is_vague)
-
     def _seconds_to_wait(self) -> float:
-        until = min(self._renew_at, self._files_at, self._sessions_at, self._say_at if self._has_more else math.inf)
-        return max(0.0, until - time.monotonic())
+        say_at = self._say_at if self._has_more.is_set() else math.inf
+        return max(0.0, min(self._renew_at, self._files_at, self._sessions_at, say_at) - time.monotonic())
