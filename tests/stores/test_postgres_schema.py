@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from perdure.errors import UnsupportedStoreError
 from perdure.stores.postgres import PostgresStore
+from tests.stores.entries import W1, W2, claim, created, join
 from tests.stores.postgres_server import server_of
 
 CATALOG = {
@@ -141,3 +142,20 @@ def test_migrating_what_is_up_to_date_needs_no_rights_to_change(empty_url: str, 
     migrate(empty_url)
     url = as_role(empty_url, role, "USAGE ON SCHEMA perdure", "SELECT ON perdure.migrations")
     migrate(url)
+
+
+def test_a_worker_that_holds_runs_cannot_be_removed(empty_url: str) -> None:
+    """By nobody: no run is held by one that is not there. A worker that holds nothing can."""
+    store = PostgresStore(empty_url)
+    try:
+        store.migrate()
+        join(store, W1, W2)
+        store.create([created("a")])
+        claim(store, W1)
+    finally:
+        store.close()
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match=f"{W1} holds runs"):
+            connection.execute("DELETE FROM perdure.workers")
+        connection.execute("DELETE FROM perdure.workers WHERE id = %s", [W2])
+        assert connection.execute("SELECT id::text FROM perdure.workers").fetchall() == [(W1,)]

@@ -6,7 +6,7 @@ import pytest
 
 from perdure._entries import SlotGiven
 from perdure.stores.protocol import ClaimRequest, Store
-from tests.stores.entries import W1, W2, W3, WORK, finished, fresh_claims, join, parked, released
+from tests.stores.entries import W1, W2, W3, WORK, created, finished, fresh_claims, join, parked, released
 from tests.stores.limiting import QUEUE, ask, fill, ids, limit, started
 
 
@@ -117,6 +117,34 @@ def test_each_key_has_its_own_window(store: Store) -> None:
     assert ids(ask(store, W2)) == ["a2"]
     limit(store, key_rate=None)
     assert ids(ask(store, W2)) == ["a3"]
+
+
+def test_a_long_line_that_has_left_keeps_nobody_out(store: Store) -> None:
+    """Keys that wait for a slot or a window while thousands are served before them: they come when there is one."""
+    limit(store, key_concurrency=1)
+    fill(store, "full", "later", flow_key="full")
+    [full] = ask(store, W1).runs
+    serve_others(store, "first")
+    limit(store, key_concurrency=None, key_rate=(1, 3600.0))
+    fill(store, "slept", "woken", flow_key="asleep")
+    assert set(ids(ask(store, W2, 1000))) == {"later", "slept"}
+    serve_others(store, "second")
+    limit(store, key_rate=(2, 3600.0))
+    assert ids(ask(store, W3)) == ["woken"]
+    store.apply(W1, [finished("full", full.claim)])
+    fill(store, "last", flow_key="full")
+    limit(store, key_rate=None)
+    assert ids(ask(store, W3)) == ["last"]
+
+
+def serve_others(store: Store, name: str, count: int = 1200) -> None:
+    """So many keys have a run each, which all begin and end."""
+    store.create([created(f"{name} {number}", queue=QUEUE, flow_key=f"{name} {number}") for number in range(count)])
+    served = 0
+    while claimed := ask(store, W3, 400).runs:
+        store.apply(W3, [finished(run.run_id, run.claim) for run in claimed])
+        served += len(claimed)
+    assert served == count
 
 
 def test_keys_and_the_queue_are_limited_together(store: Store) -> None:

@@ -15,7 +15,7 @@ Kind = Literal["plain", "time", "flag", "list", "json"]
 
 _TIMES: Final = frozenset({"at", "next_instant", "last_instant"})
 _FLAGS: Final = frozenset({"dedup_until_start"})
-OWN: Final = frozenset({"seq"})
+OWN: Final = frozenset({"seq", "line_from"})
 """What each database numbers by itself."""
 OF_HOLDERS: Final = ("worker", "claim", "has_slot")
 """Who holds a run is in no other database."""

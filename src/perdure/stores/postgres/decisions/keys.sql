@@ -1,6 +1,8 @@
 -- The first of the keys that are in line, in their turns; of a key the oldest of the lowest priority. Who has got its share
 -- and has more goes to the end of the line; who has nothing more, or is full, leaves it: the next run that becomes ready,
--- or the next end, stirs it; who has used its window sleeps until that opens. The caller has locked the queue's row.
+-- or the next end, stirs it; who has used its window sleeps until that opens. The caller has locked the queue's row, so
+-- turns are given in order, and no key in line is earlier than `line_from`: that moves on once so many have left
+-- that walking their dead entries would cost more than writing it.
 CREATE FUNCTION perdure.keyed_candidates(limits perdure.queues, names text[], most integer, last_attempts text,
                                          moment timestamptz, version text,
                                          OUT picked text[], OUT short_by text, OUT opens timestamptz,
@@ -8,7 +10,8 @@ CREATE FUNCTION perdure.keyed_candidates(limits perdure.queues, names text[], mo
 LANGUAGE plpgsql AS $$
 DECLARE
     last_turn bigint;
-    after bigint := -1;
+    first_turn bigint;
+    after bigint := limits.line_from - 1;
     upto bigint;
     looked_at integer := 1;
     passes integer := 0;
@@ -27,9 +30,10 @@ BEGIN
     UPDATE perdure.turns SET wakes_at = NULL, turn = nextval('perdure.turns_given')
      WHERE queue = limits.name AND wakes_at IS NOT NULL AND (limits.key_rate IS NULL OR wakes_at <= moment);
     full_keys := '{}';
-    last_turn := (SELECT turn FROM perdure.turns WHERE queue = limits.name AND wakes_at IS NULL
+    last_turn := (SELECT turn FROM perdure.turns
+                   WHERE queue = limits.name AND wakes_at IS NULL AND turn >= limits.line_from
                    ORDER BY turn DESC LIMIT 1);
-    keyless := perdure.share_without_key(limits.name, names, most, last_attempts, version);
+    keyless := perdure.share_without_key(limits, names, most, last_attempts, version);
     picked := keyless;
     -- Most of the time those that are next have something: few are looked at first, for each costs its share.
     WHILE cardinality(picked) < most AND looked_at > 0 AND passes < 9 LOOP
@@ -105,6 +109,12 @@ BEGIN
         picked := picked || perdure.rest_without_key(limits.name, names, most - cardinality(picked), last_attempts, keyless,
                                                       version);
     END IF;
+    first_turn := (SELECT turn FROM perdure.turns
+                    WHERE queue = limits.name AND wakes_at IS NULL AND key <> '' AND turn >= limits.line_from
+                    ORDER BY turn LIMIT 1);
+    IF coalesce(first_turn, last_turn + 1) >= limits.line_from + 1000 THEN
+        UPDATE perdure.queues SET line_from = coalesce(first_turn, last_turn + 1) WHERE queues.name = limits.name;
+    END IF;
     opens := (SELECT min(turns.wakes_at) FROM perdure.turns WHERE queue = limits.name AND turns.wakes_at IS NOT NULL);
     short_by := CASE
         WHEN cardinality(picked) > 0 OR EXISTS (SELECT 1 FROM perdure.stirs WHERE queue = limits.name) THEN 'more'
@@ -117,23 +127,25 @@ END $$;
 
 -- Runs without a key are in the same line, as if they had one: their share where there is more than one place, else in
 -- turns with the keys.
-CREATE FUNCTION perdure.share_without_key(of_queue text, names text[], most integer, last_attempts text, version text)
+CREATE FUNCTION perdure.share_without_key(limits perdure.queues, names text[], most integer, last_attempts text, version text)
 RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     others integer;
     picked text[];
 BEGIN
     others := (SELECT count(*) FROM (SELECT 1 FROM perdure.turns
-                                      WHERE queue = of_queue AND wakes_at IS NULL AND key <> '' LIMIT 64) AS one);
-    IF most = 1 AND others > 0 AND (SELECT turn FROM perdure.turns WHERE queue = of_queue AND key = '')
-                                   > (SELECT turn FROM perdure.turns WHERE queue = of_queue AND wakes_at IS NULL
+                                      WHERE queue = limits.name AND wakes_at IS NULL AND key <> ''
+                                        AND turn >= limits.line_from LIMIT 64) AS one);
+    IF most = 1 AND others > 0 AND (SELECT turn FROM perdure.turns WHERE queue = limits.name AND key = '')
+                                   > (SELECT turn FROM perdure.turns
+                                       WHERE queue = limits.name AND wakes_at IS NULL AND turn >= limits.line_from
                                        ORDER BY turn LIMIT 1) THEN
         RETURN '{}';
     END IF;
-    picked := perdure.candidates(of_queue, names, greatest(1, most / (others + 1)), last_attempts, -2147483648, 0,
+    picked := perdure.candidates(limits.name, names, greatest(1, most / (others + 1)), last_attempts, -2147483648, 0,
                                  version);
     IF others > 0 AND cardinality(picked) > 0 THEN
-        INSERT INTO perdure.turns (queue, key, turn) VALUES (of_queue, '', nextval('perdure.turns_given'))
+        INSERT INTO perdure.turns (queue, key, turn) VALUES (limits.name, '', nextval('perdure.turns_given'))
         ON CONFLICT (queue, key) DO UPDATE SET turn = excluded.turn;
     END IF;
     RETURN picked;

@@ -68,7 +68,8 @@ BEGIN
          WHERE state = 'held' AND has_slot IS NOT NULL AND queue = of_queue AND flow_key IS NOT NULL;
     END IF;
     IF changes ? 'key_rate' THEN
-        UPDATE perdure.turns SET wakes_at = NULL WHERE queue = of_queue AND wakes_at IS NOT NULL;
+        UPDATE perdure.turns SET wakes_at = NULL, turn = nextval('perdure.turns_given')
+         WHERE queue = of_queue AND wakes_at IS NOT NULL;
     END IF;
 END $$;
 

@@ -46,7 +46,6 @@ CREATE TABLE perdure.workers (
 -- `has_slot` counts while the run is held: true, it takes a slot of all that its queue has; false, it
 -- has given that back, and asks for one.
 -- Ids, keys and names compare by their bytes (COLLATE "C"), whatever the database's language is.
--- The foreign key is looked at when a transaction commits: a takeover deletes the worker before it puts the runs back.
 CREATE TABLE perdure.runs (
     id            text COLLATE "C" PRIMARY KEY,
     seq           bigint GENERATED ALWAYS AS IDENTITY,
@@ -60,7 +59,7 @@ CREATE TABLE perdure.runs (
     created_at    timestamptz NOT NULL DEFAULT perdure.now(),
     started_at    timestamptz,
     finished_at   timestamptz,
-    worker        uuid REFERENCES perdure.workers (id) DEFERRABLE INITIALLY DEFERRED,
+    worker        uuid,
     claim         uuid,
     attempts      integer NOT NULL CHECK (attempts >= 0),
     max_attempts  integer NOT NULL CHECK (max_attempts >= 1),
@@ -164,7 +163,8 @@ CREATE UNIQUE INDEX streams_entries ON perdure.streams (run_id, claim, entry_id,
 -- What was set for a queue, in the program or from outside. Most have no row, and cost nothing: then each worker has its own
 -- limit and no more. `is_keyed`: runs with a key were put on it, or its keys have limits. `is_shared`: a limit holds for
 -- all workers together, so a claim asks the queue's row (rule 14). `declared`: what a program has declared last, so that
--- the same declaration, made again, changes nothing that was set since.
+-- the same declaration, made again, changes nothing that was set since. `line_from`: no key in line has an earlier turn, so
+-- that a claim does not walk those that have left the line.
 CREATE TABLE perdure.queues (
     name               text COLLATE "C" PRIMARY KEY,
     is_keyed           boolean NOT NULL DEFAULT false,
@@ -180,6 +180,7 @@ CREATE TABLE perdure.queues (
     paused_at          timestamptz,
     declared           jsonb NOT NULL DEFAULT '{}',
     changed_at         timestamptz NOT NULL DEFAULT perdure.now(),
+    line_from          bigint NOT NULL DEFAULT 0,
     CHECK ((rate IS NULL) = (period_seconds IS NULL)),
     CHECK ((key_rate IS NULL) = (key_period_seconds IS NULL)),
     CHECK (is_keyed OR (key_concurrency IS NULL AND key_rate IS NULL))
@@ -426,13 +427,26 @@ CREATE INDEX runs_overdue ON perdure.runs (deadline_at) WHERE deadline_at IS NOT
 CREATE INDEX runs_to_mend ON perdure.runs (name) WHERE state = 'parked' AND stopped = 'mend';
 -- What some version of the code has refused.
 CREATE INDEX runs_refused ON perdure.runs (name) WHERE refused_by IS NOT NULL AND finished_at IS NULL;
--- What each worker holds; the foreign key's own question, too.
+-- What each worker holds.
 CREATE INDEX runs_held ON perdure.runs (worker, claim) WHERE worker IS NOT NULL;
 -- The children of a run, and which of them have ended.
 CREATE INDEX runs_children ON perdure.runs (parent_id, finished_at) WHERE parent_id IS NOT NULL;
 -- No two runs of a queue have one key, until the end or until the start of the one that has it.
 CREATE UNIQUE INDEX runs_dedup ON perdure.runs (queue, dedup_key)
     WHERE dedup_key IS NOT NULL AND finished_at IS NULL AND (dedup_until_start IS NOT TRUE OR started_at IS NULL);
+
+-- No run is held by a worker that is not there. Whoever claims has locked its worker's row (the fence); so it is enough to
+-- look when a worker is removed, and a foreign key, which looks for each run that is claimed, would cost a claim a seventh.
+-- Looked at when the transaction commits: a takeover deletes the worker before it puts the runs back.
+CREATE FUNCTION perdure.check_holds_nothing() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM perdure.runs WHERE worker = OLD.id) THEN
+        RAISE EXCEPTION 'worker % holds runs: it cannot be removed', OLD.id USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER hold_nothing AFTER DELETE ON perdure.workers DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION perdure.check_holds_nothing();
 
 -- Whatever makes a run with a key ready, or ends its claim, or gives its slot back, stirs its key. Here and not in each of
 -- the statements that do so: none can forget it, and what has no key pays one comparison.
