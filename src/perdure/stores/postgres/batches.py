@@ -51,8 +51,8 @@ def outside_statements(
 
 def _with_locks(kinds: Kinds, sections: Sections) -> Iterator[tuple[str, Sequence[object]]]:
     """Where claims end in several ways, all their rows are locked first, in one order."""
-    ending = [entry for name in kinds.ending if name in sections for entry in sections[name]]
-    if sum(name in sections for name in kinds.ending) > 1:
+    if len(sections) > 1 and sum(name in sections for name in kinds.ending) > 1:
+        ending = [entry for name in kinds.ending if name in sections for entry in sections[name]]
         yield "lock_held", [{"run_id": entry.run_id, "claim": entry.claim} for entry in ending]
     for name, entries in sections.items():
         yield f"write_{name}", entries

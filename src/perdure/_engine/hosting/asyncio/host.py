@@ -129,6 +129,7 @@ class LoopHost(LoopTurns):
                 future: asyncio.Future[None] = loop.create_future()
                 if self.journal.watch(lane, lane.appended, partial(self._wake, loop, future)):
                     state.leader.hurry(loop)
+                    state.has_waited = state.has_waited or not future.done()
                     await self._wait(run, future)
                 if lane.failure is not None:
                     raise lane.failure

@@ -24,6 +24,8 @@ from .one_per_loop import PerLoop
 QUIET_PASSES = 6
 FEW_TASKS = 64
 """Up to so many tasks, each is looked at in every pass; beyond, only when the passes were quiet otherwise."""
+FEW_HANDLES = 8
+"""A caller looks by itself while no more than that is about to run on the loop; beyond, one look for all is cheaper."""
 MOST_TASKS = 4096
 """Beyond so many tasks only the passes are counted: looking at each would cost more than it could save."""
 
@@ -73,15 +75,24 @@ class Rest:
         """Those of the runs whose code is about to run."""
         if self._ready is None:
             return {one.run for one in waiting if not seems_at_rest(one)}
-        runs = {one.run for one in waiting}
-        found: set[Run] = set()
-        for handle in snapshot(self._ready):
-            here = handle._context.get(scope)  # type: ignore[attr-defined]  # as `Handle._run` does
-            if type(here) is Branch and here.run in runs and not handle._cancelled:
-                found.add(here.run)
-                if len(found) == len(runs):
-                    break
-        return found
+        return about_to_run(self._ready, {one.run for one in waiting})
+
+    def is_but_for(self, run: Run) -> bool:
+        """Whether the run is at rest but for the caller, as far as that is told at a glance."""
+        ready = self._ready
+        return ready is not None and len(ready) <= FEW_HANDLES and not (ready and about_to_run(ready, {run}))
+
+
+def about_to_run(ready: Collection[asyncio.Handle], runs: set[Run]) -> set[Run]:
+    """Those of the runs whose code is among what is ready."""
+    found: set[Run] = set()
+    for handle in snapshot(ready):
+        here = handle._context.get(scope)  # type: ignore[attr-defined]  # as `Handle._run` does
+        if type(here) is Branch and here.run in runs and not handle._cancelled:
+            found.add(here.run)
+            if len(found) == len(runs):
+                break
+    return found
 
 
 def snapshot(ready: Collection[asyncio.Handle]) -> list[asyncio.Handle]:

@@ -52,6 +52,8 @@ class LoopState(Struct, eq=False):
     is_handed_in: bool = False
     """Whether what ends the claim is in the journal: the run leaves by itself when that is committed."""
     tasks: set[asyncio.Task[Any]] = set()
+    has_waited: bool = False
+    """Whether the call that comes to its turn has gone through the loop, to have what it follows committed."""
     gate: Gate | None = None
     """The gate of the run's deliveries; None before the first."""
     waits: LoopWaits | None = None

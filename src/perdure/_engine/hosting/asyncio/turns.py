@@ -14,6 +14,7 @@ from ...._core.flows.turn import NO_TURN
 from ..host import Host
 from ..replays import LOOK_SECONDS
 from .gate import Gate
+from .rest import rest_of
 from .state import LoopRun
 from .wakeups import finish
 
@@ -49,13 +50,26 @@ class LoopTurns(Host[LoopRun]):
             run.order.was_closed(request.key)
 
     def turn(self, run: LoopRun, request: Turn) -> Any:
+        has_waited, run.state.has_waited = run.state.has_waited, False
         if run.interruption is not None and run.may_finish:  # nothing can react any more: there is no need to rest
             if not request.is_numbered:
                 return NO_TURN
             if run.order.is_due(request.key):
                 return run.order.advance(request.key)
         run.check_alive()
-        return self._cancelled_turn(run, request.key) if request.is_cancel else self._turn(run, request)
+        if request.is_cancel:
+            return self._cancelled_turn(run, request.key)
+        if has_waited and self._is_next(run):
+            return run.order.advance(request.key) if request.is_numbered else NO_TURN
+        return self._turn(run, request)
+
+    @staticmethod
+    def _is_next(run: LoopRun) -> bool:
+        """Whether a fresh outcome is handed over without the two passes of the loop that the gate takes: a call of a
+        run with one branch, which nothing competes with, that has gone through the loop already, so that what the run
+        had made ready before it has had its turn.
+        """
+        return not (run.is_concurrent or run.is_behind) and rest_of(run.state.loop).is_but_for(run)
 
     async def _turn(self, run: LoopRun, request: Turn) -> tuple[int | None, bool]:
         gate, futures = self._gate(run), run.state.futures
