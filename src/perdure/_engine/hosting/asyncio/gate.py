@@ -14,8 +14,8 @@ from outside comes in the middle. What comes from outside is handed over here, a
   them a group cancels first depends on addresses in memory. A cancellation that comes before its place waits for it;
 - nothing new begins before everything recorded was handed over (`CatchUp`).
 
-A run with one branch has nothing that could be in another order: its call, once it has gone through the loop, asks no gate
-where nothing of the run is about to run (`LoopTurns.turn`).
+A run with one branch has nothing that could be in another order: its call, once it has gone through the loop, asks no
+gate where nothing of the run is about to run (`LoopTurns.turn`).
 
 Timers and I/O of the run's own code (outside steps) do come from outside and are not handed over here: what they do to
 the order is checked on replay, not promised.
