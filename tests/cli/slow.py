@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 
@@ -20,4 +21,11 @@ def quick(number: int) -> int:
 def hold(fifo: str) -> None:
     """Say that it runs, and never end."""
     Path(fifo).write_text("running", encoding="utf-8")
+    threading.Event().wait()
+
+
+@perdure.step
+def is_told_beside() -> None:
+    """SIGTERM, as it comes in the moment before the main thread waits: it does not interrupt what that waits for."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     threading.Event().wait()

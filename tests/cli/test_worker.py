@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import perdure
-from tests.cli.slow import hold, quick
+from tests.cli.slow import hold, is_told_beside, quick
 from tests.cli.slow import queue as slow_queue
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +58,15 @@ def test_processes_share_the_work_and_end_together(url: str) -> None:
         assert {handle.status() for handle in handles} == {"succeeded"}
 
 
+def test_a_signal_that_interrupts_no_wait_is_heard(url: str) -> None:
+    """One that comes just before the main thread waits would else be lost, and the process be killed later."""
+    with perdure.Client(url) as client:
+        handle = client.with_options(queue=slow_queue).submit(is_told_beside)
+        process = worker(url, "--grace", "0.2")
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, handle.status()) == (0, "ready"), err
+
+
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_worker_that_is_told_to_stop_hands_back_and_ends_well(url: str, tmp_path: Path, signals: int) -> None:
     """After the first signal what runs goes on for a moment; after the second not even that. Nothing is charged."""
@@ -76,3 +85,30 @@ def test_a_worker_that_is_told_to_stop_hands_back_and_ends_well(url: str, tmp_pa
         assert process.returncode == 0, err
         run = client.runs.get(handle.run_id).run
         assert (run.status, run.attempts, client.workers()) == ("ready", 0, [])
+
+
+def test_processes_that_cannot_begin_end_all(url: str) -> None:
+    """As one would: to try again and again would hide it from who looks after the command."""
+    process = worker(url, "--processes", "2", "--queues", "nowhere")
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, "serve names the queue 'nowhere'" in err) == (2, True), out + err
+    process = worker(f"{url}/nowhere.db", "--processes", "2")
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, "does not exist: make it first" in err) == (4, True), out + err
+
+
+def test_processes_that_are_told_to_end_while_they_begin_end_well(url: str) -> None:
+    """Also those that cannot listen yet, and such as are just being started."""
+    process = worker(url, "--processes", "2")
+    assert process.stdout is not None
+    assert "2 worker processes" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, out + err
+
+
+def test_a_grace_that_is_no_number_is_refused(url: str) -> None:
+    """It would be waited for as for ever, or not at all."""
+    process = worker(url, "--grace", "nan")
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, "--grace 0 or more" in err) == (2, True), err

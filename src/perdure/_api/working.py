@@ -21,6 +21,9 @@ from .app import Perdure
 log = logging.getLogger("perdure")
 
 LOOK_SECONDS = 0.2
+"""So late a signal is seen that came just before the main thread began to wait: it does not interrupt that wait,
+and one without an end would never see it.
+"""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -41,8 +44,8 @@ class WorkerProcess:
             self._app.launch()
             self._is_launched = True
             on_launched()
-            while not self._is_over.wait(LOOK_SECONDS if self._until_idle else None):
-                if self._is_idle():
+            while not self._is_over.wait(LOOK_SECONDS):
+                if self._until_idle and self._is_idle():
                     break
             self.stop()
 

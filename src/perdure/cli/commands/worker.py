@@ -16,12 +16,15 @@ from typing import Any
 
 from ... import Perdure, UsageError
 from ..._api.working import WorkerProcess
-from ..command import DONE, Command, Context
+from ..command import DONE, MISUSED, NO_DATABASE, Command, Context
 from ..programs import program_of
 from ..screen import Screen
 
 AGAIN_SECONDS = 1.0
 """Between two starts of a process that ends by itself, badly."""
+LOOK_SECONDS = 0.05
+IN_VAIN = (MISUSED, NO_DATABASE)
+"""So a process ends that could not begin."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context) -> int:
     """One process, or several with one that looks after them."""
-    if context.arguments.processes < 1 or context.arguments.grace < 0:
+    if context.arguments.processes < 1 or not context.arguments.grace >= 0:  # nan is neither
         raise UsageError("worker: --processes is 1 or more, and --grace 0 or more")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(process)d %(message)s")
     if context.arguments.processes > 1:
@@ -92,6 +95,7 @@ class Processes:
         self._url = context.url
         self._processes: list[subprocess.Popen[bytes]] = []
         self._told = 0
+        self._handed_on = 0
 
     def run(self) -> int:
         """Until all have ended."""
@@ -126,26 +130,36 @@ class Processes:
 
     def _look_after(self) -> int:
         codes: list[int] = []
+        first = list(self._processes)
         while self._processes:
             for process in list(self._processes):
                 code = process.poll()
                 if code is None:
                     continue
                 self._processes.remove(process)
-                if code == DONE or self._told:
+                if self._told or code == DONE:
+                    codes.append(DONE if code == -signal.SIGTERM else code)  # it was told before it could listen
+                elif code in IN_VAIN and process in first:
                     codes.append(code)
+                    self._told += 1
                 else:
                     logging.getLogger("perdure").warning("a worker process ended with %s; another is started", code)
                     time.sleep(AGAIN_SECONDS)
                     if not self._told:
                         self._processes.append(self._start())
-            time.sleep(0.05)
+            self._hand_on()
+            time.sleep(LOOK_SECONDS)
         return max(map(abs, codes), default=DONE)
 
+    def _hand_on(self) -> None:
+        """One signal at a time: two at once would be one for who gets them."""
+        if self._handed_on < self._told:
+            self._handed_on += 1
+            for process in self._processes:
+                process.send_signal(signal.SIGTERM)
+
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._told += 1
-        for process in self._processes:
-            process.send_signal(signal.SIGTERM)
+        self._told += 1  # and no more: a process may be starting just now, and must be told too
 
 
 COMMAND = Command(

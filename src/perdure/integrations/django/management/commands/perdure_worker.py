@@ -13,6 +13,8 @@ from django.utils.module_loading import autodiscover_modules
 from ..... import shutdown
 from ..._backend import PerdureBackend
 
+LOOK_SECONDS = 0.2
+
 
 class Command(BaseCommand):
     """The worker; any number of them share the work."""
@@ -39,5 +41,6 @@ class Command(BaseCommand):
         names = found.serve(queue, concurrency)
         self.stdout.write(f"perdure works on {found.database}: {', '.join(names)}")
         self.stdout.flush()
-        told.wait()
+        while not told.wait(LOOK_SECONDS):  # without an end it would miss a signal that comes just before it
+            pass
         shutdown()
