@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -92,6 +92,23 @@ def test_earlier_attempts_are_shown_with_their_errors(client: perdure.Client, st
         (1, "OSError: try 1"),
         (2, "OSError: try 2"),
     ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"deadline": datetime.max.replace(tzinfo=UTC)},
+        {"at": datetime.max.replace(tzinfo=UTC), "timeout": timedelta(days=3_650)},
+        {"at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=12))), "delay": None},
+    ],
+    ids=str,
+)
+def test_a_time_that_is_far_away_is_in_nobodys_way(client: perdure.Client, options: dict[str, Any]) -> None:
+    """`datetime.max` is how some say never."""
+    made = client.with_options(**options).submit(double, 1)
+    [run] = client.runs.list()
+    assert run.run_id == client.runs.get(made.run_id).run.run_id == made.run_id
+    assert {at.year in (1, 9890, 9899) for at in (run.due_at, run.deadline_at) if at is not None} == {True}
 
 
 def test_runs_are_ended_by_a_filter(client: perdure.Client, worked: dict[str, str]) -> None:

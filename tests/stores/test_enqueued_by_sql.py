@@ -183,3 +183,35 @@ def test_what_cannot_be_is_refused(enqueue: Enqueue, client: Client, wrong: dict
     with pytest.raises(DATABASE_ERRORS):
         enqueue(**({"name": "others:job"} | wrong))
     assert client.runs.list().runs == []
+
+
+@pytest.mark.parametrize(
+    ("postgres", "sqlite"), [("infinity", 9e999), ("-infinity", -9e999), ("10000-01-01", 253402300800)]
+)
+def test_a_time_that_no_program_can_show_is_refused(
+    enqueue: Enqueue, client: Client, store_url: str, postgres: str, sqlite: float
+) -> None:
+    """It would be in the way of everybody who lists runs."""
+    with pytest.raises(DATABASE_ERRORS, match="run_at: give a time of the years 1 to 9999"):
+        enqueue(name="others:job", run_at=postgres if store_url.startswith("postgres") else sqlite)
+    assert client.runs.list().runs == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("max_attempts", 0), ("priority", None), ("max_attempts", None)])
+def test_a_number_that_cannot_be_is_refused_by_its_name(
+    enqueue: Enqueue, client: Client, store_url: str, name: str, value: Any
+) -> None:
+    """With the code that the page names. In a view's row NULL is what was not given."""
+    if store_url.startswith("postgres"):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match=f"{name}: give a whole number"):
+            enqueue(name="others:job", **{name: value})
+        assert client.runs.list().runs == []
+    elif value is None:
+        enqueue(name="others:job", **{name: value})
+
+
+def test_a_priority_of_more_than_32_bits_is_refused(enqueue: Enqueue, client: Client) -> None:
+    """As in Python."""
+    with pytest.raises(DATABASE_ERRORS):
+        enqueue(name="others:job", priority=2**31)
+    assert client.runs.list().runs == []

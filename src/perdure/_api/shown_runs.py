@@ -370,8 +370,13 @@ def hook_summary(hook: HookRow) -> HookSummary:
 
 
 def moment(seconds: float) -> datetime:
-    """A time of the database."""
-    return datetime.fromtimestamp(seconds, UTC)
+    """A time of the database. One that no `datetime` can say, such as a deadline years after the latest start, is the
+    last or first that one can: a run must not be in the way of whoever looks at others.
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError):
+        return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
 
 
 def maybe(seconds: float | None) -> datetime | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf, isnan
 from operator import index
 from types import NoneType, UnionType
@@ -18,6 +18,9 @@ from ..typing import Seconds
 
 MOST_SECONDS: Final = 3_200_000_000.0
 """A hundred years: what is longer was meant as for ever, or in another unit, and some clock would overflow."""
+LATEST: Final = datetime(9890, 1, 1, tzinfo=UTC).timestamp()
+"""A moment after it was meant as never, and with a duration added no `datetime` could say it."""
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC).timestamp()
 LONGEST_NAME: Final = 500
 """In characters: a name is part of the key of an index, whose rows the databases limit."""
 LEAST_INTEGER: Final = -(1 << 31)
@@ -35,12 +38,14 @@ def seconds_of(given: Seconds, what: str, *, above_zero: bool = False) -> float:
 
 
 def moment_of(given: datetime, what: str) -> float:
-    """A moment in seconds since the epoch. Raises `UsageError` where it is no `datetime`, or has no time zone."""
+    """A moment in seconds since the epoch, `LATEST` for all that is after that. Raises `UsageError` where it is no
+    `datetime`, or has no time zone.
+    """
     if not isinstance(given, datetime) or given.tzinfo is None:
         raise UsageError(
             f"{what}={given!r}: give a time with a time zone, such as datetime.now(UTC) + timedelta(hours=1)"
         )
-    return given.timestamp()
+    return min(max(given.timestamp(), EARLIEST), LATEST)
 
 
 def as_seconds(given: Seconds, what: str) -> float:

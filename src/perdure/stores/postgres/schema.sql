@@ -558,7 +558,8 @@ DECLARE
     other record;
 BEGIN
     PERFORM perdure.check_enqueued(enqueue.name, enqueue.arguments, enqueue.queue, own_id, enqueue.kind, enqueue.key,
-                                   enqueue.dedup, enqueue.dedup_until, enqueue.on_duplicate, enqueue.attributes);
+                                   enqueue.dedup, enqueue.dedup_until, enqueue.on_duplicate, enqueue.attributes,
+                                   enqueue.priority, enqueue.run_at, enqueue.max_attempts);
     LOOP
         INSERT INTO perdure.runs (id, kind, name, queue, state, priority, due_at, attempts, max_attempts, created_by,
                                   fingerprint, flow_key, dedup_key, dedup_until_start)
@@ -595,7 +596,8 @@ END $$;
 
 -- What `enqueue` was given, or an error that says what is wrong with it.
 CREATE FUNCTION perdure.check_enqueued(name text, arguments json, queue text, id text, kind text, key text, dedup text,
-                                       dedup_until text, on_duplicate text, attributes json)
+                                       dedup_until text, on_duplicate text, attributes json, priority integer,
+                                       run_at timestamptz, max_attempts integer)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     wrong text := CASE
@@ -610,6 +612,10 @@ DECLARE
             THEN 'on_duplicate: give reject or return_existing'
         WHEN key IS NOT NULL AND queue = '' THEN 'key: it is whose turn it is in a queue; give one'
         WHEN json_typeof(attributes) <> 'object' THEN 'attributes: give a JSON object'
+        WHEN priority IS NULL THEN 'priority: give a whole number'
+        WHEN run_at NOT BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59Z'
+            THEN 'run_at: give a time of the years 1 to 9999'
+        WHEN max_attempts IS NULL OR max_attempts < 1 THEN 'max_attempts: give a whole number from 1 on'
     END;
 BEGIN
     SELECT coalesce(wrong, min(what || ': give a text of 1 to 500 characters without control characters')) INTO wrong

@@ -558,6 +558,12 @@ BEGIN
     SELECT RAISE(ABORT, 'enqueue: priority and max_attempts: give whole numbers; run_at: seconds since the epoch')
      WHERE typeof(coalesce(NEW.priority, 0)) <> 'integer' OR typeof(coalesce(NEW.max_attempts, 1)) <> 'integer'
         OR coalesce(NEW.max_attempts, 1) < 1 OR typeof(coalesce(NEW.run_at, 0)) NOT IN ('integer', 'real');
+    SELECT RAISE(ABORT, 'enqueue: priority: give a number of 32 bits')
+     WHERE coalesce(NEW.priority, 0) NOT BETWEEN -2147483648 AND 2147483647;
+    SELECT RAISE(ABORT, 'enqueue: max_attempts: give at most 2147483647')
+     WHERE coalesce(NEW.max_attempts, 1) > 2147483647;
+    SELECT RAISE(ABORT, 'enqueue: run_at: give a time of the years 1 to 9999')
+     WHERE coalesce(NEW.run_at, 0) NOT BETWEEN -62135596800 AND 253402300799;
     SELECT RAISE(ABORT, 'enqueue: attributes: give a JSON object of at most 32 texts, numbers, true or false')
      WHERE NEW.attributes IS NOT NULL
        AND (NOT json_valid(NEW.attributes) OR json_type(NEW.attributes) <> 'object'
