@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -37,16 +41,44 @@ async def calls_from_callbacks(kind: str) -> list[str]:
     return await (await made)
 
 
-def test_a_durable_call_in_a_task_that_a_callback_made_is_refused() -> None:
+@workflow
+async def steps_from_callbacks() -> None:
+    """The task that a callback makes begins with a durable call."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[asyncio.Task[str]] = loop.create_future()
+
+    async def outer() -> str:
+        return await awork("callback")
+
+    loop.call_later(0, lambda: made.set_result(loop.create_task(outer())))
+    await (await made)
+
+
+LOOPS = ["stock", *(["eager"] if sys.version_info >= (3, 12) else [])]
+
+
+async def on_loop(kind: str, program: Coroutine[Any, Any, Any]) -> Any:
+    """On a loop whose tasks begin later, or at once."""
+    if kind == "eager":
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]
+    return await program
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "program", [steps_from_callbacks, partial(calls_from_callbacks, "durable")], ids=["at once", "in a task of it"]
+)
+def test_a_durable_call_in_a_task_that_a_callback_made_is_refused(loop: str, program: Any) -> None:
     """When a callback runs is no part of the program: no replay could number its tasks alike."""
     with pytest.raises(perdure.LineageError, match="callback"):
-        asyncio.run(calls_from_callbacks("durable"))
+        asyncio.run(on_loop(loop, program()))
     assert ran == []
 
 
-def test_a_callback_may_make_tasks_that_call_nothing_durable() -> None:
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_callback_may_make_tasks_that_call_nothing_durable(loop: str) -> None:
     """Libraries do that for themselves."""
-    assert asyncio.run(calls_from_callbacks("harmless")) == ["of a library"]
+    assert asyncio.run(on_loop(loop, calls_from_callbacks("harmless"))) == ["of a library"]
 
 
 @step(retries=2)

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from ...._core.lineage import Branch, StepScope, scope
@@ -29,8 +29,8 @@ BRANCH_OF: WeakKeyDictionary[asyncio.Task[Any], Branch] = WeakKeyDictionary()
 is in the run's `LoopState`.
 """
 
-UNNUMBERED: WeakSet[asyncio.Task[Any]] = WeakSet()
-"""Tasks that a callback has made, in the context of a run."""
+NOBODY: Final = object()
+"""The owner of the branch that a task has in its context which a callback has made: no task."""
 
 _FACTORY_MARK = "__perdure_factory__"
 _PLAIN_MARK = "__perdure_plain__"
@@ -87,9 +87,22 @@ def make_in_run(
     parent = creating_branch(here)
     if parent is not None:
         return make_branch_task(parent, make, loop, coro, options)
-    task = make(loop, coro, **options)
-    UNNUMBERED.add(task)
-    return task
+    return make_within(Branch(here.run, True, owner=NOBODY), make, loop, coro, options)
+
+
+def make_within(
+    branch: Branch,
+    make: Callable[..., asyncio.Task[Any]],
+    loop: asyncio.AbstractEventLoop,
+    coro: Coroutine[Any, Any, Any],
+    options: dict[str, Any],
+) -> asyncio.Task[Any]:
+    """The task, with this branch in its context from its first line on: an eager one begins before it is returned."""
+    given: contextvars.Context | None = options.get("context")
+    # A copy also of a given one: two tasks in one context would each take the other's branch, or step, for its own.
+    context = options["context"] = contextvars.copy_context() if given is None else given.copy()
+    context.run(scope.set, branch)
+    return make(loop, coro, **options)
 
 
 def begins_later(loop: asyncio.AbstractEventLoop) -> bool:
@@ -125,11 +138,7 @@ def make_branch_task(
         )
     # From Python 3.12 on `wait_for` makes no task, and the keys must be the same.
     branch = parent if maker == "wait_for" else parent.fork(name_of(coro), is_async=True)
-    given: contextvars.Context | None = options.get("context")
-    # A copy also of a given one: two tasks in one context would each take the other's branch, or step, for its own.
-    context = options["context"] = contextvars.copy_context() if given is None else given.copy()
-    context.run(scope.set, branch)
-    task = make(loop, coro, **options)
+    task = make_within(branch, make, loop, coro, options)
     if branch is not parent:
         branch.owner = task
     enlist_task(task, branch)
@@ -199,7 +208,7 @@ def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
         return here
     state = loop_state(here.run)
     branch: Branch | None = state.branch if state.root is task else BRANCH_OF.get(task)
-    if branch is not None or task in UNNUMBERED:
+    if branch is not None or here.owner is NOBODY:
         return branch
     if here.owner is None:  # an eager task that runs before its factory has returned
         branch = here
