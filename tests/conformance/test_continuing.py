@@ -193,6 +193,29 @@ def steps_that_continue() -> str:
     return "nothing"
 
 
+async def for_an_hour() -> None:
+    """Is there to be cancelled."""
+    await perdure.sleep(3600)
+
+
+@workflow
+async def in_groups(number: int, most: int) -> int:
+    """Says so inside task groups, which cancel their tasks and raise it in groups of errors."""
+    async with asyncio.TaskGroup() as outer, asyncio.TaskGroup() as inner:
+        tasks = [outer.create_task(for_an_hour()), inner.create_task(for_an_hour())]
+        await asyncio.sleep(0)
+        if number < most:
+            continue_as_new(number + 1, most)
+        for task in tasks:
+            task.cancel()
+    return number
+
+
+def test_it_goes_on_from_inside_task_groups(app: perdure.Perdure) -> None:
+    """However deep."""
+    assert start(in_groups, 0, 2).result(20) == 2
+
+
 @pytest.mark.parametrize("fn", [rounds, arounds])
 def test_a_run_goes_on_and_its_handle_follows(app: perdure.Perdure, fn: Any) -> None:
     """Each round's step ran once, under a key of its own; the first handle gives what the last life gave."""

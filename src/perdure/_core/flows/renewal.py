@@ -24,6 +24,14 @@ class ContinuedAsNew(BaseException):
         self.stored = stored
 
 
+def out_of_groups(error: BaseException) -> BaseException:
+    """That this life is over, without the groups in which task groups have raised it on; any other error as it is."""
+    inner = error
+    while issubclass(type(inner), BaseExceptionGroup) and len(inner.exceptions) == 1:  # type: ignore[attr-defined]
+        inner = inner.exceptions[0]  # type: ignore[attr-defined]
+    return inner if issubclass(type(inner), ContinuedAsNew) else error
+
+
 def leave_life(run: Run, stored: Stored) -> NoReturn:
     """The run's function ends here; the arguments of the next life are stored already."""
     run.check_alive()

@@ -25,7 +25,7 @@ from ...._core.flow import (
     Settle,
     StartChild,
 )
-from ...._core.flows.renewal import ContinuedAsNew
+from ...._core.flows.renewal import ContinuedAsNew, out_of_groups
 from ...._core.handlers import Handlers
 from ...._core.interruption import CANCELS_TASKS
 from ...._core.lineage import Branch, StepScope, scope
@@ -243,7 +243,8 @@ class LoopHost(LoopTurns):
             if run.handlers is not None:
                 await self._finish(run.handlers)
             return Outcome(value, run.exit)
-        except BaseException as error:
+        except BaseException as raised:
+            error = out_of_groups(raised)
             if issubclass(type(error), ContinuedAsNew) and run.handlers is not None:
                 await self._finish(run.handlers)
             if isinstance(error, asyncio.CancelledError):

@@ -32,7 +32,7 @@ from ...._core.flow import (
     Send,
     Settle,
 )
-from ...._core.flows.renewal import ContinuedAsNew
+from ...._core.flows.renewal import ContinuedAsNew, out_of_groups
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.own_process import OwnProcess
 from ...._entries import Arrival, EndedRun, EventSeen, HistoryRows, Verdict
@@ -177,7 +177,8 @@ class ThreadHost(ThreadTurns):
             value = request.function(*request.args, **request.kwargs)
             self._finish(run)
             return Outcome(value, run.exit)
-        except BaseException as error:
+        except BaseException as raised:
+            error = out_of_groups(raised)
             if issubclass(type(error), ContinuedAsNew):  # an error may not let itself be looked at
                 self._finish(run)
             return ended_by(error if run.exit is None else run.exit)
