@@ -133,6 +133,64 @@ def test_the_time_to_wake_is_recorded_once(url: str) -> None:
 
 
 @workflow
+async def oversleeps() -> list[str]:
+    """Branches whose times come in another order than they were asked for."""
+    woken = []
+
+    async def branch(name: str, seconds: float) -> None:
+        await perdure.sleep(seconds)
+        woken.append(name)
+
+    await asyncio.gather(branch("last", 0.3), branch("second", 0.2), branch("first", 0.1))
+    return woken
+
+
+@workflow
+def sync_oversleeps() -> list[str]:
+    """The same in threads."""
+    woken = []
+
+    def branch(name: str, seconds: float) -> None:
+        perdure.sleep(seconds)
+        woken.append(name)
+
+    with perdure.threads() as pool:
+        for name, seconds in [("last", 0.3), ("second", 0.2), ("first", 0.1)]:
+            pool.submit(branch, name, seconds)
+    return woken
+
+
+@workflow
+async def oversleeps_limits() -> list[str]:
+    """A limit in a limit."""
+    woken = []
+    try:
+        async with perdure.timeout(0.3):
+            try:
+                async with perdure.timeout(0.1):
+                    await perdure.sleep(3600)
+            except TimeoutError:
+                woken.append("first")
+                await perdure.sleep(3600)
+    except TimeoutError:
+        woken.append("last")
+    return woken
+
+
+@pytest.mark.parametrize("function", [oversleeps, sync_oversleeps, oversleeps_limits])
+def test_what_became_due_meanwhile_comes_in_the_order_of_its_times(url: str, function: Any) -> None:
+    """As it would have if the process had not been away."""
+    began_at = time.time()
+    with perdure.running(url, shutdown_seconds=0):
+        perdure.with_options(id="sleeper").start(function)
+        until(lambda: sum(step.kind == "sleep" for step in perdure.runs.get("sleeper").steps) == 3)
+    until(lambda: time.time() > began_at + 1)
+    with perdure.running(url):
+        woken = perdure.handle("sleeper").result(30)
+    assert woken in (["first", "second", "last"], ["first", "last"])
+
+
+@workflow
 def draws() -> list[Any]:
     """Everything that would differ at a replay."""
     seen = [perdure.now(), perdure.random(), perdure.uuid4(), perdure.now(), perdure.random(), perdure.uuid4()]

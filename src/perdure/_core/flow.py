@@ -125,6 +125,10 @@ class Turn(Struct):
     """What is handed over is that the run's own code has cancelled the call: that follows from what was handed over
     before, and needs no rest.
     """
+    due_at: float | None = None
+    """When it came to be, of what is over by the clock alone: what has become due while nobody executed the run is
+    handed over in the order of the times.
+    """
     method: ClassVar = "turn"
 
 

@@ -82,7 +82,7 @@ def get_event(
         seen: EventSeen | None = yield Await(Wait("event", name, run_id=of_run), min(times, default=None))
         if seen is None and limit is not None and (due_at is None or limit.due_at < due_at):
             return (yield from reached(run, limit))
-        position, _ = yield Turn(key)
+        position, _ = yield Turn(key, due_at=due_at if seen is None else None)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise

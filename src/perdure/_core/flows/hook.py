@@ -166,7 +166,7 @@ def await_answer(hook: OpenedHook, key: str, *, limits: Sequence[Limit] = ()) ->
             return (yield from reached(run, limit))
         if arrival is None:
             if (yield from close(hook, key)):
-                yield from log_turn(run, key)
+                yield from log_turn(run, key, hook.due_at)
                 return None
             arrival = yield Await(wait)  # it is there
         position, _ = yield Turn(key)

@@ -57,7 +57,7 @@ def receive(
         arrival = yield Await(wait, min(times, default=None))
         if arrival is None and limit is not None and (due_at is None or limit.due_at < due_at):
             return (yield from reached(run, limit))
-        position, _ = yield Turn(key)
+        position, _ = yield Turn(key, due_at=due_at if arrival is None else None)
     except CallCancelled:
         if arrival is not None:
             inbox_of(run).put_back(wait, arrival)
@@ -75,7 +75,7 @@ def receive(
 
 def reached(run: Run, limit: Limit) -> Flow[Limit]:
     """The limit of a block is over: that is handed over once."""
-    yield from log_turn(run, limit.key)
+    yield from log_turn(run, limit.key, limit.due_at)
     limit.is_over = True
     return limit
 

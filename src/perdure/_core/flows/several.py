@@ -36,6 +36,6 @@ def next_end(run: Run, several: Several, limits: Sequence[Limit]) -> Flow[tuple[
         return key, outcome
     reached = limit if key is None else next(limit for limit in limits if limit.key == key)
     assert reached is not None
-    yield from log_turn(run, reached.key)
+    yield from log_turn(run, reached.key, reached.due_at)
     reached.is_over = True
     return reached

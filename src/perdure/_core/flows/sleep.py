@@ -32,11 +32,11 @@ def sleep(
             yield StayOpen(key)
         if limit is not None and limit.due_at < due_at:
             yield AwaitTime(limit.due_at)
-            yield from log_turn(run, limit.key)
+            yield from log_turn(run, limit.key, limit.due_at)
             limit.is_over = True
             return limit
         yield AwaitTime(due_at)
-        yield from log_turn(run, key)
+        yield from log_turn(run, key, due_at)
     except CallCancelled:
         yield from log_cancel(run, key)
         raise

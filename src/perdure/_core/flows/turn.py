@@ -12,12 +12,12 @@ NO_TURN: Final = (None, False)
 """Of a call whose outcome is handed over at once: nothing can come in between."""
 
 
-def log_turn(run: Run, key: str) -> Flow[None]:
+def log_turn(run: Run, key: str, due_at: float | None = None) -> Flow[None]:
     """The turn of a wait, whose position has no checkpoint of its own: it goes to the order log. In a run with one
     branch the order follows from the code, so that there is nothing to log.
     """
     is_numbered = run.is_concurrent or (run.order.is_replaying and run.order.is_recorded(key))
-    position, was_recorded = yield Turn(key, is_numbered)
+    position, was_recorded = yield Turn(key, is_numbered, due_at=due_at)
     if is_numbered and not was_recorded:
         yield LogTurn(position, key)
 

@@ -29,6 +29,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import Context
 from heapq import heappop, heappush
+from math import inf
 from typing import Any
 
 from ...._core.run import Run
@@ -78,7 +79,7 @@ class Gate:
         self._rest = rest_of(loop)
         self._patience_seconds = patience
         self._give_up = give_up
-        self._turns: list[tuple[int, int, str, asyncio.Future[None]]] = []
+        self._turns: list[tuple[int, float, int, str, asyncio.Future[None]]] = []
         self._cancelled: list[tuple[int, int, str, Cancelled]] = []
         self._new: dict[asyncio.Future[None], str] = {}
         self._granted: asyncio.Future[None] | None = None
@@ -88,12 +89,13 @@ class Gate:
         self._spins = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def wait(self, key: str, *, is_numbered: bool = True) -> asyncio.Future[None]:
+    def wait(self, key: str, *, is_numbered: bool = True, due_at: float | None = None) -> asyncio.Future[None]:
         """A future for the call's turn. Who was woken takes it, with `take`: a task that is cancelled in the moment
         before it wakes has no turn.
         """
         future: asyncio.Future[None] = self._loop.create_future()
-        heappush(self._turns, (self.run.order.rank(key) if is_numbered else -1, self._next(), key, future))
+        rank, came_at = self.run.order.rank(key) if is_numbered else -1, inf if due_at is None else due_at
+        heappush(self._turns, (rank, came_at, self._next(), key, future))
         return future
 
     def taken(self, future: asyncio.Future[None]) -> None:
@@ -156,7 +158,7 @@ class Gate:
 
     def _hand_over(self) -> bool:
         while self._turns:
-            rank, _, key, future = self._turns[0]
+            rank, _, _, key, future = self._turns[0]
             if future.done():  # its task was cancelled meanwhile
                 heappop(self._turns)
                 continue
@@ -208,7 +210,7 @@ class Gate:
 
     def _waiting(self) -> dict[asyncio.Future[Any], str]:
         """What waits here, and the keys of the calls."""
-        found: dict[asyncio.Future[Any], str] = {future: key for _, _, key, future in self._turns}
+        found: dict[asyncio.Future[Any], str] = {future: key for *_, key, future in self._turns}
         found.update((future, key) for _, _, key, future in self._cancelled)
         found.update(self._new)
         return {future: key for future, key in found.items() if not future.done()}

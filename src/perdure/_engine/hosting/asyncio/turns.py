@@ -73,7 +73,7 @@ class LoopTurns(Host[LoopRun]):
 
     async def _turn(self, run: LoopRun, request: Turn) -> tuple[int | None, bool]:
         gate, futures = self._gate(run), run.state.futures
-        future = gate.wait(request.key, is_numbered=request.is_numbered)
+        future = gate.wait(request.key, is_numbered=request.is_numbered, due_at=request.due_at)
         futures.add(future)
         try:
             await future

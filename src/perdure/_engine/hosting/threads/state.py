@@ -27,7 +27,7 @@ class ThreadState:
     changed: threading.Condition
     """Whoever waits here waits on it, and looks first whether it has to."""
     waits: Waits
-    turns: list[tuple[int, int, str]]
+    turns: list[tuple[int, float, int, str]]
     futures: WeakSet[Any]
     """Of what its branches execute, by `perdure.threads()`."""
     baton: Baton

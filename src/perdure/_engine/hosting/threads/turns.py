@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from heapq import heapify, heappop, heappush
+from math import inf
 
 from ...._core.flow import BeginReplay, CatchUp, GiveBack, LogTurn, Pause, Record, StayOpen, Turn
 from ...._core.flows.turn import NO_TURN
@@ -46,7 +47,8 @@ class ThreadTurns(Host[ThreadRun]):
         self._came_back(run)
         with state.changed:
             state.turn_count += 1
-            entry = (order.rank(key), state.turn_count, key)
+            came_at = inf if request.due_at is None else request.due_at
+            entry = (order.rank(key), came_at, state.turn_count, key)
             heappush(state.turns, entry)
             since, seen = time.monotonic(), order.next_position
             while run.interruption is None or (run.may_finish and order.is_due(key)):
@@ -136,7 +138,7 @@ class ThreadTurns(Host[ThreadRun]):
         is_certain = state.branches - state.joining <= waiting and not state.timed and not state.waits
         left = since + self.options.replay_patience_seconds - time.monotonic()
         if run.order.awaited_key not in run.order.open_keys:
-            if is_certain and not any(run.order.is_due(turn_key) for _, _, turn_key in state.turns):
+            if is_certain and not any(run.order.is_due(turn_key) for *_, turn_key in state.turns):
                 self.give_up(run, key, False)
             elif left <= 0:
                 self.give_up(run, key, True)
