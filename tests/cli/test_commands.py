@@ -80,7 +80,11 @@ def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> N
     assert command("runs", "show", worked["ready"][:-1]).code == 0
     assert command("runs", "show", "0").code in (2, 3)  # several begin so, or none
     explained = command("runs", "explain", worked["failed"]).out.splitlines()
-    assert explained[1:] == ["It has ended: failed.", "ValueError: -1 is too small"]
+    assert explained[1:] == [
+        "It has ended: failed.",
+        "`perdure runs retry` lets it go on from where it failed.",
+        "ValueError: -1 is too small",
+    ]
     assert command("runs", "explain", worked["ready"][:-1]).out.startswith(f"{worked['ready']} is ready\n")
 
 
@@ -169,6 +173,13 @@ def test_the_doctor_says_what_is_wrong(command: Perdure, store_url: str, worked:
     assert (report["well"], any(not finding["is_well"] for finding in report["findings"])) == (False, True)
     command("runs", "cancel", worked["ready"])
     assert command("doctor").code == 0
+
+
+def test_the_doctor_says_that_nothing_can_be_written(command: Perdure, store_url: str, client: perdure.Client) -> None:
+    """A worker would not even begin there."""
+    if store_url.startswith("postgres"):
+        said = command("doctor", url=f"{store_url}&options=-cdefault_transaction_read_only%3Don")
+        assert (said.code, "WRONG  the database takes no writes" in said.out) == (1, True)
 
 
 def test_the_doctor_says_what_is_paused_and_what_schedules_lack(command: Perdure, client: perdure.Client) -> None:

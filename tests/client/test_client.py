@@ -183,6 +183,12 @@ def test_options_that_cannot_be_are_refused(client: perdure.Client) -> None:
     assert len(client.runs.list()) == 0
 
 
+def test_an_empty_url_is_no_database() -> None:
+    """A setting that is not there is often an empty text: the default file would take what is meant for another."""
+    with pytest.raises(perdure.UnsupportedStoreError, match="possible are"):
+        perdure.Client("")
+
+
 def test_a_password_is_never_shown() -> None:
     """Neither by the client nor by its errors."""
     client = perdure.Client("postgresql://me:secret@nowhere.invalid/db", patience_seconds=0)

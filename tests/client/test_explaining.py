@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 import perdure
@@ -14,6 +17,7 @@ from perdure import Client, Queue
 MAY_END = threading.Event()
 NARROW = Queue("narrow", concurrency=1)
 KEYED = Queue("keyed", key_concurrency=1)
+SINGLE = Queue("single", worker_concurrency=1)
 SLOW = Queue("slow", rate=(1, 3_600))
 
 
@@ -51,9 +55,9 @@ def test_nobody_is_there_to_take_it(store_url: str, client: Client) -> None:
     run = client.with_options(queue="elsewhere", id="r").submit("nowhere:f", 1)
     assert "No worker works on this database" in said(client, "r")
     with perdure.running(store_url, serve=["narrow"]):
-        assert "None of the 1 worker serves the queue 'elsewhere'" in str(run.explain())
+        assert "No living worker serves the queue 'elsewhere', of 1: start one" in str(run.explain())
         client.with_options(queue="narrow", id="unknown").submit("nowhere:f", 1)
-        assert "knows nowhere:f" in said(client, "unknown")
+        assert "No living worker that serves the queue 'narrow' knows nowhere:f, of 1" in said(client, "unknown")
 
 
 def test_a_full_queue_names_who_holds_its_slots(store_url: str, client: Client) -> None:
@@ -91,7 +95,7 @@ def test_a_full_key_and_a_closed_window(store_url: str, client: Client) -> None:
     ("what", "sentence"),
     [
         ("message", "It waits for a message under 'orders'."),
-        ("sleep", "It sleeps for (1 h|59 min)"),
+        ("sleep", "It sleeps, or rests between two attempts, for (1 h|59 min)"),
         ("child", "It waits for its children: 1 child is not over."),
     ],
 )
@@ -102,6 +106,65 @@ def test_a_parked_run_says_what_it_waits_for(store_url: str, client: Client, wha
         wait_for_state(client, "w", "parked")
         assert re.search(sentence, said(client, "w"))
         client.runs.cancel("w")
+
+
+def test_a_worker_that_is_dead_takes_nothing(store_url: str, client: Client) -> None:
+    """Its row stays until another one finds it; it is silent for longer than its lease, and does not count."""
+    with perdure.running(store_url, poll_seconds=0.05):
+        NARROW.with_options(id="held").submit(hold)
+        wait_for_state(client, "held", "held")
+        NARROW.with_options(id="behind").submit(hold)
+        client.with_options(id="asleep", queue="narrow").submit(waits, "message")
+        silence(store_url, 20)
+        assert "has not shown that it lives for 20 s; after 30 s another could take over, and none is there" in said(
+            client, "held"
+        )
+        silence(store_url, 40)
+        assert "No worker works on this database, and the last was heard of 40 s ago" in said(client, "behind")
+        assert "which has not shown that it lives for 40 s, longer than its lease of 30 s." in said(client, "held")
+        assert "No other is there to take it over: start one." in said(client, "held")
+        MAY_END.set()
+
+
+def test_nobody_has_been_heard_of_for_long(store_url: str, client: Client) -> None:
+    """Within a lease a worker may live, and what is said is that it is quiet."""
+    with perdure.running(store_url, poll_seconds=0.05):
+        handles = [SINGLE.with_options(id=name).submit(hold) for name in ("a", "b")]
+        wait_for_state(client, "a", "held")
+        silence(store_url, 20)
+        assert "But none that would has shown that it lives for 20 s." in said(client, "b")
+        MAY_END.set()
+        for handle in handles:
+            handle.result(60)
+
+
+def test_what_was_stopped_says_by_whom_and_what_to_do(store_url: str, client: Client) -> None:
+    """A pause, of one run and of a function, and an end that was asked for."""
+    with perdure.running(store_url, poll_seconds=0.05, park_after_seconds=0):
+        client.runs.pause_function("explained:hold")
+        NARROW.with_options(id="later").submit(hold)
+        assert "`perdure functions resume explained:hold`" in said(client, "later")
+        client.runs.resume_function("explained:hold")
+        wait_for_state(client, "later", "held")
+        client.runs.cancel("later")
+        assert client.runs.explain("later").status == client.handle("later").status() == "cancelling"
+        perdure.with_options(id="w").start(waits, "message")
+        wait_for_state(client, "w", "parked")
+        client.runs.pause("w", why="the lift is broken", by="alice")
+        assert said(client, "w") == ("It is paused by alice: the lift is broken.\n`perdure runs resume` lets it go on.")
+        client.runs.cancel("w")
+        MAY_END.set()
+
+
+def silence(store_url: str, seconds: int) -> None:
+    """The workers there were last heard of so long ago; they say that they live each ten seconds."""
+    if store_url.startswith("postgres"):
+        with psycopg.connect(store_url) as server:
+            said_at = "UPDATE perdure.workers SET renewed_at = perdure.now() - make_interval(secs => %s)"
+            server.execute(said_at, (seconds,))
+        return
+    with contextlib.closing(sqlite3.connect(store_url, timeout=30)) as file, file:
+        file.execute("UPDATE workers SET renewed_at = (SELECT now FROM clock) - ?", (seconds,))
 
 
 def test_what_may_not_begin_yet(client: Client) -> None:

@@ -124,6 +124,18 @@ def test_a_schema_of_somebody_else_is_not_touched(empty_url: str, role: str) -> 
         migrate(as_role(empty_url, role))
 
 
+def test_a_schema_with_other_tables_is_refused(empty_url: str) -> None:
+    """It is somebody else's, whoever gave it the name; nothing is added to it."""
+    with psycopg.connect(empty_url, autocommit=True) as server:
+        server.execute("CREATE SCHEMA perdure; CREATE TABLE perdure.runs (id integer)")
+        with pytest.raises(
+            UnsupportedStoreError, match=r'no release of Perdure.*"runs" already exists.*another database'
+        ):
+            migrate(empty_url)
+        tables = server.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'perdure'").fetchall()
+    assert tables == [("runs",)]
+
+
 def test_an_old_schema_of_somebody_else_is_brought_up_to_date_by_its_owner(empty_url: str, role: str) -> None:
     """The role may read it, not change it, and is told who can."""
     migrate(empty_url)

@@ -202,7 +202,7 @@ class Client(Submitter, Talking):
             raise UsageError(
                 f"Client has no setting {', '.join(unknown)}; there are {', '.join(ClientSettings.__annotations__)}"
             )
-        self._url = text_of_url(url or os.environ.get("PERDURE_URL") or DEFAULT_URL)
+        self._url = text_of_url(url if url is not None else os.environ.get("PERDURE_URL") or DEFAULT_URL)
         self._is_maker = flag(settings.get("migrate", True), "migrate")
         self._patience = seconds_of(settings.get("patience_seconds", PATIENCE_SECONDS), "patience_seconds")
         options: Any = {name: value for name, value in settings.items() if name not in _OWN_SETTINGS}

@@ -33,4 +33,5 @@ def explain(door: Door, run_id: RunId) -> Explanation:
     if found is None:
         raise no_run(run_id)
     facts = facts_of(found)
-    return Explanation(run_id=run_id, status=facts.state, sentences=sentences(facts))
+    status: RunState = "cancelling" if facts.state == "held" and facts.is_cancelled else facts.state
+    return Explanation(run_id=run_id, status=status, sentences=sentences(facts))

@@ -33,10 +33,17 @@ class Facts(Struct, kw_only=True, frozen=True):
     silent_seconds: float | None
     lease_seconds: float | None
     workers: int
+    """Of those that live: who has been silent for longer than its lease does not count, here and below."""
+    gone_seconds: float | None
+    """So long ago the last of all workers was heard of."""
     serving: int
     knowing: int
     willing: int
+    quiet_seconds: float | None
+    """So long none of the willing has been heard of, where that is half a lease."""
     refused_by: list[str]
+    paused: tuple[str, str | None] | None
+    """Who has paused it last, and why."""
     is_queue_paused: bool
     is_name_paused: bool
     concurrency: int | None
@@ -70,7 +77,10 @@ def sentences(facts: Facts) -> list[str]:
         case "parked":
             found = list(why_parked(facts))
         case _:
-            return [f"It has ended: {facts.state}{because(facts)}."]
+            found = [f"It has ended: {facts.state}{because(facts)}."]
+            if facts.state == "failed":
+                found.append("`perdure runs retry` lets it go on from where it failed.")
+            return found
     if facts.deadline_in is not None:
         late = "has passed, and it ends with it" if facts.deadline_in <= 0 else f"is in {span(facts.deadline_in)}"
         found.append(f"Its deadline {late}.")
@@ -79,13 +89,21 @@ def sentences(facts: Facts) -> list[str]:
 
 def how_held(facts: Facts) -> Iterator[str]:
     """It is in a worker's hands."""
-    yield (
-        f"It is held by {facts.holder}, attempt {facts.attempts} of {facts.max_attempts}: a body runs there, or it "
-        "waits in that process' memory; `perdure runs show` has its steps and open hooks."
-    )
+    held = f"It is held by {facts.holder}, attempt {facts.attempts} of {facts.max_attempts}"
     silent, lease = facts.silent_seconds or 0.0, facts.lease_seconds or 0.0
-    if lease and silent > lease / 2:
-        yield f"That worker has not shown that it lives for {span(silent)}; after {span(lease)} another takes over."
+    if silent > lease:
+        yield f"{held}, which has not shown that it lives for {span(silent)}, longer than its lease of {span(lease)}."
+        yield "Another worker takes it over." if facts.workers else "No other is there to take it over: start one."
+    else:
+        yield (
+            f"{held}: a body runs there, or it waits in that process' memory; `perdure runs show` has its steps and "
+            "open hooks."
+        )
+        if silent > lease / 2:
+            then = (
+                "another takes over" if facts.workers > 1 else "another could take over, and none is there: start one"
+            )
+            yield f"That worker has not shown that it lives for {span(silent)}; after {span(lease)} {then}."
     if facts.is_cancelled:
         yield "It was told to end, and does so at its next durable call, or when its body returns."
     elif facts.is_pausing:
@@ -104,25 +122,28 @@ def why_parked(facts: Facts) -> Iterator[str]:
             yield f"It waits for a mend of its code or data{reason}."
             if facts.refused_by:
                 yield f"Refused by the code of {refusing(facts)}."
+            yield "A worker that starts with mended code tries it again; `perdure runs cancel` gives it up."
             return
         case "paused":
-            yield f"It is paused{reason}. `perdure runs resume` lets it go on."
+            who, why = facts.paused or ("", None)
+            yield f"It is paused{f' by {who}' if who else ''}{f': {why}' if why else reason}."
+            yield "`perdure runs resume` lets it go on."
             return
         case "retries":
-            yield f"Its retries are used up{reason}. After the mend, `perdure runs resume` lets it go on."
+            yield f"Its retries are used up{reason}. `perdure runs resume` does that."
             return
     for wait in facts.waits_for:
         yield waited_for(wait, facts)
     if facts.due_in is not None:
-        yield (
-            f"It sleeps for {span(facts.due_in)} more."
-            if facts.due_in > 0
-            else "It has slept enough, and is woken next."
-        )
+        if facts.due_in > 0:
+            yield f"It sleeps, or rests between two attempts, for {span(facts.due_in)} more."
+        else:
+            yield from nobody_takes(facts)
+            yield "It has slept enough, and is woken next."
     if facts.is_cancelled:
         yield "It was told to end; the next worker that looks ends it."
     if facts.is_name_paused:
-        yield f"Runs of {facts.name} are paused."
+        yield paused_name(facts)
 
 
 def waited_for(wait: Wait, facts: Facts) -> str:
@@ -154,6 +175,10 @@ def why_not_taken(facts: Facts) -> Iterator[str]:
     yield from found
     if not found:
         yield "Nothing is in its way: a worker takes it as soon as one has a free slot."
+        if facts.quiet_seconds is not None:
+            yield f"But none that would has shown that it lives for {span(facts.quiet_seconds)}."
+        if facts.attempts >= facts.max_attempts - 1 > 0:
+            yield "It is at its last attempt, which it makes alone: a worker with nothing else takes it, or one later."
         if facts.worker_concurrency is not None or facts.held_here:
             limit = "" if facts.worker_concurrency is None else f", at most {facts.worker_concurrency} by each worker"
             yield f"{counted(facts.held_here, 'run', 'runs')} of its queue {verb(facts.held_here)} executed now{limit}."
@@ -166,16 +191,21 @@ def nobody_takes(facts: Facts) -> Iterator[str]:
     """No worker is there that would."""
     queue = f"the queue {facts.queue!r}" if facts.queue else "what was started outside queues"
     if not facts.workers:
-        yield "No worker works on this database: start one, with `perdure worker` or by launching the program."
+        last = "" if facts.gone_seconds is None else f", and the last was heard of {span(facts.gone_seconds)} ago"
+        yield f"No worker works on this database{last}: start one, with `perdure worker` or by launching the program."
     elif not facts.serving:
-        yield f"None of the {counted(facts.workers, 'worker', 'workers')} serves {queue}."
+        mend = "whose program has it, and that serves it" if facts.queue else "that serves any queue"
+        yield f"No living worker serves {queue}, of {facts.workers}: start one {mend} (`--queues`, `serve=`)."
     elif not facts.knowing:
         yield (
-            f"None of the {counted(facts.serving, 'worker', 'workers')} that serve {queue} knows {facts.name}: "
-            "start one whose program imports the module that defines it."
+            f"No living worker that serves {queue} knows {facts.name}, of {facts.serving}: start one whose program "
+            "imports the module that defines it."
         )
     elif not facts.willing:
-        yield f"No living worker has code that can go on with it: refused by {refusing(facts)}."
+        yield (
+            f"No living worker has code that can go on with it: refused by {refusing(facts)}{because(facts)}. Start "
+            "one whose code can; `perdure check` says whether."
+        )
 
 
 def in_the_way(facts: Facts) -> Iterator[str]:
@@ -183,7 +213,7 @@ def in_the_way(facts: Facts) -> Iterator[str]:
     if facts.is_queue_paused:
         yield f"The queue {facts.queue!r} is paused: `perdure queues resume {facts.queue}`."
     if facts.is_name_paused:
-        yield f"Runs of {facts.name} are paused."
+        yield paused_name(facts)
     if facts.concurrency is not None and facts.held >= facts.concurrency:
         held = ", ".join(facts.holders) + (", …" if facts.held > len(facts.holders) else "")
         yield f"The queue is full: {facts.held} of at most {facts.concurrency} are executed ({held})."
@@ -201,6 +231,11 @@ def in_the_way(facts: Facts) -> Iterator[str]:
             f"Its key {facts.key!r} may start {facts.key_rate} in {span(facts.key_period_seconds)}, and has: "
             f"the next begins in {span(max(0.0, facts.key_opens_in or 0.0))}."
         )
+
+
+def paused_name(facts: Facts) -> str:
+    """Nothing of its function begins."""
+    return f"Runs of {facts.name} are paused: `perdure functions resume {facts.name}`."
 
 
 def because(facts: Facts) -> str:

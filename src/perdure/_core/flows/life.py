@@ -43,7 +43,11 @@ def live(run: Run, definition: Definition, stored: Stored, *, is_fresh: bool) ->
         args, kwargs = (yield Compute(load)) if len(stored.text) > LONG_TEXT else load()
         definition.bind(args, kwargs)
     except Exception as error:  # as above
-        yield from park_for_mend(run, f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}")
+        yield from park_for_mend(
+            run,
+            f"its arguments cannot be read, or do not fit {run.name}: {describe(error)}. Make the function take them "
+            "and start its worker anew, or cancel the run and submit another",
+        )
         return None
     if run.is_behind:
         yield BeginReplay()

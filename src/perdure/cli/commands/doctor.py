@@ -208,6 +208,12 @@ def server(examination: Examination) -> Iterator[Finding]:
     facts = examination.facts
     if facts.get("standby") == "true":
         yield Finding(False, "the server is a standby, which takes no writes", "connect to the primary")
+    elif facts.get("read-only") == "on":
+        yield Finding(
+            False,
+            "the database takes no writes: default_transaction_read_only is on",
+            "set it off for the database, the role or the server, whichever has it",
+        )
     if "max_connections" in facts:
         used, most = int(facts["connections"]), int(facts["max_connections"])
         yield Finding(

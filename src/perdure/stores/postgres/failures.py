@@ -23,6 +23,9 @@ FAILURES: Final = (psycopg.Error, UnicodeError)
 RETRIED: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 """Nothing has happened, and the same again will do: two transactions met in opposite order."""
 
+TAKEN: Final = (errors.DuplicateTable, errors.DuplicateFunction, errors.DuplicateObject)
+"""Something of the name is there."""
+
 UNPREPARED: Final = "PD003"
 """What `check_session` says of a session that a pooler has handed out, or reset."""
 FORGOTTEN: Final = "26000"

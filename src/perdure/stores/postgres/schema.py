@@ -16,7 +16,7 @@ from ...errors import UnsupportedStoreError
 from ..keeping.tables import MOVED
 from ..protocol import NothingDone
 from .connections import Connection, Database, Transaction
-from .failures import RETRIED, is_lock
+from .failures import RETRIED, TAKEN, is_lock
 
 PATIENCE_SECONDS: Final = 60.0
 """So long a migration is tried where others are in the tables, with a backup perhaps."""
@@ -112,6 +112,11 @@ def _catch_up(connection: Connection, database: Database) -> None:
             with connection.transaction() as transaction:
                 _apply_missing(transaction, database)
         except NothingDone as error:
+            if isinstance(error.__cause__, TAKEN):
+                raise UnsupportedStoreError(
+                    f"{database.address.where}: the schema perdure has something that no release of Perdure has made: "
+                    f"{str(error.__cause__).strip()}. Rename that schema, or give Perdure another database"
+                ) from error
             is_met = is_lock(error.__cause__) or isinstance(error.__cause__, RETRIED)
             if not is_met or time.monotonic() > until:
                 raise

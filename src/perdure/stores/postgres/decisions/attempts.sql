@@ -8,6 +8,6 @@ $$;
 
 -- Why a run is dead.
 CREATE FUNCTION perdure.death(limit_ integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT format('ended its worker at each of %s attempts; see the log of the workers; start it again with '
-                  'a new id once mended', limit_)
+    SELECT format('ended its worker at each of %s attempts; see the log of the workers, and retry it once that is '
+                  'mended (`perdure runs retry`)', limit_)
 $$;

@@ -28,7 +28,12 @@ coalesce((SELECT max(total) FROM perdure.starts WHERE queue = run.queue AND key 
 
 -- name: explained
 -- What there is to know of why a run does not go on: itself, its holder, its queue and limits, and who could take it. Of
--- what comes before it, a thousand are counted.
+-- what comes before it, a thousand are counted. Who has been silent for longer than its lease is not there.
+WITH living AS (
+    SELECT queues, names, version, lease_seconds, extract(epoch FROM perdure.now() - renewed_at) AS silent
+      FROM perdure.workers
+     WHERE renewed_at >= perdure.now() - make_interval(secs => lease_seconds)
+)
 SELECT json_build_object(
            'state', run.state, 'name', run.name, 'queue', run.queue, 'stopped', run.stopped, 'reason', run.reason,
            'due_in', extract(epoch FROM run.due_at - perdure.now()),
@@ -45,13 +50,19 @@ SELECT json_build_object(
                                                           LIMIT 1000) AS open),
            'holder', holder.hostname || ':' || holder.pid, 'lease_seconds', holder.lease_seconds,
            'silent_seconds', extract(epoch FROM perdure.now() - holder.renewed_at),
-           'workers', (SELECT count(*) FROM perdure.workers),
-           'serving', (SELECT count(*) FROM perdure.workers WHERE run.queue = ANY (queues)),
-           'knowing', (SELECT count(*) FROM perdure.workers WHERE run.queue = ANY (queues) AND run.name = ANY (names)),
-           'willing', (SELECT count(*) FROM perdure.workers
+           'workers', (SELECT count(*) FROM living),
+           'gone_seconds', (SELECT extract(epoch FROM perdure.now() - max(renewed_at)) FROM perdure.workers),
+           'serving', (SELECT count(*) FROM living WHERE run.queue = ANY (queues)),
+           'knowing', (SELECT count(*) FROM living WHERE run.queue = ANY (queues) AND run.name = ANY (names)),
+           'willing', (SELECT count(*) FROM living
                         WHERE run.queue = ANY (queues) AND run.name = ANY (names)
                           AND coalesce(version <> ALL (run.refused_by), true)),
+           'quiet_seconds', (SELECT CASE WHEN min(silent / lease_seconds) > 0.5 THEN min(silent) END FROM living
+                              WHERE run.queue = ANY (queues) AND run.name = ANY (names)
+                                AND coalesce(version <> ALL (run.refused_by), true)),
            'refused_by', coalesce(to_json(run.refused_by), '[]'),
+           'paused', (SELECT json_build_array(who, detail) FROM perdure.audit
+                       WHERE run_id = run.id AND action = 'pause' ORDER BY seq DESC LIMIT 1),
            'is_queue_paused', limits.paused_at IS NOT NULL,
            'is_name_paused', EXISTS (SELECT 1 FROM perdure.pauses WHERE pauses.name = run.name),
            'concurrency', limits.concurrency, 'worker_concurrency', limits.worker_concurrency,

@@ -258,6 +258,7 @@ SELECT *
                                             WHERE left(application_name, 8) = 'perdure ' AND datname = current_database())::text),
                ('max_connections', current_setting('max_connections')),
                ('standby', pg_is_in_recovery()::text),
+               ('read-only', current_setting('default_transaction_read_only')),
                ('oldest snapshot seconds',
                 (SELECT extract(epoch FROM max(clock_timestamp() - xact_start)) FROM pg_stat_activity
                   WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid())::text),

@@ -14,8 +14,8 @@ BEGIN
 
     UPDATE runs
        SET state = 'dead', finished_at = (SELECT now FROM clock), finished_by = last_claim, last_state = 'dead',
-           reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
-                           || 'a new id once mended', max_attempts) || coalesce('; the last one: ' || reason, '')
+           reason = printf('ended its worker at each of %d attempts; see the log of the workers, and retry it once that is '
+                           || 'mended (`perdure runs retry`)', max_attempts) || coalesce('; the last one: ' || reason, '')
       FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim
               FROM json_each(NEW.entries) WHERE json_extract(value, '$.charged')) AS charged
      WHERE id = charged.run_id AND last_claim = of_claim AND state = 'ready' AND attempts >= max_attempts

@@ -28,7 +28,12 @@ coalesce((SELECT max(total) FROM starts WHERE queue = run.queue AND key = run.fl
 
 -- name: explained
 -- What there is to know of why a run does not go on: itself, its holder, its queue and limits, and who could take it. Of
--- what comes before it, a thousand are counted.
+-- what comes before it, a thousand are counted. Who has been silent for longer than its lease is not there.
+WITH living AS (
+    SELECT queues, names, version, lease_seconds, (SELECT now FROM clock) - renewed_at AS silent
+      FROM workers
+     WHERE renewed_at >= (SELECT now FROM clock) - lease_seconds
+)
 SELECT json_group_array(json_array(json_object(
            'state', run.state, 'name', run.name, 'queue', run.queue, 'stopped', run.stopped, 'reason', run.reason,
            'due_in', run.due_at - (SELECT now FROM clock),
@@ -45,17 +50,25 @@ SELECT json_group_array(json_array(json_object(
                                                           LIMIT 1000) AS open),
            'holder', holder.hostname || ':' || holder.pid, 'lease_seconds', holder.lease_seconds,
            'silent_seconds', (SELECT now FROM clock) - holder.renewed_at,
-           'workers', (SELECT count(*) FROM workers),
-           'serving', (SELECT count(*) FROM workers WHERE run.queue IN (SELECT value FROM json_each(queues))),
-           'knowing', (SELECT count(*) FROM workers
+           'workers', (SELECT count(*) FROM living),
+           'gone_seconds', (SELECT (SELECT now FROM clock) - max(renewed_at) FROM workers),
+           'serving', (SELECT count(*) FROM living WHERE run.queue IN (SELECT value FROM json_each(queues))),
+           'knowing', (SELECT count(*) FROM living
                         WHERE run.queue IN (SELECT value FROM json_each(queues))
                           AND run.name IN (SELECT value FROM json_each(names))),
-           'willing', (SELECT count(*) FROM workers
+           'willing', (SELECT count(*) FROM living
                         WHERE run.queue IN (SELECT value FROM json_each(queues))
                           AND run.name IN (SELECT value FROM json_each(names))
                           AND coalesce(version NOT IN (SELECT value FROM json_each(coalesce(run.refused_by, '[]'))),
                                        true)),
+           'quiet_seconds', (SELECT CASE WHEN min(silent / lease_seconds) > 0.5 THEN min(silent) END FROM living
+                              WHERE run.queue IN (SELECT value FROM json_each(queues))
+                                AND run.name IN (SELECT value FROM json_each(names))
+                                AND coalesce(version NOT IN (SELECT value FROM json_each(coalesce(run.refused_by, '[]'))),
+                                             true)),
            'refused_by', json(coalesce(run.refused_by, '[]')),
+           'paused', (SELECT json_array(who, detail) FROM audit
+                       WHERE run_id = run.id AND action = 'pause' ORDER BY seq DESC LIMIT 1),
            'is_queue_paused', limits.paused_at IS NOT NULL,
            'is_name_paused', EXISTS (SELECT 1 FROM pauses WHERE pauses.name = run.name),
            'concurrency', limits.concurrency, 'worker_concurrency', limits.worker_concurrency,

@@ -98,8 +98,8 @@ UPDATE runs
 -- claim nor at its death (rule 11): this run kills its workers.
 UPDATE runs
    SET state = 'dead', finished_at = (SELECT now FROM clock), worker = NULL, claim = NULL,
-       reason = printf('ended its worker at each of %d attempts; see the log of the workers; start it again with '
-                       || 'a new id once mended', max_attempts)
+       reason = printf('ended its worker at each of %d attempts; see the log of the workers, and retry it once that is '
+                       || 'mended (`perdure runs retry`)', max_attempts)
  WHERE worker = :worker_id AND attempts >= max_attempts AND is_beside = 0
    AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.worker = runs.worker AND other.seq <> runs.seq)
    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.run_id = runs.id AND messages.kind = 'cancel')
