@@ -314,6 +314,7 @@ def test_no_moment_is_too_long_ago_for_a_filter(client: perdure.Client) -> None:
         ("runs", "dance"),
         ("worker", "no.such.module"),
         ("worker", "tests.cli.programs:missing"),
+        ("worker", "tests.cli.programs:queue"),
         ("worker", "tests.cli.programs", "--queues", "cli-tset"),
         ("worker", "tests.cli.programs", "--queues", ","),
         ("worker", "tests.cli.programs", "--processes", "0"),

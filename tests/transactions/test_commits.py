@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,24 @@ def test_a_conflict_is_tried_again(way: Way, url: str) -> None:
         assert service.run(["ada"]) == ["account of ada"]
     assert service.calls == ["ada"] * 3
     assert accounts(url) == ["ada"]
+
+
+def test_those_who_met_do_not_come_back_at_once(tmp_path: Path) -> None:
+    """Of many that want the same row some would meet at each of ten attempts, and fail. Each pause is twice as long."""
+    times: list[float] = []
+
+    class ConflictError(Exception):
+        sqlstate = "40001"
+
+    @Transactions(lambda: sqlite3.connect(tmp_path / "own.db")).step(name=named())
+    def meets(connection: sqlite3.Connection) -> None:
+        times.append(time.monotonic())
+        if len(times) < 7:
+            raise ConflictError
+
+    with perdure.running(tmp_path / "perdure.db"):
+        perdure.start(meets).result(60)
+    assert times[-1] - times[-2] >= 0.01 * 2**5 / 2  # half of it is left to chance
 
 
 def test_an_engine_needs_nothing_of_the_async_half(tmp_path: Path) -> None:

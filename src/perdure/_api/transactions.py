@@ -31,7 +31,8 @@ R = TypeVar("R")
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 CONFLICTS = ("40001", "40P01")
-ON_CONFLICT = Retry(attempts=10, initial_seconds=0, on=TransactionConflictError)
+ON_CONFLICT = Retry(attempts=10, initial_seconds=0.01, on=TransactionConflictError)
+"""With pauses: of many that want the same row at once, those who come back at once meet again and again."""
 
 
 class CommitUnknown(Exception):  # noqa: N818  # what is known of it
@@ -77,7 +78,8 @@ class Transactions:
 
         Commit, rollback and close are not the body's to call. Where it raises, nothing of it has happened. Two
         transactions that the database could not bring into an order (SQLSTATE 40001, 40P01) raise
-        `TransactionConflictError`, and the body runs again, up to ten times, unless `retries` says otherwise.
+        `TransactionConflictError`, and the body runs again, up to ten times, after pauses that grow from ten
+        milliseconds, unless `retries` says otherwise.
         """
 
         def decorate(function: Any) -> Any:

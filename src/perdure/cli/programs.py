@@ -30,6 +30,11 @@ def program_of(program: str, url: str | None, **settings: Any) -> Perdure:
     given = getattr(module, name, None) if name else None
     if name and given is None:
         raise UsageError(f"{module_name} has no {name}: name its Perdure instance, or give {module_name} alone")
-    if isinstance(given, Perdure):
+    if given is not None and not isinstance(given, Perdure):
+        raise UsageError(
+            f"{program} is a {type(given).__name__}, which says neither a database nor settings: name the Perdure "
+            f"instance of {module_name}, or give {module_name} alone"
+        )
+    if given is not None:
         return given.with_settings(url, **settings)
     return Perdure(url, **settings)
