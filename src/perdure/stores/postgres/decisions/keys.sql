@@ -11,6 +11,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     last_turn bigint;
     first_turn bigint;
+    has_more_stirs boolean;
     after bigint := limits.line_from - 1;
     upto bigint;
     looked_at integer := 1;
@@ -23,10 +24,12 @@ BEGIN
         DELETE FROM perdure.stirs WHERE queue = limits.name AND seq = ANY (ARRAY(
             SELECT seq FROM perdure.stirs WHERE queue = limits.name ORDER BY seq LIMIT 1000))
         RETURNING key, seq
+    ), stirred AS (
+        INSERT INTO perdure.turns (queue, key, turn)
+        SELECT limits.name, key, nextval('perdure.turns_given') FROM (SELECT key FROM gone GROUP BY key ORDER BY min(seq)) AS one
+        ON CONFLICT (queue, key) DO NOTHING
     )
-    INSERT INTO perdure.turns (queue, key, turn)
-    SELECT limits.name, key, nextval('perdure.turns_given') FROM (SELECT key FROM gone GROUP BY key ORDER BY min(seq)) AS one
-    ON CONFLICT (queue, key) DO NOTHING;
+    SELECT count(*) = 1000 INTO has_more_stirs FROM gone;
     UPDATE perdure.turns SET wakes_at = NULL, turn = nextval('perdure.turns_given')
      WHERE queue = limits.name AND wakes_at IS NOT NULL AND (limits.key_rate IS NULL OR wakes_at <= moment);
     full_keys := '{}';
@@ -117,7 +120,7 @@ BEGIN
     END IF;
     opens := (SELECT min(turns.wakes_at) FROM perdure.turns WHERE queue = limits.name AND turns.wakes_at IS NOT NULL);
     short_by := CASE
-        WHEN cardinality(picked) > 0 OR EXISTS (SELECT 1 FROM perdure.stirs WHERE queue = limits.name) THEN 'more'
+        WHEN cardinality(picked) > 0 OR has_more_stirs THEN 'more'
         WHEN opens IS NOT NULL THEN 'rate'
         WHEN EXISTS (SELECT 1 FROM perdure.runs
                       WHERE state = 'ready' AND due_at IS NULL AND flow_key IS NOT NULL AND queue = limits.name)
