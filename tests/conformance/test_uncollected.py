@@ -156,3 +156,20 @@ def test_what_is_left_at_the_shutdown_is_complained_of(url: str, complaints: Com
         signals["a"].set()
         until_failed(app, handle.run_id)
     expect(complaints, "a")
+
+
+@step(name="uncollected:fails at once")
+def fails_at_once(number: int) -> None:
+    """Before whoever started it has its handle, perhaps."""
+    raise LostError(str(number))
+
+
+many = perdure.Queue("uncollected, many", worker_concurrency=8)
+
+
+def test_a_run_that_fails_before_its_starter_has_the_handle_is_not_lost(url: str, complaints: Complaints) -> None:
+    """Of many that are submitted together the first have ended when the last are made."""
+    with running(url):
+        handles = many.submit_many(fails_at_once, [(number,) for number in range(3_000)])
+        assert all(isinstance(handle.exception(PATIENCE_SECONDS), LostError) for handle in handles)
+    assert complaints.empty()

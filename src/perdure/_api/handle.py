@@ -132,7 +132,8 @@ class Handle(Talking, Questions, Future[R]):
 
     def _read(self, ended: EndedRun) -> Outcome:
         """The outcome, read once: who asks again gets the same object, as of any future."""
-        self._runtime.uncollected.collect(self.run_id)
+        if ended.state == "failed":
+            self._runtime.uncollected.collect(self.run_id)
         if ended.state == "parked":
             return outcome_of(self._runtime.serializer, ended)
         if self._outcome is None or self._outcome is TOLD_STUCK:

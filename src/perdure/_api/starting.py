@@ -63,6 +63,13 @@ def start_part(runtime: Runtime, entries: Sequence[RunCreated], submission: Subm
     """The runs of these entries, once they are durable."""
     if submission.connection is not None:
         return enqueue(runtime, entries, submission)
+    with runtime.uncollected.starting([entry.run_id for entry in entries]):
+        verdicts = answers_to(runtime, entries)
+        return [accept_handle(runtime, entry, verdicts[place], submission) for place, entry in enumerate(entries)]
+
+
+def answers_to(runtime: Runtime, entries: Sequence[RunCreated]) -> dict[int, Verdict]:
+    """Hand them in, and wait: the verdicts by place."""
     answers, together = Answers(len(entries)), Lane()
     handed_in: dict[Lane, int] = {}
     for place, entry in enumerate(entries):
@@ -76,8 +83,7 @@ def start_part(runtime: Runtime, entries: Sequence[RunCreated], submission: Subm
         except StoreError:
             if lane.committed < number:
                 raise  # else the run was made, and has met this itself since
-    verdicts = answers.wait()
-    return [accept_handle(runtime, entry, verdicts[place], submission) for place, entry in enumerate(entries)]
+    return answers.wait()
 
 
 class Answers:
@@ -162,12 +168,13 @@ async def astart(function: Any, arguments: Arguments, submission: Submission) ->
     if submission.connection is not None:
         return (await aenqueue(runtime, [entry], submission))[0]
     future: asyncio.Future[Verdict] = loop.create_future()
-    runtime.starts.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
-    runtime.execution.loop_host.leaders.of(loop).call(loop)
-    verdict = await future
-    if submission.on_existing == "return":
-        return accept_handle(runtime, entry, verdict, submission)
-    return await asyncio.to_thread(accept_handle, runtime, entry, verdict, submission)
+    with runtime.uncollected.starting([entry.run_id]):
+        runtime.starts.submit(entry, Lane(), partial(runtime.wakes.wake, loop, future))
+        runtime.execution.loop_host.leaders.of(loop).call(loop)
+        verdict = await future
+        if submission.on_existing == "return":
+            return accept_handle(runtime, entry, verdict, submission)
+        return await asyncio.to_thread(accept_handle, runtime, entry, verdict, submission)
 
 
 def definition_of(function: Any) -> Definition:

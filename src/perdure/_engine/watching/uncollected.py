@@ -9,6 +9,8 @@ another one gets the error there, and it is logged here all the same.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..._core.run import Run
@@ -30,10 +32,26 @@ class Uncollected:
         self._serializer = serializer
         self._handles: dict[RunId, int] = {}
         """How many handles there are of a run, for those that have any."""
+        self._starting: dict[RunId, None] = {}
+        """Those whose starters are about to have their handles."""
         self._failed: dict[RunId, tuple[str, EndedRun]] = {}
         """What failed and may yet be collected, with the name of its function."""
+        self._collected: dict[RunId, None] = {}
+        """Of those that have handles: whose failure somebody knows, and this process does not."""
         self._orphans: dict[RunId, tuple[str, EndedRun, RunId]] = {}
         """Children whose parent is not here; it may have ended, or may ask for them in its next life."""
+
+    @contextmanager
+    def starting(self, run_ids: Collection[RunId]) -> Iterator[None]:
+        """Whoever starts these has their handles at the end of this: one that fails before is not lost."""
+        self._starting.update(dict.fromkeys(run_ids))
+        try:
+            yield
+        finally:
+            for run_id in run_ids:
+                self._starting.pop(run_id, None)
+                if run_id not in self._handles:
+                    self._give_up(run_id)
 
     def hold(self, run_id: RunId) -> None:
         """Somebody has a handle of the run."""
@@ -44,12 +62,16 @@ class Uncollected:
         left = self._handles.pop(run_id, 1) - 1
         if left > 0:
             self._handles[run_id] = left
-        elif (failed := self._failed.pop(run_id, None)) is not None:
-            self._complain(*failed)
+        else:
+            self._collected.pop(run_id, None)
+            self._give_up(run_id)
 
     def collect(self, run_id: RunId) -> None:
-        """Somebody has the run's outcome."""
-        self._failed.pop(run_id, None)
+        """Somebody knows that the run has failed; from the database perhaps, and sooner than this process."""
+        if run_id in self._handles:
+            self._collected[run_id] = None
+        if self._failed.pop(run_id, None) is not None:
+            self._collected.pop(run_id, None)
 
     def note(self, run: Run, ended: EndedRun, *, is_told: bool, parent: Run | None) -> None:
         """The run has failed here. `is_told`: somebody waited for it. `parent` is its parent, if that is here."""
@@ -57,10 +79,18 @@ class Uncollected:
             return
         if run.parent_id is not None and parent is None:
             self._orphans[run.run_id] = (run.name, ended, run.parent_id)
-        elif run.parent_id is None and run.run_id in self._handles:
+        elif run.parent_id is None and (run.run_id in self._starting or run.run_id in self._handles):
             self._failed[run.run_id] = (run.name, ended)
+            if run.run_id in self._collected:
+                self._failed.pop(run.run_id, None)
+                self._collected.pop(run.run_id, None)
         else:
             self._complain(run.name, ended)
+
+    def _give_up(self, run_id: RunId) -> None:
+        """Nobody will collect it."""
+        if (failed := self._failed.pop(run_id, None)) is not None:
+            self._complain(*failed)
 
     def parent_ended(self, parent: Run) -> None:
         """The run has ended: the failures of its children that it has not asked for are nobody's any more."""
