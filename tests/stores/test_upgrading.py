@@ -26,6 +26,7 @@ from tests.stores.noted.kind import NOTED
 
 NEXT_KINDS = (*KINDS[:2], NOTED, *KINDS[2:])
 """Of the next release, so that its functions are others."""
+IS_SHARED = "GENERATED ALWAYS AS (is_keyed OR concurrency IS NOT NULL OR rate IS NOT NULL OR later = 'some')"
 PATIENCE_SECONDS = 30.0
 WORKERS = [named_uuid(f"worker {number}") for number in range(3)]
 
@@ -69,14 +70,20 @@ def tables_of(url: str) -> list[str]:
 
 @contextmanager
 def next_release(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Its migration gives every table a column, those that are locked first last."""
+    """Its migration gives every table a column, those that are locked first last, and makes one anew that follows from
+    others.
+    """
     with monkeypatch.context() as patched:
         if url.startswith("postgres"):
             texts = [f"ALTER TABLE perdure.{table} ADD COLUMN later text DEFAULT 'none';" for table in tables_of(url)]
+            texts += ["ALTER TABLE perdure.queues DROP COLUMN is_shared;"]
+            texts += [f"ALTER TABLE perdure.queues ADD COLUMN is_shared boolean NOT NULL {IS_SHARED} STORED;"]
             known = (*postgres_schema.migrations(), postgres_schema.Migration(2, "0002_later.sql", "\n".join(texts)))
             patched.setattr(postgres_schema, "migrations", lambda: known)
         else:
             lines = tuple(f"ALTER TABLE {table} ADD COLUMN later TEXT DEFAULT 'none';" for table in tables_of(url))
+            lines += ("ALTER TABLE queues DROP COLUMN is_shared;",)
+            lines += (f"ALTER TABLE queues ADD COLUMN is_shared INTEGER NOT NULL {IS_SHARED};",)
             files = (*sqlite_schema.migrations(), sqlite_schema.Migration(2, "0002_later.sql", lines))
             patched.setattr(sqlite_schema, "migrations", lambda: files)
         yield
@@ -110,7 +117,7 @@ class Working:
         entries = [recorded(name, mine), sent(other, f"m {name}", mine)]
         self._try(lambda: self._store.apply(self._worker_id, entries))
         self._try(lambda: self._store.apply(self._worker_id, [finished(name, mine)]))
-        self._try(lambda: self._claim_and_end())
+        self._try(self._claim_and_end)
         self._try(lambda: self._store.pulse(self._worker_id, [""], []))
         self._try(lambda: self._store.hear(self._worker_id, []))
         self._try(lambda: self._store.runs.histories([name, other]))

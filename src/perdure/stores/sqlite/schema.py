@@ -39,14 +39,17 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def migrate(database: Database) -> None:
-    """Apply what is missing. Refuses a file of somebody else, and a schema newer than this code."""
+    """Apply what is missing. Refuses a file of somebody else, and a schema newer than this code.
+
+    On a connection without triggers: SQLite takes no column away that one names, to be made anew perhaps.
+    """
     known = migrations()
     _use_wal(database)
-    with database.turn.reading() as connection:
+    with database.spare().reading() as connection:
         version = _version(connection, database)
     if version == known[-1].version:
         return
-    with database.turn.writing() as connection:
+    with database.spare().writing() as connection:
         version = _version(connection, database)
         if version == 0:
             connection.query("mark_application")
@@ -126,12 +129,12 @@ def _use_wal(database: Database) -> None:
     deadline = time.monotonic() + database.patience_seconds
     while True:
         try:
-            with database.turn.alone():
-                [(tables,)] = database.turn.query("count_tables")
-                [(application,)] = database.turn.query("application")
+            with database.spare().alone() as connection:
+                [(tables,)] = connection.query("count_tables")
+                [(application,)] = connection.query("application")
                 if tables and application != APPLICATION:
                     return  # refused in a moment, and not to be changed before
-                [(mode,)] = database.turn.query("use_wal")
+                [(mode,)] = connection.query("use_wal")
         except StoreUnavailableError as failure:
             is_busy = getattr(failure.__cause__, "sqlite_errorname", "").startswith("SQLITE_BUSY")
             if not is_busy or time.monotonic() > deadline:
