@@ -1,0 +1,57 @@
+"""The recipes name files, functions and lists that are there."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.md"))
+CODE = re.compile(r"`([^`\n]+)`")
+FILE = re.compile(r"[\w./]+\.(?:py|sql|md)|(?:src|tests|model|docs)/[\w/]+|_\w+/[\w/]+|\w+/")
+NAME = re.compile(r"(?:\w+\.)*(\w+)(?:\(.*\))?")
+
+
+@cache
+def files() -> frozenset[str]:
+    """Every file and folder of the project's own."""
+    folders = ("src", "tests", "model", "docs", "benchmarks")
+    return frozenset(f"/{path.relative_to(ROOT)}" for folder in folders for path in (ROOT / folder).rglob("*"))
+
+
+@cache
+def words() -> frozenset[str]:
+    """Every word of the code."""
+    sources = [path for path in files() if path.endswith((".py", ".sql")) and path != "/tests/docs/test_recipes.py"]
+    return frozenset(word for path in sources for word in re.findall(r"\w+", (ROOT / path[1:]).read_text("utf-8")))
+
+
+def missing_in(text: str) -> list[str]:
+    """What stands there as code, and is neither a file nor a word of the code; places to be filled in are left out."""
+    missing = []
+    for code in CODE.findall(text):
+        if re.search(r"[<>*…=\s]|NNNN", code):
+            continue
+        if FILE.fullmatch(code):
+            if not any(path.endswith("/" + code.strip("/")) for path in files()):
+                missing.append(code)
+        elif (name := NAME.fullmatch(code)) is not None and name[1] not in words():
+            missing.append(code)
+    return missing
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: str(path.stem))
+def test_a_recipe_names_what_is_there(recipe: Path) -> None:
+    """Whoever follows it finds each of them."""
+    assert missing_in(recipe.read_text(encoding="utf-8")) == []
+
+
+def test_what_is_missing_is_found() -> None:
+    """A file that is gone, and a function that has another name; not what the reader is to make."""
+    text = (
+        "`stores/nowhere.py`, `no_such_function_of_ours()`, `flows/<name>.py`, `stores/keeping/tables.py`, `read_wakes`"
+    )
+    assert missing_in(text) == ["stores/nowhere.py", "no_such_function_of_ours()"]
