@@ -1,1 +1,1 @@
-"""Jobs: when things happen. `runtime` knows all of them, and hands each what it needs; none opens a store."""
+"""Jobs: when things happen. `parts` knows all of them, and hands each what it needs; none opens a store."""

@@ -1,4 +1,4 @@
-"""What the parts of one instance tell each other, each without knowing who listens: `runtime` connects them."""
+"""What the parts of one instance tell each other, each without knowing who listens: `parts` connects them."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ class Store(Protocol):
     def apply(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         """Rules 1, 2 and 6: fence, then all entries set-wise, then commit; one verdict per entry, in order.
 
-        Kinds are applied in the order: created, recorded, received, sent, given, finished, parked, released. Applying
+        Kinds are applied in the order of `stores.kinds.KINDS`, the ends of claims last. Applying
         the same entries again is success. A refused entry refuses the later ones of its claim. A run that ends as
         `cancelled` passes the cancel on to its unfinished children. The number of statements does not depend on the
         number of entries. A creation that is sent again and whose run is not held under its `held_as` any more is

@@ -1,1 +1,1 @@
-"""What a worker does for all: each duty is one file, and one line in the runtime."""
+"""What a worker does for all: each duty is one file, made and done in `parts`."""

@@ -1,6 +1,6 @@
 """What both hosts answer alike: the parts of a run's life that wait for nothing, and the rules of waiting and parking.
 
-`thread_host` and `loop_host` add the waiting, each in its world.
+`threads.host` and `asyncio.host` add the waiting, each in its world.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Host(Generic[RunT]):
         return getattr(self, request.method)(run, request)
 
     def park_for_mend(self, run: RunT, reason: str, *, may_be_load: str | None = None) -> None:
-        """See `Host` in `perdure._core.flow`."""
+        """See `Host` in `perdure._core.run`."""
         replays = self.replays
         entry: RunParked | RunReleased
         if may_be_load is not None and replays.try_again(run, may_be_load):
@@ -119,11 +119,11 @@ class Host(Generic[RunT]):
             run.differ(run.missing_key, "an outcome that was handed over next", asked, may_be_load=may_be_load)
 
     def park_soon(self, run: RunT) -> None:
-        """See `Host` in `perdure._core.flow`."""
+        """See `Host` in `perdure._core.run`."""
         raise NotImplementedError
 
     def interrupt(self, run: RunT) -> None:
-        """Wake every branch that waits; see `Host` in `perdure._core.flow`."""
+        """Wake every branch that waits; see `Host` in `perdure._core.run`."""
         raise NotImplementedError
 
     def child_ended(self, run: RunT, ended: EndedRun) -> None:

@@ -1,6 +1,6 @@
 """The Postgres store: `Store` over one database. What each method promises stands in `stores.protocol`.
 
-Every decision is one function in the database, called in one round trip; `migrations/` has them with their reasons.
+Every decision is one function in the database, called in one round trip; `decisions/` has them with their reasons.
 """
 
 from __future__ import annotations

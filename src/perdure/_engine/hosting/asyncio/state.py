@@ -1,4 +1,4 @@
-"""What the tasks of one async run share on their loop. It answers nothing; see `loop_host`."""
+"""What the tasks of one async run share on their loop. It answers nothing; see `host`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the threads of one sync run share. It answers nothing; see `thread_host`."""
+"""What the threads of one sync run share. It answers nothing; see `host`."""
 
 from __future__ import annotations
 
