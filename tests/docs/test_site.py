@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import reference
 import perdure
 
 ROOT = Path(__file__).resolve().parents[2]
+CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 WRITTEN = ("guide", "how-to", "start", "operating", "integrations")
 
 
@@ -47,11 +49,11 @@ def test_a_new_public_name_finds_a_page() -> None:
 
 
 def test_every_public_name_is_on_a_page_that_people_read() -> None:
-    """The reference says what a name is; a page of the guide says what it is for."""
+    """The reference says what a name is; a page of the guide says what it is for: as code, for many are words, too."""
     pages = [page for folder in WRITTEN for page in (ROOT / "docs" / folder).rglob("*.md")]
-    text = "\n".join(page.read_text() for page in pages)
+    shown = {word for page in pages for code in CODE.findall(page.read_text()) for word in re.findall(r"\w+", code)}
 
-    assert [name for name in perdure.__all__ if name not in text] == []
+    assert sorted(name for name in perdure.__all__ if name not in shown) == []
 
 
 def test_a_new_page_is_in_the_navigation_by_its_folder() -> None:
