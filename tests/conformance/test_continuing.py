@@ -16,8 +16,10 @@ from perdure import (
     RunCancelledError,
     RunTimeoutError,
     UsageError,
+    WaitTimeoutError,
     continue_as_new,
     idempotency_key,
+    on_update,
     recv,
     send,
     start,
@@ -214,6 +216,58 @@ async def in_groups(number: int, most: int) -> int:
 def test_it_goes_on_from_inside_task_groups(app: perdure.Perdure) -> None:
     """However deep."""
     assert start(in_groups, 0, 2).result(20) == 2
+
+
+@workflow
+def cleans_up(count: int) -> int:
+    """Takes its time to leave a life."""
+
+    def add() -> int:
+        nonlocal count
+        count += 1
+        return count
+
+    on_update("add", add)
+    if recv("next") == "end":
+        return count
+    try:
+        continue_as_new(count)
+    finally:
+        ran.append("leaving")
+        recv("cleaned up")
+
+
+@workflow
+async def acleans_up(count: int) -> int:
+    """The same, async."""
+
+    def add() -> int:
+        nonlocal count
+        count += 1
+        return count
+
+    on_update("add", add)
+    if await recv("next") == "end":
+        return count
+    try:
+        continue_as_new(count)
+    finally:
+        ran.append("leaving")
+        await recv("cleaned up")
+
+
+@pytest.mark.parametrize("fn", [cleans_up, acleans_up])
+def test_an_update_that_the_next_round_would_not_know_of_is_left_to_it(app: perdure.Perdure, fn: Any) -> None:
+    """Its arguments are given already: what is accepted after that would be done, and lost."""
+    handle = start(fn, 0)
+    send(handle, "on", topic="next")
+    until(lambda: "leaving" in ran)
+    with pytest.raises(WaitTimeoutError):
+        handle.update("add", key="k", timeout=0.2)
+    send(handle, "now", topic="cleaned up")
+    assert handle.update("add", key="k") == 1
+    send(handle, "end", topic="next")
+    assert handle.result(20) == 1
 
 
 @pytest.mark.parametrize("fn", [rounds, arounds])

@@ -153,6 +153,8 @@ async def serve_async(run: Run, working: set[asyncio.Task[None]]) -> None:
     while True:
         key = branch.next_key()
         asked = await adrive(next_update(run, key, partial(refusal_of, run)), run)
+        if asked is None:
+            return
         handler = handler_of(run, key, asked)
         work = do_async(run, handler, asked)
         if not handler.is_async:
@@ -222,6 +224,8 @@ class Serving:
         while True:
             key = self._branch.next_key()
             asked = drive(next_update(run, key, partial(refusal_of, run)), run)
+            if asked is None:
+                return
             self._working = working = BranchFuture[None]()
             working.run, working.name = run, asked.name
             try:

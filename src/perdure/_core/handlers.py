@@ -24,6 +24,10 @@ class Handlers(Struct, eq=False):
     updates: dict[str, UpdateHandler] = {}
     serving: Any = None
     """The surface's: what waits for updates; None before the first is registered."""
+    accepts: bool = True
+    """Whether an update may still be accepted: not where the arguments of the next life are given already, which would
+    know nothing of it. That one will find it.
+    """
     finish: Callable[[], Any] | None = None
     """Waits until what was accepted is done: the run's function has ended. To be awaited in an async run."""
     leave: Callable[[], None] = lambda: None

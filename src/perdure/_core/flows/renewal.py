@@ -35,6 +35,8 @@ def out_of_groups(error: BaseException) -> BaseException:
 def leave_life(run: Run, stored: Stored) -> NoReturn:
     """The run's function ends here; the arguments of the next life are stored already."""
     run.check_alive()
+    if run.handlers is not None:
+        run.handlers.accepts = False
     raise ContinuedAsNew(stored)
 
 

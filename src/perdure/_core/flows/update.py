@@ -38,8 +38,8 @@ Refuse = Callable[[Asked], BaseException | None]
 """Why not. Asked when the run is at rest; it may look at everything and change nothing. Raises what is no answer."""
 
 
-def next_update(run: Run, key: str, refuse: Refuse) -> Flow[Asked]:
-    """The next one that is accepted, in the order in which they were sent."""
+def next_update(run: Run, key: str, refuse: Refuse) -> Flow[Asked | None]:
+    """The next one that is accepted, in the order in which they were sent; None where this life accepts no more."""
     run.check_alive()
     wait, arrival = Wait("message", TOPIC), None
     try:
@@ -55,6 +55,9 @@ def next_update(run: Run, key: str, refuse: Refuse) -> Flow[Asked]:
         while True:
             arrival = yield Await(wait)
             position, _ = yield Turn(key)
+            if run.handlers is not None and not run.handlers.accepts:
+                yield GiveBack(position)
+                return None
             try:
                 asked = read_asked(run, arrival)
                 refusal = refuse(asked) if isinstance(asked, Asked) else asked
