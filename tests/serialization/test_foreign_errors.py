@@ -216,3 +216,100 @@ def test_an_annotation_that_cannot_be_resolved_is_said() -> None:
     elsewhere = dataclass(type("Elsewhere", (), {}))
     with pytest.raises(errors.SerializationError, match="an annotation names it, but it cannot be resolved there"):
         Serializer(registry).accept(elsewhere(), what="it")
+
+
+class HungError(Exception):
+    """It lies in its own list, as Django's `ValidationError` does, and makes its text from what hangs on it."""
+
+    def __init__(self, *errors: BaseException, **parts: object) -> None:
+        super().__init__()
+        self.errors = [*errors, self]
+        self.parts = (parts,)
+
+    def __str__(self) -> str:
+        return f"{len(self.errors)} errors, {self.parts[0]}"
+
+
+def test_errors_that_hang_in_containers_are_kept_and_the_error_itself() -> None:
+    """A list, a tuple or a dict keeps its shape; what in it cannot be stored is named and stands there as such."""
+    error = HungError(ServiceError({"code": 1}, "get"), HungError(), handle=object(), count=2)
+    stored = serializer.dump_error(error)
+    rebuilt: Any = serializer.load_error(stored)
+    assert [type(each) for each in rebuilt.errors] == [ServiceError, HungError, HungError]
+    assert rebuilt.errors[0].answer == {"code": 1}
+    assert rebuilt.errors[1].errors == [rebuilt.errors[1]]
+    assert rebuilt.errors[2] is rebuilt
+    assert rebuilt.parts[0]["count"] == 2
+    assert rebuilt.parts[0]["handle"] == errors.RecordedObject("builtins:object", {})
+    assert "Not recorded: builtins:object in parts" in rebuilt.__notes__
+    assert back(rebuilt).__notes__ == rebuilt.__notes__
+
+
+def test_errors_that_hang_on_each_other_end_somewhere() -> None:
+    """The way back to what an error hangs on is left out, and said."""
+    error: Any = ServiceError({}, "get")
+    error.below = ValueError("below")
+    error.below.above = error
+    rebuilt = back(error)
+    assert str(rebuilt.below) == "below"
+    assert not hasattr(rebuilt.below, "above")
+    assert any("above" in note for note in rebuilt.below.__notes__)
+
+
+class Handle:
+    """Nothing of it can be stored."""
+
+    host = "a.example"
+
+
+class HandleError(OSError):
+    """As aiohttp's: without its handle it has no text."""
+
+    def __init__(self, handle: Handle) -> None:
+        super().__init__(111, "refused")
+        self.handle = handle
+
+    def __str__(self) -> str:
+        return f"cannot reach {self.handle.host}"
+
+
+def test_an_error_that_has_lost_its_text_says_the_recorded_one() -> None:
+    """`str(error)` in an `except` clause raises nothing, live or on replay."""
+    rebuilt = back(HandleError(Handle()))
+    assert str(rebuilt) == "cannot reach a.example"
+    assert isinstance(rebuilt, HandleError)
+    assert (type(rebuilt).__name__, rebuilt.errno) == ("HandleError", 111)
+    again = back(rebuilt)
+    assert (str(again), type(again)) == (str(rebuilt), type(rebuilt))
+    assert again.__notes__ == rebuilt.__notes__
+    assert str(back(ExceptionGroup("g", [rebuilt])).exceptions[0]) == "cannot reach a.example"
+    assert str(serializer.accept([rebuilt], what="it")[1][0]) == "cannot reach a.example"
+
+
+def test_a_validation_error_of_django_keeps_its_messages() -> None:
+    """Nested ones, those with plurals and parameters, and those that are translated when they are shown."""
+    from django.conf import settings
+    from django.core.exceptions import ValidationError
+    from django.utils.translation import gettext_lazy, ngettext_lazy
+
+    if not settings.configured:
+        settings.configure(USE_I18N=False)
+    plural = ngettext_lazy("at most %(most)d%% sign", "at most %(most)d%% signs", "most")
+    texts = [ValidationError(plural, "max", {"most": 3}), ValidationError(gettext_lazy("no"))]
+    error = ValidationError({"name": texts, "mail": ["bad"]})
+    rebuilt = back(error)
+    assert type(rebuilt) is ValidationError
+    assert rebuilt.message_dict == {"name": ["at most 3% signs", "no"], "mail": ["bad"]} == error.message_dict
+    assert str(rebuilt) == str(error)
+    assert rebuilt.error_dict["name"][0].code == "max"
+    assert back(rebuilt).message_dict == error.message_dict
+    assert back(ValidationError("one %(x)s", params={"x": object()})).messages[0].startswith("one <RecordedObject")
+
+
+def test_headers_of_an_error_itself_are_kept() -> None:
+    """As aiohttp's errors and urllib's have them; in small letters, and none that may be a secret."""
+    error: Any = ServiceError({}, "get")
+    error.headers = httpx.Headers({"Retry-After": "3", "Set-Cookie": "hunter2"})
+    stored = serializer.dump_error(error)
+    assert serializer.load_error(stored).headers == {"retry-after": "3"}  # type: ignore[attr-defined]
+    assert "hunter2" not in stored.text

@@ -19,7 +19,7 @@ import msgspec
 
 from .columns import FEW, encode_many, pieces_of
 from .layouts import generic_origin
-from .raised import find_error_type, state_of_error
+from .raised import class_of, find_error_type, state_of_error
 from .refusal import Refusal, TooDeep
 from .registry import TypeRegistry, type_name
 from .shapes import shape_of
@@ -176,7 +176,7 @@ class Encoder:
 
     def _error(self, error: BaseException, depth: int) -> Tree:
         name = type_name(type(error))
-        if find_error_type(name, self.registry) is not type(error):
+        if find_error_type(name, self.registry) is not class_of(error):
             return self._refused(type(error), unknown_type(type(error), self.registry.hint(type(error))))
         return {"$error": self._within(error, state_of_error(error), depth)}
 

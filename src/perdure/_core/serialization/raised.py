@@ -9,6 +9,7 @@ nearest ancestor that can. It is made by the constructor of its nearest builtin 
 
 from __future__ import annotations
 
+import functools
 import traceback
 from types import MemberDescriptorType, TracebackType
 from typing import Any, Final
@@ -23,9 +24,13 @@ from .validation import make_validation_error, validation_of
 TRACEBACK: Final = "__traceback_text__"
 """The attribute of a rebuilt exception that holds the text of the traceback that it had when it was recorded."""
 
+MESSAGE: Final = "__recorded_message__"
+"""The attribute of a rebuilt exception that holds its message, where it cannot say it by itself."""
+
 RECORDED_TRACEBACK: Final = "Recorded traceback (most recent call last):\n"
 """How a note begins that shows the recorded traceback; such notes are made anew each time, not recorded."""
 
+_NO_ATTRIBUTES = ("__notes__", TRACEBACK, MESSAGE)
 _TRACEBACK_LIMIT = 16_000
 _NEVER_RAISED = (SystemExit, KeyboardInterrupt, GeneratorExit, RunInterrupted)
 """What would end the process, or pass for an order of the engine, does not come out of a database."""
@@ -52,7 +57,7 @@ def own_dict(error: BaseException) -> dict[str, Any]:
 
 def attributes_of(error: BaseException) -> dict[str, object]:
     """The instance's own attributes, in its dictionary and in slots of its classes; without notes and traceback."""
-    found = {name: value for name, value in own_dict(error).items() if name not in ("__notes__", TRACEBACK)}
+    found = {name: value for name, value in own_dict(error).items() if name not in _NO_ATTRIBUTES}
     for name, place in _own_slots(type(error)).items():
         try:
             found[name] = place.__get__(error)
@@ -72,9 +77,45 @@ def _own_slots(cls: type) -> dict[str, MemberDescriptorType]:
     }
 
 
+class Said:
+    """Of an error that could not make its message from what was kept of it: it says the one that was recorded."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Nothing: reading an error calls no code of its class."""
+
+    def __str__(self) -> str:
+        """The message."""
+        return str(own_dict(self)[MESSAGE])  # type: ignore[arg-type]  # beside an error's class
+
+
+def class_of(error: BaseException) -> type[BaseException]:
+    """The class as its module has it."""
+    cls = type(error)
+    return cls.__bases__[1] if issubclass(cls, Said) else cls
+
+
+@functools.lru_cache(maxsize=1024)
+def _saying(cls: Any) -> type[BaseException]:
+    """The class with `Said` before it, under the same name."""
+    names = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    made: type[BaseException] = type.__new__(type(cls), cls.__name__, (Said, cls), names)
+    return made
+
+
+def can_say(error: BaseException) -> bool:
+    """Whether the error has a message."""
+    try:
+        str(error)
+    except BaseException:  # as in `message_of`
+        return False
+    return True
+
+
 def ancestors_of(error: BaseException) -> list[str]:
     """What the error is as well, from the nearest on; without what every error is."""
-    return [type_name(cls) for cls in type(error).__mro__[1:] if cls not in (Exception, BaseException, object)]
+    return [type_name(cls) for cls in class_of(error).__mro__[1:] if cls not in (Exception, BaseException, object)]
 
 
 def slots_of(error: BaseException) -> dict[str, object]:
@@ -162,6 +203,7 @@ def state_of_error(error: BaseException) -> dict[str, object]:
         "context": error.__context__ if error.__context__ is not error.__cause__ else None,
         "suppressed": error.__suppress_context__ and error.__cause__ is None,
         "traceback": traceback_of(error),
+        "said": isinstance(error, Said),
     }
     # An error may call itself false.
     return state | {name: part for name, part in parts.items() if isinstance(part, BaseException) or part}
@@ -205,6 +247,10 @@ def error_from_state(state: dict[str, Any], registry: TypeRegistry) -> BaseExcep
         own["__notes__"] = [expect(note, str) for note in notes]
     if text := expect(state.get("traceback", ""), str):
         own[TRACEBACK] = text
+    if state.get("said") is True:
+        own[MESSAGE] = expect(state.get("message"), str)
+        kind: Any = cls
+        error.__class__ = _saying(kind)
     _set_chain(error, state)
     return error
 

@@ -1,13 +1,15 @@
 """Errors as outcomes: recording one never fails, and one always comes back, as its own type where that is possible.
 
 Where a value is refused for what cannot be stored of it, an error loses that part, and a note says so: of an attribute
-what is plain in it is kept (`RecordedObject`) or nothing, arguments of which one cannot be stored are replaced by the
-message. An error whose type this process does not know comes back as its nearest ancestor that is known, or as
+what is plain in it is kept (`RecordedObject`) or nothing, a list, a tuple or a dict keeps its shape, arguments of which
+one cannot be stored are replaced by the message. Where the error could then not say its message any more, it says the
+recorded one. An error whose type this process does not know comes back as its nearest ancestor that is known, or as
 `RecordedError`.
 """
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from .encoding import Encoder, Tree, text_tree
 from .raised import (
     RECORDED_TRACEBACK,
     TRACEBACK,
+    can_say,
     error_from_state,
     find_ancestor,
     message_of,
@@ -27,13 +30,16 @@ from .raised import (
 )
 from .refusal import Refusal
 from .registry import TypeRegistry, type_name
-from .tags import expect
+from .tags import TUPLE, expect
 
 _MOST_ERRORS: Final = 2_000
 """How many errors one record may hold: causes, contexts and members of groups together."""
 _DEEPEST_CHAIN: Final = 20
 _LONGEST_MESSAGE: Final = 10_000
 _LOST: Final = object()
+_ITSELF: Final = object()
+_ITSELF_TREE: Final[Tree] = {"$itself": None}
+"""Stands for the error in what hangs on it: Django's `ValidationError` is in its own list of errors."""
 
 
 class ErrorWriter:
@@ -44,13 +50,17 @@ class ErrorWriter:
         self._budget = budget
         self._has_tracebacks = has_tracebacks
         self._errors_left = _MOST_ERRORS
+        self._writing: list[BaseException] = []
+        """The errors that are being written, each hanging on the one before it."""
 
     def write(self, error: BaseException, depth: int = 0) -> Tree:
         """Return the error's tree, without what cannot be stored of it."""
         self._errors_left -= 1
         state = state_of_error(tamed(error))
         lost: list[str] = []
+        self._writing.append(error)
         trees = {name: self._part(name, part, depth, lost) for name, part in state.items()}
+        self._writing.pop()
         made = _kept(trees)
         if "args" in state and "args" not in made:
             made["args"] = [made["message"]]
@@ -58,6 +68,8 @@ class ErrorWriter:
         tree: Tree = {"$error": made}
         if lost:
             add_note(tree, f"Not recorded: {', '.join(lost)}")
+            if can_say(error) and not can_say(ErrorReader(self._registry).read(tree)):
+                made["said"] = True
         return tree
 
     def _part(self, name: str, part: Any, depth: int, lost: list[str]) -> Any:
@@ -83,14 +95,48 @@ class ErrorWriter:
         """An attribute's tree; of an object that cannot be stored, what is plain in it."""
         if not name.isidentifier():
             return _LOST
-        if isinstance(value, BaseException):
-            return self._chained(value, depth)
-        tree = self._attempt(value)
+        tree = self._attached(value, depth)
         if tree is not _LOST:
+            return tree
+        if type(value) in (list, tuple, dict):
+            return self._shape(name, value, depth, lost)
+        if name in _HEADERS and (tree := self._headers(value)) is not _LOST:
+            lost.append(f"{name} ({type_name(type(value))}; kept: its plain items)")
             return tree
         remains = remains_of(value)
         lost.append(f"{name} ({type_name(type(value))}{'; kept: ' + ', '.join(remains) if remains else ''})")
         return self._attempt(RecordedObject(type_name(type(value)), remains)) if remains else _LOST
+
+    def _attached(self, value: object, depth: int) -> Any:
+        """What hangs on the error, an error as errors are recorded, or `_LOST`."""
+        if value is self._writing[-1]:
+            return _ITSELF_TREE
+        if isinstance(value, BaseException):
+            return _LOST if any(value is error for error in self._writing) else self._chained(value, depth)
+        tree = self._attempt(value)
+        if tree is not _LOST or not _is_lazy_text(value):
+            return tree
+        with suppress(Exception):  # parameters that do not fit
+            return self._attempt(_shown(value, own_dict(self._writing[-1])))
+        return _LOST
+
+    def _headers(self, value: Any) -> Any:
+        with suppress(Exception):  # it may be anything
+            return self._attempt(_plain_headers(value))
+        return _LOST
+
+    def _shape(self, name: str, value: Any, depth: int, lost: list[str]) -> Any:
+        """A list, a tuple or a dict with what can be stored of its members, all of which keep their place."""
+        tree = self._attached(value, depth)
+        if tree is not _LOST:
+            return tree
+        if depth < _DEEPEST_CHAIN and type(value) in (list, tuple):
+            members = [self._shape(name, member, depth + 1, lost) for member in value]
+            return members if type(value) is list else {TUPLE.name: members}
+        if depth < _DEEPEST_CHAIN and type(value) is dict and all(self._attempt(key) == key for key in value):
+            return {key: self._shape(name, member, depth + 1, lost) for key, member in value.items()}
+        lost.append(f"{type_name(type(value))} in {name}")
+        return self._attempt(RecordedObject(type_name(type(value)), remains_of(value)))
 
     def _attempt(self, part: object) -> Any:
         """Return the part's tree, or `_LOST` if it cannot be stored."""
@@ -101,6 +147,8 @@ class ErrorWriter:
 
 
 _WORTH_KEEPING: Final = ("status_code", "status", "reason_phrase", "reason", "method", "url")
+_HEADERS: Final = ("headers", "hdrs")
+"""What an error itself calls the headers of the response that it speaks of: aiohttp's, urllib's."""
 _SECRET_HEADERS: Final = ("auth", "cookie", "key", "token", "secret", "session", "signature")
 
 
@@ -119,11 +167,28 @@ def remains_of(value: object) -> dict[str, object]:
     if "status_code" not in kept and "status" not in kept:
         return {"method": kept["method"], "url": kept["url"]} if {"method", "url"} <= kept.keys() else {}
     with suppress(Exception):  # as above
-        headers = {str(name).lower(): str(part) for name, part in dict(getattr(value, "headers", {})).items()}
-        kept["headers"] = {name: part for name, part in headers.items() if not any(s in name for s in _SECRET_HEADERS)}
+        kept["headers"] = _plain_headers(getattr(value, "headers", {}))
         if isinstance(vars(value).get("_content"), bytes):  # of httpx and requests: the body has been read
             kept["text"] = str(getattr(value, "text", ""))[:_LONGEST_MESSAGE]
     return kept
+
+
+def _plain_headers(headers: Any) -> dict[str, str]:
+    """Names in small letters, as those of a `RecordedObject`; without those that may be a secret."""
+    found = {str(name).lower(): str(part) for name, part in dict(headers).items()}
+    return {name: part for name, part in found.items() if not any(secret in name for secret in _SECRET_HEADERS)}
+
+
+def _is_lazy_text(value: object) -> bool:
+    """Whether this is a text of Django's that is translated when it is shown, as the messages of its validators are."""
+    promise = getattr(sys.modules.get("django.utils.functional"), "Promise", None)
+    return promise is not None and isinstance(value, promise)
+
+
+def _shown(lazy: Any, attributes: dict[str, Any]) -> str:
+    """The text, with the error's parameters in it, which its plural depends on; ready to be given them once more."""
+    params = attributes.get("params")
+    return str(lazy % params).replace("%", "%%") if params else str(lazy)
 
 
 def _without_input(line: dict[str, object]) -> dict[str, object]:
@@ -169,6 +234,9 @@ class ErrorReader:
             error = error_from_state(state, self._registry)
         except Exception:  # the class is not known, or refuses what was recorded, in whatever way
             error = self._stand_in(state)
+        own = own_dict(error)
+        attached: Any = state.get("attributes", {})
+        own |= {name: _with_itself(value, error) for name, value in own.items() if name in attached}
         _show_traceback(error)
         return error
 
@@ -196,14 +264,38 @@ class ErrorReader:
             return _kept({key: self._attempt(value) for key, value in expect(part, dict).items()})
         return self._attempt(part)
 
-    def _attribute(self, part: object) -> object:
-        return self.read(part) if type(part) is dict and list(part) == ["$error"] else self._attempt(part)
+    def _attribute(self, part: Any) -> object:
+        kind = type(part)
+        if kind is dict and list(part) == ["$error"]:
+            return self.read(part)
+        if kind is dict and part == _ITSELF_TREE:
+            return _ITSELF
+        made = self._attempt(part)
+        if made is not _LOST or kind not in (list, dict):
+            return made
+        if kind is list:
+            return [self._attribute(member) for member in part]
+        if list(part) == [TUPLE.name]:
+            return tuple(self._attribute(member) for member in expect(part[TUPLE.name], list))
+        return {key: self._attribute(member) for key, member in part.items()}
 
     def _attempt(self, part: object) -> object:
         try:
             return self._decoder.decode(part)
         except Exception:  # what this process cannot make of a part is left out
             return _LOST
+
+
+def _with_itself(value: Any, error: BaseException) -> Any:
+    """What hangs on an error, with the error where it stood for itself, and nothing that could not be made."""
+    if value is _ITSELF:
+        return error
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind(_with_itself(member, error) for member in value if member is not _LOST)
+    if kind is dict:
+        return {key: _with_itself(member, error) for key, member in value.items() if member is not _LOST}
+    return value
 
 
 def _unknown(state: dict[str, Any]) -> BaseException:
