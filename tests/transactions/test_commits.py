@@ -163,6 +163,33 @@ def test_those_who_met_do_not_come_back_at_once(tmp_path: Path) -> None:
     assert times[-1] - times[-2] >= 0.01 * 2**5 / 2  # half of it is left to chance
 
 
+def test_a_sync_transaction_is_called_in_an_async_workflow(tmp_path: Path) -> None:
+    """As any sync step; where it meets another one it comes back at once, for a pause would stop the event loop."""
+    conflicts = count()
+
+    class ConflictError(Exception):
+        sqlstate = "40001"
+
+    @Transactions(lambda: sqlite3.connect(tmp_path / "own.db")).step(name=named())
+    def meets(connection: sqlite3.Connection) -> str:
+        if next(conflicts) < 9:
+            raise ConflictError
+        return "done"
+
+    @perdure.workflow(name=named())
+    async def calls() -> str:
+        return str(meets())
+
+    async def main() -> str:
+        began_at = time.monotonic()
+        async with perdure.running(tmp_path / "perdure.db"):
+            value: str = await calls()
+        assert time.monotonic() - began_at < 0.01 * (2**9 - 1) / 2  # what nine pauses would take at least
+        return value
+
+    assert asyncio.run(main()) == "done"
+
+
 def test_an_engine_needs_nothing_of_the_async_half(tmp_path: Path) -> None:
     """SQLAlchemy without `greenlet` has none: its module cannot be imported."""
     program = (

@@ -14,6 +14,7 @@ from .._core.flow import adrive, drive
 from .._core.flows.child import await_run, start_child, unwrap_end
 from .._core.lineage import Branch, scope
 from .._core.purity import check_may_act
+from .._core.retry import ON_CONFLICT
 from .._core.step_call import step_call
 from .._core.tracebacks import forget_frames
 from .._engine.hosting.asyncio.tasks import current_task, own_branch
@@ -60,6 +61,8 @@ def call_step(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, A
 
 def may_pause(definition: Definition) -> bool:
     """Whether there may be a pause between two attempts of the body, or of what is asked about it."""
+    if definition.retry is ON_CONFLICT:
+        return False
     asked = definition.reconcile
     return definition.retry.may_pause or (asked is not None and asked.retry.may_pause)
 

@@ -14,7 +14,7 @@ from .._core.definitions import Definition
 from .._core.flow import Outcome
 from .._core.flows.step import store_outcome
 from .._core.lineage import StepScope, scope
-from .._core.retry import Retry, retry_of
+from .._core.retry import ON_CONFLICT, Retry, retry_of
 from .._core.step_call import StepCall
 from .._engine.trouble import Trouble, until_answered
 from .._entries import StepRecorded, Stored
@@ -31,8 +31,6 @@ R = TypeVar("R")
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 CONFLICTS = ("40001", "40P01")
-ON_CONFLICT = Retry(attempts=10, initial_seconds=0.01, on=TransactionConflictError)
-"""With pauses: of many that want the same row at once, those who come back at once meet again and again."""
 
 
 class CommitUnknown(Exception):  # noqa: N818  # what is known of it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import UsageError
+from ..errors import TransactionConflictError, UsageError
 from ..typing import Seconds
 from .given import flag, seconds_of, whole_number
 
@@ -122,3 +122,7 @@ def retry_of(given: Retry | int, what: str) -> Retry:
 
 
 NO_RETRY = Retry(attempts=1)
+ON_CONFLICT = Retry(attempts=10, initial_seconds=0.01, on=TransactionConflictError)
+"""Of transactions. With pauses: of many that want the same row at once, those who come back at once meet again and
+again. Where a pause would stop an event loop there is none.
+"""

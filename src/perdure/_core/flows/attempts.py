@@ -76,6 +76,8 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float, before
                 yield from ask_people(call, outcome.error, number, now)
             break
         call.run.check_alive()
+        if call.is_instant:
+            seconds = 0.0
         yield NoteRetry(call, number, outcome.error, seconds)
         due_at = now + seconds
         if due_at - recorded_at >= UNRECORDED_SECONDS:
