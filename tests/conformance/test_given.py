@@ -14,8 +14,22 @@ import pytest
 import perdure
 from perdure import Queue, Retry, UsageError, start, step, workflow
 
-NO_DURATIONS: list[Any] = [math.inf, math.nan, -1, -0.1, timedelta(days=-1), 1e10, 10**400, "1", None, True, 1j, [1]]
-NO_COUNTS: list[Any] = [1.5, 1.0, True, 0, -1, "2", 10**12, math.inf, timedelta(1)]
+NO_DURATIONS: list[Any] = [
+    math.inf,
+    math.nan,
+    -1,
+    -0.1,
+    timedelta(days=-1),
+    1e10,
+    10**400,
+    "1",
+    None,
+    True,
+    1j,
+    [1],
+    int,
+]
+NO_COUNTS: list[Any] = [1.5, 1.0, True, 0, -1, "2", 10**12, math.inf, timedelta(1), int]
 NO_NAMES: list[Any] = ["", "a\0b", "\ud800", "x" * 501, "two\nlines", 5, b"bytes", None]
 NO_PRIORITIES: list[Any] = ["high", 1 << 31, -(1 << 31) - 1, 0.5, True, None]
 
@@ -150,6 +164,7 @@ def test_the_ends_of_the_range_are_priorities(priority: int) -> None:
         {"factor": 0},
         {"factor": math.inf},
         {"factor": "2"},
+        {"factor": 10**400},
         {"jitter": "no"},
         {"on": ()},
         {"on": "OSError"},
@@ -250,3 +265,45 @@ def test_a_run_begins_not_before_its_moment(url: str) -> None:
         assert perdure.runs.get(handle.run_id).run.status in ("ready", "delayed")
         with pytest.raises(UsageError, match="give one of them"):
             perdure.with_options(at=past, delay=1)
+
+
+@pytest.mark.parametrize("given", [5, "x", b"x", None, {"x"}], ids=repr)
+def test_arguments_of_a_schedule_are_a_list_and_a_dict(given: Any, url: str) -> None:
+    """A text in the place of a list, as in `args=("x")`, was taken for its letters."""
+    with pytest.raises(UsageError, match="args="):
+        perdure.schedule(every=60, args=given)(echo)
+    with pytest.raises(UsageError, match=r"kwargs=\{1: 2\}"):
+        perdure.schedule(every=60, kwargs={1: 2})(echo)  # type: ignore[dict-item]
+    with perdure.running(url), pytest.raises(UsageError, match="args="):
+        perdure.schedules.set("given", echo, every=60, args=given)
+    with perdure.running(url), pytest.raises(UsageError, match="kwargs=5"):
+        perdure.schedules.set("given", echo, every=60, kwargs=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [5, True, None, ["given"]], ids=repr)
+def test_a_queue_is_given_as_one_or_by_its_name(given: Any, url: str) -> None:
+    """In `queues`, too."""
+    with perdure.running(url):
+        for change in (perdure.queues.pause, perdure.queues.resume):
+            with pytest.raises(UsageError, match=r"queue="):
+                change(given)
+
+
+@pytest.mark.parametrize("given", [5, "text", None, True], ids=repr)
+def test_parameters_to_ignore_are_given_by_their_names(given: Any) -> None:
+    """In a set or a list."""
+    with pytest.raises(UsageError, match="ignore="):
+        step(ignore=given, name="given:ignoring")(echo.__wrapped__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("given", [5, None, "json", perdure.JsonCodec], ids=repr)
+def test_what_compresses_is_given_a_codec(given: Any) -> None:
+    """An instance of one."""
+    with pytest.raises(UsageError, match="no codec"):
+        perdure.ZlibCodec(given)
+
+
+def test_a_file_whose_name_is_no_text_is_refused() -> None:
+    """SQLite would say so in its own way."""
+    with pytest.raises(perdure.UnsupportedStoreError, match="file's name"):
+        perdure.running("a\udcff.db").__enter__()

@@ -102,6 +102,8 @@ def says_wrong(case: int) -> str:
             progress(*wrong[case])
         elif case == 4:
             progress(1, note="x" * 501)
+        elif case == 6:
+            progress(1, note="\ud800")
         else:
             save(object())
     except (UsageError, perdure.SerializationError) as error:
@@ -168,7 +170,7 @@ def test_a_workflow_has_no_need_of_it(sqlite_app: perdure.Perdure, what: str) ->
 
 @pytest.mark.parametrize(
     ("case", "said"),
-    [*enumerate(["done='1'", "done=True", "total=inf", "total='2'", "note="]), (5, "SerializationError")],
+    [*enumerate(["done='1'", "done=True", "total=inf", "total='2'", "note="]), (5, "SerializationError"), (6, "note=")],
 )
 def test_what_cannot_be_kept_is_refused_where_it_is_given(sqlite_app: perdure.Perdure, case: int, said: str) -> None:
     """In the body, which may handle it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Awaitable
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ from .shown_runs import StepProgress, progress_of
 D = TypeVar("D")
 
 LONGEST_NOTE = 500
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What databases refuse."""
 
 
 def progress(done: float, total: float | None = None, *, note: str | None = None) -> None:
@@ -65,10 +68,10 @@ def check_numbers(done: object, total: object, note: object) -> None:
     for what, number in (("done", done), ("total", total)):
         is_missing = number is None and what == "total"
         if not is_missing and (
-            isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number)
+            isinstance(number, bool) or not isinstance(number, int | float) or not -math.inf < number < math.inf
         ):
             raise UsageError(f"progress: {what}={number!r}: give a number")
-    if note is not None and (not isinstance(note, str) or len(note) > LONGEST_NOTE or "\0" in note):
+    if note is not None and (not isinstance(note, str) or len(note) > LONGEST_NOTE or NO_TEXT.search(note)):
         raise UsageError(f"progress: note={str(note)[:40]!r}: give a text of at most {LONGEST_NOTE} characters")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from .._core.definitions import DEFINITIONS
 from .._core.given import text_name
@@ -79,7 +79,7 @@ class Queues:
         await asyncio.to_thread(self.resume, queue)
 
     def _change(self, queue: Queue | str, changes: dict[str, object], what: str) -> None:
-        given = queue if isinstance(queue, str) else queue.name
+        given: Any = getattr(queue, "name", queue)  # not as `Queue`: that module is imported after this one
         name = text_name(given, f"queues.{what}: queue")
         door = self._opened(what, writes=True)
         known = DEFINITIONS.queues()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .._core.definitions import DEFINITIONS
-from .._core.given import LEAST_INTEGER, text_name, whole_number
+from .._core.given import LEAST_INTEGER, arguments_of, text_name, whole_number
 from .._core.serialization import Serializer
 from .._entries import Stored
 from ..errors import UsageError
@@ -76,7 +76,7 @@ def _with_function(
     """With what it starts: a function anew takes the arguments anew, too."""
     if function is None and "args" not in options and "kwargs" not in options:
         return row
-    args, kwargs = tuple(options.get("args", ())), dict(options.get("kwargs", {}))
+    args, kwargs = arguments_of(options.get("args", ()), options.get("kwargs", {}), "schedules.set")
     given = row.function if function is None else function
     definition = DEFINITIONS.get(text_name(given, "function")) if isinstance(given, str) else schedulable(given)
     if definition is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypedDict, TypeVar, cast
 
 from .._core.definitions import DEFINITIONS, Declaration, Definition, find_definition
-from .._core.given import LEAST_INTEGER, moment_of, seconds_of, text_name, whole_number
+from .._core.given import LEAST_INTEGER, arguments_of, moment_of, seconds_of, text_name, whole_number
 from .._core.instants import Rule, zone_named
 from ..errors import UsageError
 from ..typing import DEFAULT_QUEUE, CatchUp, Overlap, Seconds
@@ -88,6 +88,7 @@ def schedule(
     """
     timing = Timing(cron=cron, every=every, at=at, timezone=timezone, jitter=jitter)
     rule = rule_of(timing, "schedule")
+    given_args, given_kwargs = arguments_of(args, {} if kwargs is None else kwargs, "schedule")
 
     def declare(function: F) -> F:
         definition = schedulable(function)
@@ -95,8 +96,8 @@ def schedule(
             Declaration(
                 name=schedule_name(definition.name if name is None else name),
                 definition=definition,
-                args=tuple(args),
-                kwargs=dict(kwargs or {}),
+                args=given_args,
+                kwargs=given_kwargs,
                 queue=queue_name(queue),
                 priority=whole_number(priority, "schedule: priority", least=LEAST_INTEGER),
                 rule=rule,

@@ -5,7 +5,7 @@ A value that would be refused by the database, or stop a loop, much later and fa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import inf, isnan
@@ -52,7 +52,7 @@ def as_seconds(given: Seconds, what: str) -> float:
     """Any number of seconds: where the standard library's own rules are to be kept, a negative one too."""
     if isinstance(given, timedelta):
         return given.total_seconds()
-    if isinstance(given, SupportsFloat) and not isinstance(given, bool):
+    if isinstance(given, SupportsFloat) and not isinstance(given, (bool, type)):
         with suppress(OverflowError, ValueError):
             return float(given)
         return inf
@@ -71,7 +71,7 @@ def limit_of(given: Seconds | None, what: str) -> float | None:
 
 def whole_number(given: int, what: str, *, least: int = 1, most: int = MOST_INTEGER) -> int:
     """An integer in these limits. Raises `UsageError` for everything else, fractions and booleans included."""
-    number = index(given) if isinstance(given, SupportsIndex) and not isinstance(given, bool) else None
+    number = index(given) if isinstance(given, SupportsIndex) and not isinstance(given, (bool, type)) else None
     if number is None or not least <= number <= most:
         raise UsageError(f"{what}={given!r}: give a whole number from {least} to {most}")
     return number
@@ -104,6 +104,15 @@ def text_name(given: str, what: str) -> str:
             "and lone surrogates"
         )
     return given
+
+
+def arguments_of(args: object, kwargs: object, what: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call to come. A text is no list of them: it was meant as one."""
+    if not isinstance(args, Sequence) or isinstance(args, (str, bytes)):
+        raise UsageError(f"{what}: args={args!r}: give a list or a tuple of arguments, such as ({args!r},)")
+    if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
+        raise UsageError(f"{what}: kwargs={kwargs!r}: give a dict of arguments by their names")
+    return tuple(args), dict(kwargs)
 
 
 def check_type(expected: Any) -> None:

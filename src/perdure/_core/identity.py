@@ -37,7 +37,8 @@ class Identity:
         fingerprint: Callable[..., object] | None = None,
         key: Callable[[Any], object] | None = None,
     ) -> None:
-        if isinstance(ignore, str) or not all(isinstance(name, str) for name in ignore):
+        is_none = isinstance(ignore, str) or not isinstance(ignore, Collection)
+        if is_none or not all(isinstance(name, str) for name in ignore):
             raise UsageError(f"{what}: ignore= takes the names of parameters, such as {{'client'}}")
         self.ignored = frozenset(ignore)
         self.fingerprint, self.key = fingerprint, key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import float_info
 from typing import Literal
 
 from ..errors import TransactionConflictError, UsageError
@@ -101,7 +102,7 @@ def then_of(given: Literal["fail", "pause"]) -> str:
 
 def factor_of(given: float) -> float:
     """How much longer each pause is than the one before."""
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given < float("inf"):
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= float_info.max:
         raise UsageError(f"Retry: factor={given!r}: give a number above 0")
     return float(given)
 

@@ -93,6 +93,10 @@ def _sqlite_path(path: str, url: str = "") -> str:
         raise UnsupportedStoreError(
             f"{redact(url or path)!r} is no file: a database in memory dies with the process; {_POSSIBLE}"
         )
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UnsupportedStoreError(f"{path!r} is no text that SQLite takes for a file's name; {_POSSIBLE}") from error
     return path
 
 

@@ -10,7 +10,7 @@ import zlib
 from binascii import a2b_base64, b2a_base64
 from typing import Any, Protocol
 
-from ...errors import SerializationError
+from ...errors import SerializationError, UsageError
 from . import json_text
 from .registry import TypeRegistry
 
@@ -107,6 +107,8 @@ class ZlibCodec:
     """Compresses what another codec has written; named after it, such as `zlib+json`."""
 
     def __init__(self, inner: Codec) -> None:
+        if not isinstance(getattr(inner, "name", None), str) or isinstance(inner, type):
+            raise UsageError(f"ZlibCodec: {inner!r} is no codec; give one, such as ZlibCodec(JsonCodec())")
         self._inner = inner
         self.trusts = getattr(inner, "trusts", False)
         self.name = f"zlib+{inner.name}"
