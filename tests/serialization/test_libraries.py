@@ -118,6 +118,20 @@ class Point(msgspec.Struct):
     y: int = 0
 
 
+class Sparse(msgspec.Struct):
+    x: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class Optional(pydantic.BaseModel):
+    x: int | pydantic.MISSING = pydantic.MISSING  # type: ignore[valid-type]
+
+
+class Extended(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, int] = pydantic.Field(init=False)
+    a: int = 1
+
+
 class UserId(str):
     __slots__ = ()
 
@@ -179,6 +193,13 @@ VALUES = [
     (with_attribute(OnSlots("f"), mark=1), OnSlots),
     ([with_attribute(OnSlots("f"), mark=i) for i in range(8)], OnSlots),
     ([Point(1), Point(2, 3)] * 4, Point),
+    (Sparse(), Sparse),
+    ([Sparse(), Sparse(1)] * 4, Sparse),
+    (Optional(), Optional),
+    ([Optional(), Optional(x=1)] * 4, Optional),
+    (Extended(), Extended),
+    (Extended(q=1), Extended),
+    (Extended.model_construct(), Extended),
     (UserId("u1"), UserId),
     ({UserId("u1"): [UserId("u2")] * 5}, UserId),
     (with_attribute(Names(["a"]), source="web"), Names),

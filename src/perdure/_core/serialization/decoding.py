@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from .columns import FEW, decode_many, pieces_of
 from .encoding import unknown_type_name
+from .missing import make_missing
 from .raised import error_from_state
 from .refusal import Refusal
 from .registry import Code, TypeRegistry
@@ -41,6 +42,7 @@ _MAKE: dict[str, Callable[[Any], object]] = {
     "$float": lambda simple: _FLOATS[expect(simple, str)],
     "$pydantic_zone": lambda simple: make_pydantic_zone(expect(simple, int)),
     "$dateutil_zone": lambda simple: make_dateutil_zone(expect(simple, list)),
+    "$missing": lambda simple: make_missing(),
     DICT.name: DICT.make,
 } | {tag.name: tag.make for tag in BY_TYPE.values() if isinstance(tag, Tag)}
 

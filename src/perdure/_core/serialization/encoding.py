@@ -19,6 +19,7 @@ import msgspec
 
 from .columns import FEW, encode_many, pieces_of
 from .layouts import generic_origin
+from .missing import is_missing
 from .raised import class_of, find_error_type, state_of_error
 from .refusal import Refusal, TooDeep
 from .registry import TypeRegistry, type_name
@@ -172,6 +173,8 @@ class Encoder:
             return self._error(value, depth)
         if isinstance(value, dt.tzinfo) and (zone := _zone(value)) is not None:
             return zone
+        if is_missing(value):
+            return {"$missing": None}
         return self._instance(value, kind, depth)
 
     def _error(self, error: BaseException, depth: int) -> Tree:

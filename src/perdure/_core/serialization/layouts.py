@@ -190,6 +190,8 @@ class ModelLayout(Layout):
         self._has_private = bool(getattr(cls, "__private_attributes__", None))
         places = [_class_attribute(cls, name) for name in _MODEL_PARTS]
         self._parts = [place if isinstance(place, MemberDescriptorType) else None for place in places]
+        self._hidden = [place is not None and slot is None for place, slot in zip(places, self._parts, strict=True)]
+        """The parts whose slot the class hides by saying what their values are (`__pydantic_extra__: … = Field(…)`)."""
 
     def read(self, value: Any) -> Fields:
         own: Fields = object.__getattribute__(value, "__dict__")
@@ -209,6 +211,9 @@ class ModelLayout(Layout):
             state["private"] = private
         return state, self.extras(value)
 
+    def extras(self, value: Any) -> Fields:
+        return {name: member for name, member in super().extras(value).items() if name not in _MODEL_PARTS}
+
     def make(self, state: object) -> object:
         given = expect(state, dict)
         absent = dict.fromkeys(expect(given.get("absent", []), list))
@@ -224,12 +229,16 @@ class ModelLayout(Layout):
         """A model with these values; a part that its class does without is passed by."""
         made: object = object.__new__(self.cls)
         object.__setattr__(made, "__dict__", values)
-        for place, part in zip(self._parts, parts, strict=True):
+        for name, place, is_hidden, part in zip(_MODEL_PARTS, self._parts, self._hidden, parts, strict=True):
             if place is not None:
                 place.__set__(made, part)
+            elif is_hidden:
+                values[name] = part
         return made
 
     def read_many(self, values: list[Any]) -> list[Fields] | None:
+        if any(self._hidden):
+            return None
         extras, privates = self._column(1, values), self._column(2, values)
         if set(map(type, extras)) != {type(None)} or any(privates):
             return None
@@ -268,6 +277,8 @@ class ModelLayout(Layout):
         return super().rows_of([state["fields"] for state in states])
 
     def make_many(self, states: list[Any], rows: list[Fields]) -> list[object] | None:
+        if any(self._hidden):
+            return None
         made: list[object] = list(map(object.__new__, repeat(self.cls, len(rows))))
         deque(map(self._put_dict, made, rows), maxlen=0)
         parts: list[Iterable[object]] = [

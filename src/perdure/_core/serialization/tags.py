@@ -22,6 +22,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from ...errors import RecordedObject
 from .refusal import Refusal
 from .zones import take_dateutil_zone, take_pydantic_zone, zone_of_key
@@ -255,6 +257,7 @@ BY_TYPE: dict[type, Tag] = {
     deque: Tag("$deque", _take_deque, _make_deque),
     defaultdict: Tag("$default_dict", _take_defaultdict, _make_defaultdict),
     re.Pattern: Tag("$pattern", _take_pattern, _make_pattern),
+    msgspec.UnsetType: Tag("$unset", lambda value: None, lambda simple: msgspec.UNSET),
     RecordedObject: Tag("$recorded_object", _take_recorded, _make_recorded),
     ipaddress.IPv4Address: Tag("$ipv4_address", str, _of_text(ipaddress.IPv4Address)),
     ipaddress.IPv6Address: Tag("$ipv6_address", str, _of_text(ipaddress.IPv6Address)),
