@@ -267,6 +267,26 @@ def test_a_generic_model_is_made_of_known_parts() -> None:
         round_trip(Page[Shape](items=[]), Page)
 
 
+@pytest.mark.parametrize(
+    "argument",
+    [
+        list[Cat],
+        dict[str, Cat | None],
+        Cat | Dog,
+        typing.Optional[int],  # noqa: UP045 - as older programs have it
+        int | str | None,
+        tuple[int, ...],
+    ],
+    ids=str,
+)
+def test_the_arguments_of_a_generic_model_are_made_of_known_parts_too(argument: Any) -> None:
+    """Containers and unions of classes that are known; not of one that is not."""
+    model: Any = Page[argument]
+    assert round_trip(model(items=[]), Page, Cat, Dog) == model(items=[])
+    with pytest.raises(errors.SerializationError, match=r"perdure\.register\(Page\[list\["):
+        round_trip(Page[list[Shape]](items=[]), Page)
+
+
 def chat(request: httpx.Request) -> httpx.Response:
     """What the service answers."""
     if request.headers.get("x-fail"):

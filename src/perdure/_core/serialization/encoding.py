@@ -258,9 +258,10 @@ def unknown_type(kind: type, hint: str = "") -> str:
 def unknown_type_name(name: str, hint: str = "") -> str:
     """What to do about a type that this process does not know."""
     name = name[:200]
+    outer, bracket, arguments = name.partition("[")
     return (
         f"is of type {name}, which is not known to this process{hint}: name it in the annotations of a registered "
-        f"workflow or step, or call perdure.register({name.rpartition(':')[2].rpartition('.')[2]})"
+        f"workflow or step, or call perdure.register({outer.rpartition(':')[2].rpartition('.')[2]}{bracket}{arguments})"
     )
 
 

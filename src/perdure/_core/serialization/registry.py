@@ -7,6 +7,8 @@ because data says so.
 
 from __future__ import annotations
 
+import functools
+import operator
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -188,17 +190,33 @@ class TypeRegistry:
         origin: Any = self.resolve(origin_name)
         if origin is None or not isinstance(getattr(origin, "__pydantic_generic_metadata__", None), dict):
             return None
-        arguments = [_BUILTINS.get(part) or self.resolve(part) for part in _split(inside[:-1])]
-        if None in arguments:
-            return None
         try:
-            made: Any = origin[tuple(arguments)]
+            made: Any = origin[self._arguments(inside[:-1])]
         except Exception:  # it takes other arguments
             return None
         if not isinstance(made, type) or type_name(made) != name:
             return None
         self._adopt(types_of(made))
         return made
+
+    def _arguments(self, text: str) -> tuple[Any, ...]:
+        """Type arguments of known parts, from what `type_name` or Python has written for them."""
+        return tuple(self._argument(part.strip()) for part in _cut(text, ","))
+
+    def _argument(self, text: str) -> Any:
+        """One of them. Raises `LookupError` where a part is not known."""
+        if len(parts := _cut(text, "|")) > 1:
+            return functools.reduce(operator.or_, [self._argument(part.strip()) for part in parts])
+        if (known := _BUILTINS.get(text)) is not None:
+            return known
+        head, bracket, inside = text.partition("[")
+        if bracket and text.endswith("]") and (kind := _CONTAINERS.get(head)) is not None:
+            arguments = self._arguments(inside[:-1])
+            return kind[arguments[0] if len(arguments) == 1 else arguments]
+        for name in (text, *(known for known in list(self._types) if known.replace(":", ".") == text)):
+            if (tp := self.resolve(name)) is not None:
+                return tp
+        raise LookupError(text)
 
     def name_of(self, tp: type) -> str | None:
         """Return the name of a known type, or None if the type is not known."""
@@ -241,16 +259,21 @@ class TypeRegistry:
 
 _BUILTINS: dict[str, Any] = {
     kind.__name__: kind for kind in (str, int, float, bool, bytes, list, dict, tuple, set, frozenset, complex)
-} | {"NoneType": type(None), "typing:Any": Any, "typing.Any": Any}
+} | {"NoneType": type(None), "None": type(None), "...": ..., "typing:Any": Any, "typing.Any": Any}
 """Type arguments that everybody knows."""
+_CONTAINERS: dict[str, Any] = {kind.__name__: kind for kind in (list, dict, tuple, set, frozenset)} | {
+    "typing.Union": typing.Union,
+    "typing.Optional": typing.Optional,
+}
+"""What Python writes type arguments of other ones with."""
 
 
-def _split(arguments: str) -> list[str]:
-    """Cut `a,b[c,d]` at the commas outside brackets."""
+def _cut(arguments: str, separator: str) -> list[str]:
+    """Cut `a,b[c,d]` at the separators outside brackets."""
     parts, depth = [""], 0
     for character in arguments:
         depth += (character == "[") - (character == "]")
-        if character == "," and depth == 0:
+        if character == separator and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
