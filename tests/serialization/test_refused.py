@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import functools
 import socket
 import threading
 from collections.abc import Iterator
@@ -34,6 +35,13 @@ class Plain:
     pass
 
 
+class Called:
+    """As parsed pages and models of machine learning: called or not, it is no function."""
+
+    def __call__(self) -> None:
+        """Nothing."""
+
+
 @dataclass
 class Unknown:
     x: int
@@ -61,6 +69,10 @@ def local_error() -> Exception:
 REFUSED = [
     (lambda: lambda: 1, "function", "pass its name"),
     (lambda: numbers, "function", "pass its name"),
+    (lambda: functools.partial(numbers), "partial", "pass its name"),
+    (lambda: functools.lru_cache(numbers), "lru_cache_wrapper", "pass its name"),
+    (lambda: [].append, "builtin_function", "pass its name"),
+    (lambda: Called(), "Called", "pass what it is made from"),
     (lambda: numbers(), "generator", "make a list of it"),
     (lambda: Point, "class", "pass its name"),
     (lambda: Path, "class", "pass its name"),
@@ -176,6 +188,18 @@ def test_the_path_leads_through_every_container() -> None:
         with pytest.raises(errors.SerializationError) as caught:
             serializer.accept(value, what=WHAT)
         assert caught.value.path == path
+
+
+@pytest.mark.parametrize("key", [5, ("a", 1), None, "a\0", 1.5], ids=repr)
+def test_a_dict_with_any_keys_says_what_is_wrong_in_it(key: Any) -> None:
+    """Not that it contains itself, where what it holds cannot be stored."""
+    for value in ({key: object()}, {"a": 1, key: [object()]}, [{key: {key: object()}}], {key: Unknown(1)}):
+        with pytest.raises(errors.SerializationError, match=r"is of type .*(object|Unknown), which"):
+            serializer.accept(value, what=WHAT)
+    cycle: dict[Any, Any] = {}
+    cycle[key] = cycle
+    with pytest.raises(errors.SerializationError, match="contains itself"):
+        serializer.accept(cycle, what=WHAT)
 
 
 def test_a_cycle_is_refused_where_it_closes() -> None:

@@ -11,6 +11,8 @@ import datetime as dt
 import re
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import lru_cache, partial
+from inspect import isroutine
 from itertools import chain
 from math import isfinite
 from typing import Any, Final
@@ -136,14 +138,13 @@ class Encoder:
         if self.is_bulk and len(members) >= FEW and not self.is_escaping and set(map(type, members)) == {str}:
             return dict(zip(members, encode_many(self, list(members.values()), depth + 1), strict=True))
         made: dict[str, Tree] = {}
-        key: Any = None
-        try:
-            for key, member in members.items():
-                if type(key) is not str or (self.is_escaping and _NEEDS_ESCAPE.search(key)):
-                    return self._pairs("$dict", members, depth)
+        for key, member in members.items():
+            if type(key) is not str or (self.is_escaping and _NEEDS_ESCAPE.search(key)):
+                return self._pairs("$dict", members, depth)
+            try:
                 made[key] = self.encode(member, depth + 1)
-        except Refusal as refusal:
-            raise refusal.within(members, key) from None
+            except Refusal as refusal:
+                raise refusal.within(members, key) from None
         if len(made) == 1 and next(iter(made)).startswith("$"):
             return self._pairs("$dict", members, depth)
         return made
@@ -265,9 +266,12 @@ def unknown_type_name(name: str, hint: str = "") -> str:
     )
 
 
+_CACHED: Final = type(lru_cache(len))
+
 _MENDS: tuple[tuple[Callable[[object], bool], str], ...] = (
     (lambda value: isinstance(value, type), "a class; pass its name"),
-    (callable, "a function; pass its name, or call it inside the step"),
+    (lambda value: isroutine(value) or isinstance(value, (partial, _CACHED)), "a function; "
+     "pass its name, or call it inside the step"),
     (lambda value: hasattr(value, "fileno"), "open in this process only; pass its path or address and "
      "open it inside the step"),
     (lambda value: isinstance(value, Awaitable), "still to be awaited; await it and pass what it gives"),
