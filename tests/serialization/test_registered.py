@@ -59,6 +59,16 @@ def test_a_type_of_an_extension_module_is_refused_with_the_mend(value: Any) -> N
         round_trip(value, type(value))
 
 
+@pytest.mark.parametrize(
+    "value", [np.arange(2), np.float64(1.0), np.int64(3), np.bool_(True), pd.Series([1])], ids=repr
+)
+def test_a_number_or_array_of_a_library_is_refused_with_what_makes_it_plain(value: Any) -> None:
+    """Which most steps that meet one want."""
+    with pytest.raises(errors.SerializationError, match=r"or convert it with \.tolist\(\)"):
+        round_trip([value], int)
+    assert round_trip(value.tolist(), int) == value.tolist()
+
+
 class Plain:
     def __init__(self, part: object) -> None:
         self.part = part

@@ -292,6 +292,11 @@ def _conversion(value: object) -> str:
     return "" if base is None else f"; or convert it with {base.__name__}(…)"
 
 
+def _plainly(value: object) -> str:
+    """What makes plain values of an array or of one of its numbers: numpy's, pandas', torch's."""
+    return "; or convert it with .tolist()" if callable(getattr(value, "tolist", None)) else _conversion(value)
+
+
 def _unsupported(value: object, kind: type) -> str:
     """Why a value can never be stored, and what to do. Says the type, never the value: it may be a secret."""
     name = f"{kind.__module__}:{kind.__qualname__}"
@@ -300,5 +305,5 @@ def _unsupported(value: object, kind: type) -> str:
             return f"is of type {name}, which cannot be stored: it is {advice}"
     return (
         f"is of type {name}, which cannot be stored; pass what it is made from (a path, a key, a dataclass) and make "
-        f"it inside the step, or give perdure.register({kind.__name__}, encode=…, decode=…)"
+        f"it inside the step, or give perdure.register({kind.__name__}, encode=…, decode=…)" + _plainly(value)
     )
