@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -296,6 +297,31 @@ def test_updates_reach_every_round_and_answers_outlast_it() -> None:
     assert handle.update("add", key="one") == 1
     send(handle, "end", topic="next")
     assert handle.result(PATIENCE_SECONDS) == 2
+
+
+class Reserves:
+    """A callable object."""
+
+    async def __call__(self, item: str) -> str:
+        return await areserve(item)
+
+
+@workflow
+async def does_all_kinds() -> None:
+    """Updates that are done by a step as it is, by an object, and by a partial of it."""
+    on_update("step", areserve)
+    on_update("object", Reserves())
+    on_update("partial", functools.partial(Reserves()))
+    await recv("end")
+
+
+@pytest.mark.parametrize("kind", ["step", "object", "partial"])
+def test_whatever_is_awaited_does_an_update(kind: str) -> None:
+    """No function need be written around it."""
+    handle = perdure.start(does_all_kinds)
+    assert handle.update(kind, "lamp") == "LAMP"
+    send(handle, None, topic="end")
+    handle.result(PATIENCE_SECONDS)
 
 
 @step

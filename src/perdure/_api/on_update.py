@@ -26,6 +26,7 @@ from .._engine.hosting.host import error_of
 from .._engine.hosting.reading import look_only
 from .._engine.hosting.threads.state import thread_state
 from ..errors import PerdureError, UsageError
+from .steps import is_coroutine_function
 from .threads import BranchFuture, Job, hold_first, release_joining, threads_of
 
 BRANCH: Final = "perdure:updates"
@@ -59,7 +60,7 @@ def on_update(name: str, fn: Callable[..., Any], *, validate: Callable[..., Any]
         check_handler(validate, f"on_update({name!r}): validate", may_be_async=False)
     learn_types(fn)
     handlers = handlers_of(run)
-    handlers.updates[name] = UpdateHandler(fn, validate, inspect.iscoroutinefunction(fn))
+    handlers.updates[name] = UpdateHandler(fn, validate, is_coroutine_function(fn))
     if handlers.serving is None:
         begin = serve_on_loop if branch.is_async else serve_in_thread
         begin(branch, handlers)
@@ -69,7 +70,7 @@ def check_handler(fn: object, what: str, *, may_be_async: bool) -> None:
     """A function that can be called where it is to be. Raises `UsageError`."""
     if not callable(fn):
         raise UsageError(f"{what}: give a function, not a {type(fn).__name__}")
-    if inspect.iscoroutinefunction(fn) and not may_be_async:
+    if is_coroutine_function(fn) and not may_be_async:
         raise UsageError(f"{what}: give a plain function; a coroutine function only to on_update in an async workflow")
 
 

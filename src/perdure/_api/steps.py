@@ -123,9 +123,14 @@ def call_later(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_coroutine_function(fn: Callable[..., Any]) -> bool:
-    """Whether a call of it is to be awaited: an `async def` function or method, a partial of one, a callable object."""
+    """Whether a call of it is to be awaited: an `async def` function, method, step or workflow, a partial of one, a
+    callable object.
+    """
     while isinstance(fn, functools.partial):
         fn = fn.func
+    definition = getattr(fn, "__perdure__", None)
+    if isinstance(definition, Definition):  # Python 3.11 does not know by the wrapper
+        return definition.is_async
     called_on_objects = getattr(type(fn), "__call__", None)  # noqa: B004  # looked at, not asked for
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called_on_objects)
 
