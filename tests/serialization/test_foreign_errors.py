@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,6 +275,22 @@ class HandleError(OSError):
         return f"cannot reach {self.handle.host}"
 
 
+class HandleGroup(ExceptionGroup[Exception]):
+    """A group of such a kind."""
+
+    def __str__(self) -> str:
+        return f"all of {self.handle.host}"  # type: ignore[attr-defined]
+
+
+def test_a_group_that_has_lost_its_text_says_the_recorded_one() -> None:
+    """With its members, copied too."""
+    group: Any = HandleGroup("g", [ValueError(1)])
+    group.handle = Handle()
+    rebuilt = back(group)
+    for each in (rebuilt, copy.copy(rebuilt), back(rebuilt)):
+        assert (str(each), len(each.exceptions), isinstance(each, HandleGroup)) == ("all of a.example", 1, True)
+
+
 def test_an_error_that_has_lost_its_text_says_the_recorded_one() -> None:
     """`str(error)` in an `except` clause raises nothing, live or on replay."""
     rebuilt = back(HandleError(Handle()))
@@ -283,6 +301,8 @@ def test_an_error_that_has_lost_its_text_says_the_recorded_one() -> None:
     assert (str(again), type(again)) == (str(rebuilt), type(rebuilt))
     assert again.__notes__ == rebuilt.__notes__
     assert str(back(ExceptionGroup("g", [rebuilt])).exceptions[0]) == "cannot reach a.example"
+    for copied in (copy.copy(rebuilt), pickle.loads(pickle.dumps(rebuilt))):  # noqa: S301 - made here
+        assert (str(copied), type(copied), copied.errno) == (str(rebuilt), type(rebuilt), 111)
     assert str(serializer.accept([rebuilt], what="it")[1][0]) == "cannot reach a.example"
 
 

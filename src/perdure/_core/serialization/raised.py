@@ -89,6 +89,13 @@ class Said:
         """The message."""
         return str(own_dict(self)[MESSAGE])  # type: ignore[arg-type]  # beside an error's class
 
+    def __reduce__(self) -> Any:
+        """To copies and pickles it is known by its class as its module has it."""
+        error: Any = self
+        members = list(error.exceptions) if isinstance(error, BaseExceptionGroup) else None
+        args = list(error.args) if members is None else [error.message]
+        return _said_again, (class_of(error), args, members, slots_of(error), own_dict(error))
+
 
 def class_of(error: BaseException) -> type[BaseException]:
     """The class as its module has it."""
@@ -101,6 +108,18 @@ def _saying(cls: Any) -> type[BaseException]:
     """The class with `Said` before it, under the same name."""
     names = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
     made: type[BaseException] = type.__new__(type(cls), cls.__name__, (Said, cls), names)
+    return made
+
+
+def _said_again(
+    cls: Any, args: list[object], members: object, slots: dict[str, object], own: dict[str, Any]
+) -> BaseException:
+    """A copy of an error that says its recorded message."""
+    made = _bare(cls, args, members)
+    for slot, value in slots.items():
+        _set_slot(made, slot, value)
+    own_dict(made).update(own)
+    made.__class__ = _saying(cls)
     return made
 
 
