@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -180,3 +180,47 @@ def test_what_all_runs_without_children_share_takes_none() -> None:
         fresh.children.open["c0"] = None
     with pytest.raises(AttributeError):
         fresh.children.note_end("c0", "succeeded")
+
+
+class StuckRuns:
+    """The runs of a store, one of which waits for a mend; while that is read, `meanwhile` happens."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
+
+    def stuck(self, run_ids: Sequence[str]) -> list[EndedRun]:
+        """As `Runs.stuck`."""
+        self._meanwhile()
+        return [EndedRun(run_id, "parked", None, "mend it") for run_id in run_ids]
+
+
+def test_who_waits_from_after_the_mend_on_is_not_told_that_the_run_is_stuck() -> None:
+    """Its state was read when it was; whoever has resumed it since waits for its end."""
+    heard: list[str] = []
+
+    def mend_and_wait() -> None:
+        ends.watch("r", lambda ended: heard.append(f"second: {ended.state}"), is_outside=True)
+
+    ends = Ends(StuckRuns(mend_and_wait), {}.get, lambda: None)  # type: ignore[arg-type]  # it needs `stuck` alone
+    ends.watch("r", lambda ended: heard.append(f"first: {ended.state}"), is_outside=True)
+
+    ends.poll_stuck()
+
+    assert heard == ["first: parked"]
+    ends.publish(EndedRun("r", "succeeded", None, None), None)
+    assert heard == ["first: parked", "second: succeeded"]
+
+
+def test_an_end_that_comes_while_a_stuck_run_is_read_is_told_once() -> None:
+    """It was mended and has ended: nobody is told afterwards that it is stuck."""
+    heard: list[str] = []
+
+    def end() -> None:
+        ends.publish(EndedRun("r", "succeeded", None, None), None)
+
+    ends = Ends(StuckRuns(end), {}.get, lambda: None)  # type: ignore[arg-type]  # it needs `stuck` alone
+    ends.watch("r", lambda ended: heard.append(ended.state), is_outside=True)
+
+    ends.poll_stuck()
+
+    assert heard == ["succeeded"]

@@ -174,7 +174,7 @@ class Claims:
             self._worker.line.say([run.queue])
         elif entry.reason is not None:
             log.error("%s", entry.reason if run.run_id in entry.reason else f"run {run.run_id} waits: {entry.reason}")
-            self._ends.publish_stuck(EndedRun(run.run_id, "parked", None, entry.reason))
+            self._news.look()  # who waits for it is told of what the database says by then
         if entry.due_at is not None:
             self._news.due(entry.due_at)
         if entry.waits_for or entry.stopped == "paused" or run.is_cancelled:

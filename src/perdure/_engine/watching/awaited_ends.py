@@ -92,13 +92,19 @@ class Ends:
     def forget(self, run_id: RunId, on_end: OnEnd) -> None:
         """Stop waiting."""
         with self._lock:
-            watchers = self._watchers.get(run_id)
-            if watchers is not None and on_end in watchers:
-                watchers.remove(on_end)
-                self._forget_outsider(run_id, on_end)
-                if not watchers:
-                    del self._watchers[run_id]
-                    self._parents.pop(run_id, None)
+            self._drop(run_id, on_end)
+
+    def _drop(self, run_id: RunId, on_end: OnEnd) -> bool:
+        """It waits no more, within the lock; whether it did."""
+        watchers = self._watchers.get(run_id)
+        if watchers is None or on_end not in watchers:
+            return False
+        watchers.remove(on_end)
+        self._forget_outsider(run_id, on_end)
+        if not watchers:
+            del self._watchers[run_id]
+            self._parents.pop(run_id, None)
+        return True
 
     def _forget_outsider(self, run_id: RunId, on_end: OnEnd) -> None:
         outsiders = self._outsiders.get(run_id, [])
@@ -106,17 +112,6 @@ class Ends:
             outsiders.remove(on_end)
             if not outsiders:
                 del self._outsiders[run_id]
-
-    def publish_stuck(self, stuck: EndedRun) -> None:
-        """The run waits for a mend: tell who waits for it outside any run. Those have waited."""
-        with self._lock:
-            outsiders = self._outsiders.pop(stuck.run_id, ())
-            watchers = [on_end for on_end in self._watchers.get(stuck.run_id, ()) if on_end not in outsiders]
-            if watchers:
-                self._watchers[stuck.run_id] = watchers
-            else:
-                self._watchers.pop(stuck.run_id, None)
-        tell(outsiders, stuck)
 
     def publish(self, ended: EndedRun, parent_id: RunId | None) -> bool:
         """The run's end is committed: tell its parent, if it is here, and all who wait; whether anybody does."""
@@ -176,14 +171,18 @@ class Ends:
                     self.publish(ended, None)
 
     def poll_stuck(self) -> None:
-        """Ask the database which of the runs that are waited for outside any run wait for a mend."""
+        """Ask the database which of the runs that are waited for outside any run wait for a mend, and tell who waited
+        before it was asked: who came later may have seen that the run goes on.
+        """
         with self._lock:
-            wanted = list(islice(self._outsiders, ASK_AT_ONCE))
+            wanted = {run_id: tuple(outsiders) for run_id, outsiders in islice(self._outsiders.items(), ASK_AT_ONCE)}
             if len(self._outsiders) > ASK_AT_ONCE:  # others the next time
                 for run_id in wanted:
                     self._outsiders[run_id] = self._outsiders.pop(run_id)
-        for stuck in self._runs.stuck(wanted) if wanted else ():
-            self.publish_stuck(stuck)
+        for stuck in self._runs.stuck(list(wanted)) if wanted else ():
+            with self._lock:
+                outsiders = [on_end for on_end in wanted[stuck.run_id] if self._drop(stuck.run_id, on_end)]
+            tell(outsiders, stuck)
 
     def _waited_for(self) -> tuple[list[RunId], dict[RunId, Run]]:
         """Some of the runs that are waited for, others each time, and who waits for a child of its own."""
