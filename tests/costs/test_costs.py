@@ -224,7 +224,8 @@ def test_a_hook_costs_no_commit_and_its_answer_one(count: Count, number: int) ->
 
     cost = count(receive)
     assert cost.names["waiting_messages"] == number
-    assert (cost.commits, cost.statements) == (1, number + 1), str(cost)
+    looks = cost.names["ended_runs"] + cost.names["stuck_runs"]  # of the poller, which the answers have called
+    assert (cost.commits, cost.statements - looks) == (1, number + 1), str(cost)
 
 
 @pytest.mark.parametrize("number", [1, 5])
