@@ -135,6 +135,18 @@ def mend(name: str) -> None:
     runtime.room.expect_backlog()
 
 
+@step(name="stuck:gives_up", retries=perdure.Retry(attempts=1, then="pause"))
+def gives_up() -> None:
+    """It asks people at once."""
+    raise OSError("broken")
+
+
+def test_who_waits_is_told_without_a_poll(url: str) -> None:
+    """The process in which the run is parked looks then."""
+    with perdure.running(url, **{**SETTINGS, "poll_seconds": 3600.0}), pytest.raises(RunStuckError):
+        perdure.start(gives_up).result(PATIENCE_SECONDS)
+
+
 def test_a_handle_tells_the_state_of_its_run(url: str) -> None:
     """From outside and from inside a run, sync and async."""
     with running(url):
