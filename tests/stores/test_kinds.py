@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from perdure._entries import Accepted, Refused
 from perdure.stores.kinds import KINDS
-from perdure.stores.postgres import PostgresStore
 from perdure.stores.protocol import Store
-from perdure.stores.sqlite import SqliteStore
-from tests.stores.conftest import KINDS as STORES
 from tests.stores.entries import C1, C2, W1, W2, created, finished, join, recorded, state
-from tests.stores.noted.kind import NOTED, Noted
-
-MORE_KINDS = (*KINDS[:2], NOTED, *KINDS[2:])
-"""Before the ends of claims: what a run says is written while it is held."""
+from tests.stores.noted.kind import Noted
+from tests.stores.noted.releases import MORE_KINDS
+from tests.stores.noted.releases import opened as opened  # fixtures
+from tests.stores.noted.releases import store_url as store_url
 
 TABLE = "CREATE TABLE {}notes (run_id text NOT NULL, id text PRIMARY KEY, body text NOT NULL)"
-
-
-@pytest.fixture(params=STORES)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of the test's own: it gets a table more."""
-    if request.param == "postgres":
-        return str(request.getfixturevalue("own_postgres_url"))
-    return str(tmp_path / "perdure.db")
-
-
-@pytest.fixture
-def opened(store_url: str) -> Iterator[Callable[..., Store]]:
-    """Opens a store of a release with these kinds."""
-    stores: list[Store] = []
-
-    def open_one(**options: Any) -> Store:
-        make = PostgresStore if store_url.startswith("postgres") else SqliteStore
-        stores.append(make(store_url, **options))
-        stores[-1].migrate()
-        return stores[-1]
-
-    yield open_one
-    for store in stores:
-        store.close()
 
 
 @pytest.fixture

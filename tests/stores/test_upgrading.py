@@ -8,51 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from perdure.stores.kinds import KINDS
-from perdure.stores.postgres import PostgresStore
 from perdure.stores.postgres import schema as postgres_schema
 from perdure.stores.protocol import NothingDone, Store
-from perdure.stores.sqlite import SqliteStore
 from perdure.stores.sqlite import schema as sqlite_schema
-from tests.stores.conftest import KINDS as STORES
 from tests.stores.entries import claim, created, finished, join, named_uuid, recorded, sent, state
-from tests.stores.noted.kind import NOTED
+from tests.stores.noted.releases import MORE_KINDS
+from tests.stores.noted.releases import opened as opened  # fixtures
+from tests.stores.noted.releases import store_url as store_url
 
-NEXT_KINDS = (*KINDS[:2], NOTED, *KINDS[2:])
-"""Of the next release, so that its functions are others."""
 IS_SHARED = "GENERATED ALWAYS AS (is_keyed OR concurrency IS NOT NULL OR rate IS NOT NULL OR later = 'some')"
 PATIENCE_SECONDS = 30.0
 WORKERS = [named_uuid(f"worker {number}") for number in range(3)]
-
-
-@pytest.fixture(params=STORES)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database of the test's own: its tables get columns more."""
-    if request.param == "postgres":
-        return str(request.getfixturevalue("own_postgres_url"))
-    return str(tmp_path / "perdure.db")
-
-
-@pytest.fixture
-def opened(store_url: str) -> Iterator[Callable[..., Store]]:
-    """Opens a store of a release."""
-    stores: list[Store] = []
-
-    def open_one(**options: Any) -> Store:
-        make = PostgresStore if store_url.startswith("postgres") else SqliteStore
-        stores.append(make(store_url, **options))
-        stores[-1].migrate()
-        return stores[-1]
-
-    yield open_one
-    for store in stores:
-        store.close()
 
 
 def tables_of(url: str) -> list[str]:
@@ -159,7 +129,7 @@ def test_workers_of_the_release_before_go_on_while_tables_change(
         for one in working:
             one.wait_for_more(3)
         with next_release(store_url, monkeypatch):
-            store = opened(kinds=NEXT_KINDS)
+            store = opened(kinds=MORE_KINDS)
         for one in working:
             one.wait_for_more(10)
     finally:
@@ -207,7 +177,7 @@ def test_a_migration_lets_a_transaction_pass_that_it_meets(
         worker.execute("SET deadlock_timeout = '1h'")
         worker.execute("SELECT 1 FROM perdure.workers FOR KEY SHARE")
         with next_release(store_url, monkeypatch):
-            upgrading = Upgrading(lambda: opened(kinds=NEXT_KINDS))
+            upgrading = Upgrading(lambda: opened(kinds=MORE_KINDS))
             wait_for_waiting(looking)
             worker.execute("SELECT 1 FROM perdure.runs FOR NO KEY UPDATE")
             worker.commit()
@@ -224,7 +194,7 @@ def test_nobody_waits_behind_a_migration_that_waits(
     with psycopg.connect(store_url) as backup, psycopg.connect(store_url, autocommit=True) as looking:
         backup.execute("SELECT count(*) FROM perdure.runs")
         with next_release(store_url, monkeypatch):
-            upgrading = Upgrading(lambda: opened(kinds=NEXT_KINDS))
+            upgrading = Upgrading(lambda: opened(kinds=MORE_KINDS))
             wait_for_waiting(looking)
             working = Working(store, WORKERS[0])
             try:
