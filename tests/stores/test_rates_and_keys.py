@@ -137,6 +137,15 @@ def test_a_long_line_that_has_left_keeps_nobody_out(store: Store) -> None:
     assert ids(ask(store, W3)) == ["last"]
 
 
+def test_a_claim_that_has_not_read_all_that_was_stirred_is_not_the_last(store: Store) -> None:
+    """It finds nothing, and does not say that there is nothing."""
+    limit(store, key_concurrency=1)
+    others = [created(f"{number}", queue=QUEUE, name="app:other", flow_key=f"{number}") for number in range(1100)]
+    store.create([*others, created("mine", queue=QUEUE, flow_key="mine")])
+    first = ask(store, W1)
+    assert (ids(first), first.short) == ([], {})
+
+
 def serve_others(store: Store, name: str, count: int = 1200) -> None:
     """So many keys have a run each, which all begin and end."""
     store.create([created(f"{name} {number}", queue=QUEUE, flow_key=f"{name} {number}") for number in range(count)])
