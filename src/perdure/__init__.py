@@ -31,7 +31,7 @@ from ._api.long_steps import progress, save, saved
 from ._api.mapping import Mapped, map
 from ._api.messages import Message, recv, send, send_many
 from ._api.on_query import on_query
-from ._api.on_update import on_update
+from ._api.on_update import finish_updates, on_update
 from ._api.overview import Examination, QueueSummary, SharedLimits, StuckRuns, WorkerSummary
 from ._api.patching import patched
 from ._api.polling import wait_for
@@ -195,6 +195,7 @@ __all__ = [
     "call",
     "continue_as_new",
     "current",
+    "finish_updates",
     "first",
     "gather",
     "get_event",

@@ -76,3 +76,47 @@ async def updated_to_the_end() -> list[str]:
     handle = await perdure.astart(asking, perdure.current().run_id, "one", "two")
     await handle
     return [*tags, seen(await work("last"))]
+
+
+@perdure.workflow
+async def asking_once(run_id: str, tag: str) -> None:
+    """Asks another run for one update."""
+    assert await perdure.handle(run_id).aupdate("do", tag) == tag
+
+
+@shape("one", "last")
+async def updates_finished() -> list[str]:
+    seen = observe("updates_finished")
+    tags: list[str] = []
+
+    async def do(tag: str) -> str:
+        await perdure.send(perdure.current().run_id, tag, topic="begun")
+        tags.append(seen(await work(tag)))
+        return tag
+
+    perdure.on_update("do", do)
+    handle = await perdure.astart(asking_once, perdure.current().run_id, "one")
+    await perdure.recv("begun")
+    await perdure.finish_updates()
+    result = [*tags, seen(await work("last"))]
+    await handle
+    return result
+
+
+@shape("one", "last")
+def sync_updates_finished() -> list[str]:
+    seen = observe("sync_updates_finished")
+    tags: list[str] = []
+
+    def do(tag: str) -> str:
+        perdure.send(perdure.current().run_id, tag, topic="begun")
+        tags.append(seen(sync_work(tag)))
+        return tag
+
+    perdure.on_update("do", do)
+    handle = perdure.start(asking_once, perdure.current().run_id, "one")
+    perdure.recv("begun")
+    perdure.finish_updates()
+    result = [*tags, seen(sync_work("last"))]
+    handle.result()
+    return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from typing import Any, Final
@@ -26,6 +26,7 @@ from .._engine.hosting.host import error_of
 from .._engine.hosting.reading import look_only
 from .._engine.hosting.threads.state import thread_state
 from ..errors import PerdureError, UsageError
+from .recorded_values import Done
 from .steps import is_coroutine_function
 from .threads import BranchFuture, Job, hold_first, release_joining, threads_of
 
@@ -64,6 +65,32 @@ def on_update(name: str, fn: Callable[..., Any], *, validate: Callable[..., Any]
     if handlers.serving is None:
         begin = serve_on_loop if branch.is_async else serve_in_thread
         begin(branch, handlers)
+
+
+def finish_updates() -> Awaitable[None]:
+    """Wait until every update that the run has accepted is done. `await` it in an async workflow.
+
+    For a workflow that gives what its updates have changed to `continue_as_new`, right after it: between the two
+    nothing is accepted. A workflow that returns need not call it. What is accepted meanwhile is waited for as well; the
+    run may be parked, and `perdure.timeout` ends the wait in an async workflow alone. Raises `UsageError` outside a
+    workflow's own code, and in one of its branches: an update would wait for itself.
+    """
+    here = scope.get()
+    if type(here) is not Branch:
+        raise UsageError(
+            "finish_updates() is for the code of workflows: it waits for what their run has been asked to do"
+        )
+    branch = own_branch(here)
+    run = branch.run
+    run.check_alive()
+    if branch.path != run.root_path:
+        raise UsageError(
+            f"finish_updates() in a branch of run {run.run_id} ({branch.path.rstrip('/')}) could wait for itself: "
+            "call it in the workflow's own code"
+        )
+    if run.handlers is None or run.handlers.finish is None:
+        return Done()
+    return run.handlers.finish() or Done()
 
 
 def check_handler(fn: object, what: str, *, may_be_async: bool) -> None:
