@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable
 from functools import partial
 from typing import Any, TypeVar, overload
@@ -18,7 +17,7 @@ from .._core.lineage import Branch, scope
 from .._core.several import Limit
 from .._engine.door import Door
 from .._engine.hosting.asyncio.tasks import own_branch
-from .._engine.watching.events import EventFollower
+from .._engine.watching.until_final import UntilFinal
 from .._entries import EventSeen
 from ..errors import RunEndedError, SerializationError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
@@ -26,7 +25,7 @@ from .app import current_runtime, running_loop
 from .driving import is_coroutine_frame
 from .handle import Handle
 from .messages import REQUIRED
-from .waits import late
+from .waits import late, wait_until_final
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -111,20 +110,8 @@ def follow_here(door: Door, run_id: RunId, key: str, seconds: float | None) -> F
     [seen] = door.store.said.events([(run_id, key)])
     if seen.is_final or (seconds is not None and seconds <= 0):
         return found_of(door, seen)
-    found: list[EventSeen | BaseException] = []
-    is_there = threading.Event()
-
-    def note(what: EventSeen | BaseException) -> None:
-        found.append(what)
-        is_there.set()
-
-    follower = EventFollower(door.store.said, run_id, key, note, note)
-    door.following.follow(follower)
-    try:
-        is_there.wait(seconds)
-    finally:
-        door.following.forget(follower)
-    return found_of(door, found[0]) if found else None
+    seen = wait_until_final(door, run_id, door.store.said.events, (run_id, key), seconds)
+    return None if seen is None else found_of(door, seen)
 
 
 async def follow_on_loop(door: Door, run_id: RunId, key: str, seconds: float | None) -> Found | None:
@@ -135,7 +122,7 @@ async def follow_on_loop(door: Door, run_id: RunId, key: str, seconds: float | N
     [seen] = await asyncio.to_thread(door.store.said.events, [(run_id, key)])
     if seen.is_final or (seconds is not None and seconds <= 0):
         return found_of(door, seen)
-    follower = EventFollower(door.store.said, run_id, key, note, note)
+    follower = UntilFinal(run_id, door.store.said.events, (run_id, key), note, note)
     door.following.follow(follower)
     try:
         await asyncio.wait([future], timeout=seconds)

@@ -23,7 +23,7 @@ from ..stores.protocol import Question
 from ..typing import RunId
 from .asking import find_row
 from .replayed import replayed_answer
-from .told import wait_until_final
+from .waits import wait_until_final
 
 LONGEST_SECONDS = 86_400.0
 """So long the database keeps a question for somebody who waits for ever, and then it is asked anew."""

@@ -21,7 +21,7 @@ from .._entries import MessageSent, Refused, Undelivered, UpdateSeen
 from ..errors import PerdureError, RunEndedError, UpdateRefusedError, WaitTimeoutError
 from ..typing import RunId
 from .delivering import deliver
-from .told import wait_until_final
+from .waits import wait_until_final
 
 
 class UpdateAsked(NamedTuple):

@@ -1,14 +1,20 @@
-"""What a thread of a run waits with: for the next of several runs to end, within its time limits."""
+"""What a thread waits with: in a run, for the next of several runs to end, within its time limits; outside any run, for
+what a run says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .._core.flow import Outcome, drive
 from .._core.flows.several import begin_limit, next_end
 from .._core.lineage import Branch
 from .._core.several import Limit, Several
+from .._engine.door import Door
 from .._engine.watching.several_ends import Watching
+from .._engine.watching.until_final import UntilFinal
 from ..errors import WaitTimeoutError
 from ..typing import RunId
 
@@ -54,3 +60,25 @@ class OwnWait:
 def late(seconds: float) -> WaitTimeoutError:
     """What a wait ends with when its time is over."""
     return WaitTimeoutError(f"it did not come within {seconds:g} seconds; what was waited for goes on")
+
+
+def wait_until_final(
+    door: Door, run_id: RunId, ask: Callable[[list[Any]], list[Any]], wanted: object, seconds: float | None
+) -> Any:
+    """What there is of it once it is final; None where that is not so within the time."""
+    found: list[Any] = []
+    is_there = threading.Event()
+
+    def note(what: Any) -> None:
+        found.append(what)
+        is_there.set()
+
+    follower = UntilFinal(run_id, ask, wanted, note, note)
+    door.following.follow(follower)
+    try:
+        is_there.wait(seconds)
+    finally:
+        door.following.forget(follower)
+    if found and isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0] if found else None

@@ -18,8 +18,8 @@ from ..claiming.held_runs import Held
 from ..held_run import HeldRun
 from ..hosting.together import MOST_AT_ONCE, OnRead, Together
 from ..news import News
-from .events import EventFollower
 from .following import Following
+from .until_final import UntilFinal
 
 OnTold = Callable[[], None]
 
@@ -36,7 +36,7 @@ class Arrivals:
         self._store = store
         self._held = held
         self._following = following
-        self._followers: dict[OnTold, EventFollower] = {}
+        self._followers: dict[OnTold, UntilFinal] = {}
         self._news = news
         self._lock = threading.Lock()
         self._watchers: dict[RunId, dict[OnTold, Wait]] = {}
@@ -52,8 +52,10 @@ class Arrivals:
 
     def follow(self, request: Await, on_told: OnTold) -> None:
         """The caller is about to wait. What others say, and do not send, somebody has to look for."""
-        if request.wait.kind == "event":
-            follower = EventFollower(self._store.said, request.wait.run_id, request.wait.what, lambda seen: on_told())
+        wait = request.wait
+        if wait.kind == "event":
+            wanted = wait.run_id, wait.what
+            follower = UntilFinal(wait.run_id, self._store.said.events, wanted, lambda seen: on_told())
             with self._lock:
                 self._followers[on_told] = follower
             self._following.follow(follower)

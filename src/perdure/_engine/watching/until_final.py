@@ -1,35 +1,35 @@
-"""Who follows an event: told once, when it is there or will never be."""
+"""Who follows one thing that a run says, an event or an answer: told once, when it is there or will never be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..._entries import EventSeen
-from ...stores.protocol import Said
 from ...typing import RunId
 
 
-class EventFollower:
-    """See the module; `on_seen` is called from any thread."""
+class UntilFinal:
+    """Asks for what is `wanted` until it `is_final`. `on_final` gets it; `on_failed`, why there will be nothing more.
+    Both are called from any thread.
+    """
 
     def __init__(
         self,
-        said: Said,
         run_id: RunId,
-        key: str,
-        on_seen: Callable[[EventSeen], object],
+        ask: Callable[[list[Any]], list[Any]],
+        wanted: object,
+        on_final: Callable[[Any], object],
         on_failed: Callable[[BaseException], object] = lambda error: None,
     ) -> None:
         self.run_id = run_id
-        self.ask: Callable[[list[Any]], list[Any]] = said.events
-        self._wanted = (run_id, key)
-        self._on_seen = on_seen
+        self.ask = ask
+        self._wanted = wanted
+        self._on_final = on_final
         self._on_failed = on_failed
         self._is_done = False
 
     def wants(self) -> Any:
-        """The event, until it is there."""
+        """The thing, until it is there."""
         return None if self._is_done else self._wanted
 
     def give(self, found: Any) -> bool:
@@ -37,7 +37,7 @@ class EventFollower:
         if self._is_done or not found.is_final:
             return False
         self._is_done = True
-        self._on_seen(found)
+        self._on_final(found)
         return True
 
     def fail(self, error: BaseException) -> None:
