@@ -29,8 +29,7 @@ AGAIN_SECONDS = 0.1
 class Background:
     """Calls `tick` on a thread of its own. An error that it does not handle itself is logged, and it goes on.
 
-    `seconds_left` says how long it is until the next tick, None for ever; it is asked before each sleep. `at_end` is
-    the last thing on the thread.
+    `seconds_left` says how long it is until the next tick, None for ever; it is asked before each sleep.
     """
 
     def __init__(
@@ -39,12 +38,10 @@ class Background:
         tick: Callable[[], object],
         *,
         seconds_left: Callable[[], float | None] = never,
-        at_end: Callable[[], object] = never,
     ) -> None:
         self.name = name
         self._tick = tick
         self._seconds_left = seconds_left
-        self._at_end = at_end
         self._changed = threading.Condition()
         self._is_poked = False
         self._thread: threading.Thread | None = None
@@ -79,7 +76,6 @@ class Background:
                 log.exception("the thread %s failed; it goes on", self.name)
                 with self._changed:
                     self._changed.wait(AGAIN_SECONDS)
-        self._at_end()
 
     def _sleep(self) -> bool:
         """Until it is time; False where there will be no more ticks."""

@@ -25,7 +25,7 @@ class Executes(Protocol):
     """Knows what this process executes."""
 
     def is_within(self, run_id: RunId, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether the run, or one that it waits for, is executed on this loop."""
+        """Whether the run, or one that it has started, is executed on this loop."""
 
 
 class Door(Protocol):

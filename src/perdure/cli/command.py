@@ -33,9 +33,9 @@ class Context:
     screen: Screen
     url: str | None
 
-    def client(self, *, patience_seconds: float = 5.0) -> Client:
+    def client(self) -> Client:
         """A client that makes nothing by itself."""
-        return Client(self.url, migrate=False, patience_seconds=patience_seconds)
+        return Client(self.url, migrate=False, patience_seconds=5.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Pulse:
     """Whether somebody asks a run something, and has no answer."""
 
 
-class Told(NamedTuple):
+class ToldRun(NamedTuple):
     """A run that this worker holds was told something: a cancel, a pause, or anything else that it may wait for."""
 
     seq: int
@@ -52,7 +52,7 @@ class Mail:
     a cancel, and keep their rows until they are swept.
     """
 
-    told: list[Told]
+    told: list[ToldRun]
     has_read: bool
     has_cancelled: bool
 

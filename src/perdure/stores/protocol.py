@@ -44,7 +44,7 @@ from .looks import Hint as Hint
 from .looks import Locks as Locks
 from .looks import Mail as Mail
 from .looks import Pulse as Pulse
-from .looks import Told as Told
+from .looks import ToldRun as ToldRun
 from .mending import Mending as Mending
 from .questions import Question as Question
 from .questions import Questions as Questions

@@ -1,8 +1,7 @@
 """The attempts of one call: the first, and those that follow it, in all lives of its run.
 
-What has been tried is recorded in a *mark* as soon as trying takes a tenth of a
-second: so a crash neither makes the attempts count anew nor begins a long pause again, and attempts that follow each
-other at once cost no commit.
+What has been tried is recorded in a *mark* as soon as trying takes a tenth of a second: so a crash neither makes the
+attempts count anew nor begins a long pause again, and attempts that follow each other at once cost no commit.
 """
 
 from __future__ import annotations

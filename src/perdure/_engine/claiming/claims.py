@@ -138,34 +138,37 @@ class Claims:
         if isinstance(entry, RunFinished) and verdict.state == "ready":  # the cancel was one of the life before
             self._news.backlog()
         elif isinstance(entry, RunFinished):
-            state = verdict.state or entry.state
-            output = entry.output if state == entry.state else None
-            run.end = EndedRun(run.run_id, state, output, verdict.reason or entry.reason)
-            if state == "cancelled":  # so are its children, from the same commit on
-                for child_id in self._held.among(run.children.open):
-                    child = self._held.active.get(child_id)
-                    if child is None or not child.is_detached:
-                        self._told.cancelled([child_id])
-                self._news.look()
-            is_told = self._ends.publish(run.end, run.parent_id)
-            self._listeners.ended(run, state)
-            self._news.ended(run.run_id)
-            if run.is_claimed or run.has_said:  # made elsewhere, as far as is known, and so perhaps waited for there
-                self._worker.line.say(ended=[run.run_id])
-            if state == "failed":
-                parent = self._held.active.get(run.parent_id) if run.parent_id is not None else None
-                self._uncollected.note(run, run.end, is_told=is_told, parent=parent)
-            if run.children.unseen:
-                self._threads.run(partial(self._uncollected.parent_ended, run))
-            if run.parent_id is not None and run.parent_id not in self._held.active:
-                self._news.backlog()  # it may be parked, and claimable from now on
-                self._worker.line.say(is_vague=True)
+            self._tell_end(run, entry, verdict)
         elif isinstance(entry, RunParked):
             self._tell_parked(run, entry, verdict)
         elif isinstance(entry, RunReleased) and entry.charged:
             log.warning("run %s of %s is handed back, and its attempt counts: %s", run.run_id, run.name, entry.reason)
             self._news.backlog()  # uncharged not at once: after Ctrl-C the process is about to end
             self._news.look()
+
+    def _tell_end(self, run: HeldRun, entry: RunFinished, verdict: Accepted) -> None:
+        state = verdict.state or entry.state
+        output = entry.output if state == entry.state else None
+        run.end = EndedRun(run.run_id, state, output, verdict.reason or entry.reason)
+        if state == "cancelled":  # so are its children, from the same commit on
+            for child_id in self._held.among(run.children.open):
+                child = self._held.active.get(child_id)
+                if child is None or not child.is_detached:
+                    self._told.cancelled([child_id])
+            self._news.look()
+        is_told = self._ends.publish(run.end, run.parent_id)
+        self._listeners.ended(run, state)
+        self._news.ended(run.run_id)
+        if run.is_claimed or run.has_said:  # made elsewhere, as far as is known, and so perhaps waited for there
+            self._worker.line.say(ended=[run.run_id])
+        if state == "failed":
+            parent = self._held.active.get(run.parent_id) if run.parent_id is not None else None
+            self._uncollected.note(run, run.end, is_told=is_told, parent=parent)
+        if run.children.unseen:
+            self._threads.run(partial(self._uncollected.parent_ended, run))
+        if run.parent_id is not None and run.parent_id not in self._held.active:
+            self._news.backlog()  # it may be parked, and claimable from now on
+            self._worker.line.say(is_vague=True)
 
     def _tell_parked(self, run: HeldRun, entry: RunParked, verdict: Accepted) -> None:
         self._listeners.parked(run, entry)

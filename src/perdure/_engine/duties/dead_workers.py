@@ -42,7 +42,7 @@ class DeadWorkers:
     def recover(self) -> int:
         """At launch: take over all dead workers of this machine at once. How many runs went back to the queue."""
         remove_leftovers(self._store.lock_directory)
-        return sum(map(self._bury, self._worker.free_files()))
+        return sum(map(self._end, self._worker.free_files()))
 
     def take_over_seen(self) -> None:
         """Take over who was seen to be dead, and the workers of this machine whose file locks are free."""
@@ -50,14 +50,15 @@ class DeadWorkers:
         dead = {*self._worker.free_files(), *self._dead}
         self._dead -= dead
         for worker_id in dead:
-            self._bury(worker_id)
+            self._end(worker_id)
 
     def note_dead(self, worker_ids: Collection[str]) -> None:
         """The lock of these workers is free: take them over with the next round, which is to come now. Any thread."""
         self._dead.update(worker_ids)
         self._news.look()
 
-    def _bury(self, worker_id: str) -> int:
+    def _end(self, worker_id: str) -> int:
+        """Take it over, and remove its file once it has no row; how many runs it held."""
         taken = self._take_over(worker_id)
         if taken is None and self._has_row(worker_id):
             self.is_hindered = True

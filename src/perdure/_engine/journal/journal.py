@@ -3,8 +3,9 @@
 Everything that a run makes durable is an entry in its *lane*, a queue of its own. Whoever holds the journal's turn
 takes a batch of what waits in all lanes and applies it in one transaction, then wakes those who wait. A thread that
 waits takes the turn itself when it is free (leader and followers: no hand-over between threads). An event loop sends a
-batch and lets its socket say when the answer is there, where the store can do that (`loop_leader`). The writer thread
-takes the turn for everybody else. A batch starts as soon as the one before it is committed; nobody waits for a timer.
+batch and lets its socket say when the answer is there, where the store can do that (`asyncio.leader`). The writer
+thread takes the turn for everybody else. A batch starts as soon as the one before it is committed; nobody waits for a
+timer.
 
 Invariants: the entries of a lane are applied in their order, and after one that was refused none of the lane's later
 ones is applied. Nothing is acknowledged before its commit. A batch whose outcome is unknown goes again, the same, and
@@ -45,7 +46,7 @@ def release(signal: threading.Lock) -> None:
 
 
 class Journal:
-    """The lanes of one process and the turn to write. `on_fenced`, `on_lost` and `on_unknown` tell the runtime."""
+    """The lanes of one process and the turn to write. `on_fenced`, `on_lost` and `on_unknown` tell the other parts."""
 
     def __init__(
         self,

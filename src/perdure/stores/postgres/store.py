@@ -18,7 +18,7 @@ from ..finding import Finder, Said
 from ..histories import claimed_rows, set_limits
 from ..kinds import KINDS, Kind, Kinds
 from ..mending import Mending
-from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Floor, Mail, NothingDone, Pulse, Told
+from ..protocol import NO_FLOORS, Claimed, ClaimRequest, Floor, Mail, NothingDone, Pulse, ToldRun
 from ..runs import Runs
 from ..schedules import Schedules
 from ..steering import Steering
@@ -233,7 +233,7 @@ class PostgresStore:
     def hear(self, worker_id: str, heard: Collection[int]) -> Mail:
         parameters = {"worker_id": worker_id, "heard": text_array(map(str, heard))}
         [(told, has_read, has_cancelled)] = self._database.ask("hear", parameters)
-        return Mail([Told(*one) for one in told], has_read, has_cancelled)
+        return Mail([ToldRun(*one) for one in told], has_read, has_cancelled)
 
     def pulse(
         self,

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from ...typing import RunId
 from ..histories import claimed_of, note_told
-from ..protocol import Claimed, ClaimRequest, Mail, Told
+from ..protocol import Claimed, ClaimRequest, Mail, ToldRun
 from .batches import end_cancelled, tell_ends
 from .connections import Connection
 from .rows import texts, texts_of_names
@@ -64,7 +64,7 @@ def hear(connection: Connection, worker_id: str, heard: Collection[int]) -> Mail
     connection.change("read_wakes")
     [(_, has_cancelled)] = connection.query("has_told")
     rows = connection.rows("told", [worker_id])
-    told = [Told(seq, run_id, bool(is_cancelled), bool(is_paused)) for seq, run_id, is_cancelled, is_paused in rows]
+    told = [ToldRun(seq, run_id, bool(is_cancelled), bool(is_paused)) for seq, run_id, is_cancelled, is_paused in rows]
     return Mail(told, bool(has_read), bool(has_cancelled))
 
 
