@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ._read_back import Answer as Answer
 from ._read_back import Arrival as Arrival
+from ._read_back import Arrived as Arrived
 from ._read_back import Checkpoint as Checkpoint
 from ._read_back import ChildRow as ChildRow
 from ._read_back import EndedRun as EndedRun

@@ -69,6 +69,10 @@ class EventSeen(Struct, gc=False):
         return self.value is not None or self.state is None or self.state in TERMINAL
 
 
+Arrived = Arrival | EventSeen
+"""What may have come for a run that waits for something that others send or say."""
+
+
 class Answer(Struct, gc=False):
     """What a run's code answers to a question: a value, or the error that it raised."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._core.flow import Await
 from ..._core.inbox import Inbox
-from ..._entries import Accepted, Arrival, EventSeen, MessageSent, Verdict, Wait
+from ..._entries import Accepted, Arrival, Arrived, EventSeen, MessageSent, Verdict, Wait
 from ...stores.protocol import Store
 from ...typing import RunId
 from ..claiming.held_runs import Held
@@ -86,7 +86,7 @@ class Arrivals:
         else:
             self._news.backlog()
 
-    def at_hand(self, run: HeldRun, request: Await) -> Arrival | EventSeen | None:
+    def at_hand(self, run: HeldRun, request: Await) -> Arrived | None:
         """What has been found for this call already: the caller's alone from here on."""
         if request.wait.kind == "event":
             return request.seen

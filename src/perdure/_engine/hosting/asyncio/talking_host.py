@@ -7,7 +7,7 @@ from contextvars import Context
 from functools import partial
 
 from ...._core.flow import Await, CloseHook, Send
-from ...._entries import Arrival, EventSeen, Verdict
+from ...._entries import Arrived, Verdict
 from .host import LoopHost
 from .state import LoopRun
 from .wakeups import finish
@@ -16,7 +16,7 @@ from .wakeups import finish
 class TalkingLoopHost(LoopHost):
     """Answers all that an async run asks for."""
 
-    async def await_arrival(self, run: LoopRun, request: Await) -> Arrival | EventSeen | None:
+    async def await_arrival(self, run: LoopRun, request: Await) -> Arrived | None:
         state = run.state
         arrivals = self.arrivals
         while True:

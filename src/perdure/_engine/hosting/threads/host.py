@@ -35,7 +35,7 @@ from ...._core.flow import (
 from ...._core.flows.renewal import ContinuedAsNew, out_of_groups
 from ...._core.lineage import Branch, StepScope, scope
 from ...._core.own_process import OwnProcess
-from ...._entries import Arrival, EndedRun, EventSeen, HistoryRows, Verdict
+from ...._entries import Arrived, EndedRun, HistoryRows, Verdict
 from ....errors import RunInterrupted
 from ....typing import RunId
 from ...watching.several_ends import Watching
@@ -238,7 +238,7 @@ class ThreadHost(ThreadTurns):
             self._wait_durably(run, found, request)
         return found.popleft() if found else None
 
-    def await_arrival(self, run: ThreadRun, request: Await) -> Arrival | EventSeen | None:
+    def await_arrival(self, run: ThreadRun, request: Await) -> Arrived | None:
         state = run.state
         arrivals = self.arrivals
         while True:

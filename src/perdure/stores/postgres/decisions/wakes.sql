@@ -51,10 +51,7 @@ BEGIN
     free := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
     -- A run that is awaited and just now ends may have looked for waiters before this one's park was committed; or one
     -- that just now sets an event.
-    awaited := ARRAY(SELECT DISTINCT CASE wait.kind WHEN 'run' THEN wait.what ELSE wait.run_id END
-                       FROM perdure.runs AS run
-                      CROSS JOIN LATERAL json_to_recordset(run.waits_for) AS wait (kind text, what text, run_id text)
-                      WHERE run.id = ANY (free) AND wait.kind IN ('run', 'event'));
+    awaited := ARRAY(SELECT DISTINCT waits.awaited FROM perdure.waits WHERE waiter = ANY (free));
     IF cardinality(awaited) > 0 THEN
         kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) ORDER BY id FOR SHARE SKIP LOCKED);
         kept := ARRAY(SELECT id FROM perdure.runs WHERE id = ANY (awaited) AND id <> ALL (kept));
