@@ -20,6 +20,7 @@ from perdure.stores.postgres.decisions import decisions_of
 from perdure.stores.queries import Query, load_queries, parse_queries
 from perdure.stores.sqlite import rows
 from perdure.stores.sqlite.statements import decisions, statements
+from perdure.typing import WaitKind
 from tests.stores.entries import C1, W1, recorded
 from tests.stores.noted.kind import NOTED
 
@@ -232,3 +233,16 @@ def test_what_a_batch_changes_is_looked_for_by_its_key() -> None:
     )
     assert [each.group().splitlines()[0] for each in joined.finditer(script)] == []
     assert re.findall(r"ANY \(perdure\.\w+", script) == []
+
+
+def test_every_kind_of_wait_is_asked_for_in_both_stores() -> None:
+    """A store wakes at once, again and again, who waits for what it does not know; and of the same kinds both note who
+    is awaited.
+    """
+    noted = []
+    for package in PACKAGES:
+        asked = (STORES / package / "decisions" / "wakes.sql").read_text(encoding="utf-8")
+        assert set(re.findall(r"WHEN '(\w+)' THEN", asked)) == set(get_args(WaitKind)), package
+        parked = (STORES / package / "entries" / "parked.sql").read_text(encoding="utf-8")
+        noted.append(re.findall(r"\bkind(?:'\))? IN \(([^)]*)\)", parked))
+    assert noted[0] == noted[1] != []
