@@ -22,20 +22,17 @@ SYNC = [("postgres", "psycopg"), ("sqlite", "sqlite3")]
 every = pytest.mark.parametrize("kind_and_way", SYNC, ids="-".join, indirect=True)
 
 
-class Swallowing:
-    """A connection whose COMMIT gives no answer, after it has happened or before."""
+def swallowing(connection: Any, *, commits: bool) -> Any:
+    """The connection, whose COMMIT gives no answer, after it has happened or before."""
+    commit = connection.commit
 
-    def __init__(self, connection: Any, *, commits: bool) -> None:
-        self._connection = connection
-        self._commits = commits
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def commit(self) -> None:
-        if self._commits:
-            self._connection.commit()
+    def without_answer() -> None:
+        if commits:
+            commit()
         raise ConnectionResetError("no answer")
+
+    connection.commit = without_answer
+    return connection
 
 
 def entering(ledger: Transactions, way: Way, calls: list[str]) -> Any:
@@ -60,10 +57,7 @@ def test_a_commit_without_an_answer_is_found_out(
     opening = ledger._source.open
 
     def opened() -> Any:
-        connection = opening()
-        commit = Swallowing(connection.subject, commits=commits).commit
-        connection.commit = commit
-        return connection
+        return swallowing(opening(), commits=commits)
 
     calls: list[str] = []
     enter = entering(ledger, way, calls)

@@ -186,7 +186,10 @@ class Attempt:
         """
         if not reaches(opened, self._store.tail.kind):
             return False
-        if (yield from asking(opened, self._store.tail.is_here(self._worker_id))):
+        yield Ask(partial(opened.begin, is_exclusive=False))
+        is_here = yield from asking(opened, self._store.tail.is_here(self._worker_id))
+        yield Ask(opened.rollback)
+        if is_here:
             return True
         if not (yield Ask(partial(beside, self._is_async, self._has_row))):
             raise self._interrupted()
@@ -243,7 +246,7 @@ class Attempt:
     def _done(self, opened: Opened) -> Work[tuple[Outcome, StepRecorded]]:
         """The body's outcome, and the entry for it. Raises what it raises, and where its result cannot be stored."""
         run, call = self._call.run, self._call
-        value = yield Ask(lambda: self._body(opened.subject))
+        value = yield from inside(self._body, opened, f"the body of step {call.definition.name}")
         stored, outcome = store_outcome(run, Outcome(value), call.definition.what_it_gives)
         if outcome.error is not None:
             raise outcome.error
@@ -294,8 +297,19 @@ def with_first(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
 def plain(body: Callable[[Any], Any], opened: Opened) -> Work[Any]:
     """A transaction outside any run, or inside another step."""
     yield Ask(partial(opened.begin, is_exclusive=False))
-    value = yield Ask(lambda: body(opened.subject))
+    value = yield from inside(body, opened, "the body")
     yield Ask(opened.commit, is_whole=True)
+    return value
+
+
+def inside(body: Callable[[Any], Any], opened: Opened, what: str) -> Work[Any]:
+    """What the body gives. Raises `UsageError` where it has ended the transaction: what follows would be another."""
+    value = yield Ask(lambda: body(opened.subject))
+    if not opened.is_begun():
+        raise UsageError(
+            f"{what} has ended its transaction: commit and rollback are not its to call (`with connection:` of sqlite3 "
+            "does), and what it has committed stays without its outcome"
+        )
     return value
 
 

@@ -35,7 +35,7 @@ class Tail(Protocol):
     """Whether nobody else can write to the database while the transaction is open."""
 
     def is_here(self, worker_id: str) -> Generator[Statement, list[Any], bool]:
-        """Whether the connection reaches this database, in which the worker works. Outside any transaction."""
+        """Whether the connection reaches this database, in which the worker works."""
 
     def record(self, worker_id: str, entry: StepRecorded) -> Generator[Statement, list[Any], TailVerdict]:
         """The fence, the claim and the checkpoint: the last statements before COMMIT."""

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from ...stores.queries import load_queries
 from ...stores.tails import DatabaseKind, Statement
 from .opened import Complaint, kind_of
-from .sqlite import with_colons
+from .sqlite import TAKE_WRITE_LOCK, with_colons
 
 
 class Django:
@@ -51,7 +50,11 @@ class Django:
         block.__enter__()
         self._block = block
         if is_exclusive:
-            self.ask(Statement(load_queries("perdure.stores.sqlite")["take_write_lock"].text, {}))
+            self.ask(TAKE_WRITE_LOCK)
+
+    def is_begun(self) -> bool:
+        """Django refuses to end it within the block."""
+        return bool(self.subject.in_atomic_block)
 
     def commit(self) -> None:
         block, self._block = self._block, None

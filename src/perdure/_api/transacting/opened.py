@@ -46,7 +46,12 @@ class Opened(Protocol):
         """The rows."""
 
     def begin(self, *, is_exclusive: bool) -> Any:
-        """Begin the transaction; `is_exclusive` takes SQLite's write lock at once."""
+        """Begin the transaction; `is_exclusive` takes SQLite's write lock at once. Raises `UsageError` where each
+        statement would commit by itself.
+        """
+
+    def is_begun(self) -> bool:
+        """Whether that transaction is still open, as far as this side of the connection knows."""
 
     def commit(self) -> Any:
         """Commit it."""

@@ -6,15 +6,21 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from psycopg import OperationalError, Rollback
 from psycopg.pq import TransactionStatus
 
 from ...errors import UsageError
 from ...stores.tails import DatabaseKind, Statement
 from .opened import Complaint
 
+UNDONE = (Rollback, Rollback(), None)
+"""What a block is left with that is to be rolled back, and to raise nothing."""
+
 
 class Psycopg:
-    """One sync connection. The driver begins the transaction by itself where it is not in autocommit mode."""
+    """One sync connection. The transaction is a block of the driver's: a block in it is a savepoint, and the driver
+    refuses a commit or rollback by others.
+    """
 
     database: DatabaseKind = "postgres"
     is_async = False
@@ -22,6 +28,7 @@ class Psycopg:
     def __init__(self, connection: Any, close: Callable[[], Any]) -> None:
         self.subject = connection
         self._close = close
+        self._block: Any = None
 
     def ask(self, statement: Statement) -> Any:
         cursor = self.subject.execute(statement.text, statement.parameters)
@@ -39,14 +46,30 @@ class Psycopg:
         """There is no hook."""
 
     def begin(self, *, is_exclusive: bool) -> Any:
-        self.subject.rollback()  # what has been asked of it before
-        return self.subject.execute("BEGIN") if self.subject.autocommit else None
+        if not self.is_idle():
+            self.subject.commit()  # what the function that connects has set
+        self._block = self.subject.transaction()
+        self._block.__enter__()
+
+    def is_idle(self) -> bool:
+        """Whether no transaction is open."""
+        return bool(self.subject.info.transaction_status == TransactionStatus.IDLE)
+
+    def is_begun(self) -> bool:
+        return not self.is_idle()
 
     def commit(self) -> Any:
-        return self.subject.commit()
+        if self.subject.closed:  # the block would leave it at that
+            raise OperationalError("the connection is closed")
+        self._left().__exit__(None, None, None)
 
     def rollback(self) -> Any:
-        return self.subject.rollback()
+        if self._block is not None:
+            self._left().__exit__(*UNDONE)
+
+    def _left(self) -> Any:
+        block, self._block = self._block, None
+        return block
 
     def close(self) -> Any:
         return self._close()
@@ -62,9 +85,19 @@ class AsyncPsycopg(Psycopg):
         return await cursor.fetchall() if cursor.description is not None else []
 
     async def begin(self, *, is_exclusive: bool) -> None:
-        await self.subject.rollback()
-        if self.subject.autocommit:
-            await self.subject.execute("BEGIN")
+        if not self.is_idle():
+            await self.subject.commit()
+        self._block = self.subject.transaction()
+        await self._block.__aenter__()
+
+    async def commit(self) -> None:
+        if self.subject.closed:
+            raise OperationalError("the connection is closed")
+        await self._left().__aexit__(None, None, None)
+
+    async def rollback(self) -> None:
+        if self._block is not None:
+            await self._left().__aexit__(*UNDONE)
 
 
 class Pooled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session, sessionm
 from ...errors import UsageError
 from ...stores.tails import DatabaseKind, Statement
 from .opened import Complaint, kind_of
-from .sqlite import commits_alone, with_colons
+from .sqlite import TAKE_WRITE_LOCK, commits_alone, ignores_commit, with_colons
 
 
 class Alchemy:
@@ -25,6 +26,7 @@ class Alchemy:
         self.subject = subject
         self.is_async = is_async
         self._is_sqlite = is_sqlite
+        self._transaction: Any = None
 
     def ask(self, statement: Statement) -> Any:
         asked = self.subject.execute(text(with_colons(statement.text)), dict(statement.parameters))
@@ -52,17 +54,24 @@ class Alchemy:
             _told[session].append(tell)
 
     def begin(self, *, is_exclusive: bool) -> Any:
-        if not (is_exclusive and self._is_sqlite):
-            return self.subject.rollback()
-        return self._abegin_exclusive() if self.is_async else self._begin_exclusive()
+        begun = partial(self._begin, is_exclusive=is_exclusive and self._is_sqlite)
+        return self.subject.run_sync(begun) if self.is_async else begun(self.subject)
 
-    def _begin_exclusive(self) -> None:
-        self.subject.rollback()
-        self.subject.execute(text("BEGIN IMMEDIATE"))
+    def _begin(self, subject: Any, *, is_exclusive: bool) -> None:
+        """On the sync side of it. A transaction that is begun by name refuses to be begun by the body."""
+        subject.rollback()
+        subject.begin()
+        self._transaction = subject.get_transaction()
+        connection = subject if isinstance(subject, Connection) else subject.connection()
+        own: Any = connection.connection.driver_connection
+        if is_exclusive:
+            subject.execute(text(TAKE_WRITE_LOCK.text if own.in_transaction else "BEGIN IMMEDIATE"))
+        if complaint_of(subject) == "autocommit" or (connection.dialect.name == "sqlite" and ignores_commit(own)):
+            raise UsageError("Transactions: the engine is in autocommit mode, in which each statement is a commit")
 
-    async def _abegin_exclusive(self) -> None:
-        await self.subject.rollback()
-        await self.subject.execute(text("BEGIN IMMEDIATE"))
+    def is_begun(self) -> bool:
+        own = getattr(self.subject, "sync_session", None) or getattr(self.subject, "sync_connection", self.subject)
+        return own.get_transaction() is self._transaction
 
     def commit(self) -> Any:
         return self.subject.commit()

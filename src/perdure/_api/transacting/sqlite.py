@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from ...stores.queries import load_queries
 from ...stores.tails import DatabaseKind, Statement
 from .opened import Complaint
 
 PATIENCE_SECONDS: Final = 30.0
 """How long the transaction waits for the file's write lock."""
 PAUSE_SECONDS: Final = 0.002
+TAKE_WRITE_LOCK: Final = Statement(load_queries("perdure.stores.sqlite")["take_write_lock"].text, {})
+"""Where a transaction was begun by others, and not for writing."""
 
 _OF_DRIVERS = re.compile(r"%\((\w+)\)s")
 
@@ -25,7 +28,12 @@ def with_colons(text: str) -> str:
 
 def commits_alone(connection: Any) -> bool:
     """Whether each statement outside a transaction commits by itself."""
-    return connection.isolation_level is None or getattr(connection, "autocommit", False) is True
+    return connection.isolation_level is None or ignores_commit(connection)
+
+
+def ignores_commit(connection: Any) -> bool:
+    """Whether `commit()` and `rollback()` of the driver do nothing: `autocommit=True`, from Python 3.12 on."""
+    return getattr(connection, "autocommit", False) is True
 
 
 def joined(connection: sqlite3.Connection) -> Sqlite:
@@ -53,11 +61,16 @@ class Sqlite:
         """Nobody need be told: who looks whether the file has changed sees it."""
 
     def begin(self, *, is_exclusive: bool) -> None:
-        self.subject.rollback()
+        self.rollback()
+        begins = "BEGIN IMMEDIATE" if is_exclusive else "BEGIN"
+        if self.subject.in_transaction:  # `autocommit=False`: the driver begins each by itself
+            if not is_exclusive:
+                return
+            begins = TAKE_WRITE_LOCK.text
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                self.subject.execute("BEGIN IMMEDIATE" if is_exclusive else "BEGIN")
+                self.subject.execute(begins)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
@@ -65,11 +78,20 @@ class Sqlite:
             else:
                 return
 
+    def is_begun(self) -> bool:
+        return self.subject.in_transaction
+
     def commit(self) -> None:
-        self.subject.commit()
+        if ignores_commit(self.subject):
+            self.subject.execute("COMMIT")
+        else:
+            self.subject.commit()
 
     def rollback(self) -> None:
-        self.subject.rollback()
+        if not ignores_commit(self.subject):
+            self.subject.rollback()
+        elif self.subject.in_transaction:
+            self.subject.execute("ROLLBACK")
 
     def close(self) -> None:
         self.subject.close()
