@@ -14,7 +14,7 @@ import pytest
 
 import perdure
 from tests.identity.staging import PATIENCE_SECONDS, begin, launched, recorded_names
-from tests.identity.two_lives import BODIES, REACHED, endless, go_on, hold, quick
+from tests.identity.two_lives import BODIES, REACHED, endless, go_on, hold, is_let_go, quick
 from tests.identity.two_lives import begin_anew as begin_anew  # a fixture
 
 anyio = pytest.importorskip("anyio")
@@ -86,9 +86,25 @@ async def anyio_timed() -> list[str]:
         return [await quick("in time")]
 
 
+async def anyio_early() -> list[str]:
+    """In the second life the timer goes off before its place, as in a crowded recovery, and anyio goes on cancelling."""
+    found: list[str] = []
+
+    async def limited() -> None:
+        with anyio.move_on_after(0.0 if is_let_go() else 0.3):
+            await endless("late")
+        found.append(await quick("late"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(limited)
+        for name in "abc":
+            found.append(await quick(name))
+    return found
+
+
 CODE = {
     program.__name__: program
-    for program in (eager_past_the_factory, constructed, anyio_group, anyio_cancelled, anyio_timed)
+    for program in (eager_past_the_factory, constructed, anyio_group, anyio_cancelled, anyio_timed, anyio_early)
 }
 
 

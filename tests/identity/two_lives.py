@@ -43,8 +43,13 @@ async def hold(seen: Sequence[str] = ()) -> None:
 
 async def held() -> None:
     """Return in the second launch."""
-    if not _let_go.is_set():
+    if not is_let_go():
         await asyncio.Event().wait()
+
+
+def is_let_go() -> bool:
+    """Whether this is the second launch."""
+    return _let_go.is_set()
 
 
 def let_go() -> None:

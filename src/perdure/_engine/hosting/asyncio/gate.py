@@ -134,6 +134,8 @@ class Gate:
             return bool(self._turns or self._cancelled or self._new)
         if is_at_rest:
             self._passes, self._spins = 0, False
+        elif self._cancelled and self._hand_over_cancelled(True):  # who cancels again and again (anyio) never rests
+            return True
         if self._hand_over():
             return bool(self._turns or self._cancelled or self._new)
         if self._new and not self.run.is_behind:
