@@ -10,7 +10,10 @@ import asyncio
 import os
 import random
 import time
+import types
+from collections.abc import Generator
 from contextlib import suppress
+from typing import Any
 
 import perdure
 
@@ -94,10 +97,18 @@ async def branch(name: str, length: int) -> list[str]:
     return done
 
 
+@types.coroutine
+def of_old(name: str) -> Generator[Any, None, list[str]]:
+    """A generator, of which Python 3.11 makes a task and later versions a coroutine first."""
+    return (yield from branch(name, 2).__await__())
+
+
 @perdure.workflow
 async def gathered() -> list[list[str]]:
     """Branches of one function, of different lengths, that begin at different times."""
-    return await asyncio.gather(*(branch(name, length) for name, length in [("a", 3), ("b", 1), ("c", 4), ("d", 2)]))
+    return await asyncio.gather(
+        *(branch(name, length) for name, length in [("a", 3), ("b", 1), ("c", 4), ("d", 2)]), of_old("e")
+    )
 
 
 @perdure.workflow

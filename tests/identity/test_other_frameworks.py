@@ -87,7 +87,7 @@ async def anyio_timed() -> list[str]:
 
 
 async def anyio_early() -> list[str]:
-    """In the second life the timer goes off before its place, as in a crowded recovery, and anyio goes on cancelling."""
+    """In the second life the timer goes off before its place, as in a crowded recovery; anyio cancels without end."""
     found: list[str] = []
 
     async def limited() -> None:

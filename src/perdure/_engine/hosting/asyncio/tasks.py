@@ -16,7 +16,7 @@ import contextvars
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from types import FrameType
+from types import FrameType, GeneratorType
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -148,7 +148,8 @@ def make_branch_task(
 def name_of(coro: Any) -> str:
     """What a branch is called that executes the coroutine; the same whatever the version of Python."""
     name = str(getattr(coro, "__qualname__", type(coro).__qualname__))
-    return "_wrap_awaitable" if name.endswith("._wrap_awaitable") else name  # of asyncio, around what is no coroutine
+    is_wrapped = name.endswith("._wrap_awaitable") or isinstance(coro, GeneratorType)  # wrapped from 3.12 on
+    return "_wrap_awaitable" if is_wrapped else name  # of asyncio, around what is no coroutine
 
 
 def enlist_task(task: asyncio.Task[Any], branch: Branch) -> None:
