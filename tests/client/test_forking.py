@@ -123,6 +123,14 @@ def test_a_run_is_deleted_with_its_family(client: perdure.Client) -> None:
 
 
 @pytest.mark.usefixtures("app")
+def test_an_id_that_is_free_again_gives_the_new_runs_value() -> None:
+    """Not that of the deleted one, which this process remembered."""
+    assert perdure.with_options(id="same").start(child, "a").result(PATIENCE) == "A"
+    perdure.runs.delete("same")
+    assert perdure.with_options(id="same").start(child, "b").result(PATIENCE) == "B"
+
+
+@pytest.mark.usefixtures("app")
 def test_a_start_says_what_becomes_of_a_run_that_has_its_id(client: perdure.Client) -> None:
     """Refused, retried, started anew; through a client, too; never other work."""
     broken.add("b")

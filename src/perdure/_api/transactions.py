@@ -25,7 +25,7 @@ from ..typing import Seconds
 from .app import current_runtime
 from .decorators import wrap
 from .transacting.driving import adrive, asking, drive, within
-from .transacting.opened import Ask, Opened, Work, reaches, source_of
+from .transacting.opened import Ask, Opened, Source, Work, reaches, source_of
 
 R = TypeVar("R")
 
@@ -150,7 +150,7 @@ class Transactions:
             if worker_id not in self._is_here:
                 self._is_here[worker_id] = yield from within(self._source, attempt.is_here)
             if not self._is_here[worker_id]:
-                self._is_laid = self._is_laid or (yield from within(self._source, lay))
+                self._is_laid = self._is_laid or (yield from laid(self._source))
                 return (yield from within(self._source, attempt.elsewhere))
             return (yield from within(self._source, attempt.here))
         except (CommitUnknown, AlreadyRecorded) as what:
@@ -179,6 +179,7 @@ class Attempt:
         self._store = store
         self._is_async = call.definition.is_async
         self._began_at = time.time()
+        self._place = ""
 
     def is_here(self, opened: Opened) -> Work[bool]:
         """Whether the connection reaches the database of the run. Where it does not show, this worker may have lost its
@@ -227,6 +228,7 @@ class Attempt:
 
     def elsewhere(self, opened: Opened) -> Work[Any]:
         """The body and a row of its own in another database; the checkpoint follows."""
+        self._place = yield Ask(partial(beside, self._is_async, self._of_this_life))
         yield Ask(partial(opened.begin, is_exclusive=False))
         known = yield from self._known(opened)
         if known is not None:
@@ -236,10 +238,18 @@ class Attempt:
         yield from commit(opened)
         return outcome.value
 
-    @staticmethod
-    def _note(opened: Opened, entry: StepRecorded) -> Work[None]:
+    def _of_this_life(self) -> str:
+        """The step's key, and which run of this id it is, started anew how often: rows there are of all of them."""
+        call, run = self._call, self._call.run
+        trouble = Trouble(f"it is not known whether a step of run {run.run_id} was committed in another database")
+        row = until_answered(lambda: self._store.runs.row(run.run_id), trouble, self._is_over)
+        if row is None:
+            raise self._interrupted()
+        return f"{call.key}@{row.created_at:.6f}/{run.incarnation}"
+
+    def _note(self, opened: Opened, entry: StepRecorded) -> Work[None]:
         try:
-            yield from asking(opened, Elsewhere.record(entry))
+            yield from asking(opened, Elsewhere.record(entry.run_id, self._place, entry.name, entry.outcome))
         except Exception as error:
             raise AlreadyRecorded from error
 
@@ -259,18 +269,14 @@ class Attempt:
         return outcome, entry
 
     def _known(self, opened: Opened) -> Work[Outcome | None]:
-        found = yield from asking(opened, Elsewhere.find(self._call.run.run_id, self._call.key))
+        found = yield from asking(opened, Elsewhere.find(self._call.run.run_id, self._place))
         return None if found is None else Outcome(self._call.run.serializer.load(found))
 
     def committed_elsewhere(self, opened: Opened) -> Work[Outcome | None]:
         """After a COMMIT of unknown outcome: who inserts the same key waits for it, and so knows."""
-        call, nothing = self._call, Stored("", "")
         yield Ask(partial(opened.begin, is_exclusive=False))
         try:
-            yield from asking(
-                opened,
-                Elsewhere.record(StepRecorded(call.run.run_id, "", "", call.key, "step", "", "", False, nothing)),
-            )
+            yield from asking(opened, Elsewhere.record(self._call.run.run_id, self._place, "", Stored("", "")))
         except Exception:
             yield Ask(opened.rollback)
             yield Ask(partial(opened.begin, is_exclusive=False))
@@ -313,12 +319,20 @@ def inside(body: Callable[[Any], Any], opened: Opened, what: str) -> Work[Any]:
     return value
 
 
-def lay(opened: Opened) -> Work[bool]:
+def laid(source: Source) -> Work[bool]:
+    """Have the table, also where somebody else makes it at this moment: of two, Postgres lets one fail."""
+    try:
+        yield from within(source, lay)
+    except Exception:
+        yield from within(source, lay)
+    return True
+
+
+def lay(opened: Opened) -> Work[None]:
     """The table of steps in another database."""
     yield Ask(partial(opened.begin, is_exclusive=False))
     yield from asking(opened, Elsewhere.lay())
     yield Ask(opened.commit, is_whole=True)
-    return True
 
 
 def commit(opened: Opened) -> Work[None]:

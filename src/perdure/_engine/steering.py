@@ -159,7 +159,9 @@ class Steers:
 
     def delete(self, run_ids: Sequence[RunId], by: By) -> Deleted:
         """Delete these runs with all that belongs to them, as far as it has ended."""
-        return self._steering.delete(run_ids, by)
+        deleted = self._steering.delete(run_ids, by)
+        self._told.deleted(deleted.run_ids)
+        return deleted
 
     def why_not_deleted(self, run_id: RunId) -> Exception:
         """Why a run that was not deleted was not."""

@@ -65,6 +65,12 @@ class Told:
             if run is not None and run.interrupt("paused"):
                 run.host.interrupt(run)
 
+    def deleted(self, run_ids: Sequence[RunId]) -> None:
+        """Their ids are free: what was known of their ends is not that of a run that is made under one of them."""
+        if run_ids:
+            self._ends.unlearn(run_ids)
+            self._say(ended=run_ids)
+
     def ready(self, run_ids: Sequence[RunId]) -> None:
         """These were steered, and go on, or begin anew."""
         self._ends.unlearn(run_ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from ..._entries import StepRecorded, Stored
+from ..._entries import Stored
 from ...typing import RunId
 from ..queries import load_queries
 from ..tails import Statement
@@ -20,20 +20,19 @@ class Elsewhere:
         yield _statement("lay")
 
     @staticmethod
-    def find(run_id: RunId, key: str) -> Generator[Statement, list[Any], Stored | None]:
-        """The outcome of a step that was committed."""
-        rows = yield _statement("find", run_id=run_id, step_key=key)
+    def find(run_id: RunId, place: str) -> Generator[Statement, list[Any], Stored | None]:
+        """The outcome of a step that was committed. `place`: its key, and the life of the run that it is of."""
+        rows = yield _statement("find", run_id=run_id, step_key=place)
         return Stored(*rows[0]) if rows else None
 
     @staticmethod
-    def record(entry: StepRecorded) -> Generator[Statement, list[Any], None]:
+    def record(run_id: RunId, place: str, name: str, outcome: Stored) -> Generator[Statement, list[Any], None]:
         """Fails where it is there: then nothing of this attempt is committed."""
-        outcome = entry.outcome
         yield _statement(
             "record",
-            run_id=entry.run_id,
-            step_key=entry.key,
-            step_name=entry.name,
+            run_id=run_id,
+            step_key=place,
+            step_name=name,
             codec=outcome.codec,
             body=outcome.text,
         )

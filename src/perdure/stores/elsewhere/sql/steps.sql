@@ -1,7 +1,7 @@
 -- name: lay
--- In the user's database, beside his tables.
+-- In the user's database, beside his tables. Who makes it beside somebody else may be told that it is there.
 CREATE TABLE IF NOT EXISTS perdure_steps (
-    run_id      varchar(255) NOT NULL,
+    run_id      varchar(500) NOT NULL,
     step_key    varchar(255) NOT NULL,
     step_name   text NOT NULL,
     codec       text NOT NULL,
