@@ -25,6 +25,8 @@ from .tags import expect
 
 Fields = dict[str, object]
 _UNSET: Final = object()
+_ATTRS_HASH: Final = "_attrs_cached_hash"
+"""Where attrs keeps the hash of an instance (`cache_hash=True`); None until it is asked for."""
 
 
 class Layout:
@@ -58,8 +60,8 @@ class Layout:
         return state
 
     def extras(self, value: Any) -> Fields:
-        """What the instance carries beside its fields. Two things do not count: what a cached property can compute
-        again, and typing's note of type arguments.
+        """What the instance carries beside its fields. Three things do not count: what a cached property can compute
+        again, typing's note of type arguments, and a hash that attrs keeps, which holds in one process only.
         """
         own = getattr(value, "__dict__", None) or {}
         found: Fields = {}
@@ -69,9 +71,13 @@ class Layout:
                 for name, member in own.items()
                 if name not in self.defaults and name != "__orig_class__" and not is_cached_property(self.cls, name)
             }
-        for name in self._other_slots:
-            if (member := getattr(value, name, _UNSET)) is not _UNSET:
-                found[name] = member
+        for name, place in self._other_slots.items():
+            try:
+                found[name] = place.__get__(value)
+            except AttributeError:  # a slot that is not set
+                continue
+        if _ATTRS_HASH in found:
+            found[_ATTRS_HASH] = None
         return found
 
     def filled(self, state: object) -> Fields:
@@ -149,13 +155,23 @@ class Layout:
 
 
 class StructLayout(Layout):
-    """A struct of msgspec: made by its own constructor, which is msgspec's; it has no other way in."""
+    """A struct of msgspec: made by its own constructor, which is msgspec's; it has no other way in. What its
+    `__post_init__` makes of the fields is put right: they were through it once already.
+    """
 
     def make(self, state: object) -> object:
-        return self.cls(**self.filled(state))
+        return self._made(self.filled(state))
 
     def make_many(self, states: list[Any], rows: list[Fields]) -> list[object] | None:
-        return [self.cls(**row) for row in rows]
+        return list(map(self._made, rows))
+
+    def _made(self, row: Fields) -> object:
+        made: object = self.cls(**row)
+        if hasattr(self.cls, "__post_init__"):
+            put = sys.modules["msgspec"].structs.force_setattr  # loaded: the class is made by it
+            for name, member in row.items():
+                put(made, name, member)
+        return made
 
 
 class TupleLayout(Layout):
@@ -307,19 +323,33 @@ def _class_attribute(cls: type, name: str) -> object:
     return next((owner.__dict__[name] for owner in cls.__mro__ if name in owner.__dict__), None)
 
 
-def _slots_beside(cls: type, names: tuple[str, ...]) -> list[str]:
+def _slots_beside(cls: type, names: tuple[str, ...]) -> dict[str, MemberDescriptorType]:
     """The slots that are no fields, such as those of a base class which is none of its kind."""
-    return [
-        name
-        for owner in cls.__mro__
+    return {
+        name: place
+        for owner in reversed(cls.__mro__)
         for name, place in owner.__dict__.items()
-        if isinstance(place, MemberDescriptorType) and name not in names and not name.startswith("__")
-    ]
+        if isinstance(place, MemberDescriptorType)
+        and not (name in names or name.startswith("__") or is_cached_property(cls, name))
+    }
 
 
 def is_cached_property(cls: type, name: str) -> bool:
     """Whether the class computes this attribute when it is first asked for."""
-    return any(isinstance(owner.__dict__.get(name), functools.cached_property) for owner in cls.__mro__)
+    return any(
+        isinstance(owner.__dict__.get(name), functools.cached_property) or name in _computed_by_attrs(owner)
+        for owner in cls.__mro__
+    )
+
+
+def _computed_by_attrs(owner: type) -> Iterable[str]:
+    """The cached properties of a class on slots: attrs puts a slot in the place of each, and only the `__getattr__`
+    that it makes knows what fills it.
+    """
+    if "__attrs_attrs__" not in owner.__dict__:
+        return ()
+    known: Iterable[str] = getattr(owner.__dict__.get("__getattr__"), "__globals__", {}).get("cached_properties", ())
+    return known
 
 
 def is_model(cls: type) -> bool:

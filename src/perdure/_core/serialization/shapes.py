@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from enum import Enum, Flag
+from importlib import import_module
+from importlib.util import find_spec
 from types import MemberDescriptorType
 from typing import Any
 
@@ -86,14 +88,18 @@ def _make_url(cls: Any, state: State) -> object:
 
 
 def is_pydantic_type(cls: type) -> bool:
-    """A class that tells pydantic how it is written and validated (`NameEmail`, `Color` …), and is no secret."""
-    return hasattr(cls, "__get_pydantic_core_schema__") and not hasattr(cls, "get_secret_value")
+    """A class that tells pydantic how it is written and validated (`NameEmail`, `Color` …), and is no secret.
+
+    Some do so for those who have pydantic, and can be without it (`whenever`).
+    """
+    speaks = hasattr(cls, "__get_pydantic_core_schema__") and not hasattr(cls, "get_secret_value")
+    return speaks and find_spec("pydantic") is not None
 
 
 @functools.lru_cache(maxsize=1024)
 def adapter_of(cls: type) -> Any:
     """pydantic's own writer and validator of a type, compiled once."""
-    return sys.modules["pydantic"].TypeAdapter(cls)  # loaded: the class speaks to it
+    return import_module("pydantic").TypeAdapter(cls)  # the class may speak to it where nobody has loaded it yet
 
 
 SHAPES: tuple[Shape, ...] = (
