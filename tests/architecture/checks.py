@@ -71,9 +71,10 @@ package of the main script begins, and which notebook it is.
 FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|base|misc)$")
 
 SQL = re.compile(
-    r"^\s*(SELECT\s.+|INSERT\s+(OR\s+\w+\s+)?INTO\s.+|UPDATE\s+[\w.]+\s+SET\s.+|DELETE\s+FROM\s.+|WITH\s+\w+.*\sAS\s*\(.*"
-    r"|(CREATE|ALTER|DROP)\s+(UNIQUE\s+)?(TABLE|INDEX|VIEW|SCHEMA|FUNCTION|TRIGGER)\s.+)",
-    re.DOTALL,
+    r"\s*(SELECT\s.+\sFROM\s|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+[\w.]+\s+SET\s|DELETE\s+FROM\s|WITH\s+\w+.*\sAS\s*\("
+    r"|(CREATE|ALTER|DROP)\s+(OR\s+\w+\s+)?(TEMP\s+|UNIQUE\s+)?(TABLE|INDEX|VIEW|SCHEMA|FUNCTION|TRIGGER)\s"
+    r"|(TRUNCATE|PRAGMA)\s)",
+    re.DOTALL | re.IGNORECASE,
 )
 
 
@@ -100,10 +101,23 @@ def arrows(tree: Tree) -> Iterator[tuple[Module, Import, str]]:
                 yield module, imported, target
 
 
+def named(tree: Tree) -> Iterator[tuple[Module, Import, str]]:
+    """Every module of the tree that another one names in a text, as `importlib` wants it."""
+    for module in tree.values():
+        for node in module.nodes:
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and "." in node.value
+                and node.value in tree
+            ):
+                yield module, Import(node.value, None, node.lineno, is_lazy=True, is_type_only=False), node.value
+
+
 def no_arrow_points_up(tree: Tree) -> list[str]:
-    """Imports point down the layers, lazy ones and those for types too."""
+    """Imports point down the layers, lazy ones, those for types and those by a name too."""
     breaches = []
-    for module, imported, target in arrows(tree):
+    for module, imported, target in (*arrows(tree), *named(tree)):
         below = layer_of(module.name)
         above = layer_of(target)
         # stores/__init__ and stores/protocol are the door to the rows: the protocol stands beside them, not above.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import perdure
 from perdure._engine.held_run import HostedRun
 from tests.architecture.checks import CHECKS, LONGEST_FILE, Check, files_are_short, read_tree
 from tests.architecture.tree import Module
@@ -33,9 +36,9 @@ def test_the_package_is_found(package: dict[str, Module]) -> None:
     assert {"perdure.errors", "perdure._core", "perdure.stores.protocol"} <= package.keys()
 
 
-@pytest.mark.parametrize("folder", ["tests", "tools", "examples"])
+@pytest.mark.parametrize("folder", ["tests", "tools", "examples", "benchmarks", "chaos", "model"])
 def test_files_beside_the_package_are_short_too(folder: str) -> None:
-    """Tests, tools and examples keep the length of the package's files."""
+    """They keep the length of the package's files."""
     tree = {str(path): Module(path.stem, path) for path in (ROOT / folder).rglob("*.py")}
 
     breaches = files_are_short(tree)
@@ -49,6 +52,45 @@ def test_a_run_in_memory_is_typed() -> None:
 
     assert "lane" in fields
     assert "Any" not in fields.values()
+
+
+def test_what_the_package_offers_is_listed() -> None:
+    """A name that can be had from `perdure` is one of `__all__`, by which its page is looked for."""
+    offered = {name for name, value in vars(perdure).items() if name[0] != "_" and not isinstance(value, ModuleType)}
+
+    assert offered - {"annotations"} == set(perdure.__all__)
+
+
+FOLDERS = ("src", "tests", "docs", "model", "benchmarks", "chaos", "examples", "tools", ".github")
+LATER = re.compile(r"(?:TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
+"""Parted, so that this file is none that says so."""
+MACHINE = re.compile(r"(?<![\w.-])/(?:work|root|Users|home)/(?!me/|ann/)\w")
+"""A path of the machine on which somebody works; the two that tests are about are nobody's."""
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Whatever people read."""
+    kinds = {".py", ".sql", ".md", ".toml", ".yml", ".yaml", ".txt", ".in", ".sh", ".html", ".js", ".css"}
+    for path in (*(path for folder in FOLDERS for path in (ROOT / folder).rglob("*")), *ROOT.glob("*")):
+        if path.suffix in kinds or path.name == "Makefile":
+            yield path, path.read_text(encoding="utf-8")
+
+
+def line_of(match: re.Match[str]) -> int:
+    """The number of the line in which it begins."""
+    return match.string.count("\n", 0, match.start()) + 1
+
+
+def test_nothing_is_left_for_later_and_no_machine_is_named() -> None:
+    """What is to be done is an issue; and a path that one machine alone has leads nobody anywhere."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line_of(match)}: {match[0]}"
+        for path, text in texts()
+        for pattern in (LATER, MACHINE)
+        for match in pattern.finditer(text)
+    ]
+
+    assert found == []
 
 
 LOOKS_INSIDE = {

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "protocol.md"
 CITING = re.compile(r"\b[Rr]ules?\s+(\d+(?:(?:\s*,\s*|\s+and\s+|\s+to\s+)\d+)*)")
-FOLDERS = ("src", "tests", "model", "docs")
+FOLDERS = ("src", "tests", "model", "docs", "chaos", "benchmarks", "examples", "tools")
 KINDS = {".py", ".sql", ".md"}
 
 

@@ -148,8 +148,8 @@ def _apply_missing(transaction: Transaction, database: Database) -> None:
         transaction.run_script(database.decisions.script)
         transaction.ask("note_decisions", mark=mark)
     for (old,) in transaction.ask("forget_decisions", mark=mark):
-        for (function,) in transaction.ask("functions_of", mark=old):
-            transaction.run_script(f"DROP FUNCTION {function}")
+        for (removal,) in transaction.ask("functions_of", mark=old):
+            transaction.run_script(removal)
 
 
 def _is_behind(connection: Connection, database: Database) -> bool:

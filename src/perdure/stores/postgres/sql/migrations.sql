@@ -74,8 +74,8 @@ DELETE FROM perdure.decisions AS old
 RETURNING mark;
 
 -- name: functions_of
--- The functions of one release.
-SELECT oid::regprocedure::text FROM pg_proc
+-- The functions of one release, each as what removes it.
+SELECT 'DROP FUNCTION ' || oid::regprocedure FROM pg_proc
  WHERE pronamespace = 'perdure'::regnamespace AND right(proname, length(%(mark)s) + 1) = '_' || %(mark)s;
 
 -- name: schema_identity
