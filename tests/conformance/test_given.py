@@ -289,6 +289,17 @@ def test_a_queue_is_given_as_one_or_by_its_name(given: Any, url: str) -> None:
                 change(given)
 
 
+@pytest.mark.parametrize("given", [0, 1, "no", None], ids=repr)
+def test_whether_it_is_only_shown_is_true_or_false(given: Any, url: str) -> None:
+    """0 was False, and everything was done."""
+    with perdure.running(url):
+        for change in (perdure.runs.cancel, perdure.runs.delete, perdure.runs.retry):
+            with pytest.raises(UsageError, match=r"dry_run=.*: give True or False"):
+                change(workflow=echo, dry_run=given)
+        with pytest.raises(UsageError, match=r"dry_run=.*: give True or False"):
+            perdure.schedules.backfill("any", since=timedelta(hours=1), dry_run=given)
+
+
 @pytest.mark.parametrize("given", [5, "text", None, True], ids=repr)
 def test_parameters_to_ignore_are_given_by_their_names(given: Any) -> None:
     """In a set or a list."""

@@ -128,6 +128,20 @@ def test_links_that_lead_in_a_ring_are_refused(tmp_path: Path) -> None:
         SqliteStore(one).migrate()
 
 
+@pytest.mark.parametrize("name", ["a" * 248, "é" * 124, "a" * 5_000, f"{'d' * 200}/{'d' * 200}/{'d' * 200}"])
+def test_a_path_that_is_too_long_is_refused(tmp_path: Path, name: str) -> None:
+    """It was an error of the operating system, or said that the file cannot be written."""
+    with pytest.raises(UnsupportedStoreError, match="the path of the database is too long: "):
+        SqliteStore(tmp_path / name).migrate()
+
+
+def test_a_path_of_the_longest_name_is_opened(tmp_path: Path) -> None:
+    """With all that lies beside it."""
+    with contextlib.closing(SqliteStore(tmp_path / ("a" * 247))) as store:
+        store.migrate()
+    assert (tmp_path / ("a" * 247 + "-workers")).is_dir()
+
+
 def test_an_old_sqlite_is_refused() -> None:
     """With the oldest that works."""
     with pytest.raises(UnsupportedStoreError, match=r"3\.36\.0 is too old: Perdure needs 3\.37\.0"):

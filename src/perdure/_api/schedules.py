@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from .._core.flows.child import check_created
-from .._core.given import text_name, whole_number
+from .._core.given import flag, text_name, whole_number
 from .._core.lineage import Branch, scope
 from .._engine.schedules import coming_after, rule_of, run_of
 from ..errors import ScheduleNotFoundError, StoreUnavailableError, UsageError
@@ -166,7 +166,7 @@ class Schedules:
         nothing is started; the answer has the ids of the instants' runs. More than `limit` (up to 10,000) are refused.
         """
         door = self._asked("backfill")
-        most = whole_number(limit, "limit", most=MOST_BACKFILLED)
+        most, dry_run = whole_number(limit, "limit", most=MOST_BACKFILLED), flag(dry_run, "dry_run")
         row = self._row(name)
         first, end = moment_of(since, "since"), moment_of(until, "until")
         if first is None or end is None or first >= end:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from .._core.definitions import Definition, find_definition
 from .._core.flows.child import child_id
-from .._core.given import text_name
+from .._core.given import flag, text_name
 from .._core.lineage import Branch, scope
 from .._core.step_call import StepCall
 from .._engine.hosting.asyncio.tasks import own_branch
@@ -52,7 +52,7 @@ def request_of(what: str, run_id: RunId | None, given: dict[str, Any]) -> Reques
     given = dict(given)
     here = scope.get()
     default = f"run {here.run.run_id}" if type(here) is Branch else this_user()
-    request: Request = {"what": what, "run_id": run_id, "dry_run": bool(given.pop("dry_run", False))}
+    request: Request = {"what": what, "run_id": run_id, "dry_run": flag(given.pop("dry_run", False), "dry_run")}
     by, why, step = given.pop("by", None), given.pop("why", None), given.pop("step", None)
     request["by"] = default if by is None else text_name(by, "by")
     request["why"] = None if why is None else text_name(why, "why")

@@ -16,6 +16,11 @@ from ...errors import StoreUnavailableError, UnsupportedStoreError
 OLDEST_SQLITE: Final = (3, 37, 0)
 """For STRICT tables (RETURNING came with 3.35). Systems that still ship an older one: RHEL 9, Debian 11."""
 
+_LONGEST_PATH: Final = 504
+"""In bytes; of what SQLite takes there must remain room for `-journal`."""
+_LONGEST_NAME: Final = 247
+"""Of what file systems take there must remain room for that, and for our `-workers`."""
+
 # fmt: off
 _NETWORK: Final = frozenset(
     {
@@ -44,6 +49,12 @@ def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Non
 def check_place(path: Path, mounts: str | None = None) -> None:
     """Refuse, before anything is made, a place where the database cannot be. `mounts` is for tests."""
     directory = path.parent
+    whole, name = len(os.fsencode(path)), len(os.fsencode(path.name))
+    if whole > _LONGEST_PATH or name > _LONGEST_NAME:
+        raise UnsupportedStoreError(
+            f"the path of the database is too long: {whole} bytes, of which its name has {name}; at most "
+            f"{_LONGEST_PATH} and {_LONGEST_NAME} leave room for the files that lie beside it"
+        )
     if not directory.is_dir():
         raise StoreUnavailableError(f"the directory {directory} of the database does not exist: make it first")
     if path.is_dir():
