@@ -1,6 +1,7 @@
 """`python -m model [sqlite | postgres] [scenario ...]`: check all of it, and show what each guard is there for.
 
-`small`: only the scenarios of the tests of every day, and the guards. `--write` puts the figures into README.md.
+`small`: only the scenarios of the tests of every day, and the guards. `--write` puts the figures into README.md. A word
+that is none of these ends it with 2: what was not looked for is not found.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ def main(words: list[str]) -> int:
     is_to_write, is_small = "--write" in words, "small" in words
     stores = [word for word in words if word in STORES] or list(STORES)
     names = [word for word in words if word not in (*STORES, "--write", "small")]
+    known = {name for store in stores for name in scenarios(store)}
+    if unknown := sorted({*names} - known):
+        print(__doc__, f"No scenario: {'; '.join(unknown)}. There are: {'; '.join(sorted(known))}.", sep="\n")
+        return 2
     wanted = names or (SMALL if is_small else None)
     held: figures.Found = {}
     broken: figures.Found = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from model.__main__ import main
 from model.checker import explore
 from model.guards import Guard, found_in
 from model.scenarios import GUARDS, SMALL, STORES, production_guards, scenarios
@@ -30,6 +31,13 @@ def test_what_was_not_looked_at_to_its_end_does_not_hold() -> None:
 
     assert finding.breach is None
     assert not finding.holds
+
+
+@pytest.mark.parametrize("words", [["sqlite", "--help"], ["famly"], ["sqlite", "failover"]])
+def test_a_scenario_that_is_none_is_said_to_be_none(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """To look for nothing, and to find nothing, is no success."""
+    assert main(words) == 2
+    assert "There are:" in capsys.readouterr().out
 
 
 def test_a_migration_need_not_make_a_function() -> None:

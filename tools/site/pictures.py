@@ -136,7 +136,7 @@ def layers(canvas: Canvas) -> None:
     """What lies on what."""
     rows = (
         ("surface", "decorators, Queue, Handle, Perdure", "what you import", "box", "line"),
-        ("loops", "journal, drivers, dispatcher, heartbeat, recovery", "when it happens", "done_soft", "done"),
+        ("jobs", "journal, claiming, hosting, watching, membership, duties", "when it happens", "done_soft", "done"),
         ("rules", "keys, retries, replay, time limits: no I/O, no clock", "what may happen", "again_soft", "again"),
         ("rows", "SQLite, Postgres: one contract, the same statements' names", "how it is kept", "store_soft", "store"),
     )
@@ -149,7 +149,7 @@ def layers(canvas: Canvas) -> None:
         canvas.text(170, y + 34, what, anchor="start", size=14)
         canvas.text(850, y + 34, when, anchor="end", colour="soft", size=13)
         y += 68
-    note = "Imports point down. Rules and rows do not know each other; loops are handed a store."
+    note = "Imports point down. Rules and rows do not know each other; jobs are handed a store."
     canvas.text(450, y + 16, note, colour="soft", size=13)
 
 
@@ -199,7 +199,7 @@ def transcript() -> list[str]:
 
 PICTURES: dict[str, tuple[Callable[[Canvas], None], int, int, str]] = {
     "timeline": (timeline, 900, 310, "A run is killed during its second step and goes on in another process"),
-    "layers": (layers, 900, 366, "The layers: surface, loops, rules and rows"),
+    "layers": (layers, 900, 366, "The layers: surface, jobs, rules and rows"),
     "failover": (failover, 900, 336, "A process dies and another one goes on with its runs"),
 }
 
