@@ -1,4 +1,4 @@
-"""Flows and drivers: a durable operation asks, a driver answers.
+"""Flows and drivers: a durable operation asks, a host answers, and a driver goes from one to the other.
 
 A flow is a generator that yields *requests* and is sent the answers, so that it is written once for threads and for
 asyncio (the shape of psycopg 3's generators and of httpx's auth flows), and so that a test can stop the world at

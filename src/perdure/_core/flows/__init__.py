@@ -1,1 +1,1 @@
-"""One durable operation per file, each a flow: it asks for what must happen, and a driver answers."""
+"""One durable operation per file, each a flow: it asks for what must happen, and a host answers."""
