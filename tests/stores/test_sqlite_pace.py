@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +93,23 @@ def test_a_loop_does_not_wait_for_another_process_that_writes(store: SqliteStore
     stranger.execute("COMMIT")
     stranger.close()
     assert store.apply(W1, [created("r")]) == [Accepted()]
+
+
+def test_that_a_loop_does_not_wait_makes_no_other_thread_impatient(store: SqliteStore) -> None:
+    """A duty of the worker that met another process meanwhile was told that this had held the file for 30 seconds."""
+    stranger = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+    stranger.execute("BEGIN IMMEDIATE")
+    loop = threading.Thread(target=lambda: store.begin(W1, [created("r")]))
+
+    def come_between(statement: str) -> None:
+        store.on_statement = None
+        loop.start()  # it waits for the connection, which this thread has
+        loop.join(0.05)
+        threading.Timer(0.05, stranger.execute, ["COMMIT"]).start()
+
+    store.on_statement = come_between
+    try:
+        assert store.apply(W1, [created("s")]) == [Accepted()]
+    finally:
+        loop.join()
+        stranger.close()

@@ -16,6 +16,7 @@ import pytest
 
 from perdure._entries import Stored
 from perdure.errors import StoreUnavailableError, UnsupportedStoreError
+from perdure.stores.hints import VAGUE
 from perdure.stores.sqlite import SqliteStore
 from perdure.stores.sqlite.checkpointing import WAL_LIMIT_BYTES, is_wal_reset_fixed
 from perdure.stores.sqlite.places import check_place, check_version, mount_of
@@ -346,6 +347,22 @@ def test_opening_waits_for_a_neighbour_that_has_the_whole_file(tmp_path: Path, m
     neighbour.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr("perdure.stores.sqlite.connections.time.sleep", lambda seconds: neighbour.close())
     assert store.workers.all() == []
+    store.close()
+
+
+def test_who_listens_is_not_told_of_a_neighbour_that_has_the_whole_file(tmp_path: Path) -> None:
+    """For a moment, when it closes the file or mends it after a crash: that was said to have lasted for 30 seconds."""
+    store = SqliteStore(tmp_path / "perdure.db")
+    store.migrate()
+    store.close()
+    neighbour = sqlite3.connect(store.path, isolation_level=None)
+    neighbour.execute("PRAGMA locking_mode = EXCLUSIVE")
+    neighbour.execute("BEGIN EXCLUSIVE")
+    listening = store.session()
+    assert listening.wait(0.0) == []
+    neighbour.close()
+    assert listening.wait(0.0) == [VAGUE]
+    assert listening.wait(0.0) == []
     store.close()
 
 

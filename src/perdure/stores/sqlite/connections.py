@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ...errors import StoreRefusedError, StoreUnavailableError, UnsupportedStoreError
 from .. import forks
-from .failures import FAILURES, PRIMARY_CODE, makes_useless, translate
+from .failures import FAILURES, is_busy, makes_useless, translate
 from .statements import Statement, for_rows, statements
 
 Row = Sequence[Any]
@@ -50,8 +50,8 @@ class Connection:
         self._statements = statements()
         self._sqlite: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
-        self.is_patient = True
-        """Whether a statement waits while another process writes."""
+        self.impatient: set[int] = set()
+        """The threads whose statements do not wait while another process writes; the others' do."""
 
     def arranged(self, name: str, given: Mapping[str, object]) -> list[object]:
         """What is given by name, as the statement takes it."""
@@ -156,11 +156,15 @@ class Connection:
         if sqlite is not None:
             sqlite.close()
 
-    def version(self) -> int:
-        """Another number when another connection has committed; uncounted, since it reads nothing of the file's."""
+    def version(self) -> int | None:
+        """Another number when another connection has committed; uncounted, since it reads nothing of the file's. None
+        while another process has all of the file, as when it closes it, or mends it after a crash.
+        """
         try:
             [(version,)] = (self._cursor or self._open()).execute(self._statements["data_version"].text)
         except FAILURES as failure:
+            if is_busy(failure):
+                return None
             raise self._translated(failure) from failure
         return int(version)
 
@@ -188,7 +192,7 @@ class Connection:
         try:
             return (self._cursor or self._open()).execute(text, parameters)
         except sqlite3.OperationalError as failure:
-            if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or not self.is_patient:
+            if not is_busy(failure) or threading.get_ident() in self.impatient:
                 raise
         deadline = time.monotonic() + database.patience_seconds
         for pause in itertools.cycle(_PAUSES):
@@ -196,7 +200,7 @@ class Connection:
             try:
                 return (self._cursor or self._open()).execute(text, parameters)
             except sqlite3.OperationalError as failure:
-                if failure.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                if not is_busy(failure) or time.monotonic() > deadline:
                     raise
         raise AssertionError("a cycle has no end")
 

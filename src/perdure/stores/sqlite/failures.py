@@ -50,6 +50,11 @@ def makes_useless(failure: Exception) -> bool:
     return getattr(failure, "sqlite_errorcode", 0) & PRIMARY_CODE in _USELESS
 
 
+def is_busy(failure: Exception) -> bool:
+    """Whether another process has the write lock, or all of the file."""
+    return getattr(failure, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+
+
 def busy_message(path: Path, patience_seconds: float) -> str:
     """Why a write waited in vain, and who may be the cause."""
     holders = write_lock_holders(path)

@@ -60,9 +60,10 @@ class SqliteSession:
         if not turn.lock.acquire(blocking=False):
             return False
         try:
-            before, self._version = self._version, turn.version()
+            version = turn.version()
         finally:
             turn.lock.release()
+        before, self._version = self._version, self._version if version is None else version
         return self._version != before  # the first time, too: what was committed before is to be looked for
 
     def poke(self) -> None:

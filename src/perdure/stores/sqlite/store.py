@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import isinf
 from pathlib import Path
@@ -137,14 +138,14 @@ class SqliteStore:
     def begin(self, worker_id: str, entries: Sequence[Entry]) -> Committed | None:
         if sum(map(entry_bytes, entries)) > FEW_BYTES:
             return None
-        turn = self._database.turn
-        turn.is_patient = False
+        impatient, this_thread = self._database.turn.impatient, threading.get_ident()
+        impatient.add(this_thread)
         try:
             return Committed(self._commit(worker_id, entries))
         except StoreUnavailableError:  # another process writes just now
             return None
         finally:
-            turn.is_patient = True
+            impatient.discard(this_thread)
 
     def _commit(self, worker_id: str, entries: Sequence[Entry]) -> list[Verdict]:
         with self._pace.measured(len(entries)):
