@@ -112,7 +112,7 @@ class Answers:
 def start_in_run(branch: Branch, definition: Definition, arguments: Arguments, submission: Submission) -> Handle[Any]:
     """Start a child."""
     run = branch.run
-    runtime = runtime_of(branch.run)
+    runtime = runtime_of(run)
     entry = make_child_entry(branch, definition, arguments, submission)
     blocking = runtime.execution.inline_host if branch.is_async and submission.asks_first else None
     flow = starting(run, entry, submission, is_instant=branch.is_async)

@@ -117,10 +117,7 @@ class Room:
             slots = self.slots.get(entry.queue)
             if slots is None or self._is_closed or self.solitude.is_kept or not self._may_start():
                 return False
-            if entry.flow_key is not None or entry.name in self._paused:
-                slots.has_backlog = True
-                return False
-            if not slots.is_free:
+            if entry.flow_key is not None or entry.name in self._paused or not slots.is_free:
                 slots.has_backlog = True
                 return False
             slots.used += slots.weight(entry)
