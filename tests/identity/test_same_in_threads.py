@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import perdure
+from perdure._engine.background import start_thread
 from tests.identity.staging import PATIENCE_SECONDS, begin, launched, look, wait_until
 
 BODIES: Counter[str] = Counter()
@@ -205,3 +206,29 @@ def test_a_replay_sees_what_was_seen_live(program: str, busy: tuple[int, int], t
         wait_until(lambda: look(url).state in ("succeeded", "parked"))
     assert look(url).state == "succeeded", look(url).reason
     assert ran == BODIES
+
+
+@perdure.workflow
+def made_first() -> list[str]:
+    """No branch begins before the workflow waits for one."""
+    seen: list[str] = []
+    with perdure.threads() as pool:
+        for number in range(4):
+            pool.submit(lambda number=number: seen.append(f"{number} begins"))
+            seen.append(f"made {number}")
+    return seen
+
+
+def test_to_wait_for_a_thread_to_start_is_not_to_wait_for_another_branch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a crowded machine it takes long, and the branches ran beside each other from then on."""
+
+    def start_late(work: Callable[[], None], name: str) -> threading.Thread:
+        time.sleep(0.2)
+        return start_thread(work, name)
+
+    monkeypatch.setattr("perdure._engine.hosting.threads.pool.start_thread", start_late)
+    with launched(str(tmp_path / "p.db")):
+        seen = begin(made_first).result(PATIENCE_SECONDS)
+    assert seen == [f"made {number}" for number in range(4)] + [f"{number} begins" for number in range(4)]

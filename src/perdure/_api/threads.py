@@ -238,8 +238,16 @@ class Threads(Executor):
 
     def _start_worker(self, job: Job) -> None:
         job.begin()
-        threads = self._own_threads if job.branch is None else threads_of(job.branch.run)
-        if not threads.run(lambda: self._work(job)):
+        if job.branch is None:
+            is_started = self._own_threads.run(lambda: self._work(job))
+        else:
+            baton = thread_state(job.branch.run).baton
+            baton.is_starting = True
+            try:
+                is_started = threads_of(job.branch.run).run(lambda: self._work(job))
+            finally:
+                baton.is_starting = False
+        if not is_started:
             job.end()
             with self._changed:
                 self._workers -= 1

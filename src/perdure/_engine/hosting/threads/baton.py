@@ -30,6 +30,8 @@ class Baton:
 
     def __init__(self) -> None:
         self.is_loose = False
+        self.is_starting = False
+        """Whether the holder waits for a thread to start, which may take long: it does not wait for another branch."""
         self._holder: threading.Thread | None = None
         self._ready: deque[object] = deque()
         """Who goes on next: the branches that begin, and those whose wait for another one is over."""
@@ -96,7 +98,7 @@ class Baton:
         began, used = time.monotonic(), processor_seconds(holder)
         is_told = changed.wait(SLICE_SECONDS)
         now = time.monotonic()
-        if is_told or self._holder is not holder or self._since != since or not holder.is_alive():
+        if is_told or self.is_starting or self._holder is not holder or self._since != since or not holder.is_alive():
             return False
         is_in_time = now - began < 1.5 * SLICE_SECONDS  # else the machine is busy, and the holder may be late as well
         has_worked = processor_seconds(holder) - used > SLICE_SECONDS / 20
