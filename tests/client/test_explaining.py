@@ -77,6 +77,23 @@ def test_a_full_queue_names_who_holds_its_slots(store_url: str, client: Client) 
         assert said(client, "a") == "It has ended: succeeded."
 
 
+def test_who_waits_in_memory_holds_no_slot(store_url: str, client: Client) -> None:
+    """It is not named among those that do; and says so, until it goes on: then it waits for a slot."""
+    with perdure.running(store_url, poll_seconds=0.05):
+        NARROW.with_options(id="waiting").submit(waits, "message")
+        wait_for_words(client, "waiting", "All its branches wait: it has given its slot of the queue back.")
+        NARROW.with_options(id="a").submit(hold)
+        wait_for_state(client, "a", "held")
+        NARROW.with_options(id="b").submit(hold)
+        assert "The queue is full: 1 of at most 1 are executed (a)." in said(client, "b")
+        client.send("waiting", "go on", topic="orders")
+        wait_for_words(client, "waiting", "It has begun, and goes on once it has a slot of its queue again.")
+        assert "All its branches wait" not in said(client, "waiting")
+        full = "The queue is full: 1 of at most 1 are executed (a). 1 that has begun waits for a slot, and comes first."
+        assert full in said(client, "b")
+        MAY_END.set()
+
+
 def test_a_full_key_and_a_closed_window(store_url: str, client: Client) -> None:
     """Each says which limit it is, and a window when it opens."""
     with perdure.running(store_url, poll_seconds=0.05):
@@ -173,6 +190,15 @@ def test_what_may_not_begin_yet(client: Client) -> None:
     assert re.search("It may begin in (2 h|1 h 59 min)", said(client, "late"))
     with pytest.raises(perdure.RunNotFoundError, match="there is no run nobody"):
         client.runs.explain("nobody")
+
+
+def wait_for_words(client: Client, run_id: str, words: str) -> None:
+    """Until it is said."""
+    for _ in range(3_000):
+        if words in said(client, run_id):
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"it is not said: {said(client, run_id)}")
 
 
 def wait_for_state(client: Client, run_id: str, state: str) -> None:

@@ -25,6 +25,8 @@ class Facts(Struct, kw_only=True, frozen=True):
     max_attempts: int
     key: str | None
     has_given_slot: bool
+    is_asking: bool
+    """It has given its slot back, and wants one again."""
     waits_for: list[Wait]
     is_cancelled: bool
     is_pausing: bool
@@ -54,6 +56,8 @@ class Facts(Struct, kw_only=True, frozen=True):
     key_rate: int | None
     key_period_seconds: float | None
     held: int
+    asking: int
+    """So many of the held."""
     held_here: int
     holders: list[str]
     held_of_key: int
@@ -110,6 +114,8 @@ def how_held(facts: Facts) -> Iterator[str]:
         yield "It was told to pause, and does so at its next durable call, or when its body returns."
     if facts.has_given_slot:
         yield "All its branches wait: it has given its slot of the queue back."
+    if facts.is_asking:
+        yield "It has begun, and goes on once it has a slot of its queue again."
     if facts.unfinished_children:
         yield f"{children_of(facts)} not over."
 
@@ -215,8 +221,13 @@ def in_the_way(facts: Facts) -> Iterator[str]:
     if facts.is_name_paused:
         yield paused_name(facts)
     if facts.concurrency is not None and facts.held >= facts.concurrency:
-        held = ", ".join(facts.holders) + (", …" if facts.held > len(facts.holders) else "")
-        yield f"The queue is full: {facts.held} of at most {facts.concurrency} are executed ({held})."
+        executed = facts.held - facts.asking
+        held = ", ".join(facts.holders) + (", …" if executed > len(facts.holders) else "")
+        asking = ""
+        if facts.asking:
+            they = "waits for a slot, and comes" if facts.asking == 1 else "wait for slots, and come"
+            asking = f" {facts.asking} that {'has' if facts.asking == 1 else 'have'} begun {they} first."
+        yield f"The queue is full: {executed} of at most {facts.concurrency} are executed ({held}).{asking}"
     if facts.rate is not None and facts.period_seconds is not None and facts.used >= facts.rate:
         yield (
             f"The queue may start {facts.rate} in {span(facts.period_seconds)}, and has: "

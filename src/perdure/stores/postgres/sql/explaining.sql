@@ -39,7 +39,8 @@ SELECT json_build_object(
            'due_in', extract(epoch FROM run.due_at - perdure.now()),
            'deadline_in', extract(epoch FROM run.deadline_at - perdure.now()),
            'attempts', run.attempts, 'max_attempts', run.max_attempts, 'key', run.flow_key,
-           'has_given_slot', coalesce(NOT run.has_slot, false), 'waits_for', coalesce(run.waits_for, '[]'),
+           'has_given_slot', run.has_slot IS NULL AND coalesce(limits.concurrency, limits.key_concurrency) IS NOT NULL,
+           'is_asking', coalesce(NOT run.has_slot, false), 'waits_for', coalesce(run.waits_for, '[]'),
            'is_cancelled', EXISTS (SELECT 1 FROM perdure.messages
                                     WHERE messages.run_id = run.id AND messages.kind = 'cancel'),
            'is_pausing', EXISTS (SELECT 1 FROM perdure.messages
@@ -71,11 +72,13 @@ SELECT json_build_object(
            'key_period_seconds', limits.key_period_seconds,
            'held', (SELECT count(*) FROM perdure.runs AS other
                      WHERE other.queue = run.queue AND other.state = 'held' AND other.has_slot IS NOT NULL),
+           'asking', (SELECT count(*) FROM perdure.runs AS other
+                       WHERE other.queue = run.queue AND other.state = 'held' AND NOT other.has_slot),
            'held_here', (SELECT count(*) FROM perdure.runs AS other
                           WHERE other.queue = run.queue AND other.state = 'held'),
            'holders', (SELECT coalesce(json_agg(id), '[]')
                          FROM (SELECT other.id FROM perdure.runs AS other
-                                WHERE other.queue = run.queue AND other.state = 'held'
+                                WHERE other.queue = run.queue AND other.state = 'held' AND other.has_slot
                                 ORDER BY other.started_at LIMIT 5) AS oldest),
            'held_of_key', (SELECT count(*) FROM perdure.runs AS other
                             WHERE other.queue = run.queue AND other.flow_key = run.flow_key AND other.state = 'held'

@@ -39,7 +39,8 @@ SELECT json_group_array(json_array(json_object(
            'due_in', run.due_at - (SELECT now FROM clock),
            'deadline_in', run.deadline_at - (SELECT now FROM clock),
            'attempts', run.attempts, 'max_attempts', run.max_attempts, 'key', run.flow_key,
-           'has_given_slot', coalesce(NOT run.has_slot, false), 'waits_for', json(coalesce(run.waits_for, '[]')),
+           'has_given_slot', run.has_slot IS NULL AND coalesce(limits.concurrency, limits.key_concurrency) IS NOT NULL,
+           'is_asking', coalesce(NOT run.has_slot, false), 'waits_for', json(coalesce(run.waits_for, '[]')),
            'is_cancelled', EXISTS (SELECT 1 FROM messages
                                     WHERE messages.run_id = run.id AND messages.kind = 'cancel'),
            'is_pausing', EXISTS (SELECT 1 FROM messages
@@ -77,11 +78,13 @@ SELECT json_group_array(json_array(json_object(
            'key_period_seconds', limits.key_period_seconds,
            'held', (SELECT count(*) FROM runs AS other
                      WHERE other.queue = run.queue AND other.state = 'held' AND other.has_slot IS NOT NULL),
+           'asking', (SELECT count(*) FROM runs AS other
+                       WHERE other.queue = run.queue AND other.state = 'held' AND NOT other.has_slot),
            'held_here', (SELECT count(*) FROM runs AS other
                           WHERE other.queue = run.queue AND other.state = 'held'),
            'holders', (SELECT json_group_array(id)
                          FROM (SELECT other.id FROM runs AS other
-                                WHERE other.queue = run.queue AND other.state = 'held'
+                                WHERE other.queue = run.queue AND other.state = 'held' AND other.has_slot
                                 ORDER BY other.started_at LIMIT 5) AS oldest),
            'held_of_key', (SELECT count(*) FROM runs AS other
                             WHERE other.queue = run.queue AND other.flow_key = run.flow_key AND other.state = 'held'
