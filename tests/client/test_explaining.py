@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -36,6 +41,16 @@ def waits(for_what: str) -> None:
         perdure.sleep(3_600)
     else:
         perdure.with_options(id="child").start(waits, "message").result()
+
+
+WORKER = """
+import sys, time
+import perdure
+from tests.client.test_explaining import MAY_END
+with perdure.running(sys.argv[1], poll_seconds=0.05):
+    print("up", flush=True)
+    MAY_END.wait(60)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +156,30 @@ def test_a_worker_that_is_dead_takes_nothing(store_url: str, client: Client) -> 
         assert "which has not shown that it lives for 40 s, longer than its lease of 30 s." in said(client, "held")
         assert "No other is there to take it over: start one." in said(client, "held")
         MAY_END.set()
+
+
+@pytest.mark.parametrize("by", ["file", "session"])
+def test_a_worker_that_was_killed_is_missed_at_once(store_url: str, client: Client, by: str) -> None:
+    """Its lock is free: that of its file on this machine, that of its session with Postgres from any other."""
+    if by == "session" and not store_url.startswith("postgres"):
+        pytest.skip("a file has no sessions")
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, store_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"up\n"
+        client.with_options(id="held", queue="narrow").submit(hold)
+        wait_for_state(client, "held", "held")
+        client.with_options(id="behind", queue="narrow").submit(hold)
+        assert "a body runs there" in said(client, "held")
+        if by == "session":  # as if the worker were on another machine
+            [found] = client.workers()
+            [file] = Path(tempfile.gettempdir(), f"perdure-workers-{os.getuid()}").glob(f"*/{found.worker_id}.lock")
+            file.unlink()
+        worker.kill()
+    wait_for_words(client, "held", "whose lock is free: it has ended, or lost its connection to the database.")
+    assert "No other is there to take it over: start one." in said(client, "held")
+    assert "No worker works on this database, and the last was heard of" in said(client, "behind")
 
 
 def test_nobody_has_been_heard_of_for_long(store_url: str, client: Client) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .._core.absent import no_run
 from .._core.explanation import facts_of, sentences
+from .._engine.membership.file_locks import free_locks
 from ..typing import RunId, RunState
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Explanation:
 
 def explain(door: Door, run_id: RunId) -> Explanation:
     """Read it all by one statement; nothing is written. Raises `RunNotFoundError`."""
-    found = door.store.finder.explained(run_id)
+    dead = [worker_id for worker_id, _ in free_locks(door.store.lock_directory, "")]
+    found = door.store.finder.explained(run_id, dead)
     if found is None:
         raise no_run(run_id)
     facts = facts_of(found)

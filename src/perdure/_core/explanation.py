@@ -32,6 +32,8 @@ class Facts(Struct, kw_only=True, frozen=True):
     is_pausing: bool
     unfinished_children: int
     holder: str | None
+    is_gone: bool
+    """The holder's lock is free."""
     silent_seconds: float | None
     lease_seconds: float | None
     workers: int
@@ -95,7 +97,10 @@ def how_held(facts: Facts) -> Iterator[str]:
     """It is in a worker's hands."""
     held = f"It is held by {facts.holder}, attempt {facts.attempts} of {facts.max_attempts}"
     silent, lease = facts.silent_seconds or 0.0, facts.lease_seconds or 0.0
-    if silent > lease:
+    if facts.is_gone:
+        yield f"{held}, whose lock is free: it has ended, or lost its connection to the database."
+        yield "Another worker takes it over." if facts.workers else "No other is there to take it over: start one."
+    elif silent > lease:
         yield f"{held}, which has not shown that it lives for {span(silent)}, longer than its lease of {span(lease)}."
         yield "Another worker takes it over." if facts.workers else "No other is there to take it over: start one."
     else:

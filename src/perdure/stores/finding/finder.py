@@ -144,9 +144,9 @@ class Finder:
         """What the database says of itself."""
         return {what: value for what, value in self._ask("health", {}) if value is not None}
 
-    def explained(self, run_id: RunId) -> dict[str, Any] | None:
-        """What is known of why the run stands where it does, or None."""
-        for (facts,) in self._ask("explained", {"run_id": run_id}):
+    def explained(self, run_id: RunId, dead: Sequence[str]) -> dict[str, Any] | None:
+        """What is known of why the run stands where it does, or None. `dead`: workers that do not live, as is known."""
+        for (facts,) in self._ask("explained", {"run_id": run_id, "dead": self._texts(dead)}):
             return dict(facts)
         return None
 

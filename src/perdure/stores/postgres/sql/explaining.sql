@@ -28,11 +28,20 @@ coalesce((SELECT max(total) FROM perdure.starts WHERE queue = run.queue AND key 
 
 -- name: explained
 -- What there is to know of why a run does not go on: itself, its holder, its queue and limits, and who could take it. Of
--- what comes before it, a thousand are counted. Who has been silent for longer than its lease is not there.
-WITH living AS (
+-- what comes before it, a thousand are counted. Who has been silent for longer than its lease is not there, nor who is
+-- known as dead, by the lock of its file, or of its session.
+WITH locked AS MATERIALIZED (
+    SELECT objid::bigint AS lock_no FROM pg_locks
+     WHERE locktype = 'advisory' AND classid = 80 AND objsubid = 2 AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), gone AS MATERIALIZED (
+    SELECT id FROM perdure.workers
+     WHERE id = ANY (%(dead)s::uuid[])
+        OR (has_lock AND lock_no NOT IN (SELECT lock_no FROM locked))
+), living AS (
     SELECT queues, names, version, lease_seconds, extract(epoch FROM perdure.now() - renewed_at) AS silent
       FROM perdure.workers
-     WHERE renewed_at >= perdure.now() - make_interval(secs => lease_seconds)
+     WHERE renewed_at >= perdure.now() - make_interval(secs => lease_seconds) AND id NOT IN (SELECT id FROM gone)
 )
 SELECT json_build_object(
            'state', run.state, 'name', run.name, 'queue', run.queue, 'stopped', run.stopped, 'reason', run.reason,
@@ -50,6 +59,7 @@ SELECT json_build_object(
                                                           WHERE child.parent_id = run.id AND child.finished_at IS NULL
                                                           LIMIT 1000) AS open),
            'holder', holder.hostname || ':' || holder.pid, 'lease_seconds', holder.lease_seconds,
+           'is_gone', coalesce(holder.id IN (SELECT id FROM gone), false),
            'silent_seconds', extract(epoch FROM perdure.now() - holder.renewed_at),
            'workers', (SELECT count(*) FROM living),
            'gone_seconds', (SELECT extract(epoch FROM perdure.now() - max(renewed_at)) FROM perdure.workers),

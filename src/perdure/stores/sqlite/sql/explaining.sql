@@ -28,11 +28,12 @@ coalesce((SELECT max(total) FROM starts WHERE queue = run.queue AND key = run.fl
 
 -- name: explained
 -- What there is to know of why a run does not go on: itself, its holder, its queue and limits, and who could take it. Of
--- what comes before it, a thousand are counted. Who has been silent for longer than its lease is not there.
+-- what comes before it, a thousand are counted. Who has been silent for longer than its lease is not there, nor who is
+-- known as dead, by the lock of its file.
 WITH living AS (
     SELECT queues, names, version, lease_seconds, (SELECT now FROM clock) - renewed_at AS silent
       FROM workers
-     WHERE renewed_at >= (SELECT now FROM clock) - lease_seconds
+     WHERE renewed_at >= (SELECT now FROM clock) - lease_seconds AND id NOT IN (SELECT value FROM json_each(:dead))
 )
 SELECT json_group_array(json_array(json_object(
            'state', run.state, 'name', run.name, 'queue', run.queue, 'stopped', run.stopped, 'reason', run.reason,
@@ -50,6 +51,7 @@ SELECT json_group_array(json_array(json_object(
                                                           WHERE child.parent_id = run.id AND child.finished_at IS NULL
                                                           LIMIT 1000) AS open),
            'holder', holder.hostname || ':' || holder.pid, 'lease_seconds', holder.lease_seconds,
+           'is_gone', coalesce(holder.id IN (SELECT value FROM json_each(:dead)), false),
            'silent_seconds', (SELECT now FROM clock) - holder.renewed_at,
            'workers', (SELECT count(*) FROM living),
            'gone_seconds', (SELECT (SELECT now FROM clock) - max(renewed_at) FROM workers),
