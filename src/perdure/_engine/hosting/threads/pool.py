@@ -26,7 +26,7 @@ Job = Callable[[], Callable[[], object] | None]
 
 
 class Threads:
-    """Runs each job at once on an idle thread, or on a new one. How many run is the dispatcher's business.
+    """Runs each job at once on an idle thread, or on a new one. How many run is for `Room` to say.
 
     One thread is woken at a time, and wakes the next if more jobs wait when it comes: jobs that block get a thread
     each, and of many short ones the first thread does most, where else all would struggle for the interpreter's lock.
