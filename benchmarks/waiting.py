@@ -52,7 +52,7 @@ def worked_seconds(processes: Iterable[int]) -> float:
 def working(url: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker in a process of its own."""
     program = subprocess.Popen(  # noqa: S603  # our own
-        [sys.executable, "-m", "perdure.cli", "worker", "benchmarks.waiting_runs", "--url", url],
+        [sys.executable, "-m", "perdure", "worker", "benchmarks.waiting_runs", "--url", url],
         stdout=subprocess.DEVNULL,
     )
     try:

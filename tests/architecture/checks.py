@@ -30,7 +30,7 @@ WORDS = (
     "perdure._steering",
     "perdure._streams",
 )
-ATTACHMENTS = ("perdure.cli", "perdure.dashboard", "perdure.testing", "perdure.integrations")
+ATTACHMENTS = ("perdure.__main__", "perdure.cli", "perdure.dashboard", "perdure.testing", "perdure.integrations")
 
 LAYERS: dict[str, tuple[str, ...]] = {
     # layer: what it may import of the package, beside itself

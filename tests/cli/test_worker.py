@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 60
 def worker(url: str, *words: str) -> subprocess.Popen[str]:
     """Started, and not waited for."""
     return subprocess.Popen(
-        [sys.executable, "-m", "perdure.cli", "worker", "tests.cli.slow:app", "--url", url, *words],
+        [sys.executable, "-m", "perdure", "worker", "tests.cli.slow:app", "--url", url, *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -79,7 +79,7 @@ def worker(folder: Path, url: str, version: str) -> Iterator[subprocess.Popen[st
     text = PROGRAM.format(folder=str(folder), line=NEW[version], version=version)
     (code / "deployed.py").write_text(text, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": f"{code}{os.pathsep}{ROOT / 'src'}"}
-    command = [sys.executable, "-m", "perdure.cli", "worker", "deployed:app", "--url", url, "--grace", "0.1"]
+    command = [sys.executable, "-m", "perdure", "worker", "deployed:app", "--url", url, "--grace", "0.1"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     try:

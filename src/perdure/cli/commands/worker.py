@@ -121,7 +121,7 @@ class Processes:
 
     def _command(self) -> Sequence[str]:
         given = self._arguments
-        command = [sys.executable, "-m", "perdure.cli", "worker", given.program, "--grace", str(given.grace)]
+        command = [sys.executable, "-m", "perdure", "worker", given.program, "--grace", str(given.grace)]
         command += ["--with-parent", *(["--until-idle"] if given.until_idle else [])]
         command += ["--json"] if self._screen.is_json else []
         for option, value in (("--queues", given.queues), ("--concurrency", given.concurrency)):
