@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,28 @@ def test_a_foreign_thread_of_a_sync_run_is_refused(tmp_path: Path) -> None:
     with launched(str(tmp_path / "p.db")):
         assert begin(calling_from_thread).result(PATIENCE_SECONDS) == "refused"
     assert BODIES == ["refused"]
+
+
+@perdure.workflow
+def calling_from_callback() -> list[str]:
+    told: list[str] = []
+
+    def call(branch: Future[str]) -> None:
+        try:
+            told.append(sync_work("foreign"))
+        except LineageError as error:
+            told.append("refused" if "callback" in str(error) else str(error))
+
+    with perdure.threads() as pool:
+        pool.submit(sync_work, "branch").add_done_callback(call)
+    return told
+
+
+def test_a_callback_of_a_branch_is_refused(tmp_path: Path) -> None:
+    """It comes in the branch's thread, when the branch has ended: it ran unrecorded."""
+    with launched(str(tmp_path / "p.db")):
+        assert begin(calling_from_callback).result(PATIENCE_SECONDS) == ["refused"]
+    assert BODIES == ["branch"]
 
 
 @perdure.workflow

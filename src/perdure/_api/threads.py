@@ -169,10 +169,16 @@ class Job:
                 self.branch.run.check_alive()
             value = self.context.run(self.work)
         except BaseException as error:
-            self.future.set_exception(error)
+            self._tell(self.future.set_exception, error)
         else:
-            self.future.set_result(value)
+            self._tell(self.future.set_result, value)
         release_joining(self.future.run, self.future.joining)
+
+    def _tell(self, tell: Callable[[Any], None], outcome: Any) -> None:
+        """Give the outcome; the future's callbacks run in this thread, and are no part of the branch."""
+        if self.branch is not None:
+            self.branch.owner = None
+        self.context.run(tell, outcome)
 
     def end(self) -> None:
         """The branch is over; others of the run may be waiting for that."""
