@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import perdure
-from tests.identity.staging import PATIENCE_SECONDS, begin, launched, recorded_names
+from tests.identity.staging import PATIENCE_SECONDS, RUN_ID, begin, launched, recorded_names
 from tests.identity.two_lives import BODIES, REACHED, endless, go_on, hold, is_let_go, quick
 from tests.identity.two_lives import begin_anew as begin_anew  # a fixture
 
@@ -152,6 +152,35 @@ def test_an_eager_loop_stays_one_for_anyio(is_own: bool, tmp_path: Path) -> None
     found, is_of_own_class = asyncio.run(main())
     assert sorted(found) == ["a", "b", "c", "own"]
     assert is_of_own_class == is_own
+
+
+@perdure.workflow
+async def nested_past_the_factory() -> list[str]:
+    async def inner(name: str) -> str:
+        return await quick(name)
+
+    async def outer(name: str) -> list[str]:
+        return [await eagerly(inner(name)), await quick(f"{name} own")]
+
+    tags = await asyncio.gather(*(asyncio.create_task(outer(name)) for name in "ab"))
+    return [tag for pair in tags for tag in pair]
+
+
+@has_eager_tasks
+def test_a_task_made_while_its_maker_begins_eagerly_has_a_branch_of_its_own(tmp_path: Path) -> None:
+    """Past the factory, on an eager loop: it took its maker's, so the keys were others than on another loop."""
+
+    async def main(url: str, is_eager: bool) -> list[str]:
+        if is_eager:
+            factory: Any = asyncio.eager_task_factory  # type: ignore[attr-defined,unused-ignore]  # 3.12
+            asyncio.get_running_loop().set_task_factory(factory)
+        async with perdure.running(url):
+            return await (await perdure.with_options(id=RUN_ID).astart(nested_past_the_factory))
+
+    urls = [str(tmp_path / "stock.db"), str(tmp_path / "eager.db")]
+    assert [asyncio.run(main(url, url == urls[1])) for url in urls] == [["a", "a own", "b", "b own"]] * 2
+    assert recorded_names(urls[0]) == recorded_names(urls[1])
+    assert len(recorded_names(urls[0])) == 4
 
 
 @perdure.workflow

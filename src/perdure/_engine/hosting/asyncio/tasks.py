@@ -102,6 +102,8 @@ def make_within(
     # A copy also of a given one: two tasks in one context would each take the other's branch, or step, for its own.
     context = options["context"] = contextvars.copy_context() if given is None else given.copy()
     context.run(scope.set, branch)
+    if branch.owner is None:
+        branch.owner = context  # until the task is there, which may be eager: of those that run it alone has this one
     return make(loop, coro, **options)
 
 
@@ -211,7 +213,7 @@ def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
     branch: Branch | None = state.branch if state.root is task else BRANCH_OF.get(task)
     if branch is not None or here.owner is NOBODY:
         return branch
-    if here.owner is None:  # an eager task that runs before its factory has returned
+    if here.owner is not None and here.owner is context_of(task):  # it is eager and runs before its maker has it
         branch = here
     elif task.get_loop() is state.loop:
         branch = here.fork(name_of(task.get_coro()), is_async=True)
@@ -220,6 +222,12 @@ def branch_of_task(here: Branch, task: asyncio.Task[Any]) -> Branch | None:
     branch.owner = task
     enlist_task(task, branch)
     return branch
+
+
+def context_of(task: asyncio.Task[Any]) -> contextvars.Context | None:
+    """What the task runs in; None where no task can be eager, before Python 3.12."""
+    get_context = getattr(task, "get_context", None)
+    return None if get_context is None else get_context()
 
 
 def own_branch(here: Branch) -> Branch:
@@ -234,9 +242,9 @@ def own_branch(here: Branch) -> Branch:
         if here.owner == threading.get_ident() and current_task() is here.within:
             return here
         raise LineageError(
-            f"a durable call in run {run.run_id} came from another thread or loop than the run's own: its place in the "
-            "run is not defined, and it would run unrecorded. Use perdure.threads() for threads inside a workflow, "
-            "and `async def` workflows for event loops."
+            f"a durable call in run {run.run_id} came from a callback, or from another thread or loop than the run's "
+            "own: its place in the run is not defined, and it would run unrecorded. Use perdure.threads() for threads "
+            "inside a workflow, and `async def` workflows for event loops."
         )
     task = current_task()
     branch = None if task is None else branch_of_task(here, task)
