@@ -7,6 +7,7 @@ import enum
 import functools
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,16 @@ def test_what_holds_a_lock_is_refused_with_what_of_it_can_be_stored() -> None:
     assert e.value.path == "$[0]._state.lock"
     assert "in its place: .output, .usage can be stored" in str(e.value)
     assert "hunter2" not in str(e.value)
+
+
+def test_a_refusal_is_told_once() -> None:
+    """Not as an error of ours that was caused by another one of ours, which says the same of frames of ours."""
+    for value in (object(), time.gmtime(0)):  # the second can be written, and not read
+        registry = TypeRegistry()
+        registry.register(time.struct_time)
+        with pytest.raises(errors.SerializationError) as caught:
+            Serializer(registry).accept([value], what=WHAT)
+        assert not isinstance(caught.value.__cause__, errors.SerializationError)
 
 
 def test_what_only_has_to_be_known_is_refused_with_that() -> None:
@@ -293,6 +304,6 @@ def test_code_of_a_value_that_fails_is_a_refusal() -> None:
     registry.register(Lazy)
     with pytest.raises(errors.SerializationError, match="ZeroDivisionError") as caught:
         Serializer(registry).accept(Lazy.__new__(Lazy), what=WHAT)
-    assert isinstance(caught.value.__cause__, errors.SerializationError)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
     with pytest.raises(errors.SerializationError, match="'broken' failed"):
         Serializer(registry, Broken()).accept(1, what=WHAT)

@@ -63,7 +63,7 @@ class Serializer:
             decoded = self._codec.decode(stored.text, self._registry)
             has_come_back = self._is_same(value, decoded, stored.text)
         except SerializationError as error:
-            raise SerializationError(f"{what}: does not come back: {error}", path=error.path) from error
+            raise SerializationError(f"{what}: does not come back: {error}", path=error.path) from error.__cause__
         except Exception as error:  # comparing runs the value's own code
             raise SerializationError(f"{what}: $ cannot be compared with what comes back") from error
         if not has_come_back:
@@ -98,7 +98,7 @@ class Serializer:
                 return json_text.write(value, self._registry, budget=self._max_bytes)
             return self._codec.encode(value, self._registry)
         except SerializationError as error:
-            raise SerializationError(f"{what}: {error}", path=error.path) from error
+            raise SerializationError(f"{what}: {error}", path=error.path) from error.__cause__
         except Exception as error:  # a user's codec may raise anything
             raise SerializationError(
                 f"{what}: the codec {self._codec.name!r} failed: {type(error).__name__}"
