@@ -263,16 +263,17 @@ def sync_nest(name: str) -> list[list[str]]:
 
 @perdure.workflow
 def threaded() -> list[object]:
-    """Threads, nested and by `map`."""
+    """Threads, nested, by `map`, and of functions made in a comprehension, which is one itself on Python 3.11."""
     with perdure.threads(4) as pool:
         nested = pool.submit(sync_nest, "n")
+        made = [pool.submit(lambda name=name: toil(name)) for name in ["f", "g"]]
         direct = pool.submit(toil, "direct")
         mapped = list(pool.map(sync_branch, ["x", "y", "z"], [1, 3, 2]))
         own = toil("own")
-        return [own, direct.result(), mapped, nested.result()]
+        return [own, direct.result(), mapped, nested.result(), *(one.result() for one in made)]
 
 
-KEYED = [gathered, tasks, groups, limited, aborted, parents, mixed, threaded]
+KEYED = [gathered, tasks, groups, limited, aborted, parents, threaded, mixed]
 """Their keys and outcomes do not depend on the timing."""
 
 

@@ -9,8 +9,9 @@ Who may call in a branch (which task, which thread) is the engine's to check; he
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from msgspec import Struct
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from .run import Run
     from .several import Limit
     from .step_call import StepCall
+
+
+OWN_SCOPES: Final = re.compile(r"<(?:list|set|dict)comp>\.")
+"""In the names of what is made in a comprehension, on Python 3.11 only."""
 
 
 class Branch(Struct, eq=False):
@@ -44,6 +49,8 @@ class Branch(Struct, eq=False):
 
     def fork(self, name: str, *, is_async: bool) -> Branch:
         """A new branch of this one; the run is concurrent from here on."""
+        if "comp>." in name:
+            name = OWN_SCOPES.sub("", name)
         number = self._names.get(name, 0)
         self._names[name] = number + 1
         path = f"{self.path}{name}.{number}/"
