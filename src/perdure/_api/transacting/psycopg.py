@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from psycopg import OperationalError, Rollback
+from psycopg import AsyncCursor, Cursor, OperationalError, Rollback
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 
 from ...errors import UsageError
 from ...stores.tails import DatabaseKind, Statement
@@ -31,7 +32,8 @@ class Psycopg:
         self._block: Any = None
 
     def ask(self, statement: Statement) -> Any:
-        cursor = self.subject.execute(statement.text, statement.parameters)
+        # The user's own cursors and rows may be of any shape.
+        cursor = Cursor(self.subject, row_factory=tuple_row).execute(statement.text.encode(), statement.parameters)
         return cursor.fetchall() if cursor.description is not None else []
 
     def complaint(self) -> Complaint | None:
@@ -81,7 +83,8 @@ class AsyncPsycopg(Psycopg):
     is_async = True
 
     async def ask(self, statement: Statement) -> Any:
-        cursor = await self.subject.execute(statement.text, statement.parameters)
+        cursor = AsyncCursor(self.subject, row_factory=tuple_row)
+        await cursor.execute(statement.text.encode(), statement.parameters)
         return await cursor.fetchall() if cursor.description is not None else []
 
     async def begin(self, *, is_exclusive: bool) -> None:
