@@ -228,4 +228,9 @@ def test_the_oldest_are_cancelled_for_newer_ones(store: Store) -> None:
     assert not ask(store, W2).has_cancelled
     old = next(run for run in first.runs if run.run_id == "a0")
     store.apply(W1, [finished("a0", old.claim, "cancelled", None)])
+    why = f"overflow: the queue {QUEUE} was full (on_overflow=cancel_running)"
+    assert store.runs.row("a0").reason == why
+    assert [(row.who, row.action, row.detail) for row in store.steering.audited("a0", 5)] == [
+        (f"queue {QUEUE}", "cancel", why)
+    ]
     assert ids(ask(store, W2)) == ["a1"]

@@ -13,13 +13,18 @@ BEGIN
 END $$;
 
 -- The runs have ended by their cancel: mark it, and pass it on. One whose deadline has passed has ended by that, whoever
--- else asked for its end.
+-- else asked for its end; one that was cancelled to make room has the reason that the audit has.
 CREATE FUNCTION perdure.consume_cancels(ended text[]) RETURNS void LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     UPDATE perdure.messages SET consumed_at = perdure.now() WHERE kind = 'cancel' AND run_id = ANY (ended);
-    UPDATE perdure.runs SET reason = 'its deadline has passed'
-     WHERE id = ANY (ended) AND deadline_at <= finished_at;
+    UPDATE perdure.runs AS run SET reason = ended_by.why
+      FROM (SELECT id, CASE WHEN deadline_at <= finished_at THEN 'its deadline has passed'
+                            ELSE (SELECT detail FROM perdure.audit
+                                   WHERE audit.run_id = over.id AND action = 'cancel' AND at >= over.started_at
+                                     AND detail LIKE 'overflow: %' ORDER BY seq DESC LIMIT 1) END AS why
+              FROM perdure.runs AS over WHERE id = ANY (ended) AND (reason IS NULL OR deadline_at <= finished_at)) AS ended_by
+     WHERE run.id = ended_by.id AND ended_by.why IS NOT NULL;
     PERFORM perdure.pass_cancel_on(ended);
 END $$;
 

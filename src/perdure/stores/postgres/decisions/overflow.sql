@@ -18,7 +18,7 @@ BEGIN
         ended := ARRAY(SELECT id FROM perdure.runs
                         WHERE id = ANY (over) AND state = 'ready' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         UPDATE perdure.runs
-           SET state = 'cancelled', finished_at = perdure.now(), reason = perdure.overflowed(limits.name)
+           SET state = 'cancelled', finished_at = perdure.now(), reason = perdure.overflowed(limits.name, limits.on_overflow)
          WHERE id = ANY (ended);
         PERFORM perdure.consume_cancels(ended);
         PERFORM perdure.tell_ends(ended, NULL);
@@ -47,6 +47,9 @@ BEGIN
         SELECT id, worker FROM perdure.runs WHERE id = ANY (over) AND state = 'held' ORDER BY id FOR SHARE SKIP LOCKED
     ), told AS (
         INSERT INTO perdure.wakes (run_id, worker) SELECT id, worker FROM holder
+    ), audited AS (  -- from which its end takes the reason
+        INSERT INTO perdure.audit (who, action, run_id, detail)
+        SELECT format('queue %s', limits.name), 'cancel', id, perdure.overflowed(limits.name, limits.on_overflow) FROM holder
     )
     INSERT INTO perdure.messages (run_id, kind) SELECT id, 'cancel' FROM holder
     ON CONFLICT (run_id) WHERE kind = 'cancel' DO NOTHING;
@@ -78,6 +81,6 @@ BEGIN
 END $$;
 
 -- Why such a run is over.
-CREATE FUNCTION perdure.overflowed(of_queue text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT format('overflow: the queue %s was full (on_overflow=cancel_newest)', of_queue)
+CREATE FUNCTION perdure.overflowed(of_queue text, how text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT format('overflow: the queue %s was full (on_overflow=%s)', of_queue, how)
 $$;

@@ -44,8 +44,9 @@ BEGIN
 END;
 CREATE TEMP TRIGGER cancel_running INSTEAD OF INSERT ON overflow WHEN NEW.how = 'cancel_running'
 BEGIN
-    INSERT INTO messages (id, run_id, kind, sent_at)
-    SELECT lower(hex(randomblob(16))), holder.id, 'cancel', (SELECT moment FROM asked)
+    INSERT INTO audit (at, who, action, run_id, detail)  -- from which its end takes the reason
+    SELECT (SELECT now FROM clock), printf('queue %s', (SELECT queue FROM asked)), 'cancel', holder.id,
+           printf('overflow: the queue %s was full (on_overflow=cancel_running)', (SELECT queue FROM asked))
       FROM (SELECT held.id, held.is_cancelled, waiting.times,
                    row_number() OVER (PARTITION BY held.key ORDER BY NOT held.is_cancelled, held.started_at, held.seq) AS nth
               FROM (SELECT key, count(*) AS times FROM waiting_over GROUP BY key) AS waiting
@@ -59,5 +60,8 @@ BEGIN
              WHERE held.key IS waiting.key) AS holder
      WHERE holder.nth <= holder.times AND NOT holder.is_cancelled
      LIMIT 1000;
+    INSERT INTO messages (id, run_id, kind, sent_at)
+    SELECT lower(hex(randomblob(16))), run_id, 'cancel', (SELECT moment FROM asked)
+      FROM audit ORDER BY seq DESC LIMIT changes();
     UPDATE asked SET has_cancelled = changes() > 0;
 END;

@@ -1,5 +1,6 @@
 -- From held to its end, for the claim that holds it; `finished_by` stays, so that a resent finish finds itself.
--- A cancelled run whose deadline has passed has ended by that, whoever else asked for its end.
+-- A cancelled run whose deadline has passed has ended by that, whoever else asked for its end. One that was cancelled to
+-- make room has the reason that the audit has.
 -- `+worker IS`, here and in the other ends: a search for the entries' ids, not for all that the worker holds. `=` would say
 -- that it is not NULL, from which newer planners take a walk through `runs_held`.
 CREATE TEMP TRIGGER write_finished INSTEAD OF INSERT ON section WHEN NEW.kind = 'finished'
@@ -13,7 +14,11 @@ BEGIN
 
     UPDATE runs
        SET state = into_state, finished_at = (SELECT now FROM clock), finished_by = claim, worker = NULL, claim = NULL,
-           reason = iif(into_state = 'cancelled' AND deadline_at <= (SELECT now FROM clock), 'its deadline has passed', because)
+           reason = CASE WHEN into_state <> 'cancelled' THEN because
+                         WHEN deadline_at <= (SELECT now FROM clock) THEN 'its deadline has passed'
+                         ELSE coalesce(because, (SELECT detail FROM audit
+                                                  WHERE audit.run_id = runs.id AND action = 'cancel' AND at >= started_at
+                                                    AND detail LIKE 'overflow: %' ORDER BY seq DESC LIMIT 1)) END
       FROM (SELECT json_extract(value, '$.run_id') AS run_id, json_extract(value, '$.claim') AS of_claim,
                    json_extract(value, '$.state') AS into_state, json_extract(value, '$.reason') AS because
               FROM json_each(NEW.entries)) AS ended
