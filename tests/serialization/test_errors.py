@@ -120,6 +120,28 @@ def test_the_traceback_comes_back_as_text() -> None:
     assert "".join(traceback.format_exception(twice)) == printed
 
 
+@pytest.mark.parametrize("depth", [0, 400])
+def test_what_an_error_has_crossed_since_stands_around_what_is_recorded_of_it(depth: int) -> None:
+    """The last line is where it was raised. One that has not left its process has the recorded frames still."""
+
+    def _again(error: BaseException, deeper: int = 0) -> None:
+        if deeper:
+            _again(error, deeper - 1)
+        raise error
+
+    recorded = back(raised(ValueError("x")))
+    with pytest.raises(ValueError, match="x"):
+        _again(recorded)
+    text = back(recorded).__traceback_text__
+    assert text.index("in _again") < text.index("in _raise")
+    assert text.count("in _raise") == 1
+    live = ValueError("y")
+    with pytest.raises(ValueError, match="y"):
+        _again(live, depth)  # deeper than what is kept of it
+    live.__dict__["__traceback_text__"] = once = back(live).__traceback_text__
+    assert back(live).__traceback_text__ == once
+
+
 def test_live_and_replay_see_the_same_error() -> None:
     """Recording what was rebuilt changes nothing more."""
     stored = serializer.dump_error(raised(ShopError("Acme", 3)))

@@ -32,6 +32,7 @@ RECORDED_TRACEBACK: Final = "Recorded traceback (most recent call last):\n"
 
 _NO_ATTRIBUTES = ("__notes__", TRACEBACK, MESSAGE)
 _TRACEBACK_LIMIT = 16_000
+_CUT = "…"
 _NEVER_RAISED = (SystemExit, KeyboardInterrupt, GeneratorExit, RunInterrupted)
 """What would end the process, or pass for an order of the engine, does not come out of a database."""
 
@@ -191,11 +192,14 @@ class _Nobody:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback as text: first what an earlier recording brought, then the present one; the end, if it is long."""
+    """The traceback as text, where it was raised last: the present frames, and inside of them what an earlier recording
+    brought. An error that has not left its process still has those frames. Of a long one there remains the end.
+    """
     earlier = own_dict(error).get(TRACEBACK, "")
     present = _format(error.__traceback__) if error.__traceback__ is not None else ""
-    text = (earlier if isinstance(earlier, str) else "") + present
-    return text if len(text) <= _TRACEBACK_LIMIT else "…" + text[-_TRACEBACK_LIMIT:]
+    is_there = not isinstance(earlier, str) or present.endswith(earlier.removeprefix(_CUT))
+    text = present if is_there else present + earlier
+    return text if len(text) <= _TRACEBACK_LIMIT else _CUT + text[-_TRACEBACK_LIMIT:]
 
 
 def _format(present: TracebackType) -> str:
