@@ -47,6 +47,9 @@ class Nobody:
     def elsewhere(self, run_ids: Iterable[str]) -> None:
         pass
 
+    def deleted(self, run_ids: Sequence[str]) -> None:
+        pass
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -44,6 +44,9 @@ class Nobody:
     def elsewhere(self, run_ids: Iterable[str]) -> None:
         pass
 
+    def deleted(self, run_ids: Sequence[str]) -> None:
+        pass
+
 
 @dataclass
 class Known:
