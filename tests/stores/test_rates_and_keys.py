@@ -44,6 +44,26 @@ def test_a_window_opens_as_its_starts_leave_it(store: Store) -> None:
     assert all(later - earlier > 0.1 for earlier, later in zip(moments, moments[3:], strict=False))
 
 
+@pytest.mark.parametrize("key", [None, "a"])
+@pytest.mark.parametrize("is_taken_away", [False, True])
+def test_a_longer_window_counts_no_more_than_the_one_before_it_had(
+    store: Store, key: str | None, is_taken_away: bool
+) -> None:
+    """When what that had forgotten began is not known: all that ever did would hold the queue for its length."""
+    rate = "rate" if key is None else "key_rate"
+    limit(store, **{rate: (3, 0.02)})
+    fill(store, *[f"{number}" for number in range(20)], flow_key=key)
+    taken: list[str] = []
+    while len(taken) < 12:
+        taken += ids(ask(store, W1, 3))
+    if is_taken_away:
+        limit(store, **{rate: None})
+    limit(store, **{rate: (4, 60.0)})
+    more = ids(ask(store, W2))
+    assert 1 <= len(more) <= 4
+    assert ask(store, W2).short == {QUEUE: "rate"}
+
+
 def test_what_goes_on_is_no_start_and_what_follows_a_death_is_one(store: Store) -> None:
     """A run that was parked or handed back has been counted; after a death it is counted again."""
     limit(store, rate=(3, 60.0))

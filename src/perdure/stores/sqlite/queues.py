@@ -69,6 +69,9 @@ def _declared(connection: Connection, name: str) -> dict[str, object]:
 
 def _change(connection: Connection, name: str, changes: Changes, declaration: str | None) -> None:
     given = {"name": name, "changes": json.dumps(dict(changes)), "declaration": declaration}
+    if "rate" in changes or "key_rate" in changes:
+        for name_of in ("forget_before_window", "begin_window"):
+            connection.change(name_of, connection.arranged(name_of, given))
     connection.change("change_queue", connection.arranged("change_queue", given))
     if "key_concurrency" in changes:
         connection.change("stir_held_keys", [name])

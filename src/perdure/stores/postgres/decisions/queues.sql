@@ -42,7 +42,24 @@ END $$;
 
 -- The caller has locked the row. Two changes have never one time: workers tell them apart by that. Keys that wait for a larger limit, or for a window that is another one now, are looked at.
 CREATE FUNCTION perdure.change_queue(of_queue text, changes jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    before perdure.queues;
 BEGIN
+    IF changes ?| ARRAY['rate', 'key_rate'] THEN
+        -- The last start before such a window is before any other, too: a longer one would else count all there ever were.
+        SELECT one.* INTO before FROM perdure.queues AS one WHERE one.name = of_queue;
+        DELETE FROM perdure.starts
+         WHERE queue = of_queue AND changes ? CASE key WHEN '' THEN 'rate' ELSE 'key_rate' END
+           AND total < (SELECT base.total FROM perdure.starts AS base
+                         WHERE base.queue = of_queue AND base.key = starts.key
+                           AND base.at <= perdure.now() - make_interval(secs => coalesce(
+                                   CASE starts.key WHEN '' THEN before.period_seconds ELSE before.key_period_seconds END, 0))
+                         ORDER BY base.at DESC, base.total DESC LIMIT 1);
+        UPDATE perdure.starts SET at = to_timestamp(0)
+         WHERE queue = of_queue AND changes ? CASE key WHEN '' THEN 'rate' ELSE 'key_rate' END
+           AND at <= perdure.now() - make_interval(secs => coalesce(
+                   CASE key WHEN '' THEN before.period_seconds ELSE before.key_period_seconds END, 0));
+    END IF;
     UPDATE perdure.queues
        SET worker_concurrency = CASE WHEN changes ? 'worker_concurrency' THEN (changes ->> 'worker_concurrency')::integer
                                      ELSE worker_concurrency END,

@@ -43,6 +43,24 @@ UPDATE queues
        changed_at = max((SELECT now FROM clock), changed_at + 0.0001)
  WHERE name = :name;
 
+-- name: forget_before_window
+-- Of the windows that are to change: what they look at no more.
+DELETE FROM starts
+ WHERE queue = :name AND json_type(:changes, iif(key = '', '$.rate', '$.key_rate')) IS NOT NULL
+   AND total < (SELECT base.total FROM starts AS base
+                 WHERE base.queue = :name AND base.key = starts.key
+                   AND base.at <= (SELECT now FROM clock)
+                                  - coalesce((SELECT iif(starts.key = '', period_seconds, key_period_seconds)
+                                                FROM queues WHERE name = :name), 0)
+                 ORDER BY base.at DESC, base.total DESC LIMIT 1);
+
+-- name: begin_window
+-- The last start before each of them is before any other window, too: a longer one would else count all there ever were.
+UPDATE starts SET at = 0
+ WHERE queue = :name AND json_type(:changes, iif(key = '', '$.rate', '$.key_rate')) IS NOT NULL
+   AND at <= (SELECT now FROM clock) - coalesce((SELECT iif(starts.key = '', period_seconds, key_period_seconds)
+                                                  FROM queues WHERE name = :name), 0);
+
 -- name: stir_held_keys
 -- Keys that wait for a larger limit.
 INSERT INTO stirs (queue, key)
