@@ -313,8 +313,8 @@ def inside(body: Callable[[Any], Any], opened: Opened, what: str) -> Work[Any]:
     value = yield Ask(lambda: body(opened.subject))
     if not opened.is_begun():
         raise UsageError(
-            f"{what} has ended its transaction: commit and rollback are not its to call (`with connection:` of sqlite3 "
-            "does), and what it has committed stays without its outcome"
+            f"{what} has ended its transaction, or marked it for rollback: commit and rollback are not its to call "
+            "(`with connection:` of sqlite3 does), and what it has committed stays without its outcome"
         )
     return value
 

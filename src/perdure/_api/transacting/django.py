@@ -53,8 +53,8 @@ class Django:
             self.ask(TAKE_WRITE_LOCK)
 
     def is_begun(self) -> bool:
-        """Django refuses to end it within the block."""
-        return bool(self.subject.in_atomic_block)
+        """Django refuses to end it within the block; one that is marked for rollback it would roll back in silence."""
+        return bool(self.subject.in_atomic_block and not self.subject.needs_rollback)
 
     def commit(self) -> None:
         block, self._block = self._block, None

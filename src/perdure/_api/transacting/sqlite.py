@@ -51,9 +51,9 @@ class Sqlite:
         self.subject = connection
 
     def ask(self, statement: Statement) -> Any:
-        cursor = self.subject.cursor()
+        cursor = self.subject.execute(with_colons(statement.text), dict(statement.parameters))
         cursor.row_factory = None  # the user's own may make anything of a row
-        return cursor.execute(with_colons(statement.text), dict(statement.parameters)).fetchall()
+        return cursor.fetchall()
 
     def complaint(self) -> Complaint | None:
         """None where a transaction is open, or the driver begins one before the first INSERT."""
