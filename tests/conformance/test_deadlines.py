@@ -102,6 +102,29 @@ def tells() -> float | None:
     return current().deadline
 
 
+@step
+def hears(deadline: float | None) -> None:
+    """What a body is given of it."""
+
+
+@workflow
+def hands_on() -> bool:
+    """By when it is to be over, for what a body calls; it leaves memory."""
+    deadline = current().deadline
+    hears(deadline)
+    perdure.recv()
+    return current().deadline == deadline
+
+
+@workflow
+async def ahands_on() -> bool:
+    """The same on an event loop."""
+    deadline = current().deadline
+    hears(deadline)
+    await perdure.recv()
+    return current().deadline == deadline
+
+
 @workflow
 def family(own: float | None, detached: bool) -> list[Any]:
     """Its own deadline, and what its children say of theirs."""
@@ -217,6 +240,18 @@ def test_a_deadline_is_a_time(url: str) -> None:
         assert with_options(deadline=at, timeout=60).start(tells).result(20) < at.timestamp()
         assert is_overdue(narrow.with_options(deadline=datetime.now(UTC) - AN_HOUR).submit(tells))
         assert start(tells).result(20) is None
+
+
+@pytest.mark.parametrize("fn", [hands_on, ahands_on])
+def test_a_replay_sees_the_deadline_that_the_workflow_saw_first(url: str, fn: Callable[[], Any]) -> None:
+    """By the database's clock from the beginning: a step that is given it is asked for with the same arguments."""
+    with running(url) as app:
+        assert start(tells).result(20) is None  # not the first run of all, which is claimed in any case
+        options: list[dict[str, Any]] = [{"timeout": AN_HOUR}] * 6 + [{"deadline": datetime.now(UTC) + AN_HOUR}]
+        for handle in [with_options(**each).start(fn) for each in options]:
+            until(lambda run_id=handle.run_id: state_of(app, run_id) == "parked")
+            perdure.send(handle, "go on")
+            assert handle.result(20)
 
 
 def test_a_parent_handles_a_childs_deadline_and_replays_it(url: str) -> None:

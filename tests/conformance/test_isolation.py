@@ -224,7 +224,8 @@ def test_what_cannot_run_there_is_refused_where_it_is_given(
     refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"isolation": "thread"}, "'process'"),
         ({"memory": 1 << 30}, "give isolation='process'"),
-        ({"isolation": "process", "memory": 1000}, "whole number of bytes"),
+        ({"isolation": "process", "memory": 1000}, "memory in bytes=1000: give a whole number from 1048576"),
+        ({"isolation": "process", "memory": 1 << 63}, "memory in bytes=9223372036854775808: give a whole number"),
         ({"isolation": "process", "executor": calls}, "give one of them"),
         ({"isolation": "process", "timeout": 0}, "timeout"),
         ({"isolated": True}, "no option isolated="),

@@ -26,9 +26,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_a_deadline_outlives_the_process_that_held_the_run(console: Console, ledger: Path, store_url: str) -> None:
     """Another process tells it; the holder is killed before it has heard that, and nobody takes the run up again."""
-    first, second = console(poll_seconds=60.0), console()
+    first = console(poll_seconds=60.0)
     first.run("h = perdure.with_options(id='x', timeout=3600).start(hold, 'x')")
     first.run("wait_for(began['x'])")
+    second = console()
     skip_time(store_url, 4000)
     wait_until(lambda: second.run("perdure.runs.get('x').run.status") == "cancelling")
     first.kill()

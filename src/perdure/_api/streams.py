@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .._core.absent import no_run
 from .._core.flow import drive
@@ -27,6 +27,9 @@ from ..errors import StreamRewoundError, UsageError, WaitTimeoutError
 from ..typing import RunId, Seconds
 from .app import running_loop, runtime_of
 from .stream_pages import Paging, StreamPage, StreamTail
+
+MOST_OFFSET: Final = (1 << 63) - 1
+"""What both databases take: all that a process follows is asked for by one statement, which would fail for all."""
 
 
 class Stream:
@@ -232,6 +235,6 @@ class Chunks:
 
 def reader_of(door: Door, run_id: RunId, key: str, offset: int, timeout: Seconds | None) -> StreamReader:
     """Checked where it is asked for."""
-    if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
+    if isinstance(offset, bool) or not isinstance(offset, int) or not 0 <= offset <= MOST_OFFSET:
         raise UsageError(f"offset={offset!r}: give 0, or the offset of the last chunk that you have got, plus 1")
     return StreamReader(door, run_id, text_name(key, "stream: key"), offset, limit_of(timeout, "stream: timeout"))

@@ -7,9 +7,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..errors import UsageError
-from .given import one_of
+from .given import one_of, whole_number
 
 LEAST_MEMORY: Final = 1 << 20
+MOST_MEMORY: Final = 1 << 62
+"""More than any system has addresses, and with what is there already no more than its limits can say."""
 
 
 class OwnProcess(Struct, frozen=True):
@@ -25,6 +27,6 @@ def own_process_of(isolation: Any, memory: Any, what: str) -> OwnProcess | None:
             raise UsageError(f"{what}: memory={memory!r} limits a process of its own: give isolation='process' as well")
         return None
     one_of(isolation, f"{what}: isolation", ("process",))
-    if memory is not None and (isinstance(memory, bool) or not isinstance(memory, int) or memory < LEAST_MEMORY):
-        raise UsageError(f"{what}: memory={memory!r}: give a whole number of bytes, {LEAST_MEMORY} at least")
+    if memory is not None:
+        whole_number(memory, f"{what}: memory in bytes", least=LEAST_MEMORY, most=MOST_MEMORY)
     return OwnProcess(memory)

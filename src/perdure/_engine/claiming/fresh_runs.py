@@ -26,19 +26,10 @@ def made_run(entry: RunCreated, claim: str, serializer: Serializer) -> HeldRun:
         serializer=serializer,
         is_detached=entry.is_detached,
     )
-    if entry.has_deadline:  # what the database keeps is counted by its own clock
-        now = time.time()
-        run.deadline = deadline_from(entry, now)
-        run.is_cancelled = is_overdue(run.deadline, now)
+    run.deadline = entry.deadline_at  # what a timeout makes of it the database says, and a claim tells
+    run.is_cancelled = is_overdue(run.deadline, time.time())
     run.lane = Lane.of(run)
     return run
-
-
-def deadline_from(entry: RunCreated, now: float) -> float | None:
-    """When the run is to be over, if it is made at that time."""
-    due_at = entry.due_from(now)
-    by_timeout = None if entry.timeout_seconds is None else (now if due_at is None else due_at) + entry.timeout_seconds
-    return min((at for at in (by_timeout, entry.deadline_at) if at is not None), default=None)
 
 
 def is_overdue(deadline: float | None, now: float) -> bool:

@@ -35,6 +35,12 @@ class Starts:
         self._held.expect(entry.run_id, claim)
         return made_run(entry, claim, self._serializer)
 
+    def _may_begin(self, entry: RunCreated) -> bool:
+        """Whether it begins without a claim; then it has a slot. Not where the database says by when it is to be over:
+        the run would see another deadline than its replay, and only a claim tells it.
+        """
+        return entry.due_from(0.0) is None and entry.timeout_seconds is None and self._room.take(entry)
+
     def submit(self, entry: RunCreated, lane: Lane, on_created: OnVerdict) -> tuple[Lane, int]:
         """Hand in the creation of a run from outside any: in which lane, and its number there.
 
@@ -42,12 +48,7 @@ class Starts:
         as for everything that it records. Not under an id or a key of the caller's, which another run may have.
         """
         is_own_id = entry.run_id == entry.entry_id
-        if (
-            not is_own_id
-            or entry.dedup_key is not None
-            or entry.due_from(0.0) is not None
-            or not self._room.take(entry)
-        ):
+        if not is_own_id or entry.dedup_key is not None or not self._may_begin(entry):
             return lane, self.create(entry, lane, on_created, leads=True)
         entry.held_as = claim = fresh_id()
         run = self._expect(entry, claim)
@@ -68,7 +69,7 @@ class Starts:
 
     def create(self, entry: RunCreated, lane: Lane, on_created: OnVerdict | None = None, *, leads: bool = False) -> int:
         """Hand the run's creation to the journal; it starts here if a slot is free, once it is durable."""
-        took = entry.due_from(0.0) is None and self._room.take(entry)
+        took = self._may_begin(entry)
         if took:
             entry.held_as = fresh_id()
 
