@@ -86,6 +86,12 @@ async def gathers() -> list[str]:
 
 
 @perdure.workflow
+def maps() -> list[str | None]:
+    """A step, and children of a branch of their own."""
+    return [work("a"), *(mapped.value for mapped in perdure.map(child, ["x", "y"]))]
+
+
+@perdure.workflow
 def receives() -> list[str]:
     """A step, a message, a step."""
     return [work("a"), perdure.recv(topic="t"), work("b")]
@@ -156,6 +162,24 @@ def streamed_step(name: str) -> str:
     """It writes to the run's stream."""
     perdure.stream("s").write(f"{name} in a step")
     return work(name)
+
+
+@perdure.workflow
+def streams_beside_effects() -> list[str]:
+    """It writes behind the note of an effect, and before a step."""
+    out = perdure.stream("s")
+    done = [effect("paid")]
+    out.write("paid")
+    return [*done, work("b"), work("c")]
+
+
+@perdure.workflow
+def goes_round(number: int) -> list[str]:
+    """A round, and one more with two steps."""
+    begin = work(f"round {number}")
+    if not number:
+        perdure.continue_as_new(1)
+    return [begin, work("b")]
 
 
 @perdure.workflow

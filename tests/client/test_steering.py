@@ -19,6 +19,7 @@ from tests.client.steered_programs import (
     gates,
     gathers,
     insists,
+    maps,
     parent,
     patient,
     ran,
@@ -193,6 +194,16 @@ def test_what_was_received_after_the_step_is_received_again(client: perdure.Clie
     client.runs.restart(handle.run_id)
     assert again(handle) == ["A", "HELLO", "B"]
     assert ran == ["a", "b"]
+
+
+@pytest.mark.usefixtures("app")
+def test_a_restarted_run_expects_no_branches_of_its_former_life(client: perdure.Client) -> None:
+    """The children that were made there are there, and nobody asks for them."""
+    handle = perdure.start(maps)
+    assert handle.result(PATIENCE) == ["A", "X", "Y"]
+    for step in (None, "work"):
+        client.runs.restart(handle.run_id, step)
+        assert perdure.handle(handle.run_id).result(PATIENCE) == ["A", "X", "Y"]
 
 
 @pytest.mark.usefixtures("app")

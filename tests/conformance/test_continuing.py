@@ -103,6 +103,16 @@ def parent_rounds(number: int) -> list[int]:
 
 
 @workflow
+async def branches_in_rounds(number: int) -> str:
+    """Children of a branch, for which the first round does not wait."""
+    if not number:
+        await perdure.gather(*(with_options(delay=3600).astart(double, at) for at in range(2)))
+        continue_as_new(number + 1)
+    await areplay()
+    return count(number)
+
+
+@workflow
 def double(number: int) -> int:
     """A child, which leaves memory."""
     replay()
@@ -308,6 +318,14 @@ def test_children_of_an_earlier_round_are_no_children_of_the_next(app: perdure.P
     handle = start(parent_rounds, 0)
     assert handle.result(20) == [6, 26]
     assert len(perdure.runs.get(handle.run_id).children) <= 6, "those that had not ended when their round did"
+
+
+def test_branches_of_an_earlier_round_are_not_waited_for(app: perdure.Perdure) -> None:
+    """Their children have not ended, and are the run's."""
+    handle = start(branches_in_rounds, 0)
+    handle.result(20)
+    assert ran == ["1"]
+    assert {child.status for child in perdure.runs.get(handle.run_id).children} == {"ready"}
 
 
 def test_what_an_earlier_round_did_is_done(app: perdure.Perdure) -> None:

@@ -144,7 +144,6 @@ class Run(Struct, eq=False, weakref=True):
                 continue
             if checkpoint.kind == "child":
                 calls[checkpoint.key] = called(checkpoint)
-                self._expect_branch(checkpoint.key)
                 continue
             if checkpoint.kind == "stream":
                 if checkpoint.key.startswith(self.root_path):  # not what earlier rounds have written
@@ -167,10 +166,10 @@ class Run(Struct, eq=False, weakref=True):
                 deliveries.append((checkpoint.position, checkpoint.key))
             else:
                 self._expect_branch(checkpoint.key)
-        for child in rows.children:
-            self._expect_branch(child.parent_key)
         self.order = Order(deliveries)
         self.children.recall(rows.children, calls, is_first_life=not (self.incarnation or self.rounds))
+        for key in self.children.recorded:  # not those of a former life, whose branches nobody opens again
+            self._expect_branch(key)
         self.has_undoer = bool(self.undos) and not self.incarnation
         self.has_only_repeated = self.has_recorded
         self.is_cancelled = self.is_cancelled or rows.is_cancelled
