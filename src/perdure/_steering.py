@@ -103,6 +103,8 @@ class Restart(Struct):
     is_whole: bool
     """Nothing stays."""
     detail: str
+    since: int | None = None
+    """The first record that goes and is no note of a call: what the run's own code has said behind it goes, too."""
 
 
 class Fork(Struct):
@@ -116,6 +118,8 @@ class Fork(Struct):
     max_attempts: int | None = None
     fingerprint: str | None = None
     input: Stored | None = None
+    since: int | None = None
+    """As of a restart: what the run's own code has said behind this record is not the fork's."""
 
 
 ForkVerdict = Literal["made", "taken", "gone"]

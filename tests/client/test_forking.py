@@ -12,12 +12,14 @@ from tests.client.steered_programs import (
     broken,
     child,
     gates,
+    goes_round,
     other_three,
     parent,
     patient,
     ran,
     saga,
     streams,
+    streams_beside_effects,
     three,
 )
 
@@ -75,6 +77,17 @@ def test_a_fork_is_a_run_of_its_own(client: perdure.Client) -> None:
         client.runs.fork(handle.run_id, id=handle.run_id)
     assert client.runs.fork(handle.run_id, id="other").run_id == "other"  # it is that fork
     assert len(client.runs.get(handle.run_id).steps) == 3
+
+
+@pytest.mark.usefixtures("app")
+def test_a_fork_goes_on_in_the_round_that_the_run_was_in(client: perdure.Client) -> None:
+    """What it has of the record is named by that."""
+    handle = perdure.start(goes_round, 0)
+    assert handle.result(PATIENCE) == ["ROUND 1", "B"]
+    ran.clear()
+    for step in (None, client.runs.get(handle.run_id).steps[-1].key):
+        assert client.runs.fork(handle.run_id, step).result(PATIENCE) == ["ROUND 1", "B"]
+    assert ran == ["round 1", "b", "b"]
 
 
 @pytest.mark.usefixtures("app")
@@ -178,3 +191,13 @@ def test_streams_are_cut_with_the_record(client: perdure.Client) -> None:
     assert again(handle) == ["A", "B"]
     assert list(perdure.handle(handle.run_id).stream("s", timeout=PATIENCE)) == whole
     assert ran == ["a", "b", "b", "b", "a", "b"]
+
+
+@pytest.mark.usefixtures("app")
+def test_a_fork_has_what_was_written_behind_notes_that_are_not_its_own(client: perdure.Client) -> None:
+    """That there is something to undo is for the other run, and cuts nothing."""
+    handle = perdure.start(streams_beside_effects)
+    assert handle.result(PATIENCE) == ["PAID", "B", "C"]
+    fork = client.runs.fork(handle.run_id, client.runs.get(handle.run_id).steps[-1].key)
+    assert fork.result(PATIENCE) == ["PAID", "B", "C"]
+    assert list(fork.stream("s", timeout=PATIENCE)) == ["paid"]

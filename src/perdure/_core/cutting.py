@@ -31,6 +31,8 @@ class Cut(Struct):
     """Of the rows of the order log that stay in part: what is left of each."""
     dropped_children: list[tuple[str, str]]
     """The calls of children that go: their keys, and the runs."""
+    since: int | None
+    """The first record that goes by its place, and not as a note of a call: what lies behind it goes, too."""
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
@@ -77,6 +79,7 @@ def cut(ordered: Sequence[Record], start: int) -> Cut:
         [record.key for record in ordered if record.key not in stay],
         order,
         [(record.key, json.loads(record.outcome.text)) for record in dropped if record.kind == "child"],
+        min((record.seq for record in dropped), default=None),
     )
 
 

@@ -178,6 +178,7 @@ def plan_restart(past: Past, undoer: Undoer | None, start: int, *, is_retry: boo
         hooks_among([record for record in ordered if record.key in set(result.dropped)]),
         start == 0,
         detail,
+        result.since,
     )
 
 
@@ -244,4 +245,5 @@ def plan_fork(past: Past, fork_id: RunId, start: int) -> Fork:
     ordered = in_order(past.records)
     result = cut(ordered, first_unanswered(ordered, start))
     gone = {record.key for record in past.records if record.kind in ("undo", "saved") and "~" in record.key}
-    return Fork(past.run_id, fork_id, [key for key in result.kept if key not in gone], result.order)
+    kept = [key for key in result.kept if key not in gone]
+    return Fork(past.run_id, fork_id, kept, result.order, since=result.since)

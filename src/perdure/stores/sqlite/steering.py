@@ -81,7 +81,7 @@ class SqliteSteering:
                 "body": stored[1],
             }
             row |= {"name": plan.name, "max_attempts": plan.max_attempts, "fingerprint": plan.fingerprint}
-            row |= {"kept": texts(plan.kept), "order": json.dumps(plan.order)}
+            row |= {"kept": texts(plan.kept), "order": json.dumps(plan.order), "since": plan.since}
 
             def change(statement: str) -> int:
                 return connection.change(statement, connection.arranged(statement, row))
@@ -164,7 +164,7 @@ def still_holds(connection: Connection, plan: Restart, together: set[RunId]) -> 
 def begin_anew(connection: Connection, plan: Restart) -> None:
     """Its next life, with what it keeps."""
     dropped = texts(plan.dropped)
-    given = {"run_id": plan.run_id, "is_whole": plan.is_whole, "dropped": dropped}
+    given = {"run_id": plan.run_id, "is_whole": plan.is_whole, "dropped": dropped, "since": plan.since}
     for statement in ("rewind_streams", "void_streams"):
         connection.change(statement, connection.arranged(statement, given))
     for statement in ("drop_records", "return_messages", "take_back_answers", "forget_answers", "forget_hooks"):

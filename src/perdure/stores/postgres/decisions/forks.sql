@@ -12,13 +12,13 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'gone';
     END IF;
-    -- Begun, if there is a history to read.
+    -- Begun, if there is a history to read. Its calls are named as those of the other one's round.
     INSERT INTO perdure.runs (id, kind, name, queue, state, priority, started_at, attempts, max_attempts, created_by,
-                              fingerprint, flow_key)
+                              fingerprint, flow_key, rounds)
     SELECT fork, kind, coalesce(plan ->> 'name', name), queue, 'ready', priority,
            CASE WHEN json_array_length(plan -> 'kept') > 0 THEN perdure.now() END, 0,
            coalesce((plan ->> 'max_attempts')::integer, max_attempts), fork,
-           coalesce(plan ->> 'fingerprint', fingerprint), flow_key
+           coalesce(plan ->> 'fingerprint', fingerprint), flow_key, rounds
       FROM perdure.runs WHERE id = origin
     ON CONFLICT (id) DO NOTHING
     RETURNING seq INTO its_seq;
@@ -50,10 +50,8 @@ BEGIN
            0, CASE WHEN is_kept THEN codec END, CASE WHEN is_kept THEN body END, written_at
       FROM (SELECT row.*, row.kind IN ('rewound', 'void') OR EXISTS (
                        SELECT 1 FROM json_array_elements_text(plan -> 'kept') AS kept WHERE kept = row.source)
-                   OR (row.source LIKE '%*' AND row.behind < coalesce((
-                           SELECT min(seq) FROM perdure.checkpoints AS gone
-                            WHERE gone.run_id = origin AND gone.key NOT IN (
-                                      SELECT json_array_elements_text(plan -> 'kept'))), 9223372036854775807)) AS is_kept
+                   OR (row.source LIKE '%*'
+                       AND row.behind < coalesce((plan ->> 'since')::bigint, 9223372036854775807)) AS is_kept
               FROM perdure.streams AS row WHERE row.run_id = origin AND copied > 0) AS written;
     INSERT INTO perdure.attributes (run_id, name, value, seq)
     SELECT fork, name, value, its_seq FROM perdure.attributes WHERE run_id = origin AND name <> 'forked_from'

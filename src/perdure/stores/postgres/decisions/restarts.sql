@@ -5,7 +5,6 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 DECLARE
     ids text[];
     its record;
-    cut_seq bigint;
     dropped text[];
 BEGIN
     ids := ARRAY(SELECT plan ->> 'run_id' FROM json_array_elements(plans) AS plan);
@@ -32,16 +31,15 @@ BEGIN
     FOR its IN SELECT plan ->> 'run_id' AS run_id, (plan ->> 'is_whole')::boolean AS is_whole,
                       ARRAY(SELECT json_array_elements_text(plan -> 'dropped')) AS dropped,
                       ARRAY(SELECT json_array_elements_text(plan -> 'reopened')) AS reopened,
-                      (plan -> 'order')::jsonb AS left_over
+                      (plan -> 'order')::jsonb AS left_over, (plan ->> 'since')::bigint AS since
                  FROM json_array_elements(plans) AS plan
     LOOP
         -- What was written to streams by what goes, or by the workflow itself after that, is void; a row at the end of each
         -- says so to who has read it.
-        cut_seq := (SELECT min(seq) FROM perdure.checkpoints WHERE run_id = its.run_id AND key = ANY (its.dropped));
         WITH void AS (
             UPDATE perdure.streams SET kind = 'void', codec = NULL, body = NULL
              WHERE run_id = its.run_id AND kind IN ('chunks', 'closed')
-               AND (its.is_whole OR source = ANY (its.dropped) OR (source LIKE '%*' AND behind >= cut_seq))
+               AND (its.is_whole OR source = ANY (its.dropped) OR (source LIKE '%*' AND behind >= its.since))
             RETURNING name, first, source
         )
         INSERT INTO perdure.streams (run_id, name, first, count, kind, source, attempt, claim, entry_id, since, behind)

@@ -77,10 +77,7 @@ SELECT json_group_array(json_array(state, (SELECT count(*) FROM checkpoints WHER
 -- What is written to streams by what goes, or by the workflow itself after that.
 streams.run_id = :run_id AND streams.kind IN ('chunks', 'closed')
    AND (:is_whole OR streams.source IN (SELECT value FROM json_each(:dropped))
-        OR (streams.source LIKE '%*'
-            AND streams.behind >= (SELECT min(gone.seq) FROM checkpoints AS gone
-                                    WHERE gone.run_id = streams.run_id
-                                      AND gone.key IN (SELECT value FROM json_each(:dropped)))))
+        OR (streams.source LIKE '%*' AND streams.behind >= :since))
 
 -- name: rewind_streams
 -- A row at the end of each stream says to who has read it what is void.
@@ -158,12 +155,13 @@ UPDATE runs
  WHERE id = :run_id;
 
 -- name: fork_row
--- A new run of the same function and queue, or of other code; begun, if there is a history to read.
+-- A new run of the same function and queue, or of other code; begun, if there is a history to read. Its calls are named as
+-- those of the other one's round.
 INSERT INTO runs (id, kind, name, queue, state, priority, created_at, started_at, attempts, max_attempts, created_by,
-                  fingerprint, flow_key)
+                  fingerprint, flow_key, rounds)
 SELECT :fork_id, kind, coalesce(:name, name), queue, 'ready', priority, (SELECT now FROM clock),
        iif(:kept = '[]', NULL, (SELECT now FROM clock)), 0,
-       coalesce(:max_attempts, max_attempts), :fork_id, coalesce(:fingerprint, fingerprint), flow_key
+       coalesce(:max_attempts, max_attempts), :fork_id, coalesce(:fingerprint, fingerprint), flow_key, rounds
   FROM runs WHERE id = :run_id AND NOT EXISTS (SELECT 1 FROM runs AS taken WHERE taken.id = :fork_id);
 
 -- name: fork_input
@@ -189,10 +187,7 @@ INSERT INTO streams (run_id, name, first, count, kind, source, attempt, claim, e
 SELECT :fork_id, name, first, count, iif(is_kept, kind, 'void'), source, attempt, claim, entry_id, since, 0,
        iif(is_kept, codec, NULL), iif(is_kept, body, NULL), written_at
   FROM (SELECT streams.*, kind IN ('rewound', 'void') OR source IN (SELECT value FROM json_each(:kept))
-               OR (source LIKE '%*'
-                   AND behind < coalesce((SELECT min(gone.seq) FROM checkpoints AS gone
-                                           WHERE gone.run_id = :run_id
-                                             AND gone.key NOT IN (SELECT value FROM json_each(:kept))), 9e18)) AS is_kept
+               OR (source LIKE '%*' AND behind < coalesce(:since, 9e18)) AS is_kept
           FROM streams WHERE run_id = :run_id AND :kept <> '[]') AS written;
 
 -- name: fork_attributes
