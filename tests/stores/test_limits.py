@@ -239,3 +239,9 @@ def test_nothing_is_set_for_a_queue_that_nobody_knows(store: Store) -> None:
     fill(store, "a")
     assert store.limits.set(QUEUE, {"concurrency": 1}, is_known=False)
     assert [row.name for row in store.limits.rows()] == [QUEUE]
+
+
+def test_a_queue_whose_runs_come_later_has_runs(store: Store) -> None:
+    """It can be paused before anybody works."""
+    fill(store, "a", delay_seconds=60.0)
+    assert store.limits.set(QUEUE, {"paused": True}, is_known=False)

@@ -85,7 +85,7 @@ class Queues:
         known = DEFINITIONS.queues()
         if not door.store.limits.set(name, changes, is_known=name in known):
             raise UsageError(
-                f"queues.{what}: nobody works on a queue {name!r}, and it has no runs; this program has "
+                f"queues.{what}: nobody works on a queue {name!r}, and none of its runs is ready; this program has "
                 f"{', '.join(map(repr, known)) or 'no queue'}"
             )
         door.told.limits([name])

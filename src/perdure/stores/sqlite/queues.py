@@ -26,7 +26,7 @@ class SqliteLimits:
     def set(self, name: str, changes: Changes, *, is_known: bool) -> bool:
         with self._database.spare().writing() as connection:
             if not is_known:
-                [(is_used,)] = connection.query("is_known_queue", [name, name, name])
+                [(is_used,)] = connection.query("is_known_queue", [name] * 4)
                 if not is_used:
                     return False
             connection.change("make_queue", [name])

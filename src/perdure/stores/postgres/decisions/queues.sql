@@ -9,7 +9,9 @@ BEGIN
     IF NOT is_known AND NOT EXISTS (SELECT 1 FROM perdure.queues WHERE name = of_queue)
        AND NOT EXISTS (SELECT 1 FROM perdure.workers WHERE of_queue = ANY (queues))
        AND NOT EXISTS (SELECT 1 FROM perdure.runs WHERE queue = of_queue AND state = 'ready' AND due_at IS NULL
-                                                    AND flow_key IS NULL) THEN
+                                                    AND flow_key IS NULL)
+       AND NOT EXISTS (SELECT 1 FROM perdure.runs WHERE queue = of_queue AND state IN ('ready', 'parked')
+                                                    AND due_at IS NOT NULL AND stopped IS NULL) THEN
         RETURN false;
     END IF;
     INSERT INTO perdure.queues (name) VALUES (of_queue) ON CONFLICT (name) DO NOTHING;

@@ -9,7 +9,8 @@ SELECT json_group_array(json_array(name, worker_concurrency, concurrency, rate, 
 -- Whether anybody serves the queue, or has used it.
 SELECT EXISTS (SELECT 1 FROM queues WHERE name = :name)
        OR EXISTS (SELECT 1 FROM workers CROSS JOIN json_each(workers.queues) AS served WHERE served.value = :name)
-       OR EXISTS (SELECT 1 FROM runs WHERE queue = :name AND state = 'ready' AND due_at IS NULL AND flow_key IS NULL);
+       OR EXISTS (SELECT 1 FROM runs WHERE queue = :name AND state = 'ready' AND due_at IS NULL AND flow_key IS NULL)
+       OR EXISTS (SELECT 1 FROM runs WHERE queue = :name AND state = 'ready' AND due_at IS NOT NULL);
 
 -- name: declared_for
 -- What a program has declared last.
