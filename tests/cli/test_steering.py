@@ -63,6 +63,17 @@ def test_a_fork_is_told_by_its_id(command: Perdure, client: perdure.Client, work
     assert command("runs", "fork", worked["well"], "--arguments", "five").code == 2
 
 
+def test_what_a_fork_is_given_is_for_one_run(command: Perdure, client: perdure.Client, worked: dict[str, str]) -> None:
+    """Nothing is left out silently; an id that is taken is refused."""
+    for option in (["--new-id", "trial"], ["--arguments", "[5]"]):
+        said = command("runs", "fork", "--queue", "cli-tests", "--yes", *option)
+        assert (said.code, said.err) == (2, f"perdure: runs fork: {option[0]} is for one run: give its id\n")
+        assert command("runs", "fork", worked["well"], worked["other"], *option).code == 2
+    assert len(client.runs.list(workflow=quadruple)) == 3
+    said = command("runs", "fork", worked["well"], "--new-id", worked["other"])
+    assert (said.code, said.err) == (1, f"run {worked['other']} exists: choose another id for the fork\n")
+
+
 def test_many_are_steered_after_showing_which(command: Perdure, client: perdure.Client, worked: dict[str, str]) -> None:
     """In a pipe nothing is done without `--yes`."""
     preview = command("runs", "retry", "--queue", "cli-tests", "--dry-run")

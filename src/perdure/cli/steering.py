@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .. import Affected, Client, SteeringError, UsageError
+from .. import Affected, Client, RunExistsError, SteeringError, UsageError
 from .command import DONE, NOT_SO, Command, Context
 from .filters import add_filter, filter_of
 
@@ -77,6 +77,9 @@ def run(what: str, done: str, asks_always: bool, context: Context) -> int:
     arguments, wanted = context.arguments, filter_of(context.arguments)
     if bool(arguments.run_ids) == bool(wanted):
         raise UsageError(f"runs {what}: give ids, or a filter such as --workflow, and not both")
+    for_one = [name for name in ("new_id", "arguments") if getattr(arguments, name, None) is not None]
+    if for_one and len(arguments.run_ids) != 1:
+        raise UsageError(f"runs {what}: --{for_one[0].replace('_', '-')} is for one run: give its id")
     with context.client() as client:
         if arguments.run_ids:
             return by_id(what, done, asks_always, context, client)
@@ -111,7 +114,7 @@ def by_id(what: str, done: str, asks_always: bool, context: Context, client: Cli
     for run_id in states:
         try:
             answer = getattr(client.runs, what)(run_id, **options_of(context, is_for_one=True))
-        except SteeringError as error:
+        except (SteeringError, RunExistsError) as error:
             refused[run_id] = str(error)
         else:
             answers[run_id] = answer.run_id if what == "fork" else answer is not False
