@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,6 +89,21 @@ def test_a_run_is_shown_as_a_tree(command: Perdure, worked: dict[str, str]) -> N
         "ValueError: -1 is too small",
     ]
     assert command("runs", "explain", worked["ready"][:-1]).out.startswith(f"{worked['ready']} is ready\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_pipe_that_knows_few_letters_gets_the_others_as_escapes(
+    worked: dict[str, str], store_url: str, encoding: str
+) -> None:
+    """The branches of a tree, and whatever ids and values hold; JSON stays JSON."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PERDURE_URL": store_url}
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-m", "perdure", "runs", *words]
+        return subprocess.run(command, capture_output=True, check=True, env=environment).stdout.decode(encoding)
+
+    assert "\\u251c\\u2500 input: [3]" in said("show", worked["well"])
+    assert json.loads(said("show", worked["well"], "--json"))["output"] == "12"
 
 
 def test_calls_are_shown_as_the_code_has_them(command: Perdure, store_url: str) -> None:

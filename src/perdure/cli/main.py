@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 from .. import (
@@ -29,6 +30,8 @@ def main(given: Sequence[str] | None = None) -> int:
     arguments, rest = parser_of(all_commands()).parse_known_args(given)
     if rest:
         arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a pipe's encoding may know no trees, or no such names
     screen = Screen(is_json=arguments.json, is_plain=arguments.plain)
     command: Command = arguments.command
     try:

@@ -84,7 +84,8 @@ class Screen:
 
     def json(self, value: object) -> None:
         """A value for programs, on one line."""
-        self._out.write(json.dumps(value, default=plain, ensure_ascii=False) + "\n")
+        is_ascii = (self._out.encoding or "").lower() not in ("utf-8", "utf8")
+        self._out.write(json.dumps(value, default=plain, ensure_ascii=is_ascii) + "\n")
         self._out.flush()
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
