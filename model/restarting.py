@@ -191,7 +191,7 @@ def _holds(guards: frozenset[str], state: State, plan: Plan) -> bool:
         return "fork_whole" not in guards or len(state.records) >= plan.keeps  # by their keys, of whichever life
     if plan.what == "delete":
         has_ended = state.run in ENDED and all(child.state in ENDED for child in state.children)
-        return ("delete_ended" not in guards or has_ended) and state.parent != "open"
+        return ("delete_ended" not in guards or has_ended) and state.parent != "open" and state.fork is None
     return (
         ("not_held" not in guards or state.run != "held")
         and ("plan_state" not in guards or state.run == plan.state)

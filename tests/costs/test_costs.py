@@ -30,7 +30,7 @@
 | a step that saves n times, in a run | n more | n more | n more |
 | n calls of `progress` | 1 each second, for all | 1 each second | 1 each second |
 | up to a thousand runs paused; resumed | 1; 1 | 6; 8 | 1; 1 |
-| n families of runs deleted, up to fifty | 1 | 3 + 3n | 1 |
+| n families of runs deleted, up to fifty | 1 | 3 + 5n | 1 |
 | a run forked; retried or restarted | 1; 1 | 16; 29 | 4; 5 |
 | a second without work, for each `poll_seconds` | 0 | 1 | 1 |
 | a third of the lease, for each process | 1 | 1 | 1 |

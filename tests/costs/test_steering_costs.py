@@ -49,7 +49,7 @@ def test_what_many_runs_share(store: Store, count: int) -> None:
     assert cost_of(store, lambda: steering.resume(run_ids, ME)) == (8 if is_sqlite else 1)
     store.cancels.ask(run_ids)
     store.cancels.sweep()
-    assert cost_of(store, lambda: steering.delete(run_ids, ME)) == (3 + 3 * count if is_sqlite else 1)
+    assert cost_of(store, lambda: steering.delete(run_ids, ME)) == (3 + 5 * count if is_sqlite else 1)
 
 
 def test_what_a_new_start_takes(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -201,6 +202,21 @@ def test_a_family_is_deleted_together(store: Store) -> None:
     assert [store.runs.row(run_id) for run_id in ("r", "c", "g")] == [None, None, None]
     assert store.runs.checkpoints("r") == []
     assert [line.action for line in store.steering.audited("g", 9)] == ["delete"]
+
+
+@pytest.mark.parametrize("other", ["other", "größer 😀"])
+def test_what_an_unfinished_run_needs_is_not_deleted(store: Store, other: str) -> None:
+    """It was forked from that, or has found it by a call: it would wait for it, or for its children, for ever."""
+    store.apply(W1, [created("r", held_as=C1), finished("r", C1), created(other, held_as=C2), finished(other, C2)])
+    assert store.steering.fork(Fork("r", "f", [], {}), ME) == "made"
+    store.apply(W1, [created("caller", held_as=C3)])
+    found = recorded("caller", C3, key="0", kind="child", attempts=0, outcome=Stored("json", json.dumps(other)))
+    store.apply(W1, [found])
+    assert store.steering.delete(["r", other], ME) == ([], 0)
+    store.apply(W1, [finished("caller", C3)])
+    store.cancels.ask(["f"])
+    store.cancels.sweep()
+    assert store.steering.delete(["r", other], ME) == (["r", other], 2)
 
 
 def test_a_child_is_not_deleted_while_its_parent_goes_on(store: Store) -> None:

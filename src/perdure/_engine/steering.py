@@ -174,7 +174,8 @@ class Steers:
             why = f"has not ended ({past.state}): cancel it first"
         else:
             why = (
-                "has children that have not ended, or what it did is to be undone: cancel those, or wait for their end"
+                "has children that have not ended, or what it did is to be undone, or an unfinished run needs it: "
+                "cancel those, or wait for their end"
             )
         return SteeringError(f"run {run_id} cannot be deleted: it {why}", run_id=run_id)
 

@@ -44,7 +44,7 @@ class Steering(Protocol):
 
     def delete(self, run_ids: Sequence[RunId], by: By) -> Deleted:
         """Delete these runs, their children down the tree, and who undid them; of each all or nothing: where all of
-        that has ended, and no unfinished run has made it.
+        that has ended, and no unfinished run has made it, or needs it.
         """
 
     def audited(self, run_id: RunId, most: int) -> list[AuditRow]:

@@ -105,8 +105,8 @@ class SqliteSteering:
         with self._database.steering.writing() as connection:
             for run_id in ids_of(connection, "free_among", run_ids):
                 family = connection.rows("families_of", [texts([run_id]), UNBOUNDED])
-                if family and all(has_ended for _, _, has_ended in family):
-                    members = [member for _, member, _ in family]
+                members = [member for _, member, _ in family]
+                if family and all(has_ended for _, _, has_ended in family) and not are_needed(connection, members):
                     connection.change("remove_runs", [texts(members)])
                     note_steered(connection, "delete", members, by)
                     deleted.append(run_id)
@@ -131,6 +131,12 @@ def note_steered(connection: Connection, action: str, run_ids: Sequence[RunId], 
 def ids_of(connection: Connection, statement: str, run_ids: Sequence[RunId]) -> list[RunId]:
     """The runs among these that the statement names."""
     return [run_id for (run_id,) in connection.rows(statement, [texts(run_ids)])]
+
+
+def are_needed(connection: Connection, members: Sequence[RunId]) -> bool:
+    """Whether something unfinished waits for one of these, was made of one, or has called one that was there."""
+    bodies = texts([json.dumps(member) for member in members])
+    return any(connection.rows("needed_among", [texts(members)])) or any(connection.rows("called_among", [bodies]))
 
 
 def by_seq(record: Record) -> int:
