@@ -22,6 +22,7 @@ from ..held_run import HeldRun
 from ..journal.journal import Journal
 from ..membership.worker import Worker
 from .asyncio.gate import MOST_PASSES
+from .asyncio.own_timers import Timers
 from .asyncio.rest import rest_of
 from .asyncio.state import LoopState
 from .exits import is_own
@@ -85,6 +86,8 @@ class Asking:
 
 class LoopAsking:
     """Waits for the rest of an async run; see `rest.Waiting`."""
+
+    timers: Timers | None = None
 
     def __init__(self, asking: Asking, state: LoopState) -> None:
         self.run: Run = asking.run

@@ -34,6 +34,7 @@ from typing import Any
 
 from ...._core.run import Run
 from .durable_waits import waits_within
+from .own_timers import Timers, give_back, would_cancel
 from .rest import has_timers, rest_of
 
 MOST_PASSES = 1000
@@ -75,6 +76,7 @@ class Gate:
         self.run = run
         self.tasks = tasks
         self.quiet = 0
+        self.timers: Timers = []
         self._loop = loop
         self._rest = rest_of(loop)
         self._patience_seconds = patience
@@ -123,6 +125,7 @@ class Gate:
         self._turns.clear()
         self._cancelled.clear()
         self._new.clear()
+        self.timers.clear()
 
     def look(self, is_at_rest: bool) -> bool:
         """See `Rest`."""
@@ -131,13 +134,14 @@ class Gate:
         if self._cancelled and self._hand_over_cancelled(is_at_rest):
             return True
         if not is_at_rest and self._is_to_wait():
-            return bool(self._turns or self._cancelled or self._new)
+            return bool(self._turns or self._cancelled or self._new or self.timers)
         if is_at_rest:
             self._passes, self._spins = 0, False
         elif self._cancelled and self._hand_over_cancelled(True):  # who cancels again and again (anyio) never rests
             return True
         if self._hand_over():
-            return bool(self._turns or self._cancelled or self._new)
+            return bool(self._turns or self._cancelled or self._new or self.timers)
+        self._give_back_timers()
         if self._new and not self.run.is_behind:
             for future in self._new:
                 finish(future)
@@ -192,6 +196,18 @@ class Gate:
         if has_any:
             self.quiet = self._passes = 0
         return has_any
+
+    def _give_back_timers(self) -> None:
+        """Those that cancel nothing whose outcome is recorded may go off."""
+        if not self.timers:
+            return
+        recorded = {future for _, _, _, key, future in self._turns if self.run.order.is_recorded(key)}
+        timers, self.timers = self.timers, []
+        for timer in timers:
+            if would_cancel(timer, self.tasks, recorded):
+                self.timers.append(timer)
+            elif not timer.cancelled():
+                give_back(self._loop, timer)
 
     def _look_for_difference(self) -> None:
         """At rest, and what is to be handed over next was not asked for. Where nothing but what waits here could still

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from ...._core.lineage import Branch, scope
 from ...._core.run import Run
 from .one_per_loop import PerLoop
+from .own_timers import Timers, take_timers
 
 QUIET_PASSES = 6
 FEW_TASKS = 64
@@ -39,6 +40,10 @@ class Waiting(Protocol):
     """How many passes no task of the run was seen to be about to run, where that is all that can be told. Begins anew
     when something is handed over, and when the run asks again after it waited for nothing.
     """
+
+    @property
+    def timers(self) -> Timers | None:
+        """The run's own that were taken off the loop while it is behind its record; None of who takes none."""
 
     def look(self, is_at_rest: bool) -> bool:
         """Hand over what may be handed over now. Whether to look again after the next pass of the loop."""
@@ -63,6 +68,9 @@ class Rest:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, {}
+        behind = {one.run: one.timers for one in waiting if one.timers is not None and one.run.is_behind}
+        if behind:
+            take_timers(loop, behind)
         restless = self._restless(waiting)
         for one in waiting:
             if one.look(one.run not in restless):
