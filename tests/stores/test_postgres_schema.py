@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import perdure
 from perdure.errors import UnsupportedStoreError
 from perdure.stores.postgres import PostgresStore
 from tests.stores.entries import W1, W2, claim, created, join
@@ -171,3 +174,17 @@ def test_a_worker_that_holds_runs_cannot_be_removed(empty_url: str) -> None:
             connection.execute("DELETE FROM perdure.workers")
         connection.execute("DELETE FROM perdure.workers WHERE id = %s", [W2])
         assert connection.execute("SELECT id::text FROM perdure.workers").fetchall() == [(W1,)]
+
+
+def test_nothing_is_moved_by_a_role_that_cannot_close_the_database(empty_url: str, role: str, tmp_path: Path) -> None:
+    """All would be in both, and go on in both."""
+    migrate(empty_url)
+    rows = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA perdure"
+    granted = as_role(empty_url, role, "USAGE ON SCHEMA perdure", rows, "USAGE ON ALL SEQUENCES IN SCHEMA perdure")
+    url = f"postgresql://?{urlencode(conninfo_to_dict(granted))}"
+    other = str(tmp_path / "other.db")
+    with perdure.Client(url) as client, perdure.Client(other) as there:
+        client.submit("app:run")
+        with pytest.raises(UnsupportedStoreError, match="permission denied"):
+            client.move_to(other)
+        assert (len(client.runs.list()), len(there.runs.list())) == (1, 0)

@@ -62,9 +62,9 @@ def move(store: Store, url: str, target_url: str, tell: Callable[[int], None]) -
         check_idle(target, target_url)
         with store.keeper.moving_out() as source:
             counts = source.counts()
+            source.close_for(redact(target_url))  # before anything is there: it may be refused, and is done at the end
             if not is_there(source, target):
                 copy(source, target, counts, tell)
-            source.close_for(redact(target_url))
     except RowsMeetError as error:
         raise UsageError(
             f"{redact(target_url)} has runs of the same ids ({error}), and nothing was moved: take a database "
