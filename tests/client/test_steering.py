@@ -261,11 +261,13 @@ def test_what_is_in_the_way_is_said(client: perdure.Client) -> None:
     assert (affected.count, affected.refused) == (0, {})
     gates["gate"].set()
     handle.result(PATIENCE)
-    with pytest.raises(perdure.SteeringError, match="recorded nothing that is called 'nothing'"):
+    with pytest.raises(perdure.SteeringError, match=r"recorded nothing that is called 'nothing'.* --json` has them"):
         client.runs.restart(handle.run_id, "nothing")
     lines = perdure.start(three)
     lines.result(PATIENCE)
-    with pytest.raises(perdure.SteeringError, match="3 times: give the key"):
+    with pytest.raises(
+        perdure.SteeringError, match=r"3 times: give the key of one of them, which .* --json` has: 0, 1, 2"
+    ):
         client.runs.fork(lines.run_id, "work")
 
 

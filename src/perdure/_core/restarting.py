@@ -34,13 +34,14 @@ def place_of(past: Past, ordered: Sequence[Record], step: str | None) -> int:
     if not places:
         raise SteeringError(
             f"run {past.run_id} has recorded nothing that is called {step!r}: give the key of a step, or its name, as "
-            f"`perdure runs show {past.run_id}` has them",
+            f"`perdure runs show {past.run_id} --json` has them",
             run_id=past.run_id,
         )
     if len(places) > 1:
         keys = ", ".join(ordered[place].key for place in places[:10])
         raise SteeringError(
-            f"run {past.run_id} has called {step!r} {len(places)} times: give the key of one of them: {keys}",
+            f"run {past.run_id} has called {step!r} {len(places)} times: give the key of one of them, which "
+            f"`perdure runs show {past.run_id} --json` has: {keys}",
             run_id=past.run_id,
         )
     return places[0]
