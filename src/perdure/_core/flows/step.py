@@ -34,12 +34,12 @@ def run_step(call: StepCall) -> Flow[Any]:
             yield from catch_up(run, key, f"step {definition.name}", is_instant=call.is_instant)
         outcome, attempts, started_at = yield from run_body(call)
         if key in run.transacted:  # with its body's own commit; its turn, which that could not know, goes to the log
-            if not call.is_instant:
+            if has_turn(call):
                 yield from log_turn(run, key)
             return run.transacted.pop(key).value
         store = partial(store_outcome, run, outcome, definition.what_it_gives)
         stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
-        position, _ = NO_TURN if call.is_instant else (yield Turn(key))
+        position, _ = (yield Turn(key)) if has_turn(call) else NO_TURN
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
@@ -66,6 +66,13 @@ def run_step(call: StepCall) -> Flow[Any]:
     if result.error is not None:
         raise result.error
     return result.value
+
+
+def has_turn(call: StepCall) -> bool:
+    """Whether its outcome gets a place among the others now. No code of a run that is let go of reacts to one any more,
+    so that what follows from it would be missed behind that place: it gets one when the next claim hands it over.
+    """
+    return not call.is_instant and call.run.interruption is None
 
 
 def hand_over(call: StepCall, recorded: Checkpoint) -> Flow[Any]:
