@@ -217,6 +217,9 @@ def test_what_cannot_undo_is_refused_where_it_is_named(app: perdure.Perdure) -> 
         undo(note, "outside")
     with pytest.raises(UsageError, match="give a function with @step"):
         start(says_what_is_none).result(30)
+    for taken in ("trip:undo", "trip:undo:2"):  # who undoes would not be made, and nobody would say so
+        with pytest.raises(UsageError, match="which undoes what another one has done"):
+            with_options(id=taken)
 
 
 @workflow

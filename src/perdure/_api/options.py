@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,6 +111,13 @@ PLACES: Final[Mapping[str, str]] = {
 """Where options belong that are none of a start."""
 
 
+def _id_of(given: str) -> RunId:
+    """An id of the caller's. Not that of an undoer: where it was taken, nothing would undo what the other run does."""
+    if re.search(r":undo(:\d+)?$", text_name(given, "id")):
+        raise UsageError(f"id={given!r}: an id that ends so is that of the run which undoes what another one has done")
+    return given
+
+
 def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission:
     """The options, checked. Raises `UsageError` for a value that cannot be, and for a name that belongs elsewhere."""
     unknown = [name for name in options if name not in RunOptions.__annotations__]
@@ -129,7 +137,7 @@ def submission_of(options: RunOptions, queue: str = DEFAULT_QUEUE) -> Submission
         )
     debounce, longest = _debounce(options)
     return Submission(
-        None if given_id is None else text_name(given_id, "id"),
+        None if given_id is None else _id_of(given_id),
         None if delay is None else seconds_of(delay, "delay"),
         whole_number(options.get("priority", 0), "priority", least=LEAST_INTEGER),
         queue,
