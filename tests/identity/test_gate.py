@@ -37,7 +37,8 @@ def make_gate(run: Run, *, patience: float = 60.0) -> tuple[Gate, set[asyncio.Ta
     """Its gate on this loop, its tasks, and what the gate gives up."""
     tasks: set[asyncio.Task[Any]] = set()
     gave_up: list[tuple[str, bool]] = []
-    gate = Gate(run, asyncio.get_running_loop(), tasks, patience, lambda key, may_be: gave_up.append((key, may_be)))
+    loop = asyncio.get_running_loop()
+    gate = Gate(run, loop, tasks, patience, lambda key, may_be: gave_up.append((key, may_be)), set)
     return gate, tasks, gave_up
 
 

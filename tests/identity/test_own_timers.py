@@ -199,3 +199,34 @@ def test_other_timers_go_off(tmp_path: Path) -> None:
     with launched(url):
         assert perdure.handle("r").result(PATIENCE_SECONDS) == ["first", "second", "third", "late", "fourth"]
     assert BODIES["second"] == BODIES["third"] == BODIES["fourth"] == 1
+
+
+@perdure.workflow
+async def child(tag: str) -> str:
+    """Ends at once."""
+    return await take(tag, 0.0)
+
+
+@perdure.workflow
+async def limits_children() -> list[str]:
+    """What it waits for is read from the database when the limit is over by the clock."""
+
+    async def one(tag: str) -> str:
+        handle = await perdure.astart(child, f"child {tag}")
+        async with asyncio.timeout(0.5):
+            await take(f"before {tag}", 0.0)
+            stop_loop()
+            return await handle
+
+    return [*await asyncio.gather(*(one(f"{number}") for number in range(3))), await last()]
+
+
+def test_what_is_being_read_is_no_difference(store_url: str) -> None:
+    """An end is read from the database."""
+    with launched(store_url):
+        begin(limits_children)
+        wait_until(lambda: BODIES["last"] == 1)
+    HELD["is"], SLOW["seconds"] = False, 0.3
+    with launched(store_url):
+        assert perdure.handle("r").result(PATIENCE_SECONDS) == [*(f"child {number}" for number in range(3)), "last"]
+    assert max(BODIES[f"before {number}"] for number in range(3)) == 1

@@ -62,7 +62,7 @@ class Gate:
     """All calls on the run's loop.
 
     `give_up` is called with a call that waits when the recorded order asks for another one that does not come, and
-    whether time may be to blame.
+    whether time may be to blame. `answers` gives what the run's tasks wait for in the host, but for durable waits.
     """
 
     def __init__(
@@ -72,15 +72,19 @@ class Gate:
         tasks: set[asyncio.Task[object]],
         patience: float,
         give_up: GiveUp,
+        answers: Callable[[], set[asyncio.Future[Any]]],
     ) -> None:
         self.run = run
         self.tasks = tasks
         self.quiet = 0
         self.timers: Timers = []
+        self.open: set[asyncio.Future[Any]] = set()
+        """What stays open until the run's code cancels it again."""
         self._loop = loop
         self._rest = rest_of(loop)
         self._patience_seconds = patience
         self._give_up = give_up
+        self._answers = answers
         self._turns: list[tuple[int, float, int, str, asyncio.Future[None]]] = []
         self._cancelled: list[tuple[int, int, str, Cancelled]] = []
         self._new: dict[asyncio.Future[None], str] = {}
@@ -117,6 +121,11 @@ class Gate:
         self._new[future] = key
         self._next()
         return future
+
+    def look_again(self) -> None:
+        """The host has answered somebody: timers that were kept may go off now."""
+        if self.timers:
+            self._rest.call(self._loop, self)
 
     def stop(self) -> None:
         """The run is interrupted: nobody gets a turn any more."""
@@ -198,16 +207,22 @@ class Gate:
         return has_any
 
     def _give_back_timers(self) -> None:
-        """Those that cancel nothing whose outcome is recorded may go off."""
+        """Those may go off that cancel nothing whose outcome is recorded, or is being read."""
         if not self.timers:
             return
-        recorded = {future for _, _, _, key, future in self._turns if self.run.order.is_recorded(key)}
+        answered = self._recorded() if self.run.is_behind else ()
         timers, self.timers = self.timers, []
         for timer in timers:
-            if would_cancel(timer, self.tasks, recorded):
+            if would_cancel(timer, self.tasks, answered):
                 self.timers.append(timer)
             elif not timer.cancelled():
                 give_back(self._loop, timer)
+
+    def _recorded(self) -> set[asyncio.Future[Any]]:
+        """What tasks wait for that has an outcome, as far as is known: while the run is behind, nothing new begins."""
+        is_recorded = self.run.order.is_recorded
+        new = {future for _, _, _, key, future in self._turns if not is_recorded(key)}
+        return self._answers() - self.open - new - self._new.keys() - {future for *_, future in self._cancelled}
 
     def _look_for_difference(self) -> None:
         """At rest, and what is to be handed over next was not asked for. Where nothing but what waits here could still

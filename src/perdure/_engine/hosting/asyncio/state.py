@@ -85,6 +85,10 @@ class LoopState(Struct, eq=False):
             self.waits = LoopWaits()
         return self.waits
 
+    def answers(self) -> set[asyncio.Future[Any]]:
+        """What the run's tasks wait for in this host, but for what they wait for durably."""
+        return self.futures if self.waits is None else self.futures - self.waits.futures
+
     def own_tasks(self) -> set[asyncio.Task[Any]]:
         """Those that execute the run's code; of a step by itself that is the first one."""
         return self.tasks if self.tasks or self.root is None else {self.root}

@@ -33,6 +33,8 @@ class LoopTurns(Host[LoopRun]):
             raise
         finally:
             state.futures.discard(future)
+            if state.gate is not None:
+                state.gate.look_again()
 
     @staticmethod
     def _check_loop(run: LoopRun) -> None:
@@ -42,11 +44,13 @@ class LoopTurns(Host[LoopRun]):
             run.interrupt("closing")
 
     async def stay_open(self, run: LoopRun, request: StayOpen) -> None:
-        state = run.state
+        gate, future = self._gate(run), run.state.loop.create_future()
         run.order.stays_open(request.key)
+        gate.open.add(future)
         try:
-            await self._wait(run, state.loop.create_future())
+            await self._wait(run, future)
         finally:
+            gate.open.discard(future)
             run.order.was_closed(request.key)
 
     def turn(self, run: LoopRun, request: Turn) -> Any:
@@ -105,7 +109,8 @@ class LoopTurns(Host[LoopRun]):
         state = run.state
         if state.gate is None:
             patience = self.options.replay_patience_seconds
-            state.gate = Gate(run, state.loop, state.tasks, patience, partial(self.give_up, run))
+            give_up, answers = partial(self.give_up, run), state.answers
+            state.gate = Gate(run, state.loop, state.tasks, patience, give_up, answers)
         return state.gate
 
     async def pause(self, run: LoopRun, request: Pause) -> None:
