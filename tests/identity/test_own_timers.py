@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ import anyio
 import pytest
 
 import perdure
+from tests.identity.execute import run_loop
 from tests.identity.staging import PATIENCE_SECONDS, begin, launched, wait_until
 
 BODIES: Counter[str] = Counter()
@@ -144,6 +146,30 @@ def test_limits_beside_each_other(limit: str, calls: str, tmp_path: Path) -> Non
     with launched(url):
         kept = "kept" if calls == "alone" else "keptkept'"
         assert perdure.handle("r").result(PATIENCE_SECONDS) == ["before", "cut off", kept, "last"]
+    assert {**bodies, "last": 2} == BODIES
+
+
+async def live(url: str, limit: str, calls: str) -> list[str]:
+    """On the loop of the caller: until the last body, which lasts, or to the end."""
+    async with perdure.running(url, poll_seconds=0.05, replay_patience_seconds=0.3, shutdown_seconds=0.05):
+        handle = await perdure.with_options(id="r").astart(side_by_side, limit, calls)
+        if not HELD["is"]:
+            return await handle
+        while BODIES["last"] == 0:  # noqa: ASYNC110 (another process would count them)
+            await asyncio.sleep(0.01)
+        return []
+
+
+@pytest.mark.parametrize("calls", CALLS)
+@pytest.mark.parametrize("limit", ["timeout", "anyio", *(["wait_for"] if sys.version_info >= (3, 12) else [])])
+def test_limits_beside_each_other_on_uvloop(limit: str, calls: str, tmp_path: Path) -> None:
+    """It shows no timers; the blocks show theirs."""
+    url = str(tmp_path / "p.db")
+    run_loop(live(url, limit, calls), kind="uvloop")
+    HELD["is"] = False
+    bodies = dict(BODIES)
+    kept = "kept" if calls == "alone" else "keptkept'"
+    assert run_loop(live(url, limit, calls), kind="uvloop") == ["before", "cut off", kept, "last"]
     assert {**bodies, "last": 2} == BODIES
 
 

@@ -34,7 +34,7 @@ from typing import Any
 
 from ...._core.run import Run
 from .durable_waits import waits_within
-from .own_timers import Timers, give_back, would_cancel
+from .own_timers import Timers, would_cancel
 from .rest import has_timers, rest_of
 
 MOST_PASSES = 1000
@@ -215,8 +215,8 @@ class Gate:
         for timer in timers:
             if would_cancel(timer, self.tasks, answered):
                 self.timers.append(timer)
-            elif not timer.cancelled():
-                give_back(self._loop, timer)
+            else:
+                timer.give_back(self._loop)
 
     def _recorded(self) -> set[asyncio.Future[Any]]:
         """What tasks wait for that has an outcome, as far as is known: while the run is behind, nothing new begins."""

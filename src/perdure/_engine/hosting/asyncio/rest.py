@@ -68,16 +68,24 @@ class Rest:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, {}
-        behind = {one.run: one.timers for one in waiting if one.timers is not None and one.run.is_behind}
-        if behind:
-            take_timers(loop, behind)
         restless = self._restless(waiting)
+        self._take_timers(loop, waiting, restless)
         for one in waiting:
             if one.look(one.run not in restless):
                 self._waiting[one] = None
         self._is_called = bool(self._waiting)
         if self._is_called:
             loop.call_soon(self._look, loop, context=Context())
+
+    def _take_timers(self, loop: asyncio.AbstractEventLoop, waiting: Iterable[Waiting], restless: set[Run]) -> None:
+        """Of the runs that are behind; where that is dear, once they are at rest."""
+        taken = {
+            one.run: (one.timers, one.tasks)
+            for one in waiting
+            if one.timers is not None and one.run.is_behind and (self._ready is not None or one.run not in restless)
+        }
+        if taken:
+            take_timers(loop, taken)
 
     def _restless(self, waiting: Iterable[Waiting]) -> set[Run]:
         """Those of the runs whose code is about to run."""
