@@ -11,7 +11,7 @@ import pytest
 import perdure
 from perdure import step, workflow
 from perdure.errors import RecordedError
-from tests.conformance.ledger import ran, replay
+from tests.conformance.ledger import PATIENCE_SECONDS, areplay, ran, replay
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -152,20 +152,40 @@ def exhausted() -> None:
 
 
 @workflow
+def exhausted_child() -> None:
+    """It raises it too."""
+    raise StopIteration
+
+
+@workflow
 def asks_for_more() -> str:
     """It catches what comes."""
+    with pytest.raises(StopIteration):
+        exhausted_child()
     try:
         exhausted()
-    except RuntimeError as error:
-        ran.append(repr(error.__cause__))
-        seen = str(error)
+    except StopIteration as error:
+        ran.append(repr(error))
+        seen = repr(error.__context__)
     replay()
     return seen
 
 
-def test_a_stop_iteration_comes_out_of_a_step_as_out_of_a_coroutine() -> None:
-    """PEP 479, live and replayed alike: where drivers are generators it would otherwise end the driver."""
-    assert "StopIteration" in asks_for_more()
+@workflow
+async def aasks_for_more() -> str:
+    """It catches what Python makes of it where a coroutine would raise it."""
+    try:
+        exhausted()
+    except StopIteration as error:
+        ran.append(repr(error))
+    await areplay()
+    return "None"
+
+
+@pytest.mark.parametrize("function", [asks_for_more, aasks_for_more], ids=["sync", "async"])
+def test_a_stop_iteration_of_a_sync_step_is_raised_as_itself(function: Any) -> None:
+    """Live and replayed alike, though the driver of a step is a generator, which cannot raise it (PEP 479)."""
+    assert perdure.start(function).result(PATIENCE_SECONDS) == "None"
     assert ran == ["exhausted", "StopIteration()", "StopIteration()"]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure import Perdure, Queue, WaitTimeoutError, step, workflow
-from tests.conformance.ledger import PATIENCE_SECONDS, areplay, await_signal, replay, signals, state_of, until
+from perdure import Perdure, Queue, Retry, WaitTimeoutError, on_update, recv, step, workflow
+from tests.conformance.ledger import PATIENCE_SECONDS, areplay, await_signal, ran, replay, signals, state_of, until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -212,3 +212,80 @@ async def cancelled_within() -> str:
 def test_a_cancel_of_somebody_else_is_no_timeout() -> None:
     """As of `asyncio.timeout`."""
     assert perdure.start(cancelled_within).result(PATIENCE_SECONDS) == "cancelled"
+
+
+@step(retries=Retry(attempts=5, initial_seconds=3600, max_seconds=3600, jitter=False))
+def refused(name: str) -> None:
+    """The next attempt is an hour away."""
+    ran.append(name)
+    raise LookupError(name)
+
+
+@workflow
+def pauses() -> list[Any]:
+    """Twice in one block: the second call is made when its limit is over."""
+    seen: list[Any] = []
+    with perdure.timeout(0.05) as limit:
+        for name in ("one", "two"):
+            try:
+                refused(name)
+            except WaitTimeoutError as error:
+                seen += [limit.expired(), type(error.__cause__).__name__]
+    replay()
+    return seen
+
+
+def test_a_limit_ends_the_pause_between_attempts_of_a_step() -> None:
+    """The step's outcome is that it was too late, and says why it had failed."""
+    ran.clear()
+    assert perdure.start(pauses).result(PATIENCE_SECONDS) == [True, "LookupError"] * 2
+    assert ran == ["one", "two"]
+
+
+@workflow
+def pauses_parked() -> str:
+    """Its run leaves memory between two attempts."""
+    try:
+        with perdure.timeout(0.4):
+            refused("parked")
+    except WaitTimeoutError:
+        replay()
+        return "late"
+    return "in time"
+
+
+def test_a_run_that_is_parked_between_attempts_wakes_at_its_time_limit(app: Perdure) -> None:
+    """The pause that another life has begun ends as well."""
+    handle = perdure.start(pauses_parked)
+    until(lambda: state_of(app, handle.run_id) == "parked")
+    assert handle.result(PATIENCE_SECONDS) == "late"
+
+
+@workflow
+def never_updates() -> None:
+    """It has the update, which waits for a signal."""
+    on_update("held", lambda: held("updating"))
+    recv("end")
+
+
+@workflow
+def updates(run_id: str) -> list[Any]:
+    """Of another run; the time of the block is over first, then that of the call."""
+    seen: list[Any] = []
+    for seconds, own in ((0.05, None), (3600, 0.05)):
+        try:
+            with perdure.timeout(seconds) as limit:
+                perdure.handle(run_id).update("held", timeout=own)
+        except WaitTimeoutError:
+            seen.append(limit.expired())
+    replay()
+    return seen
+
+
+def test_a_limit_ends_the_wait_for_an_update_of_another_run() -> None:
+    """The update goes on."""
+    other = perdure.start(never_updates)
+    assert perdure.start(updates, other.run_id).result(PATIENCE_SECONDS) == [True, False]
+    signals["updating"].set()
+    perdure.send(other, None, topic="end")
+    other.result(PATIENCE_SECONDS)

@@ -21,6 +21,7 @@ def call_recorded(branch: Branch, call: StepCall) -> Any:
     if definition.is_async:
         return named(adrive(run_step(call), run), definition)
     if not branch.is_async:
+        call.limits = branch.limits
         return drive(run_step(call), run)
     call.is_instant = True
     return drive(run_step(call), run, runtime_of(run).execution.inline_host)

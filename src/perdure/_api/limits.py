@@ -91,7 +91,7 @@ def timeout(seconds: Seconds) -> Timeout:
     """A time limit for what the block waits for, in seconds or as a `timedelta`: `async with perdure.timeout(60):`.
 
     `WaitTimeoutError` when it is reached. In a workflow its end is recorded, so that neither a restart nor a replay
-    begins it anew. In a sync workflow, `with perdure.timeout(60):` limits the durable waits of the block's own thread
-    (for runs, and `sleep`); the body of a step is not interrupted, the next wait raises.
+    begins it anew. In a sync workflow, `with perdure.timeout(60):` limits the waits of the block's own thread, those
+    between the attempts of a step among them; the body of a step is not interrupted, the next wait raises.
     """
     return Timeout(seconds_of(seconds, "timeout: seconds"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._core.definitions import Definition
 from .._core.given import check_type, fitting, limit_of
 from .._core.lineage import Branch, scope
+from .._core.several import earliest
 from .._core.step_call import StepCall
 from .._engine.hosting.asyncio.tasks import own_branch
 from ..errors import UsageError
@@ -131,7 +133,13 @@ class Talking:
         what = [asked.run_id, asked.name, list(asked.args)]
         fingerprint, preview, *_ = run.serializer.accept_call((what,), {}, what=f"what {definition.name} asks")
         asked = asked.by_call(f"{run.run_id}:{key}:{run.incarnation}")
-        call = StepCall(run, definition, key, (self._runtime, asked), {}, fingerprint, preview)
+        limit = earliest(branch.limits)
+        left = None if limit is None else max(0.0, limit.due_at - time.time())
+        if left is None or (asked.seconds is not None and asked.seconds <= left):
+            limit = None
+        else:
+            asked = asked._replace(seconds=left)
+        call = StepCall(run, definition, key, (self._runtime, asked), {}, fingerprint, preview, waits_until=limit)
         return call_recorded(branch, call)
 
 

@@ -17,6 +17,7 @@ from .._entries import Entry, EventSeen, HookOpened, HookTimedOut, MessageSent, 
 from .._streams import StreamWritten
 from ..errors import RunInterrupted
 from ..typing import RunId
+from .carried import CarriedStopError
 from .tracebacks import forget_frames
 
 if TYPE_CHECKING:
@@ -353,6 +354,9 @@ def drive(flow: Flow[T], run: Run, host: Host[Any] | None = None) -> T:
     except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
         run.exits(error)
         raise
+    except CarriedStopError as carried:
+        stopped = carried.error
+    raise stopped  # here, where it gets no context of ours
 
 
 async def adrive(flow: Flow[T], run: Run) -> T:

@@ -13,6 +13,7 @@ from .binder import Arguments
 from .definitions import Definition
 from .identity import Taken
 from .run import Run
+from .several import Limit
 
 
 class StepCall(Struct):
@@ -37,6 +38,10 @@ class StepCall(Struct):
     is_instant: bool = False
     """A sync step in an async run: nothing can come between its call and its outcome, so it takes no turn."""
 
+    limits: tuple[Limit, ...] = ()
+    """Those of the blocks in which the sync branch stands that makes the call: they end the pauses between attempts."""
+    waits_until: Limit | None = None
+    """That of them with which the body's own wait ends, of a body that is one."""
     attempt: int = 0
     """Which attempt is under way: only that may write to streams. 0: none is."""
 

@@ -11,13 +11,15 @@ from typing import Final, NoReturn
 from msgspec.structs import replace
 
 from ..._entries import Checkpoint, StepRecorded
-from ...errors import RunInterrupted, StepInterruptedError, UsageError
+from ...errors import RunInterrupted, StepInterruptedError, UsageError, WaitTimeoutError
 from ..definitions import Definition
 from ..flow import Attempt, AwaitTime, Begin, Chance, Flow, NoteRetry, Now, Outcome, Pause, Record, Settle
 from ..marks import MARK, UNTRIED, told, tried_of
 from ..reconciling import NOT_DONE
+from ..several import Limit, earliest
 from ..step_call import StepCall
 from .stream import begin_anew
+from .turn import reached
 from .undo import announce_undo
 
 UNRECORDED_SECONDS: Final = 0.1
@@ -37,11 +39,17 @@ def run_body(call: StepCall) -> Flow[tuple[Outcome, int, float]]:
             return known
     elif (mark := call.run.take_mark(call.key, call.definition.name, call.fingerprint, call.compared)) is not None:
         tried = call.run.read(call.key, lambda: tried_of(call.run.serializer.load(mark.outcome)))
-        yield AwaitTime(tried.due_at)
+        limit = limit_before(call, tried.due_at)
+        yield AwaitTime(tried.due_at if limit is None else limit.due_at)
+        if limit is not None:
+            yield from reached(call.run, limit)
+            return Outcome(error=too_late(call, limit)), tried.failed, tried.began_at
     now: float = yield beginning(call)
     began_at, number = tried.began_at or now, tried.failed + 1
     outcome = yield from attempt(call, number)
     if outcome.error is not None:
+        if call.waits_until is not None and isinstance(outcome.error, WaitTimeoutError):
+            yield from reached(call.run, call.waits_until)
         if call.definition.at_most_once and outcome.is_cut_off:
             outcome = yield from ask_of_broken(call, outcome)
         outcome, number = yield from retry(call, outcome, number, began_at, tried.before)
@@ -82,13 +90,35 @@ def retry(call: StepCall, outcome: Outcome, number: int, began_at: float, before
         if due_at - recorded_at >= UNRECORDED_SECONDS:
             yield Record(mark_of(call, str(number), [number, began_at, due_at, told(outcome.error), before]))
             recorded_at = due_at
+        limit = limit_before(call, due_at)
+        if limit is not None:
+            seconds, due_at = max(0.0, limit.due_at - now), limit.due_at
         yield AwaitTime(due_at) if seconds >= IN_MEMORY_SECONDS else Pause(seconds)
+        if limit is not None:
+            yield from reached(call.run, limit)
+            return Outcome(error=too_late(call, limit, outcome.error)), number
         yield beginning(call)
         number += 1
         if call.again is not None:
             call.args, call.kwargs = call.again()
         outcome = yield from attempt(call, number)
     return outcome, number
+
+
+def limit_before(call: StepCall, due_at: float) -> Limit | None:
+    """The limit of a block around the call, where it ends the pause that would last until then."""
+    limit = earliest(call.limits)
+    return limit if limit is not None and (limit.is_over or limit.due_at < due_at) else None
+
+
+def too_late(call: StepCall, limit: Limit, cause: BaseException | None = None) -> WaitTimeoutError:
+    """The step's outcome: no further attempt may be waited for."""
+    error = WaitTimeoutError(
+        f"step {call.definition.name} has failed, and its next attempt was not due within the {limit.seconds:g} "
+        "seconds of the block around it"
+    )
+    error.__cause__ = cause
+    return error
 
 
 def beginning(call: StepCall) -> Settle | Begin:

@@ -26,6 +26,7 @@ from ...errors import (
     SerializationError,
 )
 from ...typing import OVERDUE, RunId
+from ..carried import CarriedStopError
 from ..definitions import DEFINITIONS
 from ..flow import AwaitEnd, CallCancelled, Compute, Flow, Outcome, Record, StartChild, StayOpen
 from ..run import Run
@@ -162,7 +163,10 @@ def check_holder(entry: RunCreated, run_id: RunId, name: str, *, shares: bool) -
 
 def await_run(run: Run, key: str, run_id: RunId) -> Flow[Any]:
     """Wait for the other run's end: its value, or its error raised."""
-    return unwrap((yield from await_outcome(run, key, run_id)))
+    outcome = yield from await_outcome(run, key, run_id)
+    if isinstance(outcome.error, StopIteration):
+        raise CarriedStopError(outcome.error)
+    return unwrap(outcome)
 
 
 def await_outcome(run: Run, key: str, run_id: RunId) -> Flow[Outcome]:

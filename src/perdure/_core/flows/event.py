@@ -15,10 +15,9 @@ from ...typing import RunId
 from ..flow import Await, CallCancelled, Flow, Record, Settle, StayOpen, Turn
 from ..run import Run
 from ..several import Limit, earliest
-from .recv import reached
 from .sleep import time_due
 from .step import reading
-from .turn import catch_up, log_cancel
+from .turn import catch_up, log_cancel, reached
 
 
 class Found(Struct):

@@ -28,9 +28,9 @@ from ..answers import Misfit, Shape
 from ..flow import Await, CallCancelled, CloseHook, Flow, Now, OpenHook, Outcome, Record, StayOpen, Turn
 from ..run import Run
 from ..several import Limit, earliest
-from .recv import NOTHING, inbox_of, reached
+from .recv import NOTHING, inbox_of
 from .step import reading, store_outcome
-from .turn import catch_up, log_cancel, log_turn
+from .turn import catch_up, log_cancel, log_turn, reached
 from .value import NO_ARGUMENTS
 
 NAME = "hook"

@@ -17,7 +17,7 @@ from ..run import Run
 from ..several import Limit, earliest
 from .sleep import time_due
 from .step import reading
-from .turn import catch_up, log_cancel, log_turn
+from .turn import catch_up, log_cancel, reached
 from .value import NO_ARGUMENTS
 
 NOTHING = Stored("json", "null")
@@ -71,13 +71,6 @@ def receive(
     if arrival is not None:
         inbox_of(run).consumes(arrival)  # not before it is handed in: until its commit the database shows it
     return message
-
-
-def reached(run: Run, limit: Limit) -> Flow[Limit]:
-    """The limit of a block is over: that is handed over once."""
-    yield from log_turn(run, limit.key, limit.due_at)
-    limit.is_over = True
-    return limit
 
 
 def inbox_of(run: Run) -> Inbox:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..._entries import Checkpoint, StepRecorded, Stored
 from ...errors import SerializationError
+from ..carried import CarriedStopError
 from ..flow import CallCancelled, Compute, Flow, Outcome, Record, StayOpen, Turn
 from ..run import Run
 from ..serialization import LONG_TEXT, is_heavy
@@ -16,7 +17,7 @@ from ..step_call import StepCall
 from ..tracebacks import forget_frames
 from .attempts import run_body
 from .saves import forget_saved
-from .turn import NO_TURN, catch_up, log_cancel, log_turn
+from .turn import NO_TURN, catch_up, log_cancel, log_turn, reached
 
 
 def run_step(call: StepCall) -> Flow[Any]:
@@ -24,6 +25,9 @@ def run_step(call: StepCall) -> Flow[Any]:
     run, key, definition = call.run, call.key, call.definition
     run.check_alive()
     try:
+        for limit in call.limits:
+            if run.order.is_recorded(limit.key) and run.order.rank(limit.key) < run.order.rank(key):
+                yield from reached(run, limit)  # it ended a wait of this call
         if run.order.was_cancelled(key):
             run.checkpoints.pop(key, None)  # its own transaction may have been committed all the same
             yield StayOpen(key)
@@ -63,9 +67,7 @@ def run_step(call: StepCall) -> Flow[Any]:
     )
     if run.saves:
         yield from forget_saved(run, key)
-    if result.error is not None:
-        raise result.error
-    return result.value
+    return unwrap(result.value if result.error is None else result.error, is_error=result.error is not None)
 
 
 def has_turn(call: StepCall) -> bool:
@@ -120,5 +122,5 @@ def reading(run: Run, key: str, stored: Stored, *, is_error: bool, what: str = "
 def unwrap(value: Any, *, is_error: bool) -> Any:
     """The recorded value, or the recorded error raised."""
     if is_error:
-        raise value
+        raise CarriedStopError(value) if isinstance(value, StopIteration) else value
     return value

@@ -7,6 +7,7 @@ from typing import Final
 from ..flow import CatchUp, Flow, LogTurn, Turn
 from ..order import CANCELLED_MARK
 from ..run import Run
+from ..several import Limit
 
 NO_TURN: Final = (None, False)
 """Of a call whose outcome is handed over at once: nothing can come in between."""
@@ -20,6 +21,14 @@ def log_turn(run: Run, key: str, due_at: float | None = None) -> Flow[None]:
     position, was_recorded = yield Turn(key, is_numbered, due_at=due_at)
     if is_numbered and not was_recorded:
         yield LogTurn(position, key)
+
+
+def reached(run: Run, limit: Limit) -> Flow[Limit]:
+    """The limit of a block is over: that is handed over once."""
+    if not limit.is_over:
+        yield from log_turn(run, limit.key, limit.due_at)
+        limit.is_over = True
+    return limit
 
 
 def log_cancel(run: Run, key: str) -> Flow[None]:
