@@ -181,3 +181,17 @@ def test_what_was_set_when_the_connection_was_made_holds(postgres_url: str) -> N
 
     with perdure.running(postgres_url):
         assert perdure.start(ask).result(60) == "ledger"
+
+
+def test_a_body_that_raises_generator_exit_gives_its_connection_back(tmp_path: Path) -> None:
+    """It is thrown through a generator, which may take it for its own end."""
+    engine = sqlalchemy.create_engine(alchemy(str(tmp_path / "perdure.db"), "pysqlite"))
+
+    @Transactions(engine).step(name=named())
+    def leave(connection: Any) -> None:
+        raise GeneratorExit
+
+    with pytest.raises(GeneratorExit):
+        leave()
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # of the pool that it has by default
+    engine.dispose()

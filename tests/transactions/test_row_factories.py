@@ -87,14 +87,17 @@ def test_so_may_those_of_its_async_connections(postgres_url: str) -> None:
         assert asyncio.run(main()) == 7
 
 
-@pytest.mark.parametrize("shape", OF_SQLITE)
+@pytest.mark.parametrize("shape", [*OF_SQLITE, "bytes"])
 def test_rows_of_sqlite_may_have_any_shape(tmp_path: Path, shape: str) -> None:
     """A step, and a run in a transaction."""
     path = str(tmp_path / "perdure.db")
 
     def connect() -> sqlite3.Connection:
         connection: sqlite3.Connection = SQLITE["sqlite3"].source(path)()
-        connection.row_factory = OF_SQLITE[shape]
+        if shape == "bytes":
+            connection.text_factory = bytes
+        else:
+            connection.row_factory = OF_SQLITE[shape]
         return connection
 
     with perdure.running(path):
@@ -102,4 +105,6 @@ def test_rows_of_sqlite_may_have_any_shape(tmp_path: Path, shape: str) -> None:
             sqlite.execute("CREATE TABLE account (name text)")
         made = perdure.start(entering(connect)).result(60)
         assert perdure.handle(made).result(60) == "ada"
+        with closing(sqlite3.connect(path)) as sqlite:
+            assert not sqlite.execute("SELECT 1 FROM sqlite_schema WHERE name = 'perdure_steps'").fetchall()
     assert accounts(path) == ["ada"]

@@ -81,7 +81,12 @@ def within(source: Source, inside: Any) -> Work[Any]:
     opened: Opened = yield Ask(source.open)
     try:
         result = yield from inside(opened)
-    except GeneratorExit:  # nobody will go on with this coroutine; the connection ends with its objects
+    except GeneratorExit:  # nobody may go on with this generator: a coroutine's connection ends with its objects
+        if not source.is_async:
+            with suppress(Exception):
+                opened.rollback()
+            with suppress(Exception):
+                opened.close()
         raise
     except BaseException:
         with suppress(Exception):

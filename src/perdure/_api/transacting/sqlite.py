@@ -51,9 +51,13 @@ class Sqlite:
         self.subject = connection
 
     def ask(self, statement: Statement) -> Any:
-        cursor = self.subject.execute(with_colons(statement.text), dict(statement.parameters))
-        cursor.row_factory = None  # the user's own may make anything of a row
-        return cursor.fetchall()
+        texts, self.subject.text_factory = self.subject.text_factory, str  # the user's own may make anything of a text
+        try:
+            cursor = self.subject.execute(with_colons(statement.text), dict(statement.parameters))
+            cursor.row_factory = None  # nor of a row
+            return cursor.fetchall()
+        finally:
+            self.subject.text_factory = texts
 
     def complaint(self) -> Complaint | None:
         """None where a transaction is open, or the driver begins one before the first INSERT."""
