@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import threading
+import time
+from typing import Any
 
 import perdure
 from perdure import step, workflow
 from tests.conformance.conftest import SETTINGS
 from tests.conformance.ledger import await_signal, ran, signals, until
 
-running = functools.partial(perdure.running, **SETTINGS)
+
+def running(url: str, **more: Any) -> Any:
+    """An instance that leaves before long."""
+    return perdure.running(url, **{**SETTINGS, **more})
 
 
 @step
@@ -57,3 +61,118 @@ def test_what_follows_from_an_outcome_is_not_missed_behind_the_next_one(url: str
         assert perdure.handle("r").result(20) == ["left", "right"]
         assert perdure.handle("r").events() == {"left": "left"}
     assert sorted(ran) == ["left", "right"]
+
+
+@workflow
+def ends_when_told(name: str) -> str:
+    """A child that waits for the test."""
+    signals[f"{name} began"].set()
+    await_signal(name)
+    return name
+
+
+@workflow
+async def says_who_ended() -> list[str]:
+    """Each branch says at once what follows from its child's end; the test may hold the loop."""
+
+    async def says(child: perdure.Handle[str]) -> str:
+        tag = await child
+        perdure.set_event(tag, perdure.now().isoformat())
+        return tag
+
+    children = [await perdure.astart(ends_when_told, name) for name in ("left", "right")]
+    return list(await asyncio.gather(*map(says, children)))
+
+
+def test_ends_that_are_there_when_the_process_leaves_take_no_places(url: str) -> None:
+    """Two waits are over in the same pass of the loop in which the run is let go of."""
+    with running(url, park_after_seconds=60.0) as app:
+        perdure.with_options(id="r").start(says_who_ended)
+        await_signal("left began")
+        await_signal("right began")
+        assert app._runtime is not None
+        run = app._runtime.held.active["r"]
+        until(lambda: run.state.waits and len(run.state.waits) == 2)
+        run.state.loop.call_soon_threadsafe(await_signal, "loop")
+        for name in ("left", "right"):
+            signals[name].set()
+        until(lambda: list(app._runtime.held.active) == ["r"])
+        until(lambda: len(run.children.ended) == 2)
+        leaving = threading.Thread(target=app.shutdown)
+        leaving.start()
+        until(lambda: run.interruption is not None)
+        signals["loop"].set()
+        leaving.join()
+    with running(url):
+        assert perdure.handle("r").result(20) == ["left", "right"]
+        assert set(perdure.handle("r").events()) == {"left", "right"}
+
+
+@workflow
+def says_who_ended_in_threads() -> list[str]:
+    """The same in threads, one of which runs the run's code until the test lets it go."""
+
+    def says(child: perdure.Handle[str]) -> str:
+        tag = child.result()
+        perdure.set_event(tag, perdure.now().isoformat())
+        return tag
+
+    children = [perdure.start(ends_when_told, name) for name in ("left", "right")]
+    with perdure.threads(2) as pool:
+        made = [pool.submit(says, child) for child in children]
+        perdure.sleep(0.01)
+        while not signals["held"].is_set():
+            pass
+        return [future.result() for future in made]
+
+
+def test_ends_that_are_there_when_the_process_leaves_take_no_places_in_threads(url: str) -> None:
+    """Two waits are over while another thread runs the run's code, and then the run is let go of."""
+    with running(url, park_after_seconds=60.0) as app:
+        perdure.with_options(id="r").start(says_who_ended_in_threads)
+        await_signal("left began")
+        await_signal("right began")
+        assert app._runtime is not None
+        run = app._runtime.held.active["r"]
+        until(lambda: len(run.state.waits) == 2 and not run.state.turns)
+        for name in ("left", "right"):
+            signals[name].set()
+        until(lambda: len(run.state.turns) == 2)
+        leaving = threading.Thread(target=app.shutdown)
+        leaving.start()
+        until(lambda: run.interruption is not None)
+        until(lambda: not run.state.turns)
+        signals["held"].set()
+        leaving.join()
+    with running(url):
+        assert perdure.handle("r").result(20) == ["left", "right"]
+        assert set(perdure.handle("r").events()) == {"left", "right"}
+
+
+@workflow
+async def spins_beside_a_body() -> str:
+    """While its code does not rest, no outcome is handed over."""
+    body = asyncio.create_task(ahold("left"))
+    while not signals["spun"].is_set():
+        time.sleep(0.002)  # noqa: ASYNC251  # so few passes of the loop that none is handed over all the same
+        await asyncio.sleep(0)
+    return await body
+
+
+def test_an_outcome_that_waits_for_its_turn_when_the_process_leaves_is_recorded(url: str) -> None:
+    """The body has ended: it does not run again."""
+    with running(url) as app:
+        perdure.with_options(id="r").start(spins_beside_a_body)
+        await_signal("left began")
+        signals["left"].set()
+        assert app._runtime is not None
+        run = app._runtime.held.active["r"]
+        until(lambda: run.state.gate is not None and run.state.gate._turns)
+        leaving = threading.Thread(target=app.shutdown)
+        leaving.start()
+        until(lambda: run.interruption is not None)
+        signals["spun"].set()
+        leaving.join()
+    with running(url):
+        assert perdure.handle("r").result(20) == "left"
+    assert ran == ["left"]

@@ -117,6 +117,9 @@ class NoteRetry(Struct):
 class Turn(Struct):
     """Wait until the call's outcome may be handed over: it is due in the run's order, and the run is at rest. Answer:
     its position, and whether that was recorded.
+
+    Nothing is handed over in a run that is interrupted, however due it is: that raises `RunInterrupted`. No code of the
+    run reacts any more, so an instant call that follows from one outcome would be missed behind the place of the next.
     """
 
     key: str

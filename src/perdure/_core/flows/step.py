@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..._entries import Checkpoint, StepRecorded, Stored
-from ...errors import SerializationError
+from ...errors import RunInterrupted, SerializationError
 from ..carried import CarriedStopError
 from ..flow import CallCancelled, Compute, Flow, Outcome, Record, StayOpen, Turn
 from ..run import Run
@@ -17,7 +17,7 @@ from ..step_call import StepCall
 from ..tracebacks import forget_frames
 from .attempts import run_body
 from .saves import forget_saved
-from .turn import NO_TURN, catch_up, log_cancel, log_turn, reached
+from .turn import catch_up, log_cancel, log_turn, reached
 
 
 def run_step(call: StepCall) -> Flow[Any]:
@@ -38,12 +38,12 @@ def run_step(call: StepCall) -> Flow[Any]:
             yield from catch_up(run, key, f"step {definition.name}", is_instant=call.is_instant)
         outcome, attempts, started_at = yield from run_body(call)
         if key in run.transacted:  # with its body's own commit; its turn, which that could not know, goes to the log
-            if has_turn(call):
+            if not call.is_instant:
                 yield from log_turn(run, key)
             return run.transacted.pop(key).value
         store = partial(store_outcome, run, outcome, definition.what_it_gives)
         stored, result = (yield Compute(store)) if is_heavy(outcome.value) else store()
-        position, _ = (yield Turn(key)) if has_turn(call) else NO_TURN
+        position = None if call.is_instant else (yield from place_of(call))
     except CallCancelled:
         yield from log_cancel(run, key)
         raise
@@ -70,11 +70,16 @@ def run_step(call: StepCall) -> Flow[Any]:
     return unwrap(result.value if result.error is None else result.error, is_error=result.error is not None)
 
 
-def has_turn(call: StepCall) -> bool:
-    """Whether its outcome gets a place among the others now. No code of a run that is let go of reacts to one any more,
-    so that what follows from it would be missed behind that place: it gets one when the next claim hands it over.
+def place_of(call: StepCall) -> Flow[int | None]:
+    """The place of its outcome among the others; None where the run is let go of before it is handed over. It is
+    recorded all the same, and gets its place when the next claim hands it over.
     """
-    return not call.is_instant and call.run.interruption is None
+    try:
+        position, _ = yield Turn(call.key)
+    except RunInterrupted:
+        call.run.check_not_over()
+        return None
+    return position  # type: ignore[no-any-return]  # as the host says
 
 
 def hand_over(call: StepCall, recorded: Checkpoint) -> Flow[Any]:

@@ -55,11 +55,6 @@ class LoopTurns(Host[LoopRun]):
 
     def turn(self, run: LoopRun, request: Turn) -> Any:
         has_waited, run.state.has_waited = run.state.has_waited, False
-        if run.interruption is not None and run.may_finish:  # nothing can react any more: there is no need to rest
-            if not request.is_numbered:
-                return NO_TURN
-            if run.order.is_due(request.key):
-                return run.order.advance(request.key)
         run.check_alive()
         if request.is_cancel:
             return self._cancelled_turn(run, request.key)
@@ -81,6 +76,7 @@ class LoopTurns(Host[LoopRun]):
         futures.add(future)
         try:
             await future
+            run.check_alive()  # it may have been interrupted since, and not have been told yet
             return run.order.advance(request.key) if request.is_numbered else NO_TURN
         except asyncio.CancelledError:
             self._check_loop(run)
@@ -92,7 +88,7 @@ class LoopTurns(Host[LoopRun]):
     async def _cancelled_turn(self, run: LoopRun, key: str) -> tuple[int, bool]:
         future = self._gate(run).wait_cancelled(key)
         with suppress(asyncio.CancelledError):
-            return await self._wait(run, future)  # type: ignore[no-any-return]  # as the gate says
+            await self._wait(run, future)
         run.check_alive()
         return future.result()
 

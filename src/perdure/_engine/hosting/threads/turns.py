@@ -38,6 +38,7 @@ class ThreadTurns(Host[ThreadRun]):
         """One at a time: when it is due, and no other thread runs the run's code or is about to. In a run with one
         branch nothing else can run.
         """
+        run.check_alive()
         if not request.is_numbered:
             return NO_TURN
         if not run.is_concurrent and run.order.is_due(request.key):
@@ -51,11 +52,11 @@ class ThreadTurns(Host[ThreadRun]):
             entry = (order.rank(key), came_at, state.turn_count, key)
             heappush(state.turns, entry)
             since, seen = time.monotonic(), order.next_position
-            while run.interruption is None or (run.may_finish and order.is_due(key)):
+            while run.interruption is None:
                 if state.turns[0] is entry and order.is_due(key):
                     if state.recording is not None:
                         state.changed.wait()
-                    elif state.baton.is_free() or run.interruption is not None:
+                    elif state.baton.is_free():
                         heappop(state.turns)
                         return self._hand_over(run, key)
                     else:
