@@ -174,15 +174,43 @@ WRONG: list[dict[str, Any]] = [
     {"attributes": {"": "x"}},
     {"attributes": {str(number): 1 for number in range(33)}},
     {"max_attempts": 0},
+    {"id": "trip:undo"},
+    {"id": "trip:undo:12"},
+    {"attributes": {"a\nb": 1}},
+    {"attributes": {"a": "b\u200bc"}},
+    {"attributes": '{"a": 1, "a": 2}'},
+    {"attributes": r'{"a": "\u0000"}'},
+    {"attributes": r'{"a\u0000": 1}'},
+    {"attributes": r'{"a": "b\\\u0000c"}'},
+    *({what: f"a{letter}b"} for what in ("name", "id") for letter in "\n\x7f\xa0\u200b\u2028\U000e0001"),
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
+@pytest.mark.parametrize("wrong", WRONG, ids=ascii)
 def test_what_cannot_be_is_refused(enqueue: Enqueue, client: Client, wrong: dict[str, Any]) -> None:
-    """Where it is given; nothing was made."""
-    with pytest.raises(DATABASE_ERRORS):
+    """Where it is given, on Postgres with the SQLSTATE of such; nothing was made."""
+    with pytest.raises(DATABASE_ERRORS, match=r"(perdure\.)?enqueue: |json") as raised:
         enqueue(**({"name": "others:job"} | wrong))
+    if isinstance(raised.value, psycopg.Error) and wrong != {"arguments": "[1"}:
+        assert raised.value.sqlstate == "22023"
     assert client.runs.list().runs == []
+
+
+def test_what_no_database_reads_in_a_text_is_a_wrong_argument(store_url: str, client: Client) -> None:
+    """Postgres's JSON has no way to say it; SQLite takes it as Python's clients do."""
+    for arguments in (r'["\u0000"]', r'["\ud800"]'):
+        with closing(connect(store_url)) as connection:
+            if isinstance(connection, psycopg.Connection):
+                with pytest.raises(psycopg.Error) as raised:
+                    enqueue_on(connection, name="others:job", arguments=arguments)
+                assert raised.value.sqlstate == "22023"
+
+
+def test_ids_are_those_that_python_takes(enqueue: Enqueue, client: Client) -> None:
+    """Letters of all scripts, signs, and what only looks like the id of an undoer."""
+    for given in ("ä-é-中-🙂", "a b[c]^*?", "a:undone", "a:undo:", "a:undo:1x", ":undoing:1"):
+        enqueue(name="others:job", id=given)
+        assert client.with_options(id=given).submit("others:job").run_id == given
 
 
 @pytest.mark.parametrize(

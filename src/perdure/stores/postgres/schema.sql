@@ -600,35 +600,50 @@ CREATE FUNCTION perdure.check_enqueued(name text, arguments json, queue text, id
                                        run_at timestamptz, max_attempts integer)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    wrong text := CASE
-        WHEN arguments IS NULL OR json_typeof(arguments) NOT IN ('array', 'object')
-            THEN 'arguments: give a JSON array, by position, or an object, by name'
-        WHEN jsonb_path_exists(arguments::jsonb,
-                               'strict $.** ? (@.type() == "object").keyvalue() ? (@.key starts with "$")', '{}', true)
-            THEN 'arguments: names that begin with $ are not for other programs'
-        WHEN kind IS NULL OR kind NOT IN ('workflow', 'step') THEN 'kind: give workflow or step'
-        WHEN dedup_until IS NULL OR dedup_until NOT IN ('end', 'start') THEN 'dedup_until: give end or start'
-        WHEN on_duplicate IS NULL OR on_duplicate NOT IN ('reject', 'return_existing')
-            THEN 'on_duplicate: give reject or return_existing'
-        WHEN key IS NOT NULL AND queue = '' THEN 'key: it is whose turn it is in a queue; give one'
-        WHEN json_typeof(attributes) <> 'object' THEN 'attributes: give a JSON object'
-        WHEN priority IS NULL THEN 'priority: give a whole number'
-        WHEN run_at NOT BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59Z'
-            THEN 'run_at: give a time of the years 1 to 9999'
-        WHEN max_attempts IS NULL OR max_attempts < 1 THEN 'max_attempts: give a whole number from 1 on'
-    END;
+    wrong text;
+    words text := '1 to 500 characters without control characters, line breaks and lone surrogates';
+    unseen text := '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680'
+                || '\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb'
+                || '\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a'
+                || '\U000e0001-\U000e007f\U000f0000-\U0010fffd]';
 BEGIN
-    SELECT coalesce(wrong, min(what || ': give a text of 1 to 500 characters without control characters')) INTO wrong
-      FROM (VALUES ('name', coalesce(name, '')), ('id', id), ('key', key), ('dedup', dedup),
-                   ('queue', coalesce(nullif(queue, ''), 'none'))) AS given (what, text)
-     WHERE text = '' OR length(text) > 500 OR text ~ '[[:cntrl:]]';
-    IF wrong IS NULL AND attributes IS NOT NULL THEN
-        SELECT 'attributes: give at most 32 names, with texts of up to 500 characters, numbers, true or false' INTO wrong
-          FROM json_each(attributes) AS given
-        HAVING count(*) > 32 OR bool_or(given.key = '' OR length(given.key) > 500 OR length(given.value #>> '{}') > 500
-                                        OR (given.value #>> '{}') = ''
-                                        OR json_typeof(given.value) NOT IN ('string', 'number', 'boolean'));
-    END IF;
+    BEGIN
+        wrong := CASE
+            WHEN arguments IS NULL OR json_typeof(arguments) NOT IN ('array', 'object')
+                THEN 'arguments: give a JSON array, by position, or an object, by name'
+            WHEN jsonb_path_exists(arguments::jsonb,
+                                   'strict $.** ? (@.type() == "object").keyvalue() ? (@.key starts with "$")', '{}', true)
+                THEN 'arguments: names that begin with $ are not for other programs'
+            WHEN kind IS NULL OR kind NOT IN ('workflow', 'step') THEN 'kind: give workflow or step'
+            WHEN dedup_until IS NULL OR dedup_until NOT IN ('end', 'start') THEN 'dedup_until: give end or start'
+            WHEN on_duplicate IS NULL OR on_duplicate NOT IN ('reject', 'return_existing')
+                THEN 'on_duplicate: give reject or return_existing'
+            WHEN key IS NOT NULL AND queue = '' THEN 'key: it is whose turn it is in a queue; give one'
+            WHEN json_typeof(attributes) <> 'object' THEN 'attributes: give a JSON object'
+            WHEN priority IS NULL THEN 'priority: give a whole number'
+            WHEN run_at NOT BETWEEN '0001-01-01 00:00:00Z' AND '9999-12-31 23:59:59Z'
+                THEN 'run_at: give a time of the years 1 to 9999'
+            WHEN id ~ ':undo(:\d+)?$'
+                THEN 'id: an id that ends so is that of the run which undoes what another one has done'
+            WHEN max_attempts IS NULL OR max_attempts < 1 THEN 'max_attempts: give a whole number from 1 on'
+        END;
+        SELECT coalesce(wrong, min(what || ': give a text of ' || words)) INTO wrong
+          FROM (VALUES ('name', coalesce(name, '')), ('id', id), ('key', key), ('dedup', dedup),
+                       ('queue', coalesce(nullif(queue, ''), 'none'))) AS given (what, text)
+         WHERE text = '' OR length(text) > 500 OR text ~ unseen;
+        IF wrong IS NULL AND attributes IS NOT NULL THEN
+            SELECT CASE WHEN count(*) > count(DISTINCT given.key) THEN 'attributes: give each name once'
+                        ELSE 'attributes: give at most 32 names with numbers, true, false, or texts of ' || words END
+              INTO wrong
+              FROM json_each(attributes) AS given
+            HAVING count(*) > 32 OR count(*) > count(DISTINCT given.key)
+                OR bool_or(given.key = '' OR length(given.key) > 500 OR length(given.value #>> '{}') > 500
+                           OR (given.value #>> '{}') = '' OR given.key ~ unseen OR (given.value #>> '{}') ~ unseen
+                           OR json_typeof(given.value) NOT IN ('string', 'number', 'boolean'));
+        END IF;
+    EXCEPTION WHEN untranslatable_character OR invalid_text_representation THEN
+        wrong := 'arguments and attributes: Postgres reads no \u0000, and no half of a surrogate pair, in a text';
+    END;
     IF wrong IS NOT NULL OR queue IS NULL THEN
         RAISE EXCEPTION 'perdure.enqueue: %', coalesce(wrong, 'queue: give a text; an empty one is outside any queue')
             USING ERRCODE = 'invalid_parameter_value';

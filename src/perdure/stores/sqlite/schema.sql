@@ -547,6 +547,9 @@ BEGIN
     SELECT RAISE(ABORT, 'enqueue: arguments: names that begin with $ are not for other programs')
       FROM json_tree(coalesce(NEW.arguments, '[]'))
      WHERE typeof(key) = 'text' AND substr(key, 1, 1) = '$';
+    SELECT RAISE(ABORT, 'enqueue: id: an id that ends so is that of the run which undoes what another one has done')
+     WHERE NEW.id GLOB '*:undo'
+        OR (NEW.id GLOB '*:undo:*[0-9]' AND rtrim(NEW.id, '0123456789') GLOB '*:undo:');
     SELECT RAISE(ABORT, 'enqueue: kind: give workflow or step')
      WHERE coalesce(NEW.kind, 'workflow') NOT IN ('workflow', 'step');
     SELECT RAISE(ABORT, 'enqueue: dedup_until: give end or start')
@@ -567,9 +570,22 @@ BEGIN
     SELECT RAISE(ABORT, 'enqueue: attributes: give a JSON object of at most 32 texts, numbers, true or false')
      WHERE NEW.attributes IS NOT NULL
        AND (NOT json_valid(NEW.attributes) OR json_type(NEW.attributes) <> 'object'
+            OR instr(replace(NEW.attributes, '\\', ''), '\u0000') > 0 -- which JSON functions cut
             OR (SELECT count(*) > 32 OR max(type NOT IN ('text', 'integer', 'real', 'true', 'false'))
                        OR max(coalesce(length(key) NOT BETWEEN 1 AND 500 OR length(value) NOT BETWEEN 1 AND 500, 1))
                   FROM json_each(NEW.attributes)));
+    SELECT RAISE(ABORT, 'enqueue: attributes: give each name once')
+     WHERE (SELECT count(*) > count(DISTINCT key) FROM json_each(coalesce(NEW.attributes, '{}')));
+    SELECT RAISE(ABORT, 'enqueue: name, id, queue, key, dedup, attributes: give texts without control characters or line breaks')
+      FROM (SELECT NEW.name AS given UNION ALL SELECT NEW.id UNION ALL SELECT NEW.queue UNION ALL SELECT NEW.key
+             UNION ALL SELECT NEW.dedup
+             UNION ALL SELECT key FROM json_each(coalesce(NEW.attributes, '{}'))
+             UNION ALL SELECT atom FROM json_each(coalesce(NEW.attributes, '{}')))
+     WHERE instr(given, char(0)) > 0 OR given GLOB '*[' || char(
+               1, 45, 31, 127, 45, 160, 173, 1536, 45, 1541, 1564, 1757, 1807, 2192, 45, 2193,
+               2274, 5760, 6158, 8192, 45, 8207, 8232, 45, 8239, 8287, 45, 8303, 12288, 57344, 45,
+               63743, 65279, 65529, 45, 65531, 69821, 69837, 78896, 45, 78911, 113824, 45, 113827,
+               119155, 45, 119162, 917505, 45, 917631, 983040, 45, 1114109) || ']*';
 
     SELECT RAISE(IGNORE)
       FROM runs JOIN inputs ON inputs.run_id = runs.id
