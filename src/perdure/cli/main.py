@@ -22,7 +22,8 @@ from .command import DONE, INTERRUPTED, MISUSED, NO_DATABASE, NOT_FOUND, NOT_SO,
 from .screen import Screen
 
 CODES = """exit codes: 0 done; 1 what was asked about is not so (doctor found something, nothing to cancel, a hook was
-answered before); 2 written wrong; 3 no such run, hook or schedule; 4 the database cannot be used; 130 interrupted"""
+answered before), or the output cannot be written; 2 written wrong; 3 no such run, hook or schedule; 4 the database
+cannot be used; 130 interrupted"""
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -35,17 +36,35 @@ def main(given: Sequence[str] | None = None) -> int:
     screen = Screen(is_json=arguments.json, is_plain=arguments.plain)
     command: Command = arguments.command
     try:
-        code = command.run(Context(arguments, screen, arguments.url))
+        code = done_by(command, Context(arguments, screen, arguments.url))
         screen.flush()
     except BrokenPipeError:  # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        if error.filename is not None:  # of a file that is not the output
+            raise
+        forget_output()
+        screen.note(f"perdure: the output cannot be written: {error.strerror or error}")
+        return NOT_SO
+    return code
+
+
+def done_by(command: Command, context: Context) -> int:
+    """The exit code of the command, which says what went wrong."""
+    try:
+        return command.run(context)
     except (UsageError, RunNotFoundError, HookError, StoreError) as error:
         code = code_of(error)
-        complain(screen, error, code)
-    return code
+        complain(context.screen, error, code)
+        return code
+
+
+def forget_output() -> None:
+    """What was not written yet will not be: at its end Python would fail by it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def code_of(error: Exception) -> int:
