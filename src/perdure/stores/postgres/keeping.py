@@ -9,7 +9,9 @@ from importlib.resources import files
 from typing import Any, Final
 from uuid import UUID
 
-from ...errors import StoreRefusedError
+from psycopg.errors import InsufficientPrivilege
+
+from ...errors import StoreRefusedError, UnsupportedStoreError
 from ...typing import RunId
 from ..keeping import OF_RUNS, SETTINGS, Expiry, Removed, Rows, RowsMeetError, Table
 from ..keeping.checking import are_the_same, ids_of, insertable
@@ -139,8 +141,17 @@ class Tables:
         _ask(self._transaction, "tell_added", run_ids=run_ids)
 
     def close_for(self, other: str) -> None:
+        [(*_, user, _, _, owner, is_owner, _)] = self._transaction.ask("schema_state", mark="")
         script = files(__package__ or "") / "tables" / "closing.sql"
-        self._transaction.run_script(script.read_text(encoding="utf-8"))
+        try:
+            self._transaction.run_script(script.read_text(encoding="utf-8"))
+        except InsufficientPrivilege as error:
+            if is_owner:
+                raise
+            raise UnsupportedStoreError(
+                f"the schema perdure belongs to {owner!r}, and {user!r} may not close the database, so that nothing "
+                f"was moved. Let {owner!r} move it: name the database by a URL of that role"
+            ) from error
         self._transaction.ask("note_migration", version=MOVED, name=f"moved to {other}")
 
     def _read(self, name: str, table: Table, **parameters: object) -> list[Row]:
