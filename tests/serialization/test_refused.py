@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pydantic
 import pytest
 
@@ -134,6 +135,21 @@ def test_what_holds_a_lock_is_refused_with_what_of_it_can_be_stored() -> None:
     assert e.value.path == "$[0]._state.lock"
     assert "in its place: .output, .usage can be stored" in str(e.value)
     assert "hunter2" not in str(e.value)
+
+
+@dataclass
+class Bare:
+    """Nothing of it can be stored."""
+
+    at: Any
+
+
+def test_all_that_is_missing_is_said_at_once() -> None:
+    """To make a class known is not enough where what it holds needs functions, too."""
+    said = r"\$\[0\] is of type .*:Bare, which is not known .*register\(Bare\); and its at is of type .*decode=…\)"
+    with pytest.raises(errors.SerializationError, match=said) as caught:
+        Serializer(TypeRegistry()).accept([Bare(pd.Timestamp(2024, 1, 1))], what=WHAT)
+    assert str(caught.value).endswith("or convert it with .to_pydatetime()")
 
 
 def test_a_refusal_is_told_once() -> None:
@@ -275,8 +291,8 @@ def test_a_class_that_another_of_its_name_has_replaced_is_refused() -> None:
     registry.register(old)
     registry.register(new)
     assert Serializer(registry).accept(new(1), what=WHAT)[1] == new(1)
-    with pytest.raises(errors.SerializationError, match="does not come back"):
-        Serializer(registry).accept(old(1), what=WHAT)
+    with pytest.raises(errors.SerializationError, match=r"\$.a\[0\] is of type .*Twice, and of a class .* made anew"):
+        Serializer(registry).accept({"a": [old(1)]}, what=WHAT)
 
 
 def test_code_of_a_value_that_fails_is_a_refusal() -> None:

@@ -293,8 +293,11 @@ def _conversion(value: object) -> str:
 
 
 def _plainly(value: object) -> str:
-    """What makes plain values of an array or of one of its numbers: numpy's, pandas', torch's."""
-    return "; or convert it with .tolist()" if callable(getattr(value, "tolist", None)) else _conversion(value)
+    """What makes plain values of an array or of one of its numbers and times: numpy's, pandas', torch's."""
+    for name in ("tolist", "to_pydatetime", "to_pytimedelta"):
+        if callable(getattr(value, name, None)):
+            return f"; or convert it with .{name}()"
+    return _conversion(value)
 
 
 def _unsupported(value: object, kind: type) -> str:

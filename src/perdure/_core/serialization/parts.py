@@ -24,7 +24,7 @@ class _KnowsAll:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
-    def name_of(self, tp: type) -> str:
+    def name_of(self, tp: type) -> str | None:
         """Its own name."""
         return type_name(tp)
 
@@ -37,15 +37,48 @@ def reason_of(refusal: Refusal, registry: TypeRegistry) -> tuple[str, str]:
         return refusal.path, refusal.reason
     candidates = ((owner, steps, ", ".join(_storable(owner, registry))) for owner, steps in refusal.owners)
     owner, steps, parts = next((found for found in candidates if found[2]), (None, 0, ""))
-    last = refusal if refusal.is_for_good else _obstacle(owner, registry)
+    unknown = refusal.owners[0][0] if owner is None else owner
+    last = refusal if refusal.is_for_good else _obstacle(unknown, registry)
     if last is None or not parts:
-        return refusal.path, refusal.reason
+        also = "" if last is None or last is refusal else f"; and its {last.path.lstrip('$.')} {last.reason}"
+        return refusal.path, refusal.reason + also
     kept = f"give what is needed of {type(owner).__name__} in its place: {parts} can be stored"
     if last is refusal:
         return refusal.path, f"{refusal.reason}; or {kept}"
     name = f"{type(owner).__module__}:{type(owner).__qualname__}"[:200]
     why = f"its {last.path.lstrip('$.')} {last.reason.partition(',')[0]}"
     return refusal.path_to(steps), f"is of type {name}, which cannot be stored: {why}; {kept}"
+
+
+class _ReplacedError(Refusal):
+    """A part is of a class that another one of its name has replaced."""
+
+
+class _KnowsNewest(_KnowsAll):
+    """A registry to which the class that another one of its name has replaced is none."""
+
+    def name_of(self, tp: type) -> str | None:
+        """Its name. Raises `_ReplacedError` where that is another class's."""
+        name = self._registry.name_of(tp)
+        if name is not None and self._registry.resolve(name) is not tp:
+            raise _ReplacedError(
+                f"is of type {type_name(tp)[:200]}, and of a class that its module has made anew since "
+                "(importlib.reload, a cell that ran again): make the object anew, by the new class"
+            )
+        return name
+
+
+def replaced_in(value: object, registry: TypeRegistry) -> str | None:
+    """Which part of a value is of a class that another one of its name has replaced, and what to do; None where none
+    is.
+    """
+    newest: Any = _KnowsNewest(registry)
+    with suppress(Exception):  # as below
+        try:
+            Encoder(newest, budget=_BUDGET).encode(value)
+        except _ReplacedError as refusal:
+            return f"{refusal.path} {refusal.reason}"
+    return None
 
 
 def _obstacle(owner: object, registry: TypeRegistry) -> Refusal | None:

@@ -13,6 +13,7 @@ from .encoding import INT_LIMIT, Tree
 from .former import is_as_before
 from .headed import without_head
 from .json_text import digest_of
+from .parts import replaced_in
 from .preview import PREVIEW_LENGTH, preview_of
 from .raised import message_of, tamed
 from .recording import ErrorReader, ErrorWriter, add_note, least_tree
@@ -68,8 +69,12 @@ class Serializer:
             raise SerializationError(f"{what}: $ cannot be compared with what comes back") from error
         if not has_come_back:
             raise SerializationError(
-                f"{what}: $ of type {type(value).__name__} does not come back equal and of the same type; "
-                f"use types that Perdure knows, or pass what it is made from"
+                f"{what}: "
+                + (
+                    replaced_in(value, self._registry)
+                    or f"$ of type {type(value).__name__} does not come back equal and of the same type; use types "
+                    "that Perdure knows, or pass what it is made from"
+                )
             )
         return stored, decoded
 
