@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import perdure
@@ -176,3 +177,46 @@ def test_an_outcome_that_waits_for_its_turn_when_the_process_leaves_is_recorded(
     with running(url):
         assert perdure.handle("r").result(20) == "left"
     assert ran == ["left"]
+
+
+@step
+def hold(name: str) -> str:
+    """The same, sync."""
+    ran.append(name)
+    signals[f"{name} began"].set()
+    await_signal(name)
+    return name
+
+
+@workflow
+def is_updated() -> str:
+    """Waits while it does what it is asked to."""
+    perdure.on_update("do", hold)
+    return str(perdure.recv())
+
+
+def test_the_body_of_an_update_that_ends_while_the_process_leaves_is_recorded(url: str) -> None:
+    """Though the run's first branch had nothing to wait for any more."""
+    with running(url, park_after_seconds=60.0) as app:
+        perdure.with_options(id="r").start(is_updated)
+        asking = threading.Thread(target=ask_for_update, daemon=True)
+        asking.start()
+        await_signal("left began")
+        assert app._runtime is not None
+        run = app._runtime.held.active["r"]
+        until(lambda: run.state.waits)
+        leaving = threading.Thread(target=app.shutdown)
+        leaving.start()
+        until(lambda: run.interruption is not None and not run.state.waits)
+        signals["left"].set()
+        leaving.join()
+    with running(url):
+        perdure.send("r", "over")
+        assert perdure.handle("r").result(20) == "over"
+    assert ran == ["left"]
+
+
+def ask_for_update() -> None:
+    """Nobody hears the answer: the process leaves."""
+    with suppress(perdure.PerdureError, perdure.RunInterrupted):
+        perdure.handle("r").update("do", "left")

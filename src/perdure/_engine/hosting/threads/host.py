@@ -188,6 +188,17 @@ class ThreadHost(ThreadTurns):
                 warn_of_threads(run)
             run.interrupt("ended")
             self.interrupt(run)
+            if run.interruption == "released":
+                self._let_bodies_end(run)
+
+    @staticmethod
+    def _let_bodies_end(run: ThreadRun) -> None:
+        """What other branches have begun is recorded before the run is let go of; whoever leaves waits so long."""
+        state = run.state
+        if run.is_concurrent:
+            with state.changed:
+                while state.branches > 1:
+                    state.changed.wait()
 
     @staticmethod
     def _finish(run: ThreadRun) -> None:
