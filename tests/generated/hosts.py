@@ -58,7 +58,7 @@ class Host:
         if not select.select([self._process.stdout], [], [], PATIENCE_SECONDS)[0]:
             raise AssertionError(f"life {life.number} does not end:\n{read(life.log())}")
         status = int(self._process.stdout.readline() or b"1")
-        if status == -signal.SIGKILL:
+        if status in {-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}:
             return Ended(True, {}, {})
         assert status == 0, f"life {life.number} ended with {status}:\n{read(life.log())}"
         return Ended(False, **json.loads(life.written().read_text()))

@@ -13,11 +13,13 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,8 @@ class Life:
     kills: str = "store"
     kill_at: int = 0
     """At the nth boundary of that kind; 0: it lives to the end of its programs."""
+    how: str = "kill"
+    """How it dies there; see `Death`."""
     begins: str = "named"
     """How a program is begun: `named` with its name as its run's id, `started` without an id, `called` as a function;
     `not`: what there is goes on.
@@ -91,16 +95,23 @@ async def live(life: Life) -> dict[str, list[Any]]:
     store = open_store(life.url)
     watch_store(store)
     functions = {name: getattr(importlib.import_module(name), name) for name in life.programs}
-    DEATH.kind, DEATH.at = life.kills, life.kill_at
-    loop = asyncio.get_running_loop()
+    DEATH.kind, DEATH.at, DEATH.how = life.kills, life.kill_at, life.how
+    loop, leaves = asyncio.get_running_loop(), asyncio.Event()
+    DEATH.leave = partial(loop.call_soon_threadsafe, leaves.set)
     if life.loop == "eager":
         loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]  # Python 3.12
     async with perdure.running(life.url, **{**SETTINGS, **life.settings}):
         waiting = {name: loop.create_task(begin(life, name, function)) for name, function in functions.items()}
-        await wait(waiting, life)
+        waiting_for_all = loop.create_task(wait(waiting, life))
+        await asyncio.wait([waiting_for_all, loop.create_task(leaves.wait())], return_when="FIRST_COMPLETED")
+        waiting_for_all.cancel()
+        if DEATH.stopping is not None:
+            await asyncio.to_thread(DEATH.stopping.join)
         endings = {name: ending(task) for name, task in waiting.items()}
         for task in waiting.values():
             task.cancel()
+    if DEATH.has_struck:  # it has left
+        os.kill(os.getpid(), signal.SIGKILL)
     store.close()
     return endings
 

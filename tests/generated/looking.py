@@ -6,8 +6,9 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-STEPS = "SELECT run_id, key, kind, outcome FROM {}step_view"
-RUNS = "SELECT id, parent_id, state, stopped, reason FROM {}run_view"
+STEPS = "SELECT run_id, key, kind, outcome FROM {}step_view WHERE run_id NOT LIKE '%:undo'"
+RUNS = "SELECT id, parent_id, state, stopped, reason FROM {}run_view WHERE id NOT LIKE '%:undo'"
+"""Without the runs that wait whether there is anything to undo: they end after those that they are for."""
 TERMINAL = {"succeeded", "failed", "cancelled", "dead"}
 
 

@@ -11,8 +11,12 @@ import functools
 import json
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
+
+import perdure
 
 HARMLESS = {
     "renew",
@@ -30,8 +34,12 @@ HARMLESS = {
 """What a store is asked by the clock, or around a life and not in it."""
 
 
+HOLD_SECONDS = 0.02
+"""So long a boundary lasts at which the process begins to leave: what comes to be over meanwhile is over at once."""
+
+
 class Death:
-    """Kills this process at its nth boundary of a kind; 0: never.
+    """Ends this process at its nth boundary of a kind; 0: never.
 
     `store`: before and after each question to the store that may write, so before and after every commit.
     `note`: when a body begins or ends, or a value is seen.
@@ -40,13 +48,35 @@ class Death:
     def __init__(self) -> None:
         self.kind = "store"
         self.at = 0
+        self.how = "kill"
+        """`kill`: SIGKILL. The others are graceful: `term`, SIGTERM; `stop`, `perdure.shutdown()`; `leave`, the end of
+        the block that has launched.
+        """
         self.counted = {"store": 0, "note": 0}
+        self.leave: Callable[[], object] = bool
+        """How the block is told to end."""
+        self.stopping: threading.Thread | None = None
 
     def tick(self, kind: str) -> None:
-        """One boundary more. Nothing of this process, no thread and no `finally`, goes on after its death."""
+        """One boundary more. Nothing of this process, no thread and no `finally`, goes on after it was killed."""
         self.counted[kind] += 1
-        if kind == self.kind and self.counted[kind] == self.at:
+        if kind != self.kind or self.counted[kind] != self.at:
+            return
+        if self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif self.how == "term":
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif self.how == "leave":
+            self.leave()
+        else:
+            self.stopping = threading.Thread(target=perdure.shutdown)
+            self.stopping.start()
+            time.sleep(HOLD_SECONDS)
+
+    @property
+    def has_struck(self) -> bool:
+        """Whether it came to that boundary."""
+        return 0 < self.at <= self.counted[self.kind]
 
 
 DEATH = Death()

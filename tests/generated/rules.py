@@ -158,6 +158,14 @@ def recorded_outcomes_are_handed_over(story: Story) -> Iterator[str]:
                 yield f"{tag!r} was recorded as {values[tag]} in life {over}, life {life} saw {nonce}"
 
 
+def ended_bodies_do_not_begin(story: Story, left: int) -> Iterator[str]:
+    """A body that came to its end while its process left, life `left`, is recorded: it does not begin again."""
+    ended = {note.words[0] for note in story.notes if note.life <= left and note.what == "end"}
+    for note in story.notes:
+        if note.life > left and note.what == "begin" and note.words[0] in ended:
+            yield f"{note.words[0]} ({note.words[1]!r}) ended before life {left} was over, and began again"
+
+
 RULES: tuple[Callable[[Story], Iterator[str]], ...] = (
     ends_as_the_plain_program,
     is_not_parked,

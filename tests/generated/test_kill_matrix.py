@@ -1,5 +1,8 @@
 """Every shape of workflow, killed at every boundary, on both stores: before and after each commit, and wherever a body
 begins or ends or a value is seen. `tests/identity/test_every_death.py` does the same inside flows, without processes.
+
+And in a process that leaves gracefully there: by SIGTERM, by `perdure.shutdown()`, or at the end of the block that has
+launched; with no time for bodies to end, and with enough for all that end.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ import pytest
 import tests.generated.asking_shapes  # adds its shapes
 import tests.generated.hook_shapes  # as above
 import tests.generated.pure_shapes  # as above
+import tests.generated.reacting_shapes  # as above
 import tests.generated.saying_shapes  # as above
 import tests.generated.waiting_shapes  # noqa: F401  # as above
 from tests.generated.hosts import Host, hosting
-from tests.generated.rules import Story
+from tests.generated.rules import Story, ended_bodies_do_not_begin
 from tests.generated.shapes import SHAPES, Shape
 from tests.generated.trial import Trial
 from tests.inside.stores import open_store
@@ -27,6 +31,9 @@ from tests.stores.conftest import KINDS
 
 NAMED = [shape for shape in SHAPES if shape.begins == "named"]
 UNNAMED = [shape for shape in SHAPES if shape.begins != "named"]
+ENOUGH_SECONDS = 1.0
+"""Every body that ends does so in that time."""
+WAYS = ["term", "stop", "leave"]
 Fresh = Callable[[], str]
 
 
@@ -101,6 +108,29 @@ def test_who_has_no_name_goes_on_too(shape: Shape, fresh: Fresh, hosts: list[Hos
     assert kill_once(shape, fresh(), tmp_path / "trial", hosts, "note", 4)
 
 
+def leave_once(
+    shapes: list[Shape], url: str, folder: Path, hosts: list[Host], *, how: str, kills: str, at: int, seconds: float
+) -> bool:
+    """One life that leaves there, and one that goes on; whether it came to that boundary."""
+    trial = Trial([story_of(shape) for shape in shapes], url, folder)
+    if not trial.live(hosts[0], kills=kills, kill_at=at, how=how, shutdown_seconds=seconds):
+        return False
+    trial.live(hosts[1])
+    where = f"by {how} with {seconds} s at {kills} {at}"
+    check(trial, where)
+    stories = trial.stories.values() if seconds else ()
+    again = [breach for story in stories for breach in ended_bodies_do_not_begin(story, 1)]
+    assert not again, f"killed {where}: {again}\n{trial.warnings()}"
+    return True
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_all_shapes_survive_a_process_that_leaves(how: str, fresh: Fresh, hosts: list[Host], tmp_path: Path) -> None:
+    """All at once, one boundary."""
+    seconds = 0.0 if how == "leave" else ENOUGH_SECONDS
+    assert leave_once(NAMED, fresh(), tmp_path / "trial", hosts, how=how, kills="note", at=60, seconds=seconds)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kills", ["store", "note"])
@@ -112,4 +142,21 @@ def test_a_shape_survives_its_death_at_every_boundary(
     for kill_at in count(1):
         if not kill_once(shape, fresh(), tmp_path / str(kill_at), hosts, kills, kill_at):
             assert kill_at > 5
+            return
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", ["store", "note"])
+@pytest.mark.parametrize("seconds", [0.0, ENOUGH_SECONDS])
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("shape", NAMED, ids=describe)
+def test_a_shape_survives_a_process_that_leaves_at_every_boundary(
+    shape: Shape, how: str, seconds: float, kills: str, fresh: Fresh, hosts: list[Host], tmp_path: Path
+) -> None:
+    """One life that leaves there, for every boundary that a whole life has, and one that goes on."""
+    for at in count(1):
+        folder = tmp_path / str(at)
+        if not leave_once([shape], fresh(), folder, hosts, how=how, kills=kills, at=at, seconds=seconds):
+            assert at > 5
             return

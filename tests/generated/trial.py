@@ -48,11 +48,20 @@ class Trial:
         folder.mkdir(parents=True, exist_ok=True)
 
     def live(
-        self, host: Host, *, kills: str = "store", kill_at: int = 0, loop: str = "stock", begins: str = "named"
+        self,
+        host: Host,
+        *,
+        kills: str = "store",
+        kill_at: int = 0,
+        how: str = "kill",
+        loop: str = "stock",
+        begins: str = "named",
+        **settings: Any,
     ) -> bool:
         """One life more; whether it was killed."""
         self.lives += 1
-        life = Life(self.lives, self.url, list(self.stories), loop, kills, kill_at, begins, str(self.folder))
+        names, folder = list(self.stories), str(self.folder)
+        life = Life(self.lives, self.url, names, loop, kills, kill_at, how, begins, folder, settings)
         ended = host.run(life)
         for name, ending in ended.endings.items():
             self.stories[name].endings[self.lives] = ending
