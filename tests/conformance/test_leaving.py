@@ -110,47 +110,6 @@ def test_ends_that_are_there_when_the_process_leaves_take_no_places(url: str) ->
 
 
 @workflow
-def says_who_ended_in_threads() -> list[str]:
-    """The same in threads, one of which runs the run's code until the test lets it go."""
-
-    def says(child: perdure.Handle[str]) -> str:
-        tag = child.result()
-        perdure.set_event(tag, perdure.now().isoformat())
-        return tag
-
-    children = [perdure.start(ends_when_told, name) for name in ("left", "right")]
-    with perdure.threads(2) as pool:
-        made = [pool.submit(says, child) for child in children]
-        perdure.sleep(0.01)
-        while not signals["held"].is_set():
-            pass
-        return [future.result() for future in made]
-
-
-def test_ends_that_are_there_when_the_process_leaves_take_no_places_in_threads(url: str) -> None:
-    """Two waits are over while another thread runs the run's code, and then the run is let go of."""
-    with running(url, park_after_seconds=60.0) as app:
-        perdure.with_options(id="r").start(says_who_ended_in_threads)
-        await_signal("left began")
-        await_signal("right began")
-        assert app._runtime is not None
-        run = app._runtime.held.active["r"]
-        until(lambda: len(run.state.waits) == 2 and not run.state.turns)
-        for name in ("left", "right"):
-            signals[name].set()
-        until(lambda: len(run.state.turns) == 2)
-        leaving = threading.Thread(target=app.shutdown)
-        leaving.start()
-        until(lambda: run.interruption is not None)
-        until(lambda: not run.state.turns)
-        signals["held"].set()
-        leaving.join()
-    with running(url):
-        assert perdure.handle("r").result(20) == ["left", "right"]
-        assert set(perdure.handle("r").events()) == {"left", "right"}
-
-
-@workflow
 async def spins_beside_a_body() -> str:
     """While its code does not rest, no outcome is handed over."""
     body = asyncio.create_task(ahold("left"))
@@ -220,3 +179,29 @@ def ask_for_update() -> None:
     """Nobody hears the answer: the process leaves."""
     with suppress(perdure.PerdureError, perdure.RunInterrupted):
         perdure.handle("r").update("do", "left")
+
+
+@workflow
+async def waits_beside_a_body() -> str:
+    """Its first branch waits for a message."""
+    body = asyncio.create_task(ahold("left"))
+    return str(await perdure.recv()) + await body
+
+
+def test_a_body_ends_while_the_process_leaves_though_the_first_branch_waits(url: str) -> None:
+    """It is not cancelled, and what it gives is recorded."""
+    with running(url, park_after_seconds=60.0) as app:
+        perdure.with_options(id="r").start(waits_beside_a_body)
+        await_signal("left began")
+        assert app._runtime is not None
+        run = app._runtime.held.active["r"]
+        until(lambda: run.state.waits)
+        leaving = threading.Thread(target=app.shutdown)
+        leaving.start()
+        until(lambda: run.interruption is not None and not run.state.waits)
+        signals["left"].set()
+        leaving.join()
+    with running(url):
+        perdure.send("r", "over ")
+        assert perdure.handle("r").result(20) == "over left"
+    assert ran == ["left"]

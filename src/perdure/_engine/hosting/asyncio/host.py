@@ -210,6 +210,7 @@ class LoopHost(LoopTurns):
         definition = call.definition
         inside = StepScope(run, call.key, request.number, call)
         token = scope.set(inside)
+        run.state.bodies += 1
         try:
             if definition.timeout is None:
                 return Outcome(await in_own_context(definition.function(*call.args, **call.kwargs)))
@@ -227,6 +228,9 @@ class LoopHost(LoopTurns):
         except BaseException as error:
             return ended_by(error)
         finally:
+            run.state.bodies -= 1
+            if run.state.last_body is not None and not run.state.bodies:
+                finish(run.state.last_body)
             leave(token)
             if inside.tasks:
                 warn_of_tasks(run, definition, inside.tasks)
@@ -262,8 +266,13 @@ class LoopHost(LoopTurns):
                 warn_of_tasks(run, None, state.tasks)
             run.interrupt("ended")
             state.close_gate()
-            for task in list(state.tasks):  # what the run left running cannot do anything durable any more
-                task.cancel()
+            try:
+                if run.interruption == "released" and state.bodies:  # they are recorded; whoever leaves waits so long
+                    state.last_body = state.loop.create_future()
+                    await state.last_body
+            finally:
+                for task in list(state.tasks):  # what the run left running cannot do anything durable any more
+                    task.cancel()
 
     @staticmethod
     async def _finish(handlers: Handlers) -> None:

@@ -60,6 +60,10 @@ class LoopState(Struct, eq=False):
     """What its branches wait for durably; None before the first time."""
     futures: set[asyncio.Future[Any]] = set()
     """What the run's tasks wait for in this host; `RunInterrupted` goes to all of them at once."""
+    bodies: int = 0
+    """How many bodies of its steps are under way."""
+    last_body: asyncio.Future[None] | None = None
+    """Done when none is any more; of a run that is let go of meanwhile."""
     root: asyncio.Task[Any] | None = None
     branch: Branch | None = None
     """The root's, while it executes the run's function."""
