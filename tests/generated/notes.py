@@ -34,6 +34,8 @@ HARMLESS = {
 """What a store is asked by the clock, or around a life and not in it."""
 
 
+LEAVES = "leaves"
+"""The note of a process that begins to leave. What the code of its runs sees from then on may be that."""
 HOLD_SECONDS = 0.02
 """So long a boundary lasts at which the process begins to leave: what comes to be over meanwhile is over at once."""
 
@@ -64,7 +66,8 @@ class Death:
             return
         if self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        elif self.how == "term":
+        os.write(_file, (json.dumps([_life, "", LEAVES]) + "\n").encode())
+        if self.how == "term":
             os.kill(os.getpid(), signal.SIGTERM)
         elif self.how == "leave":
             self.leave()

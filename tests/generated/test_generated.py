@@ -20,6 +20,7 @@ FIRST = int(os.environ.get("PERDURE_SEED", "0"))
 PROGRAMS = int(os.environ.get("PERDURE_PROGRAMS", "1000"))
 ALLOWED = frozenset(os.environ.get("PERDURE_CONSTRUCTS", "").split()) or frozenset(CONSTRUCTS)
 TOGETHER = 25
+WAYS = ["kill", "kill", "term", "stop", "leave"]
 
 
 def programs(first: int, count: int) -> list[Program]:
@@ -42,11 +43,12 @@ def check(
     hosts: Sequence[Host],
     *,
     kills: int,
+    ways: Sequence[str] = ("kill",),
     loops: Sequence[str] = ("stock", "uvloop", "stock"),
 ) -> None:
     """Kill them, let them end, hold them to every rule."""
     chance = random.Random(chosen[0].seed)  # noqa: S311  # where to kill
-    trial = try_together(chosen, url, folder / "trial", hosts, chance, kills=kills, loops=loops)
+    trial = try_together(chosen, url, folder / "trial", hosts, chance, kills=kills, ways=ways, loops=loops)
     failures = trial.failures()
     assert not failures, describe(chosen, trial, failures)
 
@@ -72,6 +74,11 @@ def test_programs_survive_kills(store_url: str, hosts: list[Host], tmp_path: Pat
     check(programs(first, 24), store_url, tmp_path, hosts, kills=4)
 
 
+def test_programs_survive_processes_that_leave(hosts: list[Host], tmp_path: Path) -> None:
+    """Graceful ends between deaths, at once and with time for the bodies."""
+    check(programs(400, 24), str(tmp_path / "p.db"), tmp_path, hosts, kills=4, ways=WAYS)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 def test_programs_survive_kills_where_tasks_begin_at_once(hosts: list[Host], tmp_path: Path) -> None:
     """The same under asyncio's eager task factory, in every life."""
@@ -84,13 +91,13 @@ def test_programs_survive_kills_where_tasks_begin_at_once(hosts: list[Host], tmp
 def test_a_thousand_programs_find_nothing(
     first: int, hosts: list[Host], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Batches of programs: stores, loops and eager tasks in turn; six deaths each."""
+    """Batches of programs: stores, loops and eager tasks in turn; six deaths or graceful ends each."""
     number = first // TOGETHER
     is_eager = number % 4 == 3 and sys.version_info >= (3, 12)
     is_postgres = number % 2 == 1 and "postgres" in KINDS
     url = str(request.getfixturevalue("postgres_url")) if is_postgres else str(tmp_path / "p.db")
     chosen = programs(first, min(TOGETHER, FIRST + PROGRAMS - first))
     if is_eager:
-        check(chosen, url, tmp_path, hosts[:2], kills=6, loops=["eager"])
+        check(chosen, url, tmp_path, hosts[:2], kills=6, ways=WAYS, loops=["eager"])
     else:
-        check(chosen, url, tmp_path, hosts, kills=6)
+        check(chosen, url, tmp_path, hosts, kills=6, ways=WAYS)

@@ -12,6 +12,7 @@ from tests.generated import cancel_constructs, shared_constructs, talking_constr
 from tests.generated.hosts import Host, read
 from tests.generated.live import Life
 from tests.generated.looking import RUNS, STEPS, ask
+from tests.generated.notes import LEAVES
 from tests.generated.program import HEADER, Program
 from tests.generated.rules import Recorded, Story, breaches, parse
 
@@ -96,9 +97,12 @@ class Trial:
         for name, story in self.stories.items():
             owners |= dict.fromkeys([name, *story.states], name)
             story.notes = []
+        leaving: set[int] = set()
         for line in read(self.folder / "notes").splitlines():
             note = parse(line)
-            if (name := owners.get(note.run)) is not None:
+            if note.what == LEAVES:
+                leaving.add(note.life)
+            elif (name := owners.get(note.run)) is not None and not (note.what == "seen" and note.life in leaving):
                 self.stories[name].notes.append(note)
         return {name: found for name, story in self.stories.items() if (found := breaches(story))}
 
@@ -129,9 +133,11 @@ def try_together(
     chance: random.Random,
     *,
     kills: int,
+    ways: Sequence[str] = ("kill",),
     loops: Sequence[str] = ("stock",),
 ) -> Trial:
-    """Kill them at so many random boundaries, each life in another host and on another loop, then let them end.
+    """Kill them at so many random boundaries, each life in another host and on another loop, then let them end. `ways`:
+    how a life may end, see `Death`; gracefully at once, or with a second for the bodies.
 
     A replay sees again what was seen before, so later deaths are sought later. The hosts share one folder.
     """
@@ -142,5 +148,7 @@ def try_together(
         kind = chance.choice(["store", "note"])
         most = (20 if kind == "store" else 50) * len(programs) * (number + 1) // (kills or 1)
         kill_at = chance.randint(5, most) if number < kills else 0
-        trial.live(hosts[number % len(hosts)], kills=kind, kill_at=kill_at, loop=loops[number % len(loops)])
+        how, settings = chance.choice(ways), {"shutdown_seconds": chance.choice([0.0, 1.0])} if len(ways) > 1 else {}
+        host, loop = hosts[number % len(hosts)], loops[number % len(loops)]
+        trial.live(host, kills=kind, kill_at=kill_at, how=how, loop=loop, **settings)
     return trial
