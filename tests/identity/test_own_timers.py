@@ -149,10 +149,10 @@ def test_limits_beside_each_other(limit: str, calls: str, tmp_path: Path) -> Non
     assert {**bodies, "last": 2} == BODIES
 
 
-async def live(url: str, limit: str, calls: str) -> list[str]:
+async def live(url: str, function: Any, *args: str) -> Any:
     """On the loop of the caller: until the last body, which lasts, or to the end."""
     async with perdure.running(url, poll_seconds=0.05, replay_patience_seconds=0.3, shutdown_seconds=0.05):
-        handle = await perdure.with_options(id="r").astart(side_by_side, limit, calls)
+        handle = await perdure.with_options(id="r").astart(function, *args)
         if not HELD["is"]:
             return await handle
         while BODIES["last"] == 0:  # noqa: ASYNC110 (another process would count them)
@@ -165,12 +165,46 @@ async def live(url: str, limit: str, calls: str) -> list[str]:
 def test_limits_beside_each_other_on_uvloop(limit: str, calls: str, tmp_path: Path) -> None:
     """It shows no timers; the blocks show theirs."""
     url = str(tmp_path / "p.db")
-    run_loop(live(url, limit, calls), kind="uvloop")
+    run_loop(live(url, side_by_side, limit, calls), kind="uvloop")
     HELD["is"] = False
     bodies = dict(BODIES)
     kept = "kept" if calls == "alone" else "keptkept'"
-    assert run_loop(live(url, limit, calls), kind="uvloop") == ["before", "cut off", kept, "last"]
+    assert run_loop(live(url, side_by_side, limit, calls), kind="uvloop") == ["before", "cut off", kept, "last"]
     assert {**bodies, "last": 2} == BODIES
+
+
+class Budget(contextlib.AbstractContextManager[None]):
+    """A block of the program's own, which ends nothing."""
+
+    deadline = 12.0
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+@perdure.workflow
+async def has_a_budget() -> list[float]:
+    """It reads what nobody else may change."""
+    found: list[float] = []
+
+    async def one(tag: str) -> None:
+        with (budget := Budget()):
+            await take(tag, 0.0)
+            found.append(budget.deadline)
+            await take(f"{tag}'", 0.0)
+            found.append(budget.deadline)
+
+    await asyncio.gather(one("a"), one("b"))
+    await last()
+    return found
+
+
+def test_a_block_of_another_kind_keeps_its_deadline(tmp_path: Path) -> None:
+    """On uvloop, where blocks are looked at."""
+    url = str(tmp_path / "p.db")
+    run_loop(live(url, has_a_budget), kind="uvloop")
+    HELD["is"] = False
+    assert run_loop(live(url, has_a_budget), kind="uvloop") == [12.0] * 4
 
 
 @perdure.workflow

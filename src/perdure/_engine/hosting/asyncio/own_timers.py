@@ -101,11 +101,16 @@ def limits_of(tasks: Tasks) -> Iterator[Limit]:
     for task in tasks if len(tasks) <= FEW_TASKS else ():
         for suspended, _ in suspended_in(task):
             for block in entered_by(suspended):
-                if is_deadline(block):
+                if is_deadline(block) and is_known(block):
                     at: Any = block.when() if isinstance(block, asyncio.Timeout) else block.deadline
-                    with suppress(RuntimeError, AttributeError):  # it is being left, or of a kind that is not known
+                    with suppress(RuntimeError):  # it is being left
                         set_limit(block, None)
                         yield Limit(task, block, at)
+
+
+def is_known(block: Any) -> bool:
+    """Whether it is one of asyncio's or anyio's: others may mean something else by a deadline."""
+    return isinstance(block, asyncio.Timeout) or hasattr(block, "_host_task")
 
 
 def set_limit(block: Any, at: float | None) -> None:
