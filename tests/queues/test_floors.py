@@ -117,9 +117,10 @@ def test_a_worker_whose_look_was_in_vain_goes_on_from_its_floor(
 
         def look(*asked: Any) -> Any:
             found = asked[1].floors if kind == "claim" else asked[3]
+            if not floors:
+                time.sleep(SOON)
             floors.append(found.get(QUEUE.name))
             if len(floors) == 1:
-                time.sleep(SOON)
                 raise NothingDone("canceling statement due to statement timeout")
             return ask(*asked)
 
