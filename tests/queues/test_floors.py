@@ -133,4 +133,5 @@ def test_a_worker_whose_look_was_in_vain_goes_on_from_its_floor(
             runtime.room.expect_backlog()
             runtime.poller.poke()
             wait_until(lambda number=number: len(floors) >= number)  # type: ignore[misc]  # bound at once
+            wait_until(lambda: keeper._is_in_vain or len(floors) > 1)  # what the look in vain has told
         assert floors[:2] == [None, PLACE._replace(is_firm=True)]
